@@ -1,0 +1,208 @@
+"""From a TOML file to settings, with every problem found at once and every value's origin known."""
+
+import difflib
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from framegate.errors import ConfigError, Problem
+from framegate.settings import CLASSIC, Settings, Table
+
+DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
+
+PATHS = ("drop.folder", "results.folder", "state.folder", "detection.mask_file")
+"""Settings that are paths; relative ones are relative to the config file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings, and where they came from."""
+
+    settings: Settings
+    path: Path | None
+    """The file; None when there was none."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Origin of each value that was given, by dotted key."""
+
+    def origin_of(self, key: str) -> str:
+        """Return where a value came from: a flag, the file, a preset, or the default."""
+        if key in self.given:
+            return self.given[key]
+        table, _, name = key.rpartition(".")
+        if table.endswith("detection") and name in CLASSIC and self._preset_of(table) == "classic":
+            return "preset classic"
+        general = f"detection.{name}"
+        if table.startswith("camera.") and general in self.given:
+            return self.given[general]
+        return DEFAULT
+
+    def _preset_of(self, table: str) -> str:
+        camera = table.removeprefix("camera.").removesuffix(".detection")
+        return self.settings.detection_of(camera).preset_name
+
+
+def find_config(flag: Path | None) -> Path | None:
+    """Return the config file to use: the flag's, $FRAMEGATE_CONFIG, the user's, the system's, or none."""
+    if flag is not None:
+        return flag
+    if named := os.environ.get("FRAMEGATE_CONFIG"):
+        return Path(named)
+    user = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    places = (Path(user, "framegate", "config.toml"), Path("/etc/framegate/config.toml"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
+    """Read, validate and complete the settings.
+
+    Args:
+        path: the TOML file; None for none.
+        flags: values by dotted key that go over those of the file.
+
+    Raises:
+        ConfigError: with every problem, each with its dotted key.
+    """
+    tables = {"version": 1} if path is None else _read(path)
+    given = dict.fromkeys(_flat(tables), FROM_FILE)
+    if path is not None:
+        _anchor(tables, path.absolute().parent)
+    for key, value in (flags or {}).items():
+        _put(tables, key, value)
+        given[key] = FROM_FLAG
+    return _validated(tables, path, given)
+
+
+def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str]) -> Config:
+    merged = _with_camera_tables(tables)
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_problems(error, tables), str(path or "")) from None
+    if settings.state.folder is None:
+        folder, origin = default_state_folder(settings.drop.folder)
+        settings = settings.model_copy(update={"state": settings.state.model_copy(update={"folder": folder})})
+        given["state.folder"] = origin
+    return Config(settings, path, given)
+
+
+def default_state_folder(drop_folder: str) -> tuple[str, str]:
+    """Return the folder for the ledger when none is set, and where that came from."""
+    if named := os.environ.get("STATE_DIRECTORY"):
+        return named.split(":")[0], "$STATE_DIRECTORY"
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    own = hashlib.blake2s(os.fsencode(drop_folder), digest_size=4).hexdigest()
+    return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError((Problem("", f"cannot be read: {error.strerror}"),), str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError((Problem("", f"is not UTF-8 (byte {error.start})"),), str(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((Problem("", f"is not TOML: {error}"),), str(path)) from error
+
+
+def _flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        key = above + name
+        if isinstance(value, dict):
+            flat |= _flat(value, key + ".")
+        else:
+            flat[key] = value
+    return flat
+
+
+def _put(tables: dict[str, Any], key: str, value: Any) -> None:
+    *path, name = key.split(".")
+    for step in path:
+        tables = tables.setdefault(step, {})
+        if not isinstance(tables, dict):  # the file has something else there; validation will say so
+            return
+    tables[name] = value
+
+
+def _anchor(tables: dict[str, Any], folder: Path) -> None:
+    """Make the file's relative paths absolute, from the folder that the file is in."""
+    for key, value in _flat(tables).items():
+        is_path = key in PATHS or (key.startswith("camera.") and key.endswith(".detection.mask_file"))
+        if is_path and isinstance(value, str) and value:
+            _put(tables, key, os.path.normpath(folder / os.path.expanduser(value)))
+
+
+def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
+    """Complete each camera's detection table with the general one."""
+    general, cameras = tables.get("detection"), tables.get("camera")
+    if not isinstance(general, dict) or not isinstance(cameras, dict):
+        return tables
+    merged = {
+        name: camera | {"detection": general | camera.get("detection", {})}
+        if isinstance(camera, dict) and isinstance(camera.get("detection", {}), dict)
+        else camera
+        for name, camera in cameras.items()
+    }
+    return tables | {"camera": merged}
+
+
+def _problems(error: ValidationError, tables: dict[str, Any]) -> tuple[Problem, ...]:
+    problems: dict[tuple[str, str], Problem] = {}
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(step) for step in fault["loc"])
+        if not _is_inherited(fault["loc"], tables):
+            message = _message(fault["type"], fault["msg"], fault["loc"], fault.get("input"))
+            problems.setdefault((key, message), Problem(key, message))
+    return tuple(problems.values())
+
+
+def _is_inherited(location: tuple[int | str, ...], tables: Any) -> bool:
+    """Tell whether a camera's fault stands in the general table, where it is reported already."""
+    if location[:1] != ("camera",) or len(location) < 4:  # noqa: PLR2004 - camera.NAME.detection.KEY
+        return False
+    for step in location[:4]:
+        if not isinstance(tables, dict) or step not in tables:
+            return True
+        tables = tables[step]
+    return False
+
+
+def _message(kind: str, message: str, location: tuple[int | str, ...], value: Any) -> str:
+    if kind == "extra_forbidden":
+        return _unknown_key(location)
+    if kind == "missing":
+        return "is required"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    shown = f", not {value!r}" if isinstance(value, (str, int, float, bool)) else ""
+    return message[:1].lower() + message[1:] + shown
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
+    *path, name = location
+    table = _table_at(path)
+    keys = [known.alias or key for key, known in table.model_fields.items()] if table else []
+    close = difflib.get_close_matches(str(name), keys, n=1)
+    if close:
+        return f"unknown key (did you mean {close[0]}?)"
+    return f"unknown key; [{'.'.join(map(str, path))}] has {', '.join(keys)}" if path else "unknown key"
+
+
+def _table_at(path: list[int | str]) -> type[BaseModel] | None:
+    """Return the model of the table at a path of keys, through lists and per-camera tables."""
+    kind: Any = Settings
+    for step in path:
+        if isinstance(kind, type) and issubclass(kind, Table):
+            known = kind.model_fields.get(str(step))
+            kind = None if known is None else known.annotation
+        else:  # dict[str, Table] or tuple[Table, ...]
+            kind = next((arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)), None)
+    return kind if isinstance(kind, type) and issubclass(kind, Table) else None

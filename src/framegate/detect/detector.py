@@ -1,0 +1,127 @@
+"""The change detector: one camera's settings, masks and learnt noise, behind four calls."""
+
+import numpy as np
+
+from framegate.detect import lighting, scoring
+from framegate.detect.masking import counted_pixels
+from framegate.detect.noise import NoiseMap
+from framegate.model import ChangeScore, GrayImage, Prepared
+from framegate.settings import DetectionSettings
+
+
+class ChangeDetector:
+    """Scores frames of one camera against a reference.
+
+    Example:
+        >>> import numpy as np
+        >>> from framegate import ChangeDetector, DetectionSettings
+        >>> detector = ChangeDetector(DetectionSettings.preset("adaptive", score_threshold="0.5%"))
+        >>> empty = detector.prepare(np.full((720, 1280), 90, np.uint8))
+        >>> with_car = np.full((720, 1280), 90, np.uint8)
+        >>> with_car[300:400, 200:420] = 200
+        >>> score = detector.score(empty, detector.prepare(with_car))
+        >>> round(score.score_percent, 1), len(score.regions)
+        (2.5, 1)
+
+    Args:
+        settings: what to compare and how; see ``DetectionSettings.preset``.
+        mask_picture: what ``settings.mask_file`` holds, uint8 (any height, any width), 0 ignores; reading
+            files is not this library's business.
+
+    Not safe to share between threads while one of them learns; ``prepare`` alone is.
+    """
+
+    def __init__(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> None:
+        self.settings = settings
+        self.noise = NoiseMap()
+        self._mask_picture = mask_picture
+        self._counted: GrayImage | None = None
+
+    def prepare(self, gray: GrayImage) -> Prepared:
+        """Bring a frame to the working size and blur it.
+
+        Args:
+            gray: uint8 (height, width), both at least 1. It is not changed.
+
+        Raises:
+            TypeError: when it is no two-dimensional uint8 array.
+        """
+        if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:  # noqa: PLR2004
+            raise TypeError("a gray frame is a numpy array of uint8, (height, width), not empty")
+        small = scoring.at_working_size(gray, self.settings.working_height)
+        image = scoring.blurred(small, self.settings.blur).view()
+        image.flags.writeable = False
+        return Prepared(image, source_size=(gray.shape[1], gray.shape[0]))
+
+    def score(self, reference: Prepared, current: Prepared) -> ChangeScore:
+        """Measure how much of the picture changed from ``reference`` to ``current``.
+
+        Returns:
+            ``score_percent`` of the unmasked picture, ``score_px`` and ``regions`` at the working size.
+
+        Raises:
+            ValueError: when the two are not of one working size.
+        """
+        changed = self.changed_pixels(reference, current)
+        regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(self.picture_px(current)))
+        height, width = changed.shape
+        return scoring.score_of(regions, self.picture_px(current), (width, height))
+
+    def changed_pixels(self, reference: Prepared, current: Prepared) -> GrayImage:
+        """Return the thresholded, dilated difference that ``score`` outlines: uint8, 255 changed, 0 not."""
+        _require_one_size(reference, current)
+        counted = self._counted_for(current.image)
+        difference = scoring.absolute_difference(reference.image, self._in_light_of(reference, current))
+        return scoring.changed_pixels(difference, self._threshold_for(difference), self.settings.dilate, counted)
+
+    def learn(self, previous: Prepared, current: Prepared) -> None:
+        """Learn from two consecutive frames where the picture is restless; call it after ``score``.
+
+        Does nothing with ``noise_gain = 0``, and starts anew when the working size has changed.
+        """
+        if self.settings.noise_gain and previous.image.shape == current.image.shape:
+            self.noise.learn(
+                scoring.absolute_difference(previous.image, self._in_light_of(previous, current))
+            )
+
+    def picture_px(self, prepared: Prepared) -> int:
+        """Return the number of unmasked pixels at the working size: what percentages refer to."""
+        counted = self._counted_for(prepared.image)
+        return prepared.image.size if counted is None else int(np.count_nonzero(counted))
+
+    def threshold_percent(self, prepared: Prepared) -> float:
+        """Return ``score_threshold`` in percent of the unmasked picture."""
+        return self.settings.score_threshold.in_percent(self.picture_px(prepared))
+
+    def _in_light_of(self, reference: Prepared, current: Prepared) -> GrayImage:
+        if self.settings.lighting == "off":
+            return current.image
+        return lighting.matched(current.image, reference.image, self._counted_for(current.image))
+
+    def _threshold_for(self, difference: GrayImage) -> int | GrayImage:
+        if not self.settings.noise_gain or self.noise.shape != difference.shape:
+            return self.settings.pixel_threshold
+        return self.noise.threshold(self.settings.pixel_threshold, self.settings.noise_gain)
+
+    def _counted_for(self, image: GrayImage) -> GrayImage | None:
+        s = self.settings
+        if not any(s.border_mask) and not s.ignore and self._mask_picture is None:
+            return None
+        if self._counted is None or self._counted.shape != image.shape:
+            height, width = image.shape
+            self._counted = counted_pixels(
+                width,
+                height,
+                border_mask=s.border_mask,
+                polygons=[area.polygon for area in s.ignore],
+                mask_picture=self._mask_picture,
+            )
+        return self._counted
+
+
+def _require_one_size(reference: Prepared, current: Prepared) -> None:
+    if reference.image.shape != current.image.shape:
+        raise ValueError(
+            f"a {reference.image.shape} reference and a {current.image.shape} frame cannot be compared:"
+            " a frame of another size becomes the new reference"
+        )

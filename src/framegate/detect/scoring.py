@@ -1,0 +1,82 @@
+"""The published score, in its order: blur, difference, threshold, dilate, contours, sum.
+
+Source of the method: the frame-difference chain of the parking-garage challenge that framegate grew out of,
+itself the motion detection tutorial of A. Rosebrock ("Basic motion detection and tracking with Python and
+OpenCV", PyImageSearch, 2015). No function here changes an array it is given.
+"""
+
+import cv2
+import numpy as np
+
+from framegate.model import ChangeScore, GrayImage, Region
+
+
+def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
+    """Shrink a picture to ``working_height`` rows by area averaging, aspect kept; never enlarge it.
+
+    Args:
+        gray: uint8 (height, width).
+        working_height: rows; 0 is the native size.
+    """
+    height, width = gray.shape
+    if not 0 < working_height < height:
+        return gray
+    working_width = max(1, round(width * working_height / height))
+    return _uint8(cv2.resize(gray, (working_width, working_height), interpolation=cv2.INTER_AREA))
+
+
+def blurred(gray: GrayImage, kernel: int) -> GrayImage:
+    """Blur with a Gaussian of ``kernel`` x ``kernel`` pixels, odd, sigma as OpenCV derives it; 0 is none."""
+    return _uint8(cv2.GaussianBlur(gray, (kernel, kernel), 0)) if kernel else gray
+
+
+def changed_pixels(
+    difference: GrayImage, threshold: int | GrayImage, dilate: int, counted: GrayImage | None
+) -> GrayImage:
+    """Mark the pixels that differ by more than the threshold, and join them by dilation.
+
+    Args:
+        difference: absolute difference of two prepared pictures, uint8 (height, width).
+        threshold: gray levels, one for all or uint8 (height, width) for each pixel.
+        dilate: rounds of dilation with a 3 x 3 square.
+        counted: 255 where a pixel counts, 0 where it is ignored; None when all count.
+
+    Returns:
+        uint8 (height, width), 255 changed, 0 not.
+    """
+    if isinstance(threshold, int):
+        changed = cv2.threshold(difference, threshold, 255, cv2.THRESH_BINARY)[1]
+    else:
+        changed = cv2.compare(difference, threshold, cv2.CMP_GT)
+    if counted is not None:
+        changed = cv2.bitwise_and(changed, counted)
+    return _uint8(cv2.dilate(changed, None, iterations=dilate) if dilate else changed)  # type: ignore[call-overload]
+
+
+def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
+    """Outline the changed regions from outside; return those of at least ``min_area_px``, largest first."""
+    contours, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    regions = [
+        Region(*cv2.boundingRect(contour), area_px=area)
+        for contour in contours
+        if (area := cv2.contourArea(contour)) >= min_area_px
+    ]
+    return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
+
+
+def score_of(regions: tuple[Region, ...], picture_px: int, working_size: tuple[int, int]) -> ChangeScore:
+    """Sum regions to a score, in pixels and in percent of ``picture_px`` unmasked pixels."""
+    score_px = sum(region.area_px for region in regions)
+    score_percent = 100 * score_px / picture_px if picture_px else 0.0
+    return ChangeScore(score_px, score_percent, regions, working_size)
+
+
+def absolute_difference(a: GrayImage, b: GrayImage) -> GrayImage:
+    """Return the absolute difference of two uint8 pictures of one shape, uint8."""
+    return _uint8(cv2.absdiff(a, b))
+
+
+def _uint8(image: cv2.typing.MatLike) -> GrayImage:
+    """Tell the type checker what OpenCV's stubs do not: uint8 in, uint8 out."""
+    assert image.dtype == np.uint8
+    return image  # type: ignore[return-value]

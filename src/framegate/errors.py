@@ -1,0 +1,47 @@
+"""What can be broken, as opposed to what is merely ordinary.
+
+A frame that cannot be used is ordinary: it becomes a verdict with a reason (see ``model.Reason``).
+The errors here are about the world around the frames.
+"""
+
+from dataclasses import dataclass
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd prints it by name
+
+
+class FramegateError(Exception):
+    """Base of all errors that framegate raises on purpose; its text is one sentence for the operator."""
+
+    exit_code = EXIT_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a config: where, and what to do about it."""
+
+    key: str
+    """Dotted key, as in ``camera.c21.detection.blur``; empty when the whole file is meant."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}" if self.key else self.message
+
+
+class ConfigError(FramegateError):
+    """The configuration cannot be used; carries every problem found, not only the first."""
+
+    exit_code = EXIT_CONFIG
+
+    def __init__(self, problems: tuple[Problem, ...], path: str = "") -> None:
+        self.problems = problems
+        self.path = path
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class SinkError(FramegateError):
+    """Results or ledger cannot be written now (disk full, read-only, I/O error).
+
+    The frame is not to blame: it stays pending, intake pauses, and the same frame is tried again.
+    """

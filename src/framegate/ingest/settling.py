@@ -1,0 +1,125 @@
+"""When is a file complete? A pure state machine: it is told what was seen and when, and asked what is ready.
+
+It knows no watcher, no folder and no clock of its own. Two ways lead out of it: the writer has closed the
+file, or moved it in under its final name (taken at once, on trial), or nothing about it has changed for
+``settle_s``. The time since its mtime says nothing: files keep the mtime of where they came from.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from framegate.model import Candidate, FileKey, Origin
+
+
+@dataclass(slots=True)
+class _Waiting:
+    candidate: Candidate
+    first_seen_s: float
+    unchanged_since_s: float
+    on_trial: bool
+    """Its writer has finished: it may be taken before it was quiet for ``settle_s``."""
+
+    not_before_s: float = 0.0
+    """It was tried and has to wait at least until then."""
+
+
+class Settler:
+    """Holds the files that are not settled yet, each with the last version seen.
+
+    Args:
+        settle_s: seconds without a change after which a file counts as complete.
+        describe: makes a candidate of a key: finds its camera and capture time.
+
+    Times are seconds of one monotonic clock, given by the caller.
+    """
+
+    def __init__(self, settle_s: float, describe: Callable[[FileKey], Candidate]) -> None:
+        self.settle_s = settle_s
+        self._describe = describe
+        self._waiting: dict[str, _Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._waiting
+
+    def observe(self, key: FileKey, origin: Origin, now_s: float) -> None:
+        """Take in that a version of a file was seen."""
+        waiting = self._waiting.get(key.name)
+        if waiting is None:
+            self._waiting[key.name] = _Waiting(self._describe(key), now_s, now_s, origin.proves_complete)
+            return
+        if waiting.candidate.key != key:
+            waiting.candidate, waiting.unchanged_since_s = self._describe(key), now_s
+            waiting.on_trial = False
+        if origin.proves_complete:
+            waiting.on_trial = True
+
+    def vanished(self, name: str) -> None:
+        """Take in that a file is no longer there."""
+        self._waiting.pop(name, None)
+
+    def forget_all_but(self, names: Collection[str]) -> None:
+        """Take in what a sweep saw: whatever else was waiting is no longer there."""
+        for name in [name for name in self._waiting if name not in names]:
+            del self._waiting[name]
+
+    def put_back(self, key: FileKey, now_s: float, delay_s: float = 0.0) -> None:
+        """Take back a candidate that could not be judged yet: it has to be quiet, and to wait ``delay_s``."""
+        self._waiting[key.name] = _Waiting(
+            self._describe(key), now_s, now_s, on_trial=False, not_before_s=now_s + delay_s
+        )
+
+    def ready(self, now_s: float) -> list[Candidate]:
+        """Take out the candidates to judge now, in their order.
+
+        A frame waits for older frames of its camera that are still settling, so that a backlog is judged
+        before what arrives meanwhile; but for none longer than ``settle_s``, so that a stalled upload does
+        not hold up the line.
+        """
+        settled = [w for w in self._waiting.values() if self._is_settled(w, now_s)]
+        oldest = self._oldest_unsettled(now_s)
+        ready = [w for w in settled if not _is_before(oldest.get(w.candidate.camera), w.candidate)]
+        for waiting in ready:
+            del self._waiting[waiting.candidate.key.name]
+        return sorted((self._as_found(w, now_s) for w in ready), key=lambda c: (c.order, c.key))
+
+    def next_deadline_s(self, now_s: float) -> float | None:
+        """Return when, after a call of ``ready``, it may next return something; None when nothing waits.
+
+        What is settled already waits for one that holds it, so only the unsettled have deadlines.
+        """
+        deadlines: list[float] = []
+        for waiting in self._waiting.values():
+            if not self._is_settled(waiting, now_s):
+                deadlines.append(max(waiting.unchanged_since_s + self.settle_s, waiting.not_before_s))
+            if self._holds_others(waiting, now_s):
+                deadlines.append(waiting.first_seen_s + self.settle_s)
+        return min(deadlines, default=None)
+
+    def _is_quiet(self, waiting: _Waiting, now_s: float) -> bool:
+        return now_s - waiting.unchanged_since_s >= self.settle_s
+
+    def _is_settled(self, waiting: _Waiting, now_s: float) -> bool:
+        return now_s >= waiting.not_before_s and (waiting.on_trial or self._is_quiet(waiting, now_s))
+
+    def _holds_others(self, waiting: _Waiting, now_s: float) -> bool:
+        return not self._is_settled(waiting, now_s) and now_s - waiting.first_seen_s < self.settle_s
+
+    def _oldest_unsettled(self, now_s: float) -> dict[str, Candidate]:
+        oldest: dict[str, Candidate] = {}
+        for waiting in self._waiting.values():
+            if self._holds_others(waiting, now_s):
+                rival = waiting.candidate
+                if rival.camera not in oldest or rival.order < oldest[rival.camera].order:
+                    oldest[rival.camera] = rival
+        return oldest
+
+    def _as_found(self, waiting: _Waiting, now_s: float) -> Candidate:
+        c = waiting.candidate
+        return Candidate(c.key, c.camera, c.captured_at_ns, quiet=self._is_quiet(waiting, now_s))
+
+
+def _is_before(rival: Candidate | None, candidate: Candidate) -> bool:
+    return rival is not None and rival.order < candidate.order

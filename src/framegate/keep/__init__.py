@@ -1,0 +1,1 @@
+"""What stays: the durable copy of a kept frame, and the ledger of every decision."""

@@ -1,0 +1,158 @@
+"""The durable copy: after ``deliver`` returns, a power cut cannot take the frame away.
+
+Write to a file without a name, fsync it, link it to its name without replacing anything, fsync the folder.
+Measured with cut power (research/reliability.md, 5): rename alone lost 2,740 of 2,740 acknowledged frames
+on ext4; with both fsyncs none was lost on ext4, XFS or btrfs.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from framegate.errors import SinkError
+from framegate.keep.disk import Disk
+from framegate.model import Delivery, EncodedFrame, iso_utc
+from framegate.quantities import Size
+
+LONGEST_NAME_BYTES = 255
+
+
+class Deliverer(Protocol):
+    """Where kept frames go."""
+
+    def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
+        """Keep a frame for good; raise SinkError when that cannot be done now."""
+
+
+class ResultsFolder:
+    """Delivers frames into a folder, under the path that they had in the drop folder.
+
+    Nothing is ever overwritten. When another content holds the name, the capture time is appended.
+
+    Args:
+        folder: the results folder; it exists.
+        min_free_bytes: free space below which nothing is written.
+        disk: the operations; a test gives one that fails.
+    """
+
+    def __init__(self, folder: Path, min_free_bytes: int = 0, disk: Disk | None = None) -> None:
+        self._folder = folder
+        self._min_free_bytes = min_free_bytes
+        self._disk = disk or Disk()
+
+    def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
+        """Write a frame's bytes durably under a name of its own.
+
+        A file of the same bytes at the name is that frame, delivered before: it is left as it is.
+
+        Raises:
+            SinkError: disk full, read-only, I/O error, no permission. Nothing half-written is visible.
+        """
+        *folders, name = frame.name.split("/")
+        if any(part in {"", ".", ".."} for part in (*folders, name)):
+            raise ValueError(f"{frame.name!r} is no path below a folder")
+        with _as_sink_error(self._folder), ExitStack() as stack:
+            self._require_space(len(frame.data))
+            folder_fd = self._open_folders(folders, stack)
+            name, already_there = self._place(frame, name, captured_at_ns, folder_fd)
+            self._disk.sync_folder(folder_fd)
+        return Delivery("/".join((*folders, name)), already_there)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the bytes of a result, None when it is not there (any more)."""
+        try:
+            return (self._folder / name).read_bytes()
+        except OSError:
+            return None
+
+    def _require_space(self, needed_bytes: int) -> None:
+        free = self._disk.free_bytes(os.fspath(self._folder))
+        if free - needed_bytes < self._min_free_bytes:
+            raise SinkError(
+                f"{self._folder} has {free / 1e6:.0f}MB free; min_free is {Size(self._min_free_bytes)}"
+            )
+
+    def _open_folders(self, folders: list[str], stack: ExitStack) -> int:
+        fd = self._disk.open_folder(os.fspath(self._folder))
+        stack.callback(os.close, fd)
+        for folder in folders:
+            try:
+                inner = self._disk.open_folder(folder, fd)
+            except FileNotFoundError:
+                self._disk.make_folder(folder, fd)
+                inner = self._disk.open_folder(folder, fd)
+            stack.callback(os.close, inner)
+            fd = inner
+        return fd
+
+    def _place(
+        self, frame: EncodedFrame, first_name: str, captured_at_ns: int, folder_fd: int
+    ) -> tuple[str, bool]:
+        temp = _temp_name(frame.name)
+        for name in _names(first_name, captured_at_ns):
+            existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
+            if existing == frame.data:
+                self._disk.remove_temp(temp, folder_fd)
+                return name, True
+            if existing is None and self._write_new(frame, temp, name, folder_fd):
+                return name, False
+        raise AssertionError("names do not end")
+
+    def _write_new(self, frame: EncodedFrame, temp: str, name: str, folder_fd: int) -> bool:
+        unnamed = fd = self._disk.open_unnamed(folder_fd)
+        if fd is None:
+            fd = self._disk.open_temp(temp, folder_fd)
+        try:
+            self._disk.write(fd, frame.data)
+            self._disk.stamp(fd, frame.mtime_ns)
+            self._disk.sync_file(fd)
+            if unnamed is None:
+                self._disk.publish_temp(temp, name, folder_fd)
+            else:
+                self._disk.publish_unnamed(fd, name, folder_fd)
+        except FileExistsError:  # somebody took the name since we looked
+            return False
+        finally:
+            os.close(fd)
+            if unnamed is None:
+                self._disk.remove_temp(temp, folder_fd)
+        return True
+
+
+class NoDelivery:
+    """Keeps nothing: what ``scan --dry-run`` delivers to."""
+
+    def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:  # noqa: ARG002
+        """Say where a frame would go first."""
+        return Delivery(frame.name, already_there=False)
+
+
+def _names(name: str, captured_at_ns: int) -> Iterator[str]:
+    """Yield the name itself, then with the capture time, then with a number as well."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem:
+        stem, dot, suffix = name, "", ""
+    moment = iso_utc(captured_at_ns).replace("-", "").replace(":", "")
+    yield name
+    number = 1
+    while True:
+        tail = f"_{moment}" + (f"_{number}" if number > 1 else "") + dot + suffix
+        room = LONGEST_NAME_BYTES - len(os.fsencode(tail))
+        yield os.fsdecode(os.fsencode(stem)[:room]) + tail
+        number += 1
+
+
+def _temp_name(name: str) -> str:
+    """Return a temporary name that depends on the frame alone, so that recovery finds and reuses it."""
+    return f".framegate-{hashlib.blake2s(os.fsencode(name), digest_size=10).hexdigest()}.tmp"
+
+
+@contextmanager
+def _as_sink_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"cannot write to {folder}: {error.strerror or error}") from error

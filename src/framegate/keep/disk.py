@@ -1,0 +1,145 @@
+"""The few disk operations that durability rests on, each with a name, so that a test can fail exactly one."""
+
+import contextlib
+import errno
+import os
+from enum import StrEnum
+
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""How file systems without hard links (vfat, exfat, some FUSE) refuse one."""
+
+NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
+"""How file systems and kernels without O_TMPFILE refuse it."""
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Step(StrEnum):
+    """Every operation of a delivery, in its order."""
+
+    FREE_SPACE = "free_space"
+    OPEN_FOLDER = "open_folder"
+    MAKE_FOLDER = "make_folder"
+    READ_EXISTING = "read_existing"
+    OPEN_TEMP = "open_temp"
+    WRITE = "write"
+    STAMP = "stamp"
+    SYNC_FILE = "sync_file"
+    PUBLISH = "publish"
+    REMOVE_TEMP = "remove_temp"
+    SYNC_FOLDER = "sync_folder"
+
+
+class Disk:
+    """The real disk. A test overrides ``reach`` to raise an OSError, or to die, at one step."""
+
+    def reach(self, step: Step) -> None:
+        """Be told that a step is about to happen."""
+
+    def free_bytes(self, folder: str) -> int:
+        """Return the space that is left for us in the file system of ``folder``."""
+        self.reach(Step.FREE_SPACE)
+        space = os.statvfs(folder)
+        return space.f_bavail * space.f_frsize
+
+    def open_folder(self, name: str, parent_fd: int | None = None) -> int:
+        """Open a folder; return its descriptor."""
+        self.reach(Step.OPEN_FOLDER)
+        nofollow = 0 if parent_fd is None else os.O_NOFOLLOW
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | nofollow, dir_fd=parent_fd)
+
+    def make_folder(self, name: str, parent_fd: int) -> None:
+        """Make a folder durably, if it is not there."""
+        self.reach(Step.MAKE_FOLDER)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=parent_fd)
+            os.fsync(parent_fd)
+
+    def read_existing(self, name: str, folder_fd: int, most_bytes: int) -> bytes | None:
+        """Return up to ``most_bytes`` of the file at a name, None when the name is free.
+
+        What is no regular file, or may not be read, is somebody else's: it reads as empty.
+        """
+        self.reach(Step.READ_EXISTING)
+        try:
+            fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
+        except FileNotFoundError:
+            return None
+        except (PermissionError, IsADirectoryError, OSError) as error:
+            if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+                return b""
+            raise
+        with open(fd, "rb") as file:
+            return b"" if os.path.isdir(fd) else file.read(most_bytes)
+
+    def open_unnamed(self, folder_fd: int) -> int | None:
+        """Open a file that has no name yet, so that a crash leaves nothing; None where that cannot be."""
+        self.reach(Step.OPEN_TEMP)
+        try:
+            return os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder_fd)
+        except OSError as error:
+            if error.errno in NO_UNNAMED:
+                return None
+            raise
+
+    def open_temp(self, name: str, folder_fd: int) -> int:
+        """Open an empty temporary file under a name of its own; a leftover of a crash is used again."""
+        self.reach(Step.OPEN_TEMP)
+        return os.open(name, WRITE | os.O_CREAT | os.O_TRUNC, 0o666, dir_fd=folder_fd)
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Write all the bytes."""
+        self.reach(Step.WRITE)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+    def stamp(self, fd: int, mtime_ns: int) -> None:
+        """Give a file the time of its source."""
+        self.reach(Step.STAMP)
+        os.utime(fd, ns=(mtime_ns, mtime_ns))
+
+    def sync_file(self, fd: int) -> None:
+        """Wait until the content is on the medium.
+
+        After an error never sync the same descriptor again: the kernel has marked the pages clean, and the
+        second call would lie (Rebello et al., USENIX ATC 2020).
+        """
+        self.reach(Step.SYNC_FILE)
+        os.fsync(fd)
+
+    def publish_unnamed(self, fd: int, name: str, folder_fd: int) -> None:
+        """Give an unnamed file its name; raise FileExistsError rather than replace anything."""
+        self.reach(Step.PUBLISH)
+        # With src_dir_fd Python calls linkat(AT_SYMLINK_FOLLOW); without it link(2), which fails EXDEV here.
+        os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd, follow_symlinks=True)
+
+    def publish_temp(self, temp: str, name: str, folder_fd: int) -> None:
+        """Give a temporary file its final name; raise FileExistsError rather than replace anything.
+
+        Where there are no hard links it renames, having looked first; the folder has one writer.
+        """
+        self.reach(Step.PUBLISH)
+        try:
+            os.link(temp, name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(name, dir_fd=folder_fd)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
+            os.rename(temp, name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+
+    def remove_temp(self, name: str, folder_fd: int) -> None:
+        """Remove a temporary file, if it is there."""
+        self.reach(Step.REMOVE_TEMP)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder_fd)
+
+    def sync_folder(self, fd: int) -> None:
+        """Wait until the folder's names are on the medium."""
+        self.reach(Step.SYNC_FOLDER)
+        os.fsync(fd)

@@ -1,0 +1,233 @@
+"""The ledger: a SQLite file that remembers every decision, what was learnt, and what is under way.
+
+Kept frames are announced to it first (``intend``, durable), delivered, then ``finish``ed; a crash between
+leaves an intent, which recovery delivers again under the same name. All else is lazy: rows wait in memory
+for the next commit, and a crash decides those frames again, from the noise map of the same commit and so
+with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged commits at power cuts, NORMAL
+1,389 of 5,241 (research/reliability.md, 5); so intents commit with FULL, and lazy rows with NORMAL.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from framegate.errors import SinkError
+from framegate.model import Entry, FileKey, Reason, Verdict
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE frame (
+    id INTEGER PRIMARY KEY,            -- the order of decisions
+    name BLOB NOT NULL,                -- relative to the drop folder; any bytes that Linux allows
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    camera TEXT NOT NULL,
+    captured_at_ns INTEGER NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    score_percent REAL,
+    threshold_percent REAL,
+    reference BLOB,                    -- name of the frame it was compared with
+    config_revision INTEGER NOT NULL,
+    decided_at_ns INTEGER NOT NULL,
+    sha256 BLOB,                       -- of a kept frame
+    result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
+    UNIQUE (name, size_bytes, mtime_ns)
+) STRICT;
+CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
+CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
+CREATE TABLE camera (
+    camera TEXT PRIMARY KEY,
+    previous BLOB,                     -- name of the frame that the noise map saw last
+    noise BLOB                         -- what the detector learnt; NULL: nothing yet
+) STRICT;
+"""
+
+MOST_PENDING_ROWS = 500
+"""Lazy rows are committed when they are this many, at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a camera has learnt, as of one decision."""
+
+    previous: str | None
+    noise: bytes | None
+
+
+class Ledger:
+    """One connection, used by one thread.
+
+    Raises:
+        SinkError: from every method that writes, when the file cannot be written now. Nothing is lost: what
+            was pending stays pending.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the ledger at a path, making it if need be; None is one in memory, for a single run."""
+        self._where = ":memory:" if path is None else os.fspath(path)
+        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._memories: dict[str, Callable[[], Memory]] = {}
+        with self._as_sink_error():
+            self._db = sqlite3.connect(self._where, isolation_level=None, timeout=5)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._make_schema()
+        self._latest = {
+            os.fsdecode(name): (size, mtime)
+            for name, size, mtime in self._db.execute("SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id")
+        }
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether lazy rows wait for ``flush``."""
+        return bool(self._pending or self._memories)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many wait that they should not wait longer."""
+        return len(self._pending) >= MOST_PENDING_ROWS
+
+    def knows(self, key: FileKey) -> bool:
+        """Tell whether this version of the file has its verdict, or is about to get it."""
+        latest = self._latest.get(key.name)
+        if latest is None or latest == (key.size_bytes, key.mtime_ns):
+            return latest is not None
+        row = self._db.execute(
+            "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?", _key_columns(key)
+        )
+        return row.fetchone() is not None
+
+    def note(self, entry: Entry) -> None:
+        """Remember a dropped or rejected frame, lazily."""
+        self._pending.append((_INSERT, _columns(entry)))
+        self._latest[entry.key.name] = (entry.key.size_bytes, entry.key.mtime_ns)
+
+    def learn(self, camera: str, memory: Callable[[], Memory]) -> None:
+        """Remember what a camera has learnt: it is asked at the next commit."""
+        self._memories[camera] = memory
+
+    def intend(self, entry: Entry) -> None:
+        """Remember durably that a frame is to be kept, before it is delivered."""
+        self._commit([*self._pending, (_INSERT, _columns(entry))], durable=True)
+        self._latest[entry.key.name] = (entry.key.size_bytes, entry.key.mtime_ns)
+
+    def finish(self, key: FileKey, result: str) -> None:
+        """Remember, lazily, that an intended frame stands in the results folder."""
+        statement = "UPDATE frame SET result = ? WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+        self._pending.append((statement, (os.fsencode(result), *_key_columns(key))))
+
+    def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
+        """Turn an intent whose bytes are gone into a rejected frame."""
+        statement = (
+            "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
+            " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+        )
+        self._pending.append((statement, (reason.verdict, reason, detail, *_key_columns(key))))
+
+    def flush(self) -> None:
+        """Commit what is pending; it survives a crash at once, and a power cut after the next intent."""
+        if self.has_pending:
+            self._commit(self._pending, durable=False)
+
+    def intended(self) -> list[Entry]:
+        """Return the frames that were to be kept when the last run ended, oldest first."""
+        where = "verdict = 'kept' AND result IS NULL ORDER BY id"
+        return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}")]  # noqa: S608
+
+    def last_kept(self, camera: str) -> Entry | None:
+        """Return a camera's latest kept frame: its reference."""
+        where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}", (camera,)).fetchone()  # noqa: S608
+        return None if row is None else _entry(row)
+
+    def memory_of(self, camera: str) -> Memory:
+        """Return what a camera had learnt at the last commit."""
+        row = self._db.execute("SELECT previous, noise FROM camera WHERE camera = ?", (camera,)).fetchone()
+        if row is None:
+            return Memory(None, None)
+        return Memory(None if row[0] is None else os.fsdecode(row[0]), row[1])
+
+    def counts(self) -> dict[Verdict, int]:
+        """Return how many frames got each verdict, as of the last commit."""
+        rows = dict(self._db.execute("SELECT verdict, count(*) FROM frame GROUP BY verdict"))
+        return {verdict: rows.get(verdict, 0) for verdict in Verdict}
+
+    def close(self) -> None:
+        """Close the file. What is pending and was not flushed will be decided again."""
+        self._db.close()
+
+    def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], *, durable: bool) -> None:
+        with self._as_sink_error():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in statements:
+                    self._db.execute(statement, values)
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO camera (camera, previous, noise) VALUES (?, ?, ?)",
+                    [(camera, *_memory_columns(learnt())) for camera, learnt in self._memories.items()],
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._pending, self._memories = [], {}
+
+    def _make_schema(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise SinkError(f"{self._where} was written by a newer framegate (schema {version})")
+        if not version:
+            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
+
+    @contextmanager
+    def _as_sink_error(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SinkError(f"cannot write the ledger {self._where}: {error}") from error
+
+
+_COLUMNS = (
+    "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
+    " detail, score_percent, threshold_percent, reference, sha256, result"
+)
+_INSERT = f"INSERT INTO frame ({_COLUMNS}, verdict) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - our own names
+
+
+def _key_columns(key: FileKey) -> tuple[bytes, int, int]:
+    return os.fsencode(key.name), key.size_bytes, key.mtime_ns
+
+
+def _memory_columns(memory: Memory) -> tuple[bytes | None, bytes | None]:
+    return _fsencode(memory.previous), memory.noise
+
+
+def _columns(entry: Entry) -> tuple[Any, ...]:
+    return (
+        *_key_columns(entry.key), entry.camera, entry.captured_at_ns, entry.reason, entry.decided_at_ns,
+        entry.config_revision, entry.detail, entry.score_percent, entry.threshold_percent,
+        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
+    )  # fmt: skip
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    name, size, mtime, camera, captured, reason, decided, revision, detail, score, threshold, ref, sha, result = row
+    return Entry(
+        FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
+        score, threshold, _fsdecode(ref), sha, _fsdecode(result),
+    )  # fmt: skip
+
+
+def _fsencode(name: str | None) -> bytes | None:
+    return None if name is None else os.fsencode(name)
+
+
+def _fsdecode(name: bytes | None) -> str | None:
+    return None if name is None else os.fsdecode(name)

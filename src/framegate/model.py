@@ -1,0 +1,240 @@
+"""The values that flow: Arrival, Candidate, EncodedFrame, Frame, Prepared, ChangeScore, Decision, Delivery.
+
+All are frozen. Names of files are relative to the drop folder, with ``/`` between folders; bytes that
+are not UTF-8 stand in them as surrogates (``os.fsdecode``), so every name that Linux allows survives.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+GrayImage = NDArray[np.uint8]
+"""A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
+"""What a datetime can hold, in seconds since the epoch."""
+
+
+class Verdict(StrEnum):
+    """What became of a frame: exactly one of these."""
+
+    KEPT = "kept"
+    DROPPED = "dropped"
+    REJECTED = "rejected"
+
+
+class Reason(StrEnum):
+    """Why: each belongs to one verdict."""
+
+    FIRST = "first"
+    CHANGED = "changed"
+    SIZE_CHANGED = "size_changed"
+
+    UNCHANGED = "unchanged"
+
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+    TOO_LARGE = "too_large"
+    NOT_A_REGULAR_FILE = "not_a_regular_file"
+    NOT_PERMITTED = "not_permitted"
+    VANISHED = "vanished"
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that this reason explains."""
+        if self.is_kept:
+            return Verdict.KEPT
+        return Verdict.DROPPED if self is Reason.UNCHANGED else Verdict.REJECTED
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it explains ``kept``."""
+        return self in {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED}
+
+
+class Origin(StrEnum):
+    """How we came to hear of a path."""
+
+    CREATED = "created"
+    CLOSED = "closed"
+    MOVED = "moved"
+    SWEEP = "sweep"
+
+    @property
+    def proves_complete(self) -> bool:
+        """Whether a writer has finished: it closed the file, or moved it in under its final name."""
+        return self in {Origin.CLOSED, Origin.MOVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A hint that a path may have changed; it proves nothing and may be lost."""
+
+    name: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileKey:
+    """One version of one file: the same name written again is another version.
+
+    The inode is no part of it: ext4 gave the same number to the next file in 199 of 199 rounds.
+    """
+
+    name: str
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A settled version of a file, ready to be judged."""
+
+    key: FileKey
+    camera: str
+    captured_at_ns: int
+    """Capture time, nanoseconds since the epoch."""
+
+    quiet: bool = True
+    """True: nobody has written for ``settle_s``. False: taken at once on its writer's close or move."""
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Frames are judged in this order: capture time, then name."""
+        return self.captured_at_ns, self.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """The bytes of a frame, read once; these are scored and these are delivered."""
+
+    name: str
+    data: bytes
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A decoded frame."""
+
+    gray: GrayImage
+    """uint8, (height, width), read-only."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.gray.shape[1], self.gray.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A frame at the working size, blurred: what two frames are compared by."""
+
+    image: GrayImage
+    """uint8, (working height, working width), read-only."""
+
+    source_size: tuple[int, int]
+    """(width, height) of the frame it was made from, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One changed region, in pixels of the working size: its bounding box and its contour's area."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    area_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeScore:
+    """How much of the picture changed."""
+
+    score_px: float
+    """Sum of the areas of ``regions``, in pixels of the working size."""
+
+    score_percent: float
+    """The same in percent of the unmasked picture, 0 to 100; 0 when everything is masked."""
+
+    regions: tuple[Region, ...]
+    """Changed regions of at least ``min_contour_area``, largest first."""
+
+    working_size: tuple[int, int]
+    """(width, height) to which the regions and areas refer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict, its reason, and the two numbers that were compared."""
+
+    reason: Reason
+    score: ChangeScore | None = None
+    threshold_percent: float | None = None
+    detail: str = ""
+    """For a rejected frame: what was seen, in words."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Exactly one of kept, dropped, rejected."""
+        return self.reason.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where the bytes of a kept frame stand durably."""
+
+    name: str
+    """Relative to the results folder."""
+
+    already_there: bool
+    """True when a file with these bytes held the name already, as after a crash or at a second scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision, as it is remembered and announced."""
+
+    key: FileKey
+    camera: str
+    captured_at_ns: int
+    reason: Reason
+    decided_at_ns: int
+    """By the wall clock, for the reader; nothing is decided by it."""
+
+    config_revision: int
+    detail: str = ""
+    score_percent: float | None = None
+    threshold_percent: float | None = None
+    reference: str | None = None
+    """Name of the frame it was compared with; None for a camera's first."""
+
+    sha256: bytes | None = None
+    """Fingerprint of a kept frame's bytes."""
+
+    result: str | None = None
+    """Name in the results folder; None unless kept and delivered."""
+
+
+def storable_ns(time_ns: int) -> int:
+    """Bring a time to what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
+    return min(max(time_ns, -(2**63)), 2**63 - 1)
+
+
+def iso_utc(time_ns: int) -> str:
+    """Write nanoseconds since the epoch as ``2026-11-23T17:05:09.250Z``.
+
+    Beyond the years 1 to 9999, which a file's mtime may name, the nearest of them.
+    """
+    second, fraction_ns = divmod(time_ns, 1_000_000_000)
+    second = min(max(second, YEAR_1_S), YEAR_9999_S)
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction_ns // 1_000_000:03d}Z"

@@ -1,0 +1,277 @@
+"""One frame's walk: read, decode, score, decide, deliver, record, announce.
+
+``examine`` (read and decode) depends on nothing before it and may run ahead in other threads. ``conclude``
+owns the decisions: one thread, in order, for each camera. The daemon, the scan and recovery all walk here.
+"""
+
+import hashlib
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from framegate.camera import Camera, Seen
+from framegate.detect.decoding import Undecodable, decode
+from framegate.detect.detector import ChangeDetector
+from framegate.events import FrameDecided, Listener, happening
+from framegate.ingest.reading import Changed, Unreadable, look_at, read_frame
+from framegate.keep.delivery import Deliverer
+from framegate.keep.ledger import Ledger
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, GrayImage, Reason
+from framegate.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A candidate that cannot be judged yet: it goes back to settling, as the version that is there now."""
+
+    candidate: Candidate
+    key: FileKey
+    """The version that is there now."""
+
+    reason: Reason | None
+    """Why; None when it changed while it was read."""
+
+    detail: str = ""
+
+    @property
+    def may_be_unfinished(self) -> bool:
+        """Whether more of the upload may come; otherwise it is we who cannot read it."""
+        return self.reason is not Reason.NOT_PERMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A candidate, read and decoded; or why it could not be."""
+
+    candidate: Candidate
+    started_s: float
+    encoded: EncodedFrame | None = None
+    frame: Frame | None = None
+    rejection: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A decision on its way to being durable; kept across a full disk, so that nothing is judged twice."""
+
+    entry: Entry
+    decision: Decision
+    encoded: EncodedFrame | None
+    started_s: float
+    is_intended: bool = False
+
+
+class Pipeline:
+    """Judges candidates by one snapshot of the settings.
+
+    Args:
+        settings: the snapshot.
+        deliverer: where kept frames go.
+        ledger: what is remembered; used by the concluding thread only.
+        announce: hears of every verdict, once it is durable.
+        config_revision: number of the snapshot, for the log.
+        read_result: finds the bytes of an earlier result again, by its name.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        deliverer: Deliverer,
+        ledger: Ledger,
+        announce: Listener,
+        *,
+        config_revision: int = 1,
+        read_result: Callable[[str], bytes | None] = lambda _name: None,
+    ) -> None:
+        self._settings = settings
+        self._drop = Path(settings.drop.folder)
+        self._deliverer = deliverer
+        self._ledger = ledger
+        self._announce = announce
+        self._config_revision = config_revision
+        self._read_result = read_result
+        self._cameras: dict[str, Camera] = {}
+        self._held: _Judged | None = None
+
+    def examine(self, candidate: Candidate) -> Examined | Unsettled:
+        """Read and decode a candidate. May run in any thread; touches nothing but the file."""
+        started_s = time.perf_counter()
+        try:
+            return self._examine(candidate, started_s)
+        except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
+            return Examined(candidate, started_s, rejection=_internal_error())
+
+    def conclude(self, examined: Examined) -> Decision:
+        """Decide about an examined frame, deliver it if it is kept, record and announce the verdict.
+
+        Raises:
+            SinkError: results or ledger cannot be written now. The frame is held: call ``resume``.
+        """
+        assert self._held is None, "a held frame comes first: resume()"
+        decision, reference = self._decide(examined)
+        self._held = self._judged(examined, decision, reference)
+        self.resume()
+        return decision
+
+    def resume(self) -> None:
+        """Bring a held frame, if there is one, to its end.
+
+        Raises:
+            SinkError: it still cannot be written; it stays held.
+        """
+        if (held := self._held) is None:
+            return
+        if held.encoded is not None:
+            if not held.is_intended:
+                self._ledger.intend(held.entry)
+                self._held = held = replace(held, is_intended=True)
+            assert held.encoded is not None
+            delivery = self._deliverer.deliver(held.encoded, held.entry.captured_at_ns)
+            self._ledger.finish(held.entry.key, delivery.name)
+            held = replace(held, entry=replace(held.entry, result=delivery.name))
+        else:
+            self._ledger.note(held.entry)
+        self._held = None
+        self._announce_verdict(held.entry, held.started_s, held.decision)
+
+    def flush(self) -> None:
+        """Commit the lazy rows, unless a frame is held: what was learnt from it must not be saved before it.
+
+        Raises:
+            SinkError: the ledger cannot be written now.
+        """
+        if self._held is None:
+            self._ledger.flush()
+
+    def recover(self) -> None:
+        """Deliver what was to be kept when the last run ended. Doing so twice changes nothing.
+
+        Raises:
+            SinkError: a result cannot be written now; call it again later.
+        """
+        for entry in self._ledger.intended():
+            started_s = time.perf_counter()
+            data = self._bytes_of(entry)
+            if data is None:
+                lost = replace(entry, reason=Reason.VANISHED, detail="gone before it could be delivered")
+                self._ledger.abandon(entry.key, lost.reason, lost.detail)
+                self._announce_verdict(lost, started_s)
+                continue
+            encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
+            delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
+            self._ledger.finish(entry.key, delivery.name)
+            self._announce_verdict(replace(entry, result=delivery.name), started_s)
+        self._ledger.flush()
+
+    def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
+        drop = self._settings.drop
+        read = read_frame(self._drop, candidate.key, drop.max_size)
+        if isinstance(read, Changed):
+            return Unsettled(candidate, read.key, None)
+        if isinstance(read, Unreadable):
+            if read.reason is Reason.NOT_PERMITTED:
+                return Unsettled(candidate, candidate.key, read.reason, read.detail)
+            return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
+        frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
+        if not isinstance(frame, Undecodable):
+            return Examined(candidate, started_s, read, frame)
+        if frame.may_be_unfinished and not candidate.quiet:
+            return Unsettled(candidate, candidate.key, frame.reason, frame.detail)
+        return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))
+
+    def _decide(self, examined: Examined) -> tuple[Decision, str | None]:
+        if examined.frame is None:
+            assert examined.rejection is not None
+            return examined.rejection, None
+        try:
+            camera = self._camera(examined.candidate.camera)
+            reference = None if camera.reference is None else camera.reference.name
+            decision = camera.judge(examined.candidate.key.name, examined.frame)
+        except Exception:  # noqa: BLE001 - as in examine
+            return _internal_error(), None
+        self._ledger.learn(camera.name, camera.memory)
+        return decision, reference
+
+    def _judged(self, examined: Examined, decision: Decision, reference: str | None) -> _Judged:
+        is_kept = decision.reason.is_kept
+        entry = Entry(
+            key=examined.candidate.key,
+            camera=examined.candidate.camera,
+            captured_at_ns=examined.candidate.captured_at_ns,
+            reason=decision.reason,
+            decided_at_ns=time.time_ns(),
+            config_revision=self._config_revision,
+            detail=decision.detail,
+            score_percent=None if decision.score is None else decision.score.score_percent,
+            threshold_percent=decision.threshold_percent,
+            reference=reference,
+            sha256=_sha256(examined.encoded.data) if is_kept and examined.encoded else None,
+        )
+        return _Judged(entry, decision, examined.encoded if is_kept else None, examined.started_s)
+
+    def _announce_verdict(self, entry: Entry, started_s: float, decision: Decision | None = None) -> None:
+        duration_ms = 1000 * (time.perf_counter() - started_s)
+        self._announce(FrameDecided(entry, duration_ms, None if decision is None else decision.score))
+
+    def _camera(self, name: str) -> Camera:
+        if name not in self._cameras:
+            self._cameras[name] = self._restored(name)
+        return self._cameras[name]
+
+    def _restored(self, name: str) -> Camera:
+        """Set up a camera as the last run left it."""
+        settings = self._settings.detection_of(name)
+        mask = None if settings.mask_file is None else _read_mask(settings.mask_file)
+        detector = ChangeDetector(settings, mask_picture=mask)
+        camera = Camera(name, detector)
+        if (last := self._ledger.last_kept(name)) is None:
+            return camera
+        data = self._bytes_of(last)
+        frame = None if data is None else decode(data)
+        if not isinstance(frame, Frame):
+            self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
+            return camera
+        memory = self._ledger.memory_of(name)
+        camera.reference = Seen(last.key.name, detector.prepare(frame.gray))
+        if memory.noise is not None:
+            detector.noise.restore(memory.noise)
+        camera.previous = self._seen_again(memory.previous, camera)
+        self._announce(happening("reference.restored", camera=name, frame=last.key.name))
+        return camera
+
+    def _seen_again(self, name: str | None, camera: Camera) -> Seen | None:
+        if name is None or (camera.reference is not None and camera.reference.name == name):
+            return camera.reference
+        there = look_at(self._drop, name)
+        read = None if there is None else read_frame(self._drop, there[0], self._settings.drop.max_size)
+        frame = decode(read.data) if isinstance(read, EncodedFrame) else None
+        return Seen(name, camera.detector.prepare(frame.gray)) if isinstance(frame, Frame) else None
+
+    def _bytes_of(self, entry: Entry) -> bytes | None:
+        """Find the bytes of a kept frame again, in the results or else in the drop folder."""
+        data = self._read_result(entry.result or entry.key.name)
+        if data is not None and _sha256(data) == entry.sha256:
+            return data
+        read = read_frame(self._drop, entry.key, self._settings.drop.max_size)
+        return read.data if isinstance(read, EncodedFrame) and _sha256(read.data) == entry.sha256 else None
+
+
+def _internal_error() -> Decision:
+    """Turn the exception at hand into a rejection: our fault, told where it can be found."""
+    return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
+
+
+def _sha256(data: bytes) -> bytes:
+    """Return the fingerprint by which a kept frame's bytes are known again."""
+    return hashlib.sha256(data).digest()
+
+
+def _read_mask(path: str) -> GrayImage:
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None, f"{path} was checked at start"
+    return picture.astype(np.uint8)

@@ -1,0 +1,87 @@
+"""Areas and sizes, written with their unit: ``"0.2%"``, ``"5000px"``, ``"500MB"``.
+
+Absolute pixel thresholds are the best-documented mistake of this field (research/peers.md, 1 to 6): a bare
+number means one thing to its writer and another to its reader, so it is an error that says both spellings.
+"""
+
+import re
+from typing import ClassVar, Literal
+
+NOT_GIVEN = object()
+"""Stands for an area that a preset requires and the file does not have."""
+
+
+class Area:
+    """A share of the unmasked picture (``0.2%``) or pixels at the working size (``5000px``)."""
+
+    __slots__ = ("unit", "value")
+
+    _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%|px)\s*", re.ASCII)
+
+    def __init__(self, value: float, unit: Literal["%", "px"]) -> None:
+        self.value, self.unit = value, unit
+
+    @classmethod
+    def parse(cls, text: object) -> "Area":
+        """Read ``"0.2%"`` or ``"5000px"``; raise ValueError that says what was probably meant."""
+        if isinstance(text, Area):
+            return text
+        if text is NOT_GIVEN:
+            raise ValueError('is required by preset = "classic": write "500px" or "0.05%"')
+        if isinstance(text, (int, float)) and not isinstance(text, bool):
+            raise ValueError(f'say the unit: "{text}%" of the unmasked picture, or "{text}px"')
+        match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError(f'write "0.2%" (of the unmasked picture) or "5000px", not {text!r}')
+        value, unit = float(match[1]), match[2]
+        if unit == "%" and value > 100:  # noqa: PLR2004 - a hundred percent
+            raise ValueError(f'{text} is more than the whole picture; did you mean "{match[1]}px"?')
+        return cls(value, "%" if unit == "%" else "px")
+
+    def in_px(self, picture_px: int) -> float:
+        """Return the area in pixels of a picture with ``picture_px`` unmasked pixels."""
+        return self.value if self.unit == "px" else self.value * picture_px / 100
+
+    def in_percent(self, picture_px: int) -> float:
+        """Return the area in percent of a picture with ``picture_px`` unmasked pixels."""
+        if self.unit == "%":
+            return self.value
+        return 100 * self.value / picture_px if picture_px else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.value:.10g}{self.unit}"
+
+    def __repr__(self) -> str:
+        return f"Area({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Area) and (self.value, self.unit) == (other.value, other.unit)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.unit))
+
+
+class Size(int):
+    """A number of bytes, written ``500MB``, ``1.5GiB`` or ``4096B``."""
+
+    _FACTORS: ClassVar[dict[str, int]] = {
+        "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+        "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
+    }  # fmt: skip
+    _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b)\s*", re.ASCII | re.IGNORECASE)
+
+    @classmethod
+    def parse(cls, text: object) -> "Size":
+        """Read ``"500MB"``; raise ValueError that shows the spelling."""
+        if isinstance(text, Size):
+            return text
+        match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
+        if match is None or match[2].lower() not in cls._FACTORS:
+            raise ValueError(f'write a size with its unit, as "500MB" or "2GiB", not {text!r}')
+        return cls(float(match[1]) * cls._FACTORS[match[2].lower()])
+
+    def __str__(self) -> str:
+        for unit in ("TB", "GB", "MB", "kB"):
+            if self and self % self._FACTORS[unit.lower()] == 0:
+                return f"{self // self._FACTORS[unit.lower()]}{unit}"
+        return f"{int(self)}B"

@@ -1,0 +1,140 @@
+"""The settings as text for people: the commented example file, the README's table, the effective values."""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from framegate.config import Config
+from framegate.quantities import Size
+from framegate.settings import CLASSIC, Settings, Table
+
+WIDTH = 98
+
+SAMPLES = {
+    "drop.folder": "/srv/cameras/lot1/drop",
+    "results.folder": "/srv/cameras/lot1/results",
+    "drop.camera_pattern": r"^(?P<camera>c\d+)",
+    "state.folder": "/var/lib/framegate/lot1",
+    "detection.mask_file": "mask.png",
+}
+"""What the example shows where there is no default."""
+
+SECTIONS: dict[str, str] = {
+    "drop": "Where frames arrive, and when one is complete.",
+    "results": "Where kept frames go.",
+    "state": "What framegate remembers.",
+    "detection": "When a frame differs enough from the last kept one.",
+    "log": "What the log says, and how.",
+}
+
+HEAD = """\
+# framegate: every setting, with its meaning and its default.
+# Lines like "#key = value" are off and show the default. Required are only version and the two folders.
+# Check an edit with `framegate check`; see what is in force with `framegate config`.
+
+version = 1
+"""
+
+TAIL = """
+
+# Parts of the picture that do not count. The corners are fractions of it: [0, 0] is top left, [1, 1] is
+# bottom right.
+#[[detection.ignore]]
+#name = "clock"
+#polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05], [0.0, 0.05]]
+
+
+# Any setting of [detection], for one camera only, named as camera_pattern finds it.
+#[camera.c21.detection]
+#score_threshold = "0.5%"
+"""
+
+
+def settings_of(table: str) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield key and description of each setting that stands in a table as a plain value."""
+    model = Settings.model_fields[table].annotation
+    assert isinstance(model, type)
+    assert issubclass(model, Table)
+    for name, setting in model.model_fields.items():
+        key = setting.alias or name
+        if key != "ignore":  # an array of tables, shown at the end
+            yield key, setting
+
+
+def example_file() -> str:
+    """Return the commented config file that stands in the repository as ``config.example.toml``."""
+    parts = [HEAD]
+    for table, meaning in SECTIONS.items():
+        parts.append(f"\n# {meaning}\n[{table}]")
+        for key, setting in settings_of(table):
+            parts.append(_example_setting(table, key, setting))
+        parts.append("")
+    return "\n".join(parts) + TAIL
+
+
+def markdown_table() -> str:
+    """Return the table of settings that stands in the README."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for table in SECTIONS:
+        for key, setting in settings_of(table):
+            meaning = " ".join((setting.description or "").split()).replace("|", "\\|")
+            lines.append(f"| `{table}.{key}` | {_default_cell(table, key, setting)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def effective_values(config: Config) -> list[tuple[str, Any, str]]:
+    """Return (dotted key, value, origin) of every setting in force."""
+    values = config.settings.model_dump(by_alias=True, mode="json")
+    return [(key, value, config.origin_of(key)) for key, value in _leaves(values)]
+
+
+def toml_value(value: Any) -> str:
+    """Write a value as TOML does; strings with a backslash as literal strings."""
+    if isinstance(value, str) and "\\" in value and "'" not in value:
+        return f"'{value}'"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.1f}"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, (bool, int, float, str)) and not isinstance(value, Size):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(str(value))
+
+
+def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
+    description = " ".join((setting.description or "").split())
+    lines = textwrap.wrap(description, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    if (classic := CLASSIC.get(key)) is not None and table == "detection":
+        lines.append(f"# classic: {_classic(classic)}")
+    if setting.is_required():
+        lines.append(f"{key} = {toml_value(SAMPLES[f'{table}.{key}'])}")
+    else:
+        default = SAMPLES.get(f"{table}.{key}", setting.default)
+        lines.append(f"#{key} = {toml_value(default)}")
+    return "\n" + "\n".join(lines)
+
+
+def _default_cell(table: str, key: str, setting: FieldInfo) -> str:
+    if setting.is_required():
+        return "required"
+    shown = f"`{toml_value(setting.default)}`" if setting.default is not None else "none"
+    if table == "detection" and (classic := CLASSIC.get(key)) is not None:
+        shown += f"; classic: {_classic(classic)}"
+    return shown
+
+
+def _classic(value: Any) -> str:
+    return toml_value(value) if isinstance(value, (int, float, str)) else "required"
+
+
+def _leaves(value: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            yield from _leaves(item, f"{above}{name}.")
+        elif item != {}:
+            yield above + name, item

@@ -1,0 +1,1 @@
+"""The daemon and its kin: the loop, the scan of a finite folder, logs, checks before the start."""

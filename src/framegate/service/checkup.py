@@ -1,0 +1,198 @@
+"""What has to be true outside the config file before the daemon can start, and what had better be."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from framegate.config import Config
+from framegate.errors import ConfigError, Problem
+from framegate.ingest.inbox import Inbox
+from framegate.ingest.naming import NameRules
+from framegate.ingest.watching import Watcher
+from framegate.quantities import Size
+from framegate.settings import Settings
+
+MOST_FOLDERS_COUNTED = 200_000
+
+
+class Grade(StrEnum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    grade: Grade
+    key: str
+    """The setting it is about."""
+
+    message: str
+
+
+def examine_surroundings(config: Config) -> list[Finding]:
+    """Look at everything that a start needs; change nothing."""
+    settings = config.settings
+    return [
+        *_drop(settings),
+        *_writable("results.folder", settings.results.folder),
+        *_writable("state.folder", settings.state.folder or ""),
+        *_overlap(settings),
+        *_space(settings),
+        *_masks(settings),
+        *_inotify(settings),
+    ]
+
+
+def prepare_to_start(config: Config, *, needs_state: bool = True) -> None:
+    """Make the results and state folders if they are missing, and insist on what a start needs.
+
+    Raises:
+        ConfigError: with everything that stands in the way.
+    """
+    settings = config.settings
+    findings = [*_drop(settings), *_overlap(settings), *_masks(settings)]
+    folders = [("results.folder", settings.results.folder)]
+    if needs_state:
+        folders.append(("state.folder", settings.state.folder or ""))
+    if not any(finding.grade is Grade.ERROR for finding in findings):
+        for key, folder in folders:
+            findings += _made(key, folder)
+    problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
+    if problems:
+        raise ConfigError(problems, str(config.path or ""))
+
+
+def _drop(settings: Settings) -> Iterator[Finding]:
+    folder = settings.drop.folder
+    if not os.path.isdir(folder):
+        what = "is no folder" if os.path.exists(folder) else "does not exist"
+        yield Finding(Grade.ERROR, "drop.folder", f"{folder} {what}")
+    elif not os.access(folder, os.R_OK | os.X_OK):
+        yield Finding(Grade.ERROR, "drop.folder", f"{folder} may not be listed by this user")
+    else:
+        yield Finding(Grade.OK, "drop.folder", folder)
+
+
+def _writable(key: str, folder: str) -> Iterator[Finding]:
+    there = _nearest_existing(folder)
+    if not os.path.isdir(there):
+        yield Finding(Grade.ERROR, key, f"{there} is no folder")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(Grade.ERROR, key, f"{there} may not be written by this user")
+    else:
+        yield Finding(Grade.OK, key, folder if there == folder else f"{folder} (will be made)")
+
+
+def _made(key: str, folder: str) -> Iterator[Finding]:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        yield Finding(Grade.ERROR, key, f"{folder} cannot be made: {error.strerror}")
+        return
+    yield from _writable(key, folder)
+
+
+def _overlap(settings: Settings) -> Iterator[Finding]:
+    """Compare identities, not names: links and bind mounts give one folder several names."""
+    folders = {
+        "drop.folder": settings.drop.folder,
+        "results.folder": settings.results.folder,
+        "state.folder": settings.state.folder or "",
+    }
+    for (a, folder_a), (b, folder_b) in combinations(folders.items(), 2):
+        if {a, b} == {"results.folder", "state.folder"} and folder_a != folder_b:
+            continue  # a ledger among the results is odd, but harms nothing
+        if _is_inside(folder_b, folder_a):
+            yield Finding(Grade.ERROR, b, f"{folder_b} is inside {a} ({folder_a})")
+        elif _is_inside(folder_a, folder_b):
+            yield Finding(Grade.ERROR, a, f"{folder_a} is inside {b} ({folder_b})")
+
+
+def _is_inside(folder: str, outer: str) -> bool:
+    if not os.path.exists(outer):
+        return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(outer))
+    there = Path(os.path.realpath(_nearest_existing(folder)))
+    return any(os.path.samefile(above, outer) for above in (there, *there.parents))
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    space = os.statvfs(_nearest_existing(settings.results.folder))
+    free, least = Size(space.f_bavail * space.f_frsize), settings.results.min_free
+    words = f"{free / 1e9:.1f}GB free, min_free is {least}"
+    if free <= least:
+        yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")
+    else:
+        yield Finding(Grade.OK, "results.min_free", words)
+
+
+def _masks(settings: Settings) -> Iterator[Finding]:
+    tables = {"detection": settings.detection}
+    tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
+    for table, detection in tables.items():
+        if detection.mask_file is not None:
+            yield _mask(f"{table}.mask_file", detection.mask_file)
+
+
+def _mask(key: str, path: str) -> Finding:
+    try:
+        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except (OSError, cv2.error) as error:
+        return Finding(Grade.ERROR, key, f"{path} cannot be read: {getattr(error, 'strerror', error)}")
+    if picture is None:
+        return Finding(Grade.ERROR, key, f"{path} is no picture")
+    ignored = 100 * (1 - np.count_nonzero(picture) / picture.size)
+    return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
+
+
+def _inotify(settings: Settings) -> Iterator[Finding]:
+    if settings.drop.watch == "poll" or not os.path.isdir(settings.drop.folder):
+        return
+    watcher = Watcher(Path(settings.drop.folder), NameRules(settings.drop), Inbox(), recursive=False)
+    try:
+        watcher.start()
+    except OSError as error:
+        limit = _limit("max_user_instances")
+        words = f"inotify does not start ({error}); fs.inotify.max_user_instances is {limit}: falling back to sweeps"
+        yield Finding(Grade.WARNING, "drop.watch", words)
+        return
+    watcher.stop()
+    folders, watches = _count_folders(settings), _limit("max_user_watches")
+    if folders > watches:
+        words = f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}; the rest is swept"
+        yield Finding(Grade.WARNING, "drop.watch", words)
+    else:
+        yield Finding(Grade.OK, "drop.watch", f"inotify works: {folders} of {watches} watches needed")
+
+
+def _limit(name: str) -> int:
+    try:
+        return int(Path("/proc/sys/fs/inotify", name).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
+def _count_folders(settings: Settings) -> int:
+    if not settings.drop.recursive:
+        return 1
+    count = 0
+    for _ in os.walk(settings.drop.folder):
+        count += 1
+        if count >= MOST_FOLDERS_COUNTED:
+            break
+    return count
+
+
+def _nearest_existing(folder: str) -> str:
+    path = Path(folder)
+    return os.fspath(next((p for p in (path, *path.parents) if p.exists()), Path("/")))

@@ -1,0 +1,149 @@
+"""The daemon's pipeline over a folder that is there already: every frame once, in order, then the sums."""
+
+import csv
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from framegate.events import Event, FrameDecided, Listener, announcer
+from framegate.ingest.naming import NameRules
+from framegate.ingest.sweeping import sweep
+from framegate.keep.delivery import NoDelivery, ResultsFolder
+from framegate.keep.ledger import Ledger
+from framegate.model import Candidate, Decision, Reason, Verdict, iso_utc
+from framegate.pipeline import Examined, Pipeline, Unsettled
+from framegate.settings import Settings
+
+AHEAD = 8
+"""Frames read and decoded ahead of the one that is judged; 8 of 1080p are 16 MB."""
+
+TRIES = 3
+"""A file that changes under a scan is read this often, then rejected."""
+
+STATS_COLUMNS = (
+    "frame", "camera", "captured_at", "reference", "score_percent", "threshold_percent", "verdict", "reason",
+    "score_px", "region_count", "result", "detail",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a scan came to; ``seen`` is the sum of the three."""
+
+    seen: int
+    kept: int
+    dropped: int
+    rejected: int
+    seconds: float
+
+
+def candidates_of(settings: Settings) -> list[Candidate]:
+    """List the drop folder's frames in the order in which they will be judged."""
+    rules = NameRules(settings.drop)
+    drop = Path(settings.drop.folder)
+    found = (rules.candidate(key) for key in sweep(drop, rules, recursive=settings.drop.recursive))
+    return sorted(found, key=lambda candidate: (candidate.order, candidate.key))
+
+
+def scan(
+    settings: Settings, candidates: Iterable[Candidate], listener: Listener, *, dry_run: bool = False
+) -> Summary:
+    """Judge candidates in their order and deliver the unique ones; delete and overwrite nothing.
+
+    Args:
+        settings: the snapshot to judge by; its state folder is not used: a scan remembers nothing, so a
+            second one decides alike and finds its results there.
+        candidates: see ``candidates_of``.
+        listener: hears of every verdict.
+        dry_run: deliver nothing.
+
+    Raises:
+        SinkError: a result cannot be written; those before it stand.
+    """
+    started_s = time.perf_counter()
+    tally: Counter[Verdict] = Counter()
+
+    def count(event: Event) -> None:
+        if isinstance(event, FrameDecided):
+            tally[event.entry.reason.verdict] += 1
+
+    results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
+    pipeline = Pipeline(
+        settings, NoDelivery() if dry_run else results, Ledger(None), announcer([count, listener])
+    )
+    for examined in _ahead(candidates, pipeline.examine):
+        pipeline.conclude(_settled(examined, pipeline))
+    seconds = time.perf_counter() - started_s
+    return Summary(
+        tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds
+    )
+
+
+def stats_listener(file: IO[str]) -> Listener:
+    """Return a listener that writes a CSV row for every frame, kept or not: to choose thresholds by."""
+    writer = csv.writer(file)
+    writer.writerow(STATS_COLUMNS)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, FrameDecided):
+            writer.writerow(_stats_row(event))
+
+    return listen
+
+
+def _stats_row(event: FrameDecided) -> tuple[object, ...]:
+    entry, score = event.entry, event.score
+    return (
+        entry.key.name,
+        entry.camera,
+        iso_utc(entry.captured_at_ns),
+        entry.reference,
+        _number(entry.score_percent),
+        _number(entry.threshold_percent),
+        entry.reason.verdict,
+        entry.reason,
+        None if score is None else score.score_px,
+        None if score is None else len(score.regions),
+        entry.result,
+        entry.detail,
+    )
+
+
+def _number(value: float | None) -> float | None:
+    """Round to a fiftieth of a pixel of a 4K picture: exact for comparison, short for the eye."""
+    return None if value is None else round(value, 9)
+
+
+def _ahead(
+    candidates: Iterable[Candidate], examine: Callable[[Candidate], Examined | Unsettled]
+) -> Iterator[Examined | Unsettled]:
+    """Examine candidates in threads, a bounded number ahead; yield the outcomes in the candidates' order."""
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="examine") as pool:
+        ahead: deque[Future[Examined | Unsettled]] = deque()
+        for candidate in candidates:
+            ahead.append(pool.submit(examine, candidate))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
+    """Insist: a finite folder has no later, so what cannot be read now is rejected."""
+    for _ in range(TRIES):
+        if isinstance(examined, Examined):
+            return examined
+        if examined.reason is not None:
+            break
+        examined = pipeline.examine(replace(examined.candidate, key=examined.key))
+    assert isinstance(examined, Unsettled)
+    reason = examined.reason or Reason.TRUNCATED
+    detail = examined.detail or "it changes while it is read"
+    return Examined(examined.candidate, time.perf_counter(), rejection=Decision(reason, detail=detail))
+

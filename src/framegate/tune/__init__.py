@@ -1,0 +1,1 @@
+"""Choosing thresholds: why a frame was kept or not."""

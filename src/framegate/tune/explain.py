@@ -1,0 +1,134 @@
+"""Why two frames differ, or do not: the numbers that are compared, the regions, and a picture of both."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from framegate.detect.deciding import decide
+from framegate.detect.decoding import Undecodable, decode
+from framegate.detect.detector import ChangeDetector
+from framegate.errors import FramegateError
+from framegate.model import ChangeScore, Decision, Frame, GrayImage, Prepared, Reason
+
+SCHEMA = 1
+
+OUTLINE = (60, 60, 255)  # BGR: red over gray asphalt
+LETTERS = (255, 255, 255)
+SMALLEST_OVERLAY_HEIGHT = 480
+GAP = 8
+
+
+class NotAFrame(FramegateError):
+    """A file given to compare is no frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Two frames, compared."""
+
+    decision: Decision
+    score: ChangeScore | None
+    """None when the frames differ in size and so were not compared."""
+
+    changed: GrayImage | None
+    """uint8, 255 changed and 0 not, at the working size; None as above."""
+
+    picture_px: int
+    """Unmasked pixels at the working size: what the percentages refer to."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Return what ``--json`` prints."""
+        score = self.score
+        return {
+            "schema": SCHEMA,
+            "score_percent": None if score is None else score.score_percent,
+            "score_px": None if score is None else score.score_px,
+            "threshold_percent": self.decision.threshold_percent,
+            "verdict": str(self.decision.verdict),
+            "reason": str(self.decision.reason),
+            "detail": self.decision.detail,
+            "picture_px": self.picture_px,
+            "working_size": None if score is None else list(score.working_size),
+            "regions": [] if score is None else [asdict(region) for region in score.regions],
+        }
+
+
+def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float = 100e6) -> Explanation:
+    """Compare two files as the daemon would, with ``reference`` as the last kept frame.
+
+    Nothing has been learnt about the camera, so the noise map plays no part.
+
+    Raises:
+        NotAFrame: when one of them cannot be read or decoded.
+    """
+    before = detector.prepare(_frame(reference, max_pixels).gray)
+    after = detector.prepare(_frame(current, max_pixels).gray)
+    if before.source_size != after.source_size:
+        detail = f"{_size(before)} -> {_size(after)}"
+        return Explanation(Decision(Reason.SIZE_CHANGED, detail=detail), None, None, detector.picture_px(after))
+    score = detector.score(before, after)
+    decision = decide(score, detector.threshold_percent(after))
+    return Explanation(decision, score, detector.changed_pixels(before, after), detector.picture_px(after))
+
+
+def overlay(current: Path, explanation: Explanation) -> GrayImage:
+    """Draw the current frame with its changed regions outlined, beside the thresholded picture.
+
+    Returns:
+        uint8 (height, width, 3), BGR.
+    """
+    score, changed = explanation.score, explanation.changed
+    picture = cv2.imdecode(np.fromfile(current, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None, "explain() has decoded it"
+    if score is None or changed is None:
+        return picture.astype(np.uint8)
+    scale = max(1.0, SMALLEST_OVERLAY_HEIGHT / changed.shape[0])
+    size = (round(changed.shape[1] * scale), round(changed.shape[0] * scale))
+    left = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(changed, size, interpolation=cv2.INTER_NEAREST)
+    right = cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)
+    for panel in (left, right):
+        _outline(panel, score, scale)
+    _caption(left, explanation)
+    gap = np.full((size[1], GAP, 3), 128, np.uint8)
+    return np.hstack((left, gap, right)).astype(np.uint8)
+
+
+def _outline(panel: cv2.typing.MatLike, score: ChangeScore, scale: float) -> None:
+    for region in score.regions:
+        x, y = round(region.x * scale), round(region.y * scale)
+        right, bottom = round((region.x + region.width) * scale), round((region.y + region.height) * scale)
+        cv2.rectangle(panel, (x, y), (right, bottom), OUTLINE, 2)
+        _write(panel, f"{region.area_px:.0f}px", (x, y - 5 if y > 40 else bottom + 16), 0.45)  # noqa: PLR2004
+
+
+def _caption(panel: cv2.typing.MatLike, explanation: Explanation) -> None:
+    decision, score = explanation.decision, explanation.score
+    assert score is not None
+    words = f"{decision.verdict}: {score.score_percent:.3f}% of {decision.threshold_percent:.3f}%"
+    _write(panel, words, (10, 24), 0.7)
+
+
+def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: float) -> None:
+    for color, thickness in (((0, 0, 0), 4), (LETTERS, 1)):
+        cv2.putText(panel, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness, cv2.LINE_AA)
+
+
+def _frame(path: Path, max_pixels: float) -> Frame:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise NotAFrame(f"{path}: {error.strerror}") from error
+    frame = decode(data, max_pixels=max_pixels)
+    if isinstance(frame, Undecodable):
+        raise NotAFrame(f"{path}: {frame.reason} ({frame.detail})")
+    return frame
+
+
+def _size(prepared: Prepared) -> str:
+    width, height = prepared.source_size
+    return f"{width}x{height}"
