@@ -2,10 +2,34 @@
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.keep.ledger import Memory
-from framegate.model import Decision, Frame, Prepared, Reason
+from framegate.model import Decision, Frame, GrayImage, Prepared, Reason
+from framegate.settings import DetectionSettings
+
+
+def detector_of(settings: DetectionSettings) -> ChangeDetector:
+    """Make a detector, with the mask file that the settings name."""
+    mask = None if settings.mask_file is None else read_mask(settings.mask_file)
+    return ChangeDetector(settings, mask_picture=mask)
+
+
+def read_mask(path: str) -> GrayImage:
+    """Read a mask picture, uint8 (height, width), 0 ignores.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no picture.
+    """
+    data = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    if picture is None:
+        raise ValueError(f"{path} is no picture")
+    return picture.astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True, slots=True)

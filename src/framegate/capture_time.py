@@ -59,7 +59,9 @@ def _strptime_reader(pattern: str) -> ReadTime:
         raise ValueError(
             f'{pattern!r} is neither "mtime", "epoch_s", "epoch_ms" nor a strptime pattern of {known}'
         )
-    spelling = re.compile("".join(re.escape(text) if text else _DIRECTIVES[d] for d, text in pieces), re.ASCII)
+    spelling = re.compile(
+        "".join(re.escape(text) if text else _DIRECTIVES[d] for d, text in pieces), re.ASCII
+    )
 
     def read(name: str) -> int | None:
         for text in reversed(spelling.findall(name)):

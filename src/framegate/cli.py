@@ -20,7 +20,12 @@ app = typer.Typer(
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="The TOML file. Without it: $FRAMEGATE_CONFIG, else config.toml in ~/.config/framegate or /etc/framegate."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The TOML file. Without it: $FRAMEGATE_CONFIG, ~/.config/framegate/config.toml or the same in /etc.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -66,13 +71,18 @@ def scan(  # noqa: PLR0917
     drop: Annotated[Path, typer.Argument(metavar="IN", help="The folder of frames.")],
     results: Annotated[Path, typer.Argument(metavar="OUT", help="Where the unique ones go.")],
     min_contour_area: Annotated[
-        float | None, typer.Argument(metavar="[MIN_CONTOUR_AREA", min=0, help="In pixels: the classic preset.", show_default=False)
+        float | None,
+        typer.Argument(
+            metavar="[MIN_CONTOUR_AREA", min=0, help="In pixels: the classic preset.", show_default=False
+        ),
     ] = None,
     score_threshold: Annotated[
         float | None, typer.Argument(metavar="SCORE_THRESHOLD]", min=0, help="In pixels.", show_default=False)
     ] = None,
     config: ConfigOption = None,
-    stats: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write a row for every frame.")] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write a row for every frame.")
+    ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Decide, but deliver nothing.")] = False,
     as_json: JsonOption = False,
@@ -99,7 +109,8 @@ def explain(
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw B with its changed regions, and the thresholded picture.")
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw B with its changed regions, and the thresholded picture."),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -109,7 +120,9 @@ def explain(
 
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = _load(config, flags)
-    run_explain(reference, current, loaded.settings.detection_of(camera), overlay_file=overlay, as_json=as_json)
+    run_explain(
+        reference, current, loaded.settings.detection_of(camera), overlay_file=overlay, as_json=as_json
+    )
 
 
 @app.command()
@@ -135,7 +148,9 @@ def config_command(
     config: ConfigOption = None,
     *,
     example: Annotated[bool, typer.Option("--example", help="Print a commented config file.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.", hidden=True)] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the README's table.", hidden=True)
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print the settings in force, and where each came from."""

@@ -126,9 +126,10 @@ def _flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _put(tables: dict[str, Any], key: str, value: Any) -> None:
     *path, name = key.split(".")
     for step in path:
-        tables = tables.setdefault(step, {})
-        if not isinstance(tables, dict):  # the file has something else there; validation will say so
+        inner = tables.setdefault(step, {})
+        if not isinstance(inner, dict):  # the file has something else there; validation will say so
             return
+        tables = inner
     tables[name] = value
 
 
@@ -204,5 +205,7 @@ def _table_at(path: list[int | str]) -> type[BaseModel] | None:
             known = kind.model_fields.get(str(step))
             kind = None if known is None else known.annotation
         else:  # dict[str, Table] or tuple[Table, ...]
-            kind = next((arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)), None)
+            kind = next(
+                (arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)), None
+            )
     return kind if isinstance(kind, type) and issubclass(kind, Table) else None

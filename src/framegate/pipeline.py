@@ -11,17 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from framegate.camera import Camera, Seen
+from framegate.camera import Camera, Seen, detector_of
 from framegate.detect.decoding import Undecodable, decode
-from framegate.detect.detector import ChangeDetector
 from framegate.events import FrameDecided, Listener, happening
 from framegate.ingest.reading import Changed, Unreadable, look_at, read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, GrayImage, Reason
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
 from framegate.settings import Settings
 
 
@@ -225,10 +221,7 @@ class Pipeline:
 
     def _restored(self, name: str) -> Camera:
         """Set up a camera as the last run left it."""
-        settings = self._settings.detection_of(name)
-        mask = None if settings.mask_file is None else _read_mask(settings.mask_file)
-        detector = ChangeDetector(settings, mask_picture=mask)
-        camera = Camera(name, detector)
+        camera = Camera(name, detector_of(self._settings.detection_of(name)))
         if (last := self._ledger.last_kept(name)) is None:
             return camera
         data = self._bytes_of(last)
@@ -237,9 +230,9 @@ class Pipeline:
             self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
             return camera
         memory = self._ledger.memory_of(name)
-        camera.reference = Seen(last.key.name, detector.prepare(frame.gray))
+        camera.reference = Seen(last.key.name, camera.detector.prepare(frame.gray))
         if memory.noise is not None:
-            detector.noise.restore(memory.noise)
+            camera.detector.noise.restore(memory.noise)
         camera.previous = self._seen_again(memory.previous, camera)
         self._announce(happening("reference.restored", camera=name, frame=last.key.name))
         return camera
@@ -269,9 +262,3 @@ def _internal_error() -> Decision:
 def _sha256(data: bytes) -> bytes:
     """Return the fingerprint by which a kept frame's bytes are known again."""
     return hashlib.sha256(data).digest()
-
-
-def _read_mask(path: str) -> GrayImage:
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert picture is not None, f"{path} was checked at start"
-    return picture.astype(np.uint8)

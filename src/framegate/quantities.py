@@ -29,7 +29,9 @@ class Area:
         if text is NOT_GIVEN:
             raise ValueError('is required by preset = "classic": write "500px" or "0.05%"')
         if isinstance(text, (int, float)) and not isinstance(text, bool):
-            raise ValueError(f'say the unit: "{text}%" of the unmasked picture, or "{text}px"')
+            raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError into a problem of the config
+                f'say the unit: "{text}%" of the unmasked picture, or "{text}px"'
+            )
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise ValueError(f'write "0.2%" (of the unmasked picture) or "5000px", not {text!r}')

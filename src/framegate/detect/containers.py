@@ -110,7 +110,9 @@ def _read_webp(data: bytes) -> Header | None:
 
 
 def _read_bmp(data: bytes) -> Header | None:
-    first_pixel, _, width, height, _, bits, compression, pixel_bytes = struct.unpack_from("<IIiiHHII", data, 10)
+    first_pixel, _, width, height, _, bits, compression, pixel_bytes = struct.unpack_from(
+        "<IIiiHHII", data, 10
+    )
     if not compression:
         pixel_bytes = (width * bits + 31) // 32 * 4 * abs(height)
     return Header("bmp", width, abs(height), whole=len(data) >= first_pixel + pixel_bytes)
@@ -129,7 +131,8 @@ def _read_tiff(data: bytes) -> Header | None:
     if not tags.get(_TIFF_WIDTH) or not tags.get(_TIFF_HEIGHT):
         return None
     whole = any(
-        tags.get(starts) and all(s + n <= len(data) for s, n in zip(tags[starts], tags.get(counts, ()), strict=False))
+        tags.get(starts)
+        and all(s + n <= len(data) for s, n in zip(tags[starts], tags.get(counts, ()), strict=False))
         for starts, counts in _TIFF_EXTENTS
     )
     return Header("tiff", tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0], bool(whole))

@@ -72,7 +72,9 @@ class ChangeDetector:
         _require_one_size(reference, current)
         counted = self._counted_for(current.image)
         difference = scoring.absolute_difference(reference.image, self._in_light_of(reference, current))
-        return scoring.changed_pixels(difference, self._threshold_for(difference), self.settings.dilate, counted)
+        return scoring.changed_pixels(
+            difference, self._threshold_for(difference), self.settings.dilate, counted
+        )
 
     def learn(self, previous: Prepared, current: Prepared) -> None:
         """Learn from two consecutive frames where the picture is restless; call it after ``score``.

@@ -36,4 +36,5 @@ class NoiseMap:
     def to_bytes(self) -> bytes | None:
         """TEMP"""
         return None
+
     def restore(self, data: bytes) -> None: ...

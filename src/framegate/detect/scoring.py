@@ -56,11 +56,7 @@ def changed_pixels(
 def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
     """Outline the changed regions from outside; return those of at least ``min_area_px``, largest first."""
     contours, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    regions = [
-        Region(*cv2.boundingRect(contour), area_px=area)
-        for contour in contours
-        if (area := cv2.contourArea(contour)) >= min_area_px
-    ]
+    regions = [_region(contour) for contour in contours if cv2.contourArea(contour) >= min_area_px]
     return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
 
 
@@ -74,6 +70,11 @@ def score_of(regions: tuple[Region, ...], picture_px: int, working_size: tuple[i
 def absolute_difference(a: GrayImage, b: GrayImage) -> GrayImage:
     """Return the absolute difference of two uint8 pictures of one shape, uint8."""
     return _uint8(cv2.absdiff(a, b))
+
+
+def _region(contour: cv2.typing.MatLike) -> Region:
+    x, y, width, height = cv2.boundingRect(contour)
+    return Region(x, y, width, height, cv2.contourArea(contour))
 
 
 def _uint8(image: cv2.typing.MatLike) -> GrayImage:

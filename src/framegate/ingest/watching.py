@@ -20,6 +20,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
@@ -50,7 +51,7 @@ class Watcher:
         self._rules = rules
         self._inbox = inbox
         self._recursive = recursive
-        self._observer: Observer | None = None  # type: ignore[valid-type]
+        self._observer: BaseObserver | None = None
 
     def start(self) -> None:
         """Begin to watch.

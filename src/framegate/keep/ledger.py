@@ -79,7 +79,9 @@ class Ledger:
             self._make_schema()
         self._latest = {
             os.fsdecode(name): (size, mtime)
-            for name, size, mtime in self._db.execute("SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id")
+            for name, size, mtime in self._db.execute(
+                "SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id"
+            )
         }
 
     @property
@@ -218,7 +220,22 @@ def _columns(entry: Entry) -> tuple[Any, ...]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    name, size, mtime, camera, captured, reason, decided, revision, detail, score, threshold, ref, sha, result = row
+    (
+        name,
+        size,
+        mtime,
+        camera,
+        captured,
+        reason,
+        decided,
+        revision,
+        detail,
+        score,
+        threshold,
+        ref,
+        sha,
+        result,
+    ) = row
     return Entry(
         FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
         score, threshold, _fsdecode(ref), sha, _fsdecode(result),

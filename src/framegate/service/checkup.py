@@ -7,9 +7,9 @@ from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from framegate.camera import read_mask
 from framegate.config import Config
 from framegate.errors import ConfigError, Problem
 from framegate.ingest.inbox import Inbox
@@ -146,11 +146,11 @@ def _masks(settings: Settings) -> Iterator[Finding]:
 
 def _mask(key: str, path: str) -> Finding:
     try:
-        picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except (OSError, cv2.error) as error:
-        return Finding(Grade.ERROR, key, f"{path} cannot be read: {getattr(error, 'strerror', error)}")
-    if picture is None:
-        return Finding(Grade.ERROR, key, f"{path} is no picture")
+        picture = read_mask(path)
+    except OSError as error:
+        return Finding(Grade.ERROR, key, f"{path} cannot be read: {error.strerror}")
+    except ValueError as error:
+        return Finding(Grade.ERROR, key, str(error))
     ignored = 100 * (1 - np.count_nonzero(picture) / picture.size)
     return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
 
@@ -163,7 +163,7 @@ def _inotify(settings: Settings) -> Iterator[Finding]:
         watcher.start()
     except OSError as error:
         limit = _limit("max_user_instances")
-        words = f"inotify does not start ({error}); fs.inotify.max_user_instances is {limit}: falling back to sweeps"
+        words = f"inotify does not start ({error}; fs.inotify.max_user_instances is {limit}): sweeps only"
         yield Finding(Grade.WARNING, "drop.watch", words)
         return
     watcher.stop()

@@ -56,10 +56,16 @@ def log_listener(
         is_terminal: whether ``stream`` is a terminal; colours are for terminals, and NO_COLOR is honoured.
     """
     as_console = output_format == "console" or (output_format == "auto" and is_terminal)
-    processors = [structlog.processors.TimeStamper(fmt="iso", utc=True), _lead_with_the_event]
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _lead_with_the_event,
+    ]
     if as_console:
         has_colors = is_terminal and not os.environ.get("NO_COLOR")
-        processors += [_for_people, structlog.dev.ConsoleRenderer(colors=has_colors, sort_keys=False, pad_event_to=15)]
+        processors += [
+            _for_people,
+            structlog.dev.ConsoleRenderer(colors=has_colors, sort_keys=False, pad_event_to=15),
+        ]
     else:
         processors += [structlog.processors.JSONRenderer(default=str)]
     logger = structlog.wrap_logger(
@@ -86,7 +92,7 @@ def own_stderr() -> SteadyStream:
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = open(ours, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = os.fdopen(ours, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     return SteadyStream(ours)
 
 

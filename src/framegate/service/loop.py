@@ -11,7 +11,7 @@ from pathlib import Path
 
 from framegate.config import Config
 from framegate.errors import SinkError
-from framegate.events import Event, FrameDecided, Listener, announcer, happening
+from framegate.events import Event, FrameDecided, Happening, Listener, announcer, happening
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
 from framegate.ingest.reading import look_at
@@ -20,7 +20,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.ingest.watching import Watcher
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.model import Arrival, Candidate, FileKey, Origin
+from framegate.model import Arrival, Candidate, FileKey, Origin, Verdict
 from framegate.pipeline import Pipeline, Unsettled
 
 FLUSH_S = 5.0
@@ -44,7 +44,9 @@ class Daemon:
         clock: monotonic seconds.
     """
 
-    def __init__(self, config: Config, listener: Listener, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, config: Config, listener: Listener, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
         self._config = config
@@ -234,7 +236,8 @@ class Daemon:
         except SinkError as error:
             self._announce(happening("ledger.unsaved", "error", error=str(error)))
         self._ledger.close()
-        self._announce(happening("daemon.stopped", **{name: self.tally[name] for name in ("kept", "dropped", "rejected")}))
+        verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
+        self._announce(Happening("daemon.stopped", verdicts))
 
     def _announce_start(self, *, watching: bool) -> None:
         settings = self._config.settings

@@ -40,7 +40,9 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
     with ExitStack() as stack:
         listeners: list[Listener] = [stack.enter_context(_Bar(len(candidates)))]
         if stats is not None:
-            file = stack.enter_context(stats.open("w", encoding="utf-8", errors="surrogateescape", newline=""))
+            file = stack.enter_context(
+                stats.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+            )
             listeners.append(stats_listener(file))
         summary = scan(config.settings, candidates, announcer(listeners), dry_run=dry_run)
     if as_json:

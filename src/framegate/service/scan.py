@@ -146,4 +146,3 @@ def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
     reason = examined.reason or Reason.TRUNCATED
     detail = examined.detail or "it changes while it is read"
     return Examined(examined.candidate, time.perf_counter(), rejection=Decision(reason, detail=detail))
-

@@ -22,7 +22,7 @@ SMALLEST_OVERLAY_HEIGHT = 480
 GAP = 8
 
 
-class NotAFrame(FramegateError):
+class NotAFrameError(FramegateError):
     """A file given to compare is no frame."""
 
 
@@ -57,19 +57,23 @@ class Explanation:
         }
 
 
-def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float = 100e6) -> Explanation:
+def explain(
+    reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float = 100e6
+) -> Explanation:
     """Compare two files as the daemon would, with ``reference`` as the last kept frame.
 
     Nothing has been learnt about the camera, so the noise map plays no part.
 
     Raises:
-        NotAFrame: when one of them cannot be read or decoded.
+        NotAFrameError: when one of them cannot be read or decoded.
     """
     before = detector.prepare(_frame(reference, max_pixels).gray)
     after = detector.prepare(_frame(current, max_pixels).gray)
     if before.source_size != after.source_size:
         detail = f"{_size(before)} -> {_size(after)}"
-        return Explanation(Decision(Reason.SIZE_CHANGED, detail=detail), None, None, detector.picture_px(after))
+        return Explanation(
+            Decision(Reason.SIZE_CHANGED, detail=detail), None, None, detector.picture_px(after)
+        )
     score = detector.score(before, after)
     decision = decide(score, detector.threshold_percent(after))
     return Explanation(decision, score, detector.changed_pixels(before, after), detector.picture_px(after))
@@ -122,10 +126,10 @@ def _frame(path: Path, max_pixels: float) -> Frame:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise NotAFrame(f"{path}: {error.strerror}") from error
+        raise NotAFrameError(f"{path}: {error.strerror}") from error
     frame = decode(data, max_pixels=max_pixels)
     if isinstance(frame, Undecodable):
-        raise NotAFrame(f"{path}: {frame.reason} ({frame.detail})")
+        raise NotAFrameError(f"{path}: {frame.reason} ({frame.detail})")
     return frame
 
 

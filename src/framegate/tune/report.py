@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from framegate.detect.detector import ChangeDetector
+from framegate.camera import detector_of
 from framegate.errors import FramegateError
 from framegate.settings import DetectionSettings
 from framegate.tune.explain import Explanation, explain, overlay
 
 
-class OverlayNotWritten(FramegateError):
+class OverlayError(FramegateError):
     """The picture could not be written."""
 
 
@@ -20,10 +19,7 @@ def run_explain(
     reference: Path, current: Path, settings: DetectionSettings, *, overlay_file: Path | None, as_json: bool
 ) -> None:
     """Compare two files and print why the second would be kept or dropped."""
-    mask = None
-    if settings.mask_file is not None:
-        mask = cv2.imdecode(np.fromfile(settings.mask_file, np.uint8), cv2.IMREAD_GRAYSCALE)
-    explanation = explain(reference, current, ChangeDetector(settings, mask_picture=mask))
+    explanation = explain(reference, current, detector_of(settings))
     if overlay_file is not None:
         _write_picture(overlay_file, overlay(current, explanation))
     if as_json:
@@ -36,16 +32,17 @@ def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
     """Return the decision, the two numbers that were compared, and the regions, a line each."""
     decision, score = explanation.decision, explanation.score
     if score is None:
-        return f"{decision.verdict}: {decision.reason} ({decision.detail}); frames of unlike size are not compared"
+        return f"{decision.verdict}: {decision.reason} ({decision.detail}); unlike sizes are not compared"
     assert decision.threshold_percent is not None
     width, height = score.working_size
-    threshold_px = settings.score_threshold.in_px(explanation.picture_px)
-    sign = ">" if score.score_percent > decision.threshold_percent else "<="
+    picture_px = explanation.picture_px
+    threshold_px = settings.score_threshold.in_px(picture_px)
+    sign = ">" if decision.reason.is_kept else "<="
     lines = [
         f"{decision.verdict}: {decision.reason}",
-        f"score     {score.score_percent:.4f}% {sign} threshold {decision.threshold_percent:.4f}%"
-        f"   ({score.score_px:.1f}px {sign} {threshold_px:.1f}px of {explanation.picture_px}px at {width}x{height})",
-        f"regions   {len(score.regions)} of at least {settings.min_contour_area}",
+        f"score    {score.score_percent:.4f}% {sign} threshold {decision.threshold_percent:.4f}%",
+        f"         {score.score_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px at {width}x{height}",
+        f"regions  {len(score.regions)} of at least {settings.min_contour_area}",
     ]
     lines += [
         f"  {region.area_px:>9.1f}px  at x {region.x}, y {region.y}, {region.width} x {region.height}"
@@ -59,4 +56,4 @@ def _write_picture(path: Path, picture: cv2.typing.MatLike) -> None:
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:
-        raise OverlayNotWritten(f"{path}: {error.strerror}") from error
+        raise OverlayError(f"{path}: {error.strerror}") from error
