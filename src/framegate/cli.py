@@ -24,7 +24,7 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="The TOML file. Without it: $FRAMEGATE_CONFIG, ~/.config/framegate/config.toml or the same in /etc.",
+        help="The TOML file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else /etc.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

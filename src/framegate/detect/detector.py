@@ -21,12 +21,15 @@ class ChangeDetector:
         >>> with_car[300:400, 200:420] = 200
         >>> score = detector.score(empty, detector.prepare(with_car))
         >>> round(score.score_percent, 1), len(score.regions)
-        (2.5, 1)
+        (2.7, 1)
 
     Args:
         settings: what to compare and how; see ``DetectionSettings.preset``.
         mask_picture: what ``settings.mask_file`` holds, uint8 (any height, any width), 0 ignores; reading
             files is not this library's business.
+
+    Source of the method: see ``detect.scoring`` for the published chain that both presets follow, and
+    ``detect.noise`` and ``detect.lighting`` for what ``adaptive`` adds to it, with the measurements.
 
     Not safe to share between threads while one of them learns; ``prepare`` alone is.
     """
@@ -71,7 +74,7 @@ class ChangeDetector:
         """Return the thresholded, dilated difference that ``score`` outlines: uint8, 255 changed, 0 not."""
         _require_one_size(reference, current)
         counted = self._counted_for(current.image)
-        difference = scoring.absolute_difference(reference.image, self._in_light_of(reference, current))
+        difference = self._difference(reference, current)
         return scoring.changed_pixels(
             difference, self._threshold_for(difference), self.settings.dilate, counted
         )
@@ -79,12 +82,10 @@ class ChangeDetector:
     def learn(self, previous: Prepared, current: Prepared) -> None:
         """Learn from two consecutive frames where the picture is restless; call it after ``score``.
 
-        Does nothing with ``noise_gain = 0``, and starts anew when the working size has changed.
+        Does nothing with ``noise_gain = 0``, or when the two are of unlike working size.
         """
         if self.settings.noise_gain and previous.image.shape == current.image.shape:
-            self.noise.learn(
-                scoring.absolute_difference(previous.image, self._in_light_of(previous, current))
-            )
+            self.noise.learn(self._difference(previous, current), self.settings.pixel_threshold)
 
     def picture_px(self, prepared: Prepared) -> int:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""
@@ -95,10 +96,11 @@ class ChangeDetector:
         """Return ``score_threshold`` in percent of the unmasked picture."""
         return self.settings.score_threshold.in_percent(self.picture_px(prepared))
 
-    def _in_light_of(self, reference: Prepared, current: Prepared) -> GrayImage:
+    def _difference(self, reference: Prepared, current: Prepared) -> GrayImage:
         if self.settings.lighting == "off":
-            return current.image
-        return lighting.matched(current.image, reference.image, self._counted_for(current.image))
+            return scoring.absolute_difference(reference.image, current.image)
+        counted = self._counted_for(current.image)
+        return scoring.absolute_difference(*lighting.in_one_light(reference.image, current.image, counted))
 
     def _threshold_for(self, difference: GrayImage) -> int | GrayImage:
         if not self.settings.noise_gain or self.noise.shape != difference.shape:

@@ -19,6 +19,7 @@ from framegate.ingest.settling import Settler
 from framegate.ingest.sweeping import sweep
 from framegate.ingest.watching import Watcher
 from framegate.keep.delivery import ResultsFolder
+from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.model import Arrival, Candidate, FileKey, Origin, Verdict
 from framegate.pipeline import Pipeline, Unsettled
@@ -42,10 +43,16 @@ class Daemon:
         config: the settings, with absolute folders that exist.
         listener: hears of every verdict and happening.
         clock: monotonic seconds.
+        disk: how results are written.
     """
 
     def __init__(
-        self, config: Config, listener: Listener, *, clock: Callable[[], float] = time.monotonic
+        self,
+        config: Config,
+        listener: Listener,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        disk: Disk | None = None,
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
@@ -61,7 +68,7 @@ class Daemon:
         self._ready: deque[Candidate] = deque()
         self._queued: set[FileKey] = set()
 
-        results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
+        results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
         self._ledger = Ledger(Path(settings.state.folder) / LEDGER_NAME)
         self._pipeline = Pipeline(settings, results, self._ledger, self._announce, read_result=results.read)
 

@@ -1,0 +1,40 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from framegate.demo.scene import Lot
+from running import Site
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Folders and a config of their own for one daemon."""
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real frames; they are no part of the repository."""
+    folder = Path(os.environ.get("FRAMEGATE_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real frames at {folder}; FRAMEGATE_DATA may name them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def morning() -> list[bytes]:
+    """Twelve JPEGs of a drawn lot: quiet, a car parks, quiet, a car leaves, somebody walks by, quiet."""
+    lot = Lot(width=480, height=270)
+    pictures = [lot.jpeg() for _ in range(3)]
+    lot.parked[2] = 5
+    pictures += [lot.jpeg() for _ in range(3)]
+    del lot.parked[1]
+    pictures += [lot.jpeg() for _ in range(2)]
+    lot.pedestrian = 0.4
+    pictures += [lot.jpeg()]
+    lot.pedestrian = None
+    pictures += [lot.jpeg() for _ in range(3)]
+    return pictures

@@ -1,0 +1,241 @@
+import struct
+import time
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from framegate.detect.decoding import Undecodable, decode
+from framegate.model import Frame, Reason
+
+MAGICS = {
+    "nothing": b"",
+    "jpeg": b"\xff\xd8\xff",
+    "png": b"\x89PNG\r\n\x1a\n",
+    "webp": b"RIFF\x40\0\0\0WEBP",
+    "bmp": b"BM",
+    "tiff-little": b"II*\0\x08\0\0\0",
+    "tiff-big": b"MM\0*\0\0\0\x08",
+}
+
+NO_END_TO_LOOK_FOR = "the format only counts bytes, and zeros count: decoding.decode takes them for a picture"
+VALUES_BEHIND_THE_DIRECTORY = "containers._read_tiff says whole when values behind its directory are missing"
+
+
+class Encoded(Protocol):
+    """What the fixture ``encoded`` gives."""
+
+    way: str
+    data: bytes
+
+
+def _frame(data: bytes) -> Frame:
+    frame = decode(data)
+    assert isinstance(frame, Frame), frame
+    return frame
+
+
+def _reason(data: bytes) -> Reason:
+    refusal = decode(data)
+    assert isinstance(refusal, Undecodable)
+    return refusal.reason
+
+
+def _png(width: int, height: int, rows: bytes) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    one_bit_gray = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", one_bit_gray)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def _memory_kb(line: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(line + ":")[2].split()[0])
+
+
+def test_a_frame_is_what_opencv_reads_from_the_same_file(encoded: Encoded, tmp_path: Path) -> None:
+    """Every pixel is the one that cv2.imread gives in gray."""
+    file = tmp_path / "frame"
+    file.write_bytes(encoded.data)
+    np.testing.assert_array_equal(_frame(encoded.data).gray, cv2.imread(str(file), cv2.IMREAD_GRAYSCALE))
+
+
+def test_a_frame_is_read_only_gray(encoded: Encoded) -> None:
+    """A frame is a picture of one channel of bytes that nobody can write to."""
+    gray = _frame(encoded.data).gray
+    assert (gray.dtype, gray.ndim) == (np.uint8, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        gray[0, 0] = 1
+
+
+@pytest.mark.parametrize("channels", [1, 4], ids=["gray", "alpha"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16], ids=["8bit", "16bit"])
+def test_every_kind_of_png_becomes_bytes_of_gray(depth: type, channels: int) -> None:
+    """Sixteen bits a channel, or transparency, make no other kind of frame."""
+    picture = np.full((6, 9, channels), np.iinfo(depth).max // 2, depth)
+    gray = _frame(cv2.imencode(".png", picture)[1].tobytes()).gray
+    assert (gray.dtype, gray.shape) == (np.uint8, (6, 9))
+    assert abs(int(gray[0, 0]) - 127) <= 1
+
+
+def test_the_size_of_a_frame_is_width_and_height() -> None:
+    """A frame says its width first."""
+    assert _frame(cv2.imencode(".png", np.zeros((5, 8), np.uint8))[1].tobytes()).size == (8, 5)
+
+
+def test_a_turned_camera_is_turned_back(jpeg: bytes) -> None:
+    """A picture whose EXIF says that it lies on its side stands upright as a frame."""
+    orientation_6 = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)
+    exif = b"Exif\0\0" + orientation_6
+    turned = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif + jpeg[2:]
+    np.testing.assert_array_equal(_frame(turned).gray, np.rot90(_frame(jpeg).gray, -1))
+
+
+def test_no_beginning_of_a_picture_is_a_frame(encoded: Encoded) -> None:
+    """However far an upload has got, its beginning is never decoded to a frame."""
+    taken = [n for n in range(len(encoded.data)) if isinstance(decode(encoded.data[:n]), Frame)]
+    assert taken == []
+
+
+def test_the_beginning_of_a_picture_may_be_unfinished(
+    encoded: Encoded, request: pytest.FixtureRequest
+) -> None:
+    """Whatever part of an upload is there, more of it could still mend it."""
+    if encoded.way.startswith("tiff"):
+        request.applymarker(pytest.mark.xfail(strict=True, reason=VALUES_BEHIND_THE_DIRECTORY))
+    refusals = [decode(encoded.data[:n]) for n in range(len(encoded.data))]
+    assert [
+        n for n, no in enumerate(refusals) if isinstance(no, Undecodable) and not no.may_be_unfinished
+    ] == []
+
+
+def test_a_half_filled_file_of_the_full_size_is_truncated(
+    encoded: Encoded, request: pytest.FixtureRequest
+) -> None:
+    """A file whose size was set first and whose second half is still zeros is truncated."""
+    if encoded.way in {"webp-lossy", "webp-lossless", "bmp"}:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=NO_END_TO_LOOK_FOR))
+    half = len(encoded.data) // 2
+    assert _reason(encoded.data[:half] + bytes(len(encoded.data) - half)) is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("ending", [b"\0", b"\xff\xd8", b"camera v2\n" * 30], ids=repr)
+def test_bytes_after_the_end_change_no_pixel(encoded: Encoded, ending: bytes) -> None:
+    """A maker's bytes after the end of a picture are no part of it."""
+    np.testing.assert_array_equal(_frame(encoded.data + ending).gray, _frame(encoded.data).gray)
+
+
+def test_two_pictures_in_one_file_are_the_first(jpeg: bytes) -> None:
+    """Of two JPEGs in one file the first is the frame."""
+    second = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
+    np.testing.assert_array_equal(_frame(jpeg + second).gray, _frame(jpeg).gray)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.txt", "a"])
+def test_content_decides_and_not_the_name(encoded: Encoded, name: str, tmp_path: Path) -> None:
+    """A picture is decoded under whatever name it has."""
+    file = tmp_path / name
+    file.write_bytes(encoded.data)
+    assert _frame(file.read_bytes()).size == (64, 48)
+
+
+def test_nothing_is_empty() -> None:
+    """A file of no bytes is empty, and more of it may come."""
+    refusal = decode(b"")
+    assert isinstance(refusal, Undecodable)
+    assert (refusal.reason, refusal.may_be_unfinished) == (Reason.EMPTY, True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"north gate, lot 1\n" * 9, id="text"),
+        pytest.param(b"GIF89a" + bytes(99), id="gif"),
+        pytest.param(
+            b"RIFF\x48\0\0\0AVI LIST" + bytes(64),
+            id="avi",
+            marks=pytest.mark.xfail(
+                strict=True, reason="containers.is_known_start: any RIFF is a WebP cut short"
+            ),
+        ),
+        pytest.param(
+            b"BMW, Bentley, Buick: who parked where in November\n" * 9,
+            id="text-that-begins-with-BM",
+            marks=pytest.mark.xfail(
+                strict=True, reason="containers._read_bmp believes two letters: too_large"
+            ),
+        ),
+    ],
+)
+def test_what_is_no_picture_is_undecodable(data: bytes) -> None:
+    """A file of another kind is undecodable, and no more of it is waited for."""
+    assert _reason(data) is Reason.UNDECODABLE
+
+
+def test_damage_in_the_middle_of_a_png_is_undecodable(png: bytes) -> None:
+    """A PNG that has its end, but whose middle does not match its checksum, is undecodable."""
+    middle = len(png) // 2
+    assert _reason(png[:middle] + bytes(50) + png[middle + 50 :]) is Reason.UNDECODABLE
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_before_memory_is_taken() -> None:
+    """A valid PNG of 13000 x 13000 in 20 kB is too large, at once, and costs no memory."""
+    bomb = _png(13000, 13000, bytes(13000 * (1 + 13000 // 8)))
+    assert len(bomb) < 100_000
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts at what is held now
+    held, start = _memory_kb("VmRSS"), time.perf_counter()
+    assert _reason(bomb) is Reason.TOO_LARGE
+    assert time.perf_counter() - start < 0.1
+    assert _memory_kb("VmHWM") - held < 20_000
+
+
+def test_the_limit_itself_is_not_too_large(encoded: Encoded) -> None:
+    """A picture of exactly as many pixels as are allowed is a frame; allowing one less, it is not."""
+    assert isinstance(decode(encoded.data, max_pixels=64 * 48), Frame)
+    refusal = decode(encoded.data, max_pixels=64 * 48 - 1)
+    assert isinstance(refusal, Undecodable)
+    assert refusal.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.xfail(
+    strict=True, reason="containers._read_jpeg believes the last frame header, libjpeg the first"
+)
+def test_a_second_size_does_not_lift_the_limit(jpeg: bytes) -> None:
+    """A JPEG that takes back its size at its end is measured by the size it is decoded to."""
+    at = jpeg.index(b"\xff\xc0")
+    (length,) = struct.unpack_from(">H", jpeg, at + 2)
+    small = jpeg[at : at + 2 + length]
+    large = small[:5] + struct.pack(">HH", 480, 640) + small[9:]
+    liar = jpeg[:at] + large + jpeg[at + len(small) : -2] + small + b"\xff\xd9"
+    frame = decode(liar, max_pixels=64 * 48)
+    assert isinstance(frame, Undecodable)
+
+
+@pytest.mark.parametrize("magic", MAGICS.values(), ids=MAGICS)
+@settings(deadline=1000, max_examples=60)
+@given(rest=st.binary(max_size=2000))
+def test_no_bytes_break_the_decoder(magic: bytes, rest: bytes) -> None:
+    """Any bytes after any known beginning become a frame or a reason, and quickly."""
+    assert isinstance(decode(magic + rest, max_pixels=1e6), Frame | Undecodable)
+
+
+@settings(deadline=1000, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), value=st.binary(min_size=1, max_size=8))
+def test_no_damage_breaks_the_decoder(encoded: Encoded, place: float, value: bytes) -> None:
+    """A picture with a few bytes overwritten anywhere becomes a frame or a reason, and quickly."""
+    at = int(len(encoded.data) * place)
+    damaged = encoded.data[:at] + value + encoded.data[at + len(value) :]
+    assert isinstance(decode(damaged, max_pixels=1e6), Frame | Undecodable)

@@ -1,0 +1,166 @@
+"""The real daemon as a process, for tests: start it, read its log as it comes, stop it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+VERDICTS = ("frame.kept", "frame.dropped", "frame.rejected")
+WITHIN_S = 20.0
+
+Line = dict[str, Any]
+
+
+@dataclass
+class Site:
+    """Folders and config of one daemon under test."""
+
+    home: Path
+    drop: Path = field(init=False)
+    results: Path = field(init=False)
+    state: Path = field(init=False)
+    config: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("drop", "results", "state"):
+            folder = self.home / name
+            folder.mkdir(parents=True, exist_ok=True)
+            setattr(self, name, folder)
+        self.config = self.home / "site.toml"
+        self.configure()
+
+    def configure(self, *, drop: str = "", detection: str = "", rest: str = "") -> None:
+        """Write the config; the arguments are lines of TOML for their tables."""
+        settle = "" if "settle_s" in drop else "settle_s = 0.4"
+        self.config.write_text(
+            f"version = 1\n[drop]\nfolder = 'drop'\n{settle}\n{drop}\n"
+            f"[results]\nfolder = 'results'\nmin_free = '1MB'\n[state]\nfolder = 'state'\n"
+            f"[detection]\n{detection}\n{rest}\n",
+            "utf-8",
+        )
+
+    def kept_bytes(self) -> dict[str, bytes]:
+        """Return what stands in the results folder, by relative name."""
+        return contents(self.results)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder, by relative name."""
+    return {os.fspath(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+class RunningDaemon:
+    """A ``framegate run`` that is up, and the log lines it has written."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.lines: list[Line] = []
+        self.noise: list[str] = []
+        self._incoming: SimpleQueue[Line] = SimpleQueue()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(
+        self, event: str, count: int = 1, within_s: float = WITHIN_S, **fields: object
+    ) -> list[Line]:
+        """Wait until so many lines of an event, with these fields, have come; return them."""
+
+        def found() -> list[Line]:
+            return [
+                line
+                for line in self.lines
+                if line["event"] == event and all(line.get(key) == value for key, value in fields.items())
+            ]
+
+        self._wait(lambda: len(found()) >= count, within_s, f"{count} x {event} {fields}")
+        return found()
+
+    def wait_for_verdicts(self, count: int, within_s: float = WITHIN_S) -> list[Line]:
+        """Wait until so many frames have their verdict; return all verdicts."""
+        self._wait(lambda: len(self.verdicts()) >= count, within_s, f"{count} verdicts")
+        return self.verdicts()
+
+    def verdicts(self) -> list[Line]:
+        """Return the verdicts that have come."""
+        return [line for line in self.lines if line["event"] in VERDICTS]
+
+    def tally(self) -> Counter[str]:
+        """Count the verdicts that have come."""
+        return Counter(line["event"].removeprefix("frame.") for line in self.verdicts())
+
+    def stop(self) -> int:
+        """Ask it to stop; return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(WITHIN_S)
+        self._reader.join(WITHIN_S)
+        self._drain()
+        return code
+
+    def _wait(self, condition: Any, within_s: float, what: str) -> None:
+        deadline_s = time.monotonic() + within_s
+        while not condition():
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or (self.process.poll() is not None and self._incoming.empty()):
+                raise AssertionError(f"no {what}; the log has {self._shown()}")
+            try:
+                self.lines.append(self._incoming.get(timeout=min(left_s, 0.5)))
+            except Empty:
+                continue
+
+    def _drain(self) -> None:
+        while not self._incoming.empty():
+            self.lines.append(self._incoming.get())
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for text in self.process.stderr:
+            try:
+                self._incoming.put(json.loads(text))
+            except ValueError:
+                self.noise.append(text)
+
+    def _shown(self) -> str:
+        lines = [f"{line['event']} {line.get('frame', '')} {line.get('reason', '')}" for line in self.lines]
+        return "\n".join([*lines, *self.noise])
+
+
+@contextmanager
+def started(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon]:
+    """Start the daemon over a site, ``through`` another command if given; it is watching when this yields."""
+    command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home
+    ) as process:
+        try:
+            daemon = RunningDaemon(process)
+            daemon.wait_for("daemon.started")
+            yield daemon
+        finally:
+            process.kill()
+
+
+@contextmanager
+def running(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon]:
+    """Run the daemon over a site; when this ends, it has stopped well and has printed only JSON."""
+    with started(site, through) as daemon:
+        yield daemon
+        assert daemon.stop() == 0
+    assert not daemon.noise
+
+
+def scanned(site: Site, out: Path, *options: str) -> dict[str, bytes]:
+    """Scan a site's drop folder with its own config; return what was kept."""
+    command = [sys.executable, "-m", "framegate", "scan", str(site.drop), str(out), "-c", str(site.config)]
+    subprocess.run([*command, *options], check=True, capture_output=True, timeout=WITHIN_S * 3)
+    return contents(out)

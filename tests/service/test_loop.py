@@ -1,0 +1,157 @@
+import errno
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from framegate.config import load
+from framegate.demo.uploads import write_at_once
+from framegate.events import Event, FrameDecided
+from framegate.keep.disk import Disk, Step
+from framegate.service.loop import Daemon
+from running import Site, contents, running, scanned
+
+
+class FullDisk(Disk):
+    """A disk that is full while ``is_full`` is set."""
+
+    def __init__(self) -> None:
+        self.is_full = threading.Event()
+
+    def reach(self, step: Step) -> None:
+        if step is Step.WRITE and self.is_full.is_set():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Heard:
+    """The events of a daemon that runs in a thread."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._incoming: SimpleQueue[Event] = SimpleQueue()
+
+    def __call__(self, event: Event) -> None:
+        self._incoming.put(event)
+
+    def wait_for(self, wanted: Callable[[Event], bool], count: int = 1) -> list[Event]:
+        while len(found := [event for event in self.events if wanted(event)]) < count:
+            try:
+                self.events.append(self._incoming.get(timeout=15))
+            except Empty:
+                raise AssertionError(f"only {[event.event for event in self.events]}") from None
+        return found
+
+
+def named(name: str) -> Callable[[Event], bool]:
+    return lambda event: event.event == name
+
+
+def verdict(event: Event) -> bool:
+    return isinstance(event, FrameDecided)
+
+
+@contextmanager
+def daemon_in_thread(site: Site, disk: Disk) -> Iterator[Heard]:
+    heard = Heard()
+    ready: SimpleQueue[Daemon] = SimpleQueue()
+
+    def serve() -> None:  # the ledger belongs to the thread that opens it
+        daemon = Daemon(load(site.config), heard, disk=disk)
+        ready.put(daemon)
+        daemon.run()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    daemon = ready.get(timeout=10)
+    try:
+        heard.wait_for(named("daemon.started"))
+        yield heard
+    finally:
+        daemon.stop()
+        thread.join(15)
+    assert not thread.is_alive()
+
+
+def test_a_full_disk_pauses_the_intake_and_loses_nothing(
+    site: Site, tmp_path: Path, morning: list[bytes]
+) -> None:
+    """While results cannot be written no frame is judged twice or lost; when they can, all are, in order."""
+    disk = FullDisk()
+    with daemon_in_thread(site, disk) as heard:
+        write_at_once(site.drop / "lot_0001.jpg", morning[0])
+        heard.wait_for(verdict)
+        disk.is_full.set()
+        for number, data in enumerate(morning[1:], 2):
+            write_at_once(site.drop / f"lot_{number:04d}.jpg", data)
+        (paused,) = heard.wait_for(named("intake.paused"))
+        assert "No space left" in paused.fields["error"]
+        during = contents(site.results)
+        disk.is_full.clear()
+        heard.wait_for(named("intake.resumed"))
+        verdicts = heard.wait_for(verdict, len(morning))
+    assert during == {"lot_0001.jpg": morning[0]}
+    names = [event.entry.key.name for event in verdicts if isinstance(event, FrameDecided)]
+    assert names == sorted(names)
+    assert len(names) == len(set(names)) == len(morning)
+    assert site.kept_bytes() == scanned(site, tmp_path / "scan")
+
+
+def test_a_pause_is_said_once(site: Site, morning: list[bytes]) -> None:
+    """However often it is tried again, a pause is one line when it begins and one when it ends."""
+    disk = FullDisk()
+    disk.is_full.set()
+    tries = []
+    reach = disk.reach
+
+    def counted(step: Step) -> None:
+        if step is Step.WRITE:
+            tries.append(step)
+            if len(tries) == 3:
+                disk.is_full.clear()
+        reach(step)
+
+    disk.reach = counted  # type: ignore[method-assign]
+    with daemon_in_thread(site, disk) as heard:
+        write_at_once(site.drop / "a.jpg", morning[0])
+        heard.wait_for(named("frame.kept"))
+        heard.wait_for(named("intake.resumed"))
+    assert len(tries) == 3
+    assert [e.event for e in heard.events if e.event.startswith("intake.")] == [
+        "intake.paused",
+        "intake.resumed",
+    ]
+
+
+def test_a_drop_folder_that_goes_and_comes_back_is_swept_again(site: Site, morning: list[bytes]) -> None:
+    """A drop folder that vanishes ends nothing; when it is there again, sweeps find its frames."""
+    site.configure(drop="rescan_s = 0.2")
+    with daemon_in_thread(site, Disk()) as heard:
+        site.drop.rmdir()
+        heard.wait_for(named("drop.absent"))
+        site.drop.mkdir()
+        heard.wait_for(named("drop.back"))
+        write_at_once(site.drop / "a.jpg", morning[0])
+        heard.wait_for(named("frame.kept"))
+
+
+POWERLESS = () if os.getuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Root reads what it likes; without these two capabilities it is an owner like another."""
+
+
+@pytest.mark.skipif(not all(map(shutil.which, POWERLESS[:1])), reason="root without setpriv reads any file")
+def test_a_file_that_may_not_be_read_is_tried_again(site: Site, morning: list[bytes]) -> None:
+    """A file without read permission is announced once, waits, and is judged when it may be read."""
+    with running(site, through=POWERLESS) as daemon:
+        frame = site.home / "frame"
+        frame.write_bytes(morning[0])
+        frame.chmod(0)
+        frame.rename(site.drop / "a.jpg")
+        daemon.wait_for("frame.postponed", reason="not_permitted", level="warning")
+        (site.drop / "a.jpg").chmod(0o644)
+        daemon.wait_for("frame.kept", frame="a.jpg")
+    assert len([line for line in daemon.lines if line["event"] == "frame.postponed"]) == 1

@@ -1,0 +1,142 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framegate.service.scan import STATS_COLUMNS
+from running import contents
+
+FIRST_COLUMNS = "frame,camera,captured_at,reference,score_percent,threshold_percent,verdict,reason"
+
+
+def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "framegate", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, errors="surrogateescape")
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def frames(tmp_path: Path, morning: list[bytes]) -> Path:
+    """A folder of frames, one of them cut, their mtimes ten seconds apart."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, data in enumerate([*morning, morning[0][:-100]]):
+        path = folder / f"lot_{number:04d}.jpg"
+        path.write_bytes(data)
+        os.utime(path, (1_700_000_000 + 10 * number,) * 2)
+    return folder
+
+
+def test_every_frame_gets_a_row(frames: Path, tmp_path: Path, morning: list[bytes]) -> None:
+    """The statistics have a row for each frame in order, numbers empty where nothing was compared."""
+    stats = tmp_path / "s.csv"
+    framegate("scan", frames, tmp_path / "out", "--stats", stats)
+    assert stats.read_text("utf-8").splitlines()[0].startswith(FIRST_COLUMNS)
+    rows = rows_of(stats)
+    assert [row["frame"] for row in rows] == sorted(path.name for path in frames.iterdir())
+    first, cut = rows[0], rows[-1]
+    assert (first["verdict"], first["reason"], first["score_percent"], first["reference"]) == (
+        "kept",
+        "first",
+        "",
+        "",
+    )
+    assert first["captured_at"] == "2023-11-14T22:13:20.000Z"
+    assert (cut["verdict"], cut["reason"], cut["score_percent"]) == ("rejected", "truncated", "")
+    for row in rows[1:-1]:
+        is_above = float(row["score_percent"]) > float(row["threshold_percent"])
+        assert row["verdict"] == ("kept" if is_above else "dropped")
+        assert row["reference"] < row["frame"]
+    kept = {row["frame"] for row in rows if row["verdict"] == "kept"}
+    assert set(contents(tmp_path / "out")) == kept
+    assert len(rows) == len(morning) + 1
+
+
+def test_a_second_scan_leaves_the_same_results(frames: Path, tmp_path: Path) -> None:
+    """Scanned twice, the results folder is the same to the byte and to the times, and foreign files stay."""
+
+    def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
+        return {p.name: (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino) for p in folder.iterdir()}
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    (out / "lot_0000.jpg").write_text("somebody else's")
+    framegate("scan", frames, out)
+    after_first = state(out)
+    framegate("scan", frames, out)
+    assert state(out) == after_first
+    assert after_first["notes.txt"][0] == b"mine"
+    assert after_first["lot_0000.jpg"][0] == b"somebody else's"
+    assert after_first["lot_0000_20231114T221320.000Z.jpg"][0] == (frames / "lot_0000.jpg").read_bytes()
+
+
+def test_json_is_one_object_whose_sums_balance(frames: Path, tmp_path: Path) -> None:
+    """--json prints one summary, in which seen = kept + dropped + rejected."""
+    summary = json.loads(framegate("scan", frames, tmp_path / "out", "--json").stdout)
+    assert list(summary) == ["schema", "seen", "kept", "dropped", "rejected", "seconds"]
+    assert (
+        summary["seen"]
+        == summary["kept"] + summary["dropped"] + summary["rejected"]
+        == len(list(frames.iterdir()))
+    )
+    assert summary["kept"] == len(list((tmp_path / "out").iterdir()))
+
+
+def test_a_dry_run_decides_and_delivers_nothing(frames: Path, tmp_path: Path) -> None:
+    """--dry-run gives the rows of a real scan and writes no result."""
+    framegate("scan", frames, tmp_path / "out", "--stats", tmp_path / "real.csv")
+    framegate("scan", frames, tmp_path / "none", "--dry-run", "--stats", tmp_path / "dry.csv")
+    assert (tmp_path / "dry.csv").read_bytes() == (tmp_path / "real.csv").read_bytes()
+    assert not list((tmp_path / "none").glob("*"))
+
+
+def test_two_numbers_mean_classic_and_pixels(frames: Path, tmp_path: Path) -> None:
+    """With the two numbers of the published program the threshold is that many pixels of the native size."""
+    stats = tmp_path / "s.csv"
+    framegate("scan", frames, tmp_path / "out", 500, 5000, "--stats", stats)
+    for row in rows_of(stats)[1:-1]:
+        assert float(row["threshold_percent"]) == pytest.approx(100 * 5000 / (480 * 270))
+        is_above = float(row["score_px"]) > 5000
+        assert row["verdict"] == ("kept" if is_above else "dropped")
+
+
+def test_one_number_is_wrong_usage(frames: Path, tmp_path: Path) -> None:
+    """One of the two numbers alone is refused with exit code 2."""
+    assert "both numbers" in framegate("scan", frames, tmp_path / "out", 500, code=2).stderr
+
+
+def test_folders_that_overlap_are_refused(frames: Path) -> None:
+    """Results inside the drop folder would be frames again: exit code 78, naming both."""
+    assert "is inside drop.folder" in framegate("scan", frames, frames / "out", code=78).stderr
+
+
+def test_a_missing_folder_is_a_config_error(tmp_path: Path) -> None:
+    """A drop folder that is not there ends the scan with exit code 78 and one sentence."""
+    done = framegate("scan", tmp_path / "nowhere", tmp_path / "out", code=78)
+    assert "nowhere does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "numbers", [(), (500, 5000), (5000, 50000)], ids=["adaptive", "500/5000", "5000/50000"]
+)
+def test_real_frames_all_get_a_verdict(shared_data: Path, tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    """All 57 stills of the empty lot get a verdict, and most of them are dropped."""
+    stats = tmp_path / "s.csv"
+    framegate("scan", shared_data / "lot_empty", tmp_path / "out", *numbers, "--stats", stats)
+    rows = rows_of(stats)
+    assert len(rows) == 57
+    assert tuple(rows[0]) == STATS_COLUMNS
+    kept = [row for row in rows if row["verdict"] == "kept"]
+    assert len(contents(tmp_path / "out")) == len(kept) < len(rows) / 3

@@ -1,0 +1,193 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY
+from framegate.cli import app
+from framegate.demo.scene import Lot
+
+
+def framegate(*arguments: object, code: int = 0, **env: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "framegate", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """Two frames; between them a car has parked."""
+    lot = Lot(width=480, height=270)
+    (tmp_path / "a.jpg").write_bytes(lot.jpeg())
+    lot.parked[2] = 5
+    (tmp_path / "b.jpg").write_bytes(lot.jpeg())
+    return tmp_path / "a.jpg", tmp_path / "b.jpg"
+
+
+def test_every_command_is_in_the_readme_and_has_help() -> None:
+    """No command exists that the README does not name, and each says what it does."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert f"`framegate {name}" in readme
+        assert command.callback.__doc__
+
+
+def test_the_version_is_printed() -> None:
+    """--version prints the installed version."""
+    assert re.fullmatch(r"framegate \d+\.\d+\.\d+\n", framegate("--version").stdout)
+
+
+def test_help_needs_no_heavy_import() -> None:
+    """--help imports neither cv2 nor pydantic's models: it answers at once."""
+    script = "import sys, framegate.cli; print([m for m in ('cv2', 'numpy', 'watchdog') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == "[]"
+
+
+def test_explain_says_which_numbers_were_compared(pair: tuple[Path, Path]) -> None:
+    """Explain names the verdict, the score, the threshold, and each region."""
+    words = framegate("explain", *pair).stdout
+    assert words.startswith("kept: changed")
+    assert re.search(r"score +\d+\.\d+% > threshold 0\.2000%", words)
+    assert "at x " in words
+
+
+def test_explain_prints_json_for_scripts(pair: tuple[Path, Path]) -> None:
+    """Explain --json has the promised keys, and regions whose areas sum to the score."""
+    found = json.loads(framegate("explain", *pair, "--json").stdout)
+    assert next(iter(found)) == "schema"
+    assert {"score_percent", "score_px", "threshold_percent", "verdict", "regions"} <= set(found)
+    assert found["score_px"] == sum(region["area_px"] for region in found["regions"]) > 0
+    assert found["verdict"] == "kept"
+
+
+def test_explain_of_a_frame_with_itself_is_unchanged(pair: tuple[Path, Path]) -> None:
+    """A frame does not differ from itself."""
+    found = json.loads(framegate("explain", pair[0], pair[0], "--json").stdout)
+    assert (found["verdict"], found["score_px"], found["regions"]) == ("dropped", 0, [])
+
+
+def test_explain_draws_an_overlay(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """--overlay writes a PNG, the frame beside the thresholded picture, outlined in the same places."""
+    import cv2
+
+    framegate("explain", *pair, "--overlay", tmp_path / "o.png")
+    picture = cv2.imread(str(tmp_path / "o.png"))
+    assert picture is not None
+    height, width = picture.shape[:2]
+    half = (width - 8) // 2
+    is_red = (picture[..., 2] > 200) & (picture[..., 1] < 100)
+    assert is_red[:, :half].sum() > 100
+    assert (is_red[:, :half] == is_red[:, width - half :]).mean() > 0.99
+    assert height >= 270
+
+
+def test_explain_of_no_picture_is_one_sentence(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """A file that is no frame is named with the reason, exit code 1, no traceback."""
+    (tmp_path / "c.jpg").write_bytes(b"text")
+    done = framegate("explain", pair[0], tmp_path / "c.jpg", code=1)
+    assert "c.jpg: undecodable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_config_shows_values_and_their_origin(tmp_path: Path) -> None:
+    """Config prints every setting in force with where it came from, and as JSON for scripts."""
+    (tmp_path / "c.toml").write_text(
+        "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[detection]\npreset = 'classic'\n"
+        "min_contour_area = '500px'\nscore_threshold = '5000px'\n"
+    )
+    words = framegate("config", "-c", tmp_path / "c.toml").stdout
+    assert re.search(rf'drop\.folder = "{re.escape(str(tmp_path))}/d" +# file', words)
+    assert re.search(r"detection\.pixel_threshold = 45 +# preset classic", words)
+    assert re.search(r"drop\.settle_s = 2\.0 +# default", words)
+    found = json.loads(framegate("config", "-c", tmp_path / "c.toml", "--json").stdout)
+    assert found["settings"]["detection.score_threshold"] == {"value": "5000px", "origin": "file"}
+
+
+def test_a_bad_config_shows_every_problem_and_exits_78(tmp_path: Path) -> None:
+    """run, check and config refuse a bad file with all its problems, each on a line with its key."""
+    (tmp_path / "c.toml").write_text(
+        "version = 1\n[drop]\nfolder = 'd'\nsetle_s = 1\n[detection]\nscore_threshold = 5\n"
+    )
+    for command in ("run", "check", "config"):
+        lines = framegate(command, "-c", tmp_path / "c.toml", code=78).stderr.splitlines()
+        assert len(lines) == 3
+        assert all(line.startswith(f"{tmp_path}/c.toml: ") for line in lines)
+        assert any("drop.setle_s: unknown key (did you mean settle_s?)" in line for line in lines)
+        assert any("results: is required" in line for line in lines)
+        assert any('"5%"' in line and '"5px"' in line for line in lines)
+
+
+def test_run_needs_no_config_file(tmp_path: Path) -> None:
+    """--drop and --results are enough; without them, run says what is required."""
+    nowhere = {"FRAMEGATE_CONFIG": "", "XDG_CONFIG_HOME": str(tmp_path)}
+    if Path("/etc/framegate/config.toml").exists():
+        pytest.skip("this machine has a framegate of its own")
+    done = framegate("run", code=78, **nowhere)
+    assert "drop: is required" in done.stderr
+
+
+def test_check_passes_on_sound_folders(tmp_path: Path) -> None:
+    """Check finds nothing to object to where the daemon could start, and changes nothing."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "c.toml").write_text(
+        "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[state]\nfolder = 's'\n"
+    )
+    found = json.loads(framegate("check", "-c", tmp_path / "c.toml", "--json").stdout)["findings"]
+    assert {finding["grade"] for finding in found} <= {"ok", "warning"}
+    assert {finding["key"] for finding in found} >= {
+        "drop.folder",
+        "results.folder",
+        "state.folder",
+        "drop.watch",
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.toml", "d"]
+
+
+OVERLAPS = {
+    "results in drop": ("d", "d/r"),
+    "drop in results": ("r/d", "r"),
+    "the same folder": ("d", "d"),
+    "through a link": ("d", "link/r"),
+}
+
+
+@pytest.mark.parametrize(("drop", "results"), OVERLAPS.values(), ids=OVERLAPS.keys())
+def test_check_refuses_folders_that_overlap(tmp_path: Path, drop: str, results: str) -> None:
+    """Drop and results may not be inside each other, under whatever name."""
+    (tmp_path / drop).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "d")
+    (tmp_path / "c.toml").write_text(
+        f"version = 1\n[drop]\nfolder = '{drop}'\n[results]\nfolder = '{results}'\n[state]\nfolder = 's'\n"
+    )
+    assert "is inside" in framegate("check", "-c", tmp_path / "c.toml", code=78).stdout
+
+
+def test_check_names_a_missing_drop_folder_and_mask(tmp_path: Path) -> None:
+    """What the config names has to be there."""
+    (tmp_path / "c.toml").write_text(
+        "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[detection]\nmask_file = 'm.png'\n"
+    )
+    words = framegate("check", "-c", tmp_path / "c.toml", code=78).stdout
+    assert re.search(r"error +drop\.folder +.*/d does not exist", words)
+    assert re.search(r"error +detection\.mask_file +.*/m\.png cannot be read", words)
+
+
+def test_the_demo_shows_every_verdict() -> None:
+    """The demo ends in under 20 s, prints plain lines off a terminal, and says where the kept frames are."""
+    done = subprocess.run(
+        [sys.executable, "-m", "framegate", "demo"], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert "\x1b" not in done.stdout
+    for verdict in ("kept: first", "kept: changed", "dropped: unchanged", "rejected: truncated"):
+        assert verdict in done.stdout
+    (home,) = re.findall(r"rm -r (\S+)", done.stdout)
+    kept = sorted(path.name for path in Path(home, "results").iterdir())
+    assert len(kept) == done.stdout.count("kept: ")
+    subprocess.run(["rm", "-r", home], check=True)

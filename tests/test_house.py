@@ -1,0 +1,89 @@
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from framegate.reference import example_file, markdown_table
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
+TESTS = sorted((REPOSITORY / "tests").rglob("test_*.py"))
+VISIBLE = {"pyproject.toml", "README.md", "src", "tests", "systemd", "config.example.toml"}
+MOST_LINES = 320
+REGISTRIES = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|debian\.org|index-url", re.IGNORECASE)
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [Path(name) for name in done.stdout.split("\0") if name]
+
+
+def test_the_top_level_is_bare() -> None:
+    """Nothing but the six entries, and dot-files, stands at the top of the repository."""
+    assert {path.parts[0] for path in tracked() if not path.parts[0].startswith(".")} <= VISIBLE
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY / "src")))
+def test_a_room_fits_on_a_few_screens(path: Path) -> None:
+    """No module is longer than a few screens, and none is named for having no idea of its own."""
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+    assert path.stem not in {"util", "utils", "helper", "helpers", "manager", "misc", "common"}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(REPOSITORY / "tests")))
+def test_every_test_states_its_promise(path: Path) -> None:
+    """Every test has a docstring of one sentence, and none sleeps."""
+    text = path.read_text("utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            promise = ast.get_docstring(node) or ""
+            assert re.fullmatch(r"\S.*[.:]", promise, re.DOTALL), f"{node.name} promises nothing"
+    assert not re.search(r"\bsleep\(", re.sub(r'".*?"', "", text))
+
+
+def test_no_registry_is_named() -> None:
+    """No file says where packages come from."""
+    for path in tracked():
+        full = REPOSITORY / path
+        if (
+            full.is_file()
+            and full.suffix in {".py", ".toml", ".md", ".service", ".conf", ""}
+            and full != Path(__file__)
+        ):
+            assert not REGISTRIES.search(full.read_text("utf-8", "replace")), path
+
+
+def test_the_example_config_is_generated() -> None:
+    """config.example.toml is what the program prints."""
+    assert (REPOSITORY / "config.example.toml").read_text("utf-8") == example_file()
+
+
+def test_the_readme_has_the_table_of_settings() -> None:
+    """The README's table of settings is what the program prints."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    (table,) = re.findall(r"<!-- settings -->\n(.*?)<!-- /settings -->", readme, re.DOTALL)
+    assert table == markdown_table()
+
+
+def test_the_readme_names_tests_and_rooms_that_exist() -> None:
+    """Every test, and every room, that the README names is there."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)`", readme)
+    assert named
+    rooms = re.findall(
+        r"^\| ((?:`[\w/]+(?:\.py)?/?`(?:, )?)+) \|", readme.partition("## The rooms")[2], re.MULTILINE
+    )
+    named += [f"src/framegate/{room}" for cell in rooms for room in re.findall(r"`([^`]+)`", cell)]
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+def test_the_readme_names_every_reason() -> None:
+    """Every reason of a verdict is explained in the README."""
+    from framegate.model import Reason
+
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    assert [reason for reason in Reason if f"`{reason}`" not in readme] == []
