@@ -105,16 +105,12 @@ def test_the_last_place_that_fits_counts(pattern: str, name: str, same_as: str) 
     assert read(name) == read(same_as)
 
 
-@pytest.mark.xfail(strict=True, reason="capture_time reads on after a match: 00120210326 is the year 12")
 @pytest.mark.parametrize("name", ["00120210326.jpg", "cam12320210326.jpg"])
 def test_digits_before_a_date_do_not_shift_it(name: str) -> None:
     """A counter that stands right before the date does not make another date of it."""
     assert reader_of("%Y%m%d")(name) == _ns(2021, 3, 26, offset_h=-4)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="strptime raises re.error at the first frame; the daemon would not expect it"
-)
 def test_a_date_that_stands_twice_does_not_break_the_reader() -> None:
     """A pattern with one directive twice is refused at once, or read; it never breaks at a frame."""
     try:

@@ -134,9 +134,6 @@ def test_a_value_written_as_toml_is_read_back(value: object) -> None:
     assert (back, type(back)) == (value, type(value))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="toml_value: DEL is raw in json.dumps, line ends are raw in literal strings"
-)
 @given(st.text(st.characters(categories=["Cc"]) | st.sampled_from("\\a")))
 @example("\x7f")
 @example("a\\\nb")

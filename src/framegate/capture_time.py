@@ -53,18 +53,21 @@ def _epoch_reader(spelling: re.Pattern[str], unit_ns: int) -> ReadTime:
 
 def _strptime_reader(pattern: str) -> ReadTime:
     pieces = re.findall(r"%(.?)|([^%]+)", pattern, re.DOTALL)
-    unknown = [directive for directive, literal in pieces if not literal and directive not in _DIRECTIVES]
-    if unknown or not any(directive for directive, _ in pieces):
+    directives = [directive for directive, literal in pieces if not literal and directive != "%"]
+    if not directives or any(directive not in _DIRECTIVES for directive in directives):
         known = " ".join(f"%{directive}" for directive in _DIRECTIVES)
         raise ValueError(
             f'{pattern!r} is neither "mtime", "epoch_s", "epoch_ms" nor a strptime pattern of {known}'
         )
-    spelling = re.compile(
-        "".join(re.escape(text) if text else _DIRECTIVES[d] for d, text in pieces), re.ASCII
-    )
+    if len(set(directives)) < len(directives):
+        raise ValueError(f"{pattern!r} names a part of the time twice")
+    spelling = "".join(re.escape(text) if text else _DIRECTIVES[directive] for directive, text in pieces)
+    # First where no other digit touches it; then anywhere, as behind a counter: cam12320210326.jpg.
+    alone = re.compile(rf"(?<!\d)(?=({spelling})(?!\d))", re.ASCII)
+    anywhere = re.compile(rf"(?=({spelling}))", re.ASCII)
 
     def read(name: str) -> int | None:
-        for text in reversed(spelling.findall(name)):
+        for text in (*reversed(alone.findall(name)), *reversed(anywhere.findall(name))):
             try:
                 return _nanoseconds(datetime.strptime(text, pattern))  # noqa: DTZ007 - local unless it says %z
             except (ValueError, OverflowError):  # digits that are no date

@@ -16,7 +16,7 @@ from framegate.settings import CLASSIC, Settings, Table
 
 DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
 
-PATHS = ("drop.folder", "results.folder", "state.folder", "detection.mask_file")
+PATHS = (("drop", "folder"), ("results", "folder"), ("state", "folder"), ("detection", "mask_file"))
 """Settings that are paths; relative ones are relative to the config file."""
 
 
@@ -36,11 +36,11 @@ class Config:
         if key in self.given:
             return self.given[key]
         table, _, name = key.rpartition(".")
-        if table.endswith("detection") and name in CLASSIC and self._preset_of(table) == "classic":
-            return "preset classic"
         general = f"detection.{name}"
         if table.startswith("camera.") and general in self.given:
             return self.given[general]
+        if table.endswith("detection") and name in CLASSIC and self._preset_of(table) == "classic":
+            return "preset classic"
         return DEFAULT
 
     def _preset_of(self, table: str) -> str:
@@ -70,11 +70,11 @@ def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
         ConfigError: with every problem, each with its dotted key.
     """
     tables = {"version": 1} if path is None else _read(path)
-    given = dict.fromkeys(_flat(tables), FROM_FILE)
+    given = {".".join(place): FROM_FILE for place in _flat(tables)}
     if path is not None:
         _anchor(tables, path.absolute().parent)
     for key, value in (flags or {}).items():
-        _put(tables, key, value)
+        _put(tables, tuple(key.split(".")), value)
         given[key] = FROM_FLAG
     return _validated(tables, path, given)
 
@@ -84,7 +84,7 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str])
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_problems(error, tables), str(path or "")) from None
+        raise ConfigError(_problems(error), str(path or "")) from None
     if settings.state.folder is None:
         folder, origin = default_state_folder(settings.drop.folder)
         settings = settings.model_copy(update={"state": settings.state.model_copy(update={"folder": folder})})
@@ -103,28 +103,31 @@ def default_state_folder(drop_folder: str) -> tuple[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError((Problem("", f"cannot be read: {error.strerror}"),), str(path)) from error
     except UnicodeDecodeError as error:
         raise ConfigError((Problem("", f"is not UTF-8 (byte {error.start})"),), str(path)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting that break the parser
         raise ConfigError((Problem("", f"is not TOML: {error}"),), str(path)) from error
 
 
-def _flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+Place = tuple[str, ...]
+"""The keys that lead to a value. A camera's name may hold dots, so a dotted key would not do."""
+
+
+def _flat(tables: Mapping[str, Any], above: Place = ()) -> dict[Place, Any]:
+    flat: dict[Place, Any] = {}
     for name, value in tables.items():
-        key = above + name
         if isinstance(value, dict):
-            flat |= _flat(value, key + ".")
+            flat |= _flat(value, (*above, name))
         else:
-            flat[key] = value
+            flat[*above, name] = value
     return flat
 
 
-def _put(tables: dict[str, Any], key: str, value: Any) -> None:
-    *path, name = key.split(".")
+def _put(tables: dict[str, Any], place: Place, value: Any) -> None:
+    *path, name = place
     for step in path:
         inner = tables.setdefault(step, {})
         if not isinstance(inner, dict):  # the file has something else there; validation will say so
@@ -135,10 +138,10 @@ def _put(tables: dict[str, Any], key: str, value: Any) -> None:
 
 def _anchor(tables: dict[str, Any], folder: Path) -> None:
     """Make the file's relative paths absolute, from the folder that the file is in."""
-    for key, value in _flat(tables).items():
-        is_path = key in PATHS or (key.startswith("camera.") and key.endswith(".detection.mask_file"))
+    for place, value in _flat(tables).items():
+        is_path = place in PATHS or (place[:1] == ("camera",) and place[2:] == ("detection", "mask_file"))
         if is_path and isinstance(value, str) and value:
-            _put(tables, key, os.path.normpath(folder / os.path.expanduser(value)))
+            _put(tables, place, os.path.normpath(folder / os.path.expanduser(value)))
 
 
 def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
@@ -155,25 +158,17 @@ def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
     return tables | {"camera": merged}
 
 
-def _problems(error: ValidationError, tables: dict[str, Any]) -> tuple[Problem, ...]:
-    problems: dict[tuple[str, str], Problem] = {}
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(step) for step in fault["loc"])
-        if not _is_inherited(fault["loc"], tables):
-            message = _message(fault["type"], fault["msg"], fault["loc"], fault.get("input"))
-            problems.setdefault((key, message), Problem(key, message))
-    return tuple(problems.values())
-
-
-def _is_inherited(location: tuple[int | str, ...], tables: Any) -> bool:
-    """Tell whether a camera's fault stands in the general table, where it is reported already."""
-    if location[:1] != ("camera",) or len(location) < 4:  # noqa: PLR2004 - camera.NAME.detection.KEY
-        return False
-    for step in location[:4]:
-        if not isinstance(tables, dict) or step not in tables:
-            return True
-        tables = tables[step]
-    return False
+def _problems(error: ValidationError) -> tuple[Problem, ...]:
+    faults = error.errors(include_url=False)
+    general = {(fault["loc"][1:], fault["msg"]) for fault in faults if fault["loc"][:1] == ("detection",)}
+    problems: dict[Problem, None] = {}
+    for fault in faults:
+        location = fault["loc"]
+        if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
+            continue  # inherited: it stands in the general table, and is reported there
+        message = _message(fault["type"], fault["msg"], location, fault.get("input"))
+        problems[Problem(".".join(map(str, location)), message)] = None
+    return tuple(problems)
 
 
 def _message(kind: str, message: str, location: tuple[int | str, ...], value: Any) -> str:

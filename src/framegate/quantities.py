@@ -16,7 +16,7 @@ class Area:
 
     __slots__ = ("unit", "value")
 
-    _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%|px)\s*", re.ASCII)
+    _SPELLING = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*(%|px)\s*", re.ASCII)
 
     def __init__(self, value: float, unit: Literal["%", "px"]) -> None:
         self.value, self.unit = value, unit
@@ -51,7 +51,8 @@ class Area:
         return 100 * self.value / picture_px if picture_px else 0.0
 
     def __str__(self) -> str:
-        return f"{self.value:.10g}{self.unit}"
+        number = f"{self.value:.12f}".rstrip("0").rstrip(".")
+        return f"{number}{self.unit}"
 
     def __repr__(self) -> str:
         return f"Area({str(self)!r})"
@@ -70,7 +71,7 @@ class Size(int):
         "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
         "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     }  # fmt: skip
-    _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b)\s*", re.ASCII | re.IGNORECASE)
+    _SPELLING = re.compile(r"\s*(\d{1,18}(?:\.\d{1,6})?)\s*([kmgt]?i?b)\s*", re.ASCII | re.IGNORECASE)
 
     @classmethod
     def parse(cls, text: object) -> "Size":

@@ -93,7 +93,7 @@ def effective_values(config: Config) -> list[tuple[str, Any, str]]:
 
 def toml_value(value: Any) -> str:
     """Write a value as TOML does; strings with a backslash as literal strings."""
-    if isinstance(value, str) and "\\" in value and "'" not in value:
+    if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
         return f"'{value}'"
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
@@ -102,7 +102,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, (bool, int, float, str)) and not isinstance(value, Size):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(str(value))
 
 

@@ -5,6 +5,8 @@ From here come the validation, ``config.example.toml``, the README's table and t
 """
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -16,6 +18,7 @@ from pydantic import (
     PlainSerializer,
     Strict,
     StringConstraints,
+    WrapSerializer,
     model_validator,
 )
 
@@ -39,7 +42,7 @@ def _odd(value: int) -> int:
 def _has_camera_group(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groupindex
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"is no regular expression: {error}") from error
     if "camera" not in groups:
         raise ValueError(r"needs a group named camera, as in '^(?P<camera>c\d+)'")
@@ -266,7 +269,11 @@ class Settings(Table):
     results: ResultsSettings
     state: StateSettings = StateSettings()
     detection: DetectionSettings = DetectionSettings()
-    camera: dict[str, CameraSettings] = {}
+    camera: Annotated[
+        Mapping[str, CameraSettings],
+        AfterValidator(MappingProxyType),
+        WrapSerializer(lambda cameras, as_dict: as_dict(dict(cameras))),
+    ] = Field(default_factory=lambda: MappingProxyType({}))
     log: LogSettings = LogSettings()
 
     def detection_of(self, camera: str) -> DetectionSettings:

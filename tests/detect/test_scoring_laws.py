@@ -96,9 +96,6 @@ def test_a_score_is_a_percentage(detector: ChangeDetector, pair: tuple[np.ndarra
     assert 0 <= score.score_percent <= 100
 
 
-@pytest.mark.xfail(
-    strict=True, reason="dilation reaches into the mask, and scoring.score_of does not stop at 100"
-)
 def test_a_score_is_a_percentage_also_beside_a_mask() -> None:
     """A change that fills a small unmasked window scores no more than all of it."""
     detector = _classic(border_mask=(45, 45, 45, 45), blur=0)

@@ -73,11 +73,10 @@ class Lot:
         return 0.06 + bay * 0.15, 0.06 + (bay + 1) * 0.15
 
     def _draw_empty(self) -> Picture:
-        canvas = np.empty((self.height, self.width, 3), np.uint8)
-        canvas[:] = ASPHALT
+        plain = np.full((self.height, self.width, 3), ASPHALT, np.uint8)
         coarse = self._rng.normal(0, 9, (self.height // 4, self.width // 4)).astype(np.float32)
         texture = cv2.resize(coarse, (self.width, self.height))[..., None]
-        canvas = np.clip(canvas + texture, 0, 255).astype(np.uint8)
+        canvas: Picture = np.clip(plain + texture, 0, 255).astype(np.uint8)
         canvas[: round(0.2 * self.height)] = SKY
         canvas[round(0.2 * self.height) : round(0.3 * self.height)] = GRASS
         for bay in range(BAYS + 1):

@@ -7,8 +7,11 @@ second decodes without an error in more than one library; only the end of the co
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+_MOST_SEGMENTS = 10_000
+"""A camera writes some dozens; a hostile file of 64 MB could hold 16 million and stop the line for 10 s."""
 
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker that is neither a stuffed zero, nor fill, nor a restart: what can end a scan. One FF and no
@@ -16,15 +19,25 @@ repetition, so that a file full of FF costs linear time."""
 
 _JPEG_END, _JPEG_START, _JPEG_TEMPORARY = 0xD9, 0xD8, 0x01
 _JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_MOST_SEGMENTS = 10_000
-"""A camera writes some dozens; a hostile file of 64 MB could hold 16 million and stop the line for 10 s."""
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_PNG_CHUNK_FRAME = 12  # length, kind and checksum around a chunk's content
+
+_PNG_END_CHECKSUM = b"\xaeB`\x82"
+
+_WEBP_KIND_END, _WEBP_TAIL = 16, 64
+"""A WebP's content is compressed: when its last 64 bytes are zeros, only its size was set."""
+
+_BMP_HEADER_SIZES, _BMP_BITS = {40, 52, 56, 64, 108, 124}, {1, 4, 8, 16, 24, 32}
 
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _TIFF_EXTENTS = ((273, 279), (324, 325))
 """Tags of where the strips (or tiles) begin, and how long they are."""
+
+_TIFF_TAGS = {_TIFF_WIDTH, _TIFF_HEIGHT, *_TIFF_EXTENTS[0], *_TIFF_EXTENTS[1]}
+_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_TIFF_LETTERS = {3: "H", 4: "I"}  # the two kinds that sizes and extents have
+_TIFF_INLINE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +47,11 @@ class Header:
     format: str
     """``jpeg``, ``png``, ``webp``, ``tiff`` or ``bmp``."""
 
-    width: int
-    height: int
-    whole: bool
+    width: int = 0
+    height: int = 0
+    """In pixels; 0 when the file stops before it tells."""
+
+    whole: bool = False
     """The content ends as the format demands. It says nothing about damage in between."""
 
     @property
@@ -48,25 +63,21 @@ class Header:
 def read_header(data: bytes) -> Header | None:
     """Recognise a picture by its content.
 
+    A BMP has no end to look for: one whose size was set first, to be filled later, looks whole.
+
     Args:
         data: the whole file, or as much of it as there is.
 
     Returns:
-        Its header; None when it is none of JPEG, PNG, WebP, TIFF, BMP, or too short to tell its size.
+        Its header; None when it cannot become a JPEG, PNG, WebP, TIFF or BMP, whatever follows.
     """
-    for start, reader in _READERS:
-        if data.startswith(start):
+    for name, start, reader in _READERS:
+        if data and all(a in {None, b} for a, b in zip(start, data, strict=False)):
             try:
-                header = reader(data)
-            except (struct.error, IndexError):  # the header itself is cut
-                return None
-            return header if header and header.width > 0 and header.height > 0 else None
+                return reader(data)
+            except struct.error:  # it stops within the header
+                return Header(name)
     return None
-
-
-def is_known_start(data: bytes) -> bool:
-    """Tell whether the first bytes are those of a picture, even when its header is cut."""
-    return any(data.startswith(start) or start.startswith(data) for start, _ in _READERS)
 
 
 def _read_jpeg(data: bytes) -> Header | None:
@@ -82,37 +93,48 @@ def _read_jpeg(data: bytes) -> Header | None:
         if code in {_JPEG_START, _JPEG_TEMPORARY}:
             continue
         (length,) = struct.unpack_from(">H", data, position)
-        if code in _JPEG_FRAME_HEADERS:
+        if code in _JPEG_FRAME_HEADERS and not width:  # libjpeg, too, goes by the first
             height, width = struct.unpack_from(">HH", data, position + 3)
         position += length
-    return Header("jpeg", width, height, whole=False)
+    return Header("jpeg", width, height)
 
 
 def _read_png(data: bytes) -> Header | None:
     width, height = struct.unpack_from(">II", data, 16)
-    return Header("png", width, height, whole=_PNG_END in data)
+    position = len(_PNG_START)
+    for _ in range(_MOST_SEGMENTS):
+        if position + _PNG_CHUNK_FRAME > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, position)
+        position += length + _PNG_CHUNK_FRAME
+        if kind == b"IEND":
+            return Header("png", width, height, whole=data[position - 4 : position] == _PNG_END_CHECKSUM)
+    return Header("png", width, height)
 
 
 def _read_webp(data: bytes) -> Header | None:
     (length,) = struct.unpack_from("<I", data, 4)
-    kind, whole = data[8:16], len(data) >= length + 8
+    kind, tail = data[8:_WEBP_KIND_END], data[: length + 8][-_WEBP_TAIL:]
+    whole = len(data) >= length + 8 and any(tail)
     if kind == b"WEBPVP8X":
-        width = 1 + int.from_bytes(data[24:27], "little")
-        height = 1 + int.from_bytes(data[27:30], "little")
+        width, height = (1 + int.from_bytes(side, "little") for side in struct.unpack_from("3s3s", data, 24))
     elif kind == b"WEBPVP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     elif kind == b"WEBPVP8 ":
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
     else:
-        return None
+        return Header("webp") if len(data) < _WEBP_KIND_END else None
     return Header("webp", width, height, whole)
 
 
 def _read_bmp(data: bytes) -> Header | None:
-    first_pixel, _, width, height, _, bits, compression, pixel_bytes = struct.unpack_from(
-        "<IIiiHHII", data, 10
-    )
+    first_pixel, header_size = struct.unpack_from("<II", data, 10)
+    if header_size not in _BMP_HEADER_SIZES:  # two letters alone begin many a text
+        return None
+    width, height, planes, bits, compression, pixel_bytes = struct.unpack_from("<iiHHII", data, 18)
+    if planes != 1 or bits not in _BMP_BITS or width <= 0 or not height:
+        return None
     if not compression:
         pixel_bytes = (width * bits + 31) // 32 * 4 * abs(height)
     return Header("bmp", width, abs(height), whole=len(data) >= first_pixel + pixel_bytes)
@@ -121,40 +143,43 @@ def _read_bmp(data: bytes) -> Header | None:
 def _read_tiff(data: bytes) -> Header | None:
     order = "<" if data.startswith(b"II") else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
-    if directory >= len(data):  # the directory often stands last: an upload that has not got to it
-        return None
-    (entries,) = struct.unpack_from(order + "H", data, directory)
+    (count,) = struct.unpack_from(order + "H", data, directory)  # it often stands last in the file
     tags: dict[int, tuple[int, ...]] = {}
-    for entry in range(entries):
-        tag, values = _read_tiff_entry(data, order, directory + 2 + 12 * entry)
+    whole = True
+    for at in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, values, is_there = _read_tiff_entry(data, order, at)
         tags[tag] = values
-    if not tags.get(_TIFF_WIDTH) or not tags.get(_TIFF_HEIGHT):
-        return None
-    whole = any(
-        tags.get(starts)
-        and all(s + n <= len(data) for s, n in zip(tags[starts], tags.get(counts, ()), strict=False))
-        for starts, counts in _TIFF_EXTENTS
-    )
-    return Header("tiff", tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0], bool(whole))
+        whole = whole and is_there
+    width, height = (tags.get(tag) or (0,) for tag in (_TIFF_WIDTH, _TIFF_HEIGHT))
+    return Header("tiff", width[0], height[0], whole and _extents_are_there(tags, len(data)))
 
 
-def _read_tiff_entry(data: bytes, order: str, at: int) -> tuple[int, tuple[int, ...]]:
+def _read_tiff_entry(data: bytes, order: str, at: int) -> tuple[int, tuple[int, ...], bool]:
+    """Return an entry's tag, its values if they are of use here, and whether all its values are there."""
     tag, kind, count = struct.unpack_from(order + "HHI", data, at)
-    letter = {3: "H", 4: "I"}.get(kind)  # SHORT and LONG; sizes and extents are one of them
-    if letter is None:
-        return tag, ()
-    length = struct.calcsize(letter) * count
-    where = at + 8 if length <= 4 else struct.unpack_from(order + "I", data, at + 8)[0]  # noqa: PLR2004
-    if where + length > len(data):
-        return tag, ()
-    return tag, struct.unpack_from(f"{order}{count}{letter}", data, where)
+    length, where = count * _TIFF_SIZES.get(kind, 0), at + 8
+    if length > _TIFF_INLINE_BYTES:
+        (where,) = struct.unpack_from(order + "I", data, where)
+    is_there = where + length <= len(data)
+    if not is_there or tag not in _TIFF_TAGS or kind not in _TIFF_LETTERS or count > _MOST_SEGMENTS:
+        return tag, (), is_there
+    return tag, struct.unpack_from(f"{order}{count}{_TIFF_LETTERS[kind]}", data, where), True
 
 
-_READERS: tuple[tuple[bytes, Callable[[bytes], Header | None]], ...] = (
-    (b"\xff\xd8", _read_jpeg),
-    (_PNG_START, _read_png),
-    (b"RIFF", _read_webp),
-    (b"BM", _read_bmp),
-    (b"II*\0", _read_tiff),
-    (b"MM\0*", _read_tiff),
+def _extents_are_there(tags: dict[int, tuple[int, ...]], size_bytes: int) -> bool:
+    for starts, lengths in _TIFF_EXTENTS:
+        if starts in tags and lengths in tags:
+            pairs = zip(tags[starts], tags[lengths], strict=False)
+            return all(start + length <= size_bytes for start, length in pairs)
+    return False
+
+
+_READERS: tuple[tuple[str, Sequence[int | None], Callable[[bytes], Header | None]], ...] = (
+    ("jpeg", b"\xff\xd8", _read_jpeg),
+    ("png", _PNG_START, _read_png),
+    ("webp", (*b"RIFF", None, None, None, None, *b"WEBP"), _read_webp),
+    ("bmp", b"BM", _read_bmp),
+    ("tiff", b"II*\0", _read_tiff),
+    ("tiff", b"MM\0*", _read_tiff),
 )
+"""Format, how it begins (None is any byte), and what reads it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framegate.detect.containers import is_known_start, read_header
+from framegate.detect.containers import read_header
 from framegate.model import Frame, Reason
 
 
@@ -40,12 +40,12 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
         return Undecodable(Reason.EMPTY, "0 bytes")
     header = read_header(data)
     if header is None:
-        if is_known_start(data):
-            return Undecodable(Reason.TRUNCATED, f"{len(data)} bytes: the header is cut")
         return Undecodable(Reason.UNDECODABLE, "no JPEG, PNG, WebP, TIFF or BMP by its content")
     size = f"{header.format} {header.width}x{header.height}"
     if header.pixels > max_pixels:
         return Undecodable(Reason.TOO_LARGE, f"{size} has more than {max_pixels / 1e6:g} million pixels")
+    if not header.whole and not header.pixels:
+        return Undecodable(Reason.TRUNCATED, f"{header.format} stops after {len(data)} bytes, in its header")
     if not header.whole:
         return Undecodable(Reason.TRUNCATED, f"{size} stops after {len(data)} bytes without an end")
     gray = _decode_gray(data)

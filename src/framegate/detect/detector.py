@@ -52,7 +52,9 @@ class ChangeDetector:
         if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:  # noqa: PLR2004
             raise TypeError("a gray frame is a numpy array of uint8, (height, width), not empty")
         small = scoring.at_working_size(gray, self.settings.working_height)
-        image = scoring.blurred(small, self.settings.blur).view()
+        image = scoring.blurred(small, self.settings.blur)
+        if image is gray:  # the caller may use its array again
+            image = gray.copy()
         image.flags.writeable = False
         return Prepared(image, source_size=(gray.shape[1], gray.shape[0]))
 

@@ -61,9 +61,12 @@ def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
 
 
 def score_of(regions: tuple[Region, ...], picture_px: int, working_size: tuple[int, int]) -> ChangeScore:
-    """Sum regions to a score, in pixels and in percent of ``picture_px`` unmasked pixels."""
+    """Sum regions to a score, in pixels and in percent of ``picture_px`` unmasked pixels.
+
+    Dilation reaches over the edge of a mask, so the sum may exceed the unmasked picture; 100% is the most.
+    """
     score_px = sum(region.area_px for region in regions)
-    score_percent = 100 * score_px / picture_px if picture_px else 0.0
+    score_percent = min(100.0, 100 * score_px / picture_px) if picture_px else 0.0
     return ChangeScore(score_px, score_percent, regions, working_size)
 
 

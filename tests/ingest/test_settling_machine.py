@@ -1,0 +1,198 @@
+import copy
+from dataclasses import dataclass
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from framegate.ingest.settling import Settler
+from framegate.model import Candidate, FileKey, Origin
+
+SETTLE_S = 2.0
+TICK_S = 0.25
+LONGEST_DELAY_S = 4.0
+
+NAMES = st.sampled_from([f"{camera}-{second}.jpg" for camera in "cd" for second in range(3)])
+# Delays between 0 and settle_s are left to test_settling, where the deadline of one is an expected failure.
+DELAYS = st.sampled_from([0.0, SETTLE_S, LONGEST_DELAY_S])
+IS_HEARD = st.booleans()
+
+
+def describe(key: FileKey) -> Candidate:
+    camera, _, rest = key.name.partition("-")
+    return Candidate(key, camera, int(rest.partition(".")[0]))
+
+
+@dataclass
+class Belief:
+    """What is known of one waiting file, in the words of the promises."""
+
+    key: FileKey
+    changed_s: float
+    first_seen_s: float
+    is_finished: bool
+    not_before_s: float = 0.0
+
+
+class SettlingMachine(RuleBasedStateMachine):
+    """A folder whose writers do what they like, and whose watcher hears what it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.settler = Settler(SETTLE_S, describe)
+        self.folder: dict[str, FileKey] = {}
+        self.decided: set[FileKey] = set()
+        self.waiting: dict[str, Belief] = {}
+        self.versions = 0
+
+    def write(self, name: str, size: int) -> None:
+        self.versions += 1
+        self.folder[name] = FileKey(name, size, self.versions)
+
+    def hear(self, name: str, origin: Origin, *, is_heard: bool = True) -> None:
+        """Do what the loop does with a hint: look at the file, skip a version that has its verdict."""
+        if not is_heard:
+            return
+        key = self.folder.get(name)
+        if key is None:
+            self.settler.vanished(name)
+            self.waiting.pop(name, None)
+        elif key not in self.decided:
+            self.settler.observe(key, origin, self.now_s)
+            self.believe(key, is_finished=origin in {Origin.CLOSED, Origin.MOVED})
+
+    def believe(self, key: FileKey, *, is_finished: bool) -> None:
+        belief = self.waiting.get(key.name)
+        if belief is None:
+            self.waiting[key.name] = Belief(key, self.now_s, self.now_s, is_finished)
+        elif belief.key != key:
+            belief.key, belief.changed_s, belief.is_finished = key, self.now_s, is_finished
+        else:
+            belief.is_finished |= is_finished
+
+    @rule(name=NAMES, size=st.integers(0, 3), is_heard=IS_HEARD)
+    def create_or_replace(self, name: str, size: int, *, is_heard: bool) -> None:
+        self.write(name, size)
+        self.hear(name, Origin.CREATED, is_heard=is_heard)
+
+    @precondition(lambda self: self.folder)
+    @rule(data=st.data(), by=st.sampled_from([-1, 0, 1]))
+    def append_rewrite_or_truncate(self, data: st.DataObject, by: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.folder)))
+        self.write(name, max(0, self.folder[name].size_bytes + by))
+
+    @precondition(lambda self: self.folder)
+    @rule(data=st.data(), is_heard=IS_HEARD)
+    def close(self, data: st.DataObject, *, is_heard: bool) -> None:
+        self.hear(data.draw(st.sampled_from(sorted(self.folder))), Origin.CLOSED, is_heard=is_heard)
+
+    @rule(name=NAMES, size=st.integers(0, 3), is_heard=IS_HEARD)
+    def move_in(self, name: str, size: int, *, is_heard: bool) -> None:
+        self.write(name, size)
+        self.hear(name, Origin.MOVED, is_heard=is_heard)
+
+    @rule(name=NAMES, is_heard=IS_HEARD)
+    def delete(self, name: str, *, is_heard: bool) -> None:
+        self.folder.pop(name, None)
+        self.hear(name, Origin.CLOSED, is_heard=is_heard)
+
+    @rule()
+    def sweep(self) -> None:
+        for name in self.folder:
+            self.hear(name, Origin.SWEEP)
+        self.settler.forget_all_but(set(self.folder))
+        self.waiting = {name: belief for name, belief in self.waiting.items() if name in self.folder}
+
+    @rule()
+    def lose_all_hints(self) -> None:
+        """A restart: everything in memory is gone, and a sweep makes good for it."""
+        self.settler = Settler(SETTLE_S, describe)
+        self.waiting = {}
+        self.sweep()
+
+    @rule(ticks=st.integers(1, 12))
+    def let_time_pass(self, ticks: int) -> None:
+        self.now_s += ticks * TICK_S
+
+    @rule(delay_s=DELAYS, is_put_back=st.booleans())
+    def take(self, delay_s: float, *, is_put_back: bool) -> None:
+        candidates = self.settler.ready(self.now_s)
+        assert candidates == sorted(candidates, key=lambda c: (c.captured_at_ns, c.key.name))
+        for candidate in candidates:
+            self.check(candidate)
+        self.check_who_still_waits()
+        self.check_deadline()
+        for candidate in candidates:
+            self.decided.add(candidate.key)
+        if candidates and is_put_back:
+            self.put_back(candidates[0].key, delay_s)
+
+    def put_back(self, key: FileKey, delay_s: float) -> None:
+        self.decided.discard(key)
+        self.settler.put_back(key, self.now_s, delay_s)
+        self.waiting[key.name] = Belief(
+            key, self.now_s, self.now_s, is_finished=False, not_before_s=self.now_s + delay_s
+        )
+
+    def check(self, candidate: Candidate) -> None:
+        """Compare what is handed out with what was seen; a second time without cause is not believed."""
+        assert candidate.key not in self.decided
+        belief = self.waiting.pop(candidate.key.name)
+        assert candidate.key == belief.key
+        assert candidate.quiet == (self.now_s - belief.changed_s >= SETTLE_S)
+        assert candidate.quiet or belief.is_finished
+        assert self.now_s >= belief.not_before_s
+
+    def is_settled(self, belief: Belief) -> bool:
+        is_quiet = self.now_s - belief.changed_s >= SETTLE_S
+        return self.now_s >= belief.not_before_s and (is_quiet or belief.is_finished)
+
+    def check_who_still_waits(self) -> None:
+        """A complete file still waits only for an older one of its camera that was seen a short while ago."""
+        for belief in self.waiting.values():
+            if not self.is_settled(belief):
+                continue
+            mine = describe(belief.key)
+            assert any(
+                describe(other.key).camera == mine.camera
+                and describe(other.key).order < mine.order
+                and not self.is_settled(other)
+                and self.now_s - other.first_seen_s < SETTLE_S
+                for other in self.waiting.values()
+            )
+
+    def check_deadline(self) -> None:
+        """Nothing comes before the deadline, and there is one as long as something waits."""
+        deadline_s = self.settler.next_deadline_s(self.now_s)
+        if not self.waiting:
+            assert deadline_s is None
+            return
+        assert deadline_s is not None
+        assert deadline_s > self.now_s
+        moment_s = self.now_s + TICK_S
+        while moment_s < deadline_s:
+            assert copy.deepcopy(self.settler).ready(moment_s) == []
+            moment_s += TICK_S
+
+    @invariant()
+    def waits_for_what_was_seen(self) -> None:
+        assert len(self.settler) == len(self.waiting)
+        assert all(name in self.settler for name in self.waiting)
+
+    def teardown(self) -> None:
+        """When nothing changes any more, everything that waits is handed out."""
+        self.now_s += SETTLE_S + LONGEST_DELAY_S
+        for candidate in self.settler.ready(self.now_s):
+            self.check(candidate)
+        assert not self.waiting
+        assert len(self.settler) == 0
+
+
+SettlingMachine.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, database=None
+)
+
+
+class TestWritersDoWhatTheyLike(SettlingMachine.TestCase):
+    """Whatever writers do and watchers hear, a file is taken once, complete, in order, and in the end."""
