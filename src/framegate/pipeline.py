@@ -16,7 +16,7 @@ from framegate.detect.decoding import Undecodable, decode
 from framegate.events import FrameDecided, Listener, happening
 from framegate.ingest.reading import Changed, Unreadable, look_at, read_frame
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger
+from framegate.keep.ledger import Ledger, Memory
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
 from framegate.settings import Settings
 
@@ -229,13 +229,18 @@ class Pipeline:
         if not isinstance(frame, Frame):
             self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
             return camera
-        memory = self._ledger.memory_of(name)
         camera.reference = Seen(last.key.name, camera.detector.prepare(frame.gray))
-        if memory.noise is not None:
-            camera.detector.noise.restore(memory.noise)
-        camera.previous = self._seen_again(memory.previous, camera)
+        self._restore_memory(camera, self._ledger.memory_of(name))
         self._announce(happening("reference.restored", camera=name, frame=last.key.name))
         return camera
+
+    def _restore_memory(self, camera: Camera, memory: Memory) -> None:
+        if memory.noise is not None:
+            try:
+                camera.detector.noise.restore(memory.noise)
+            except ValueError as error:
+                self._announce(happening("noise.lost", "warning", camera=camera.name, error=str(error)))
+        camera.previous = self._seen_again(memory.previous, camera)
 
     def _seen_again(self, name: str | None, camera: Camera) -> Seen | None:
         if name is None or (camera.reference is not None and camera.reference.name == name):

@@ -1,0 +1,159 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framegate import ChangeDetector
+from framegate.demo.scene import Lot
+from framegate.detect.decoding import decode
+from framegate.detect.noise import BLOCK, NoiseMap
+from framegate.model import GrayImage
+from framegate.settings import DetectionSettings
+
+
+def gray(lot: Lot) -> GrayImage:
+    frame = decode(lot.jpeg())
+    assert not hasattr(frame, "reason")
+    return frame.gray
+
+
+def scores(detector: ChangeDetector, frames: list[GrayImage]) -> list[float]:
+    """Score each frame against the first, learning on the way, as the daemon does."""
+    prepared = [detector.prepare(frame) for frame in frames]
+    found = []
+    for previous, current in itertools.pairwise(prepared):
+        found.append(detector.score(prepared[0], current).score_percent)
+        detector.learn(previous, current)
+    return found
+
+
+def flat(level: int, shape: tuple[int, int] = (90, 161)) -> GrayImage:
+    return np.full(shape, level, np.uint8)
+
+
+def test_restless_places_are_discounted_after_some_frames() -> None:
+    """Leaves that blow in every frame score at first, and no more once they are learnt."""
+    rng = np.random.default_rng(3)
+    frames = []
+    for _ in range(40):
+        picture = np.full((360, 640), 90, np.uint8)
+        picture[40:120, 500:600] = rng.integers(60, 150, (20, 25)).repeat(4, 0).repeat(4, 1)
+        frames.append(picture)
+    learning = scores(ChangeDetector(DetectionSettings.preset("adaptive")), frames)
+    plain = scores(ChangeDetector(DetectionSettings.preset("adaptive", noise_gain=0.0)), frames)
+    assert min(plain) > 0.2
+    assert max(learning[-10:]) < 0.2
+
+
+def test_a_car_is_noticed_from_the_second_frame_on() -> None:
+    """A car that comes in the second frame and leaves in the third is noticed both times."""
+    lot = Lot(width=640, height=360)
+    empty = gray(lot)
+    lot.parked[2] = 5
+    with_car = gray(lot)
+    detector = ChangeDetector(DetectionSettings.preset("adaptive"))
+    before, during, after = (detector.prepare(frame) for frame in (empty, with_car, empty))
+    assert detector.score(before, during).score_percent > 0.2
+    detector.learn(before, during)
+    assert detector.score(during, after).score_percent > 0.2
+
+
+def test_what_passes_often_does_not_blind_its_path() -> None:
+    """Where something bright passes in every third frame, it is still noticed after a hundred."""
+    detector = ChangeDetector(DetectionSettings.preset("adaptive"))
+    road = np.full((360, 640), 90, np.uint8)
+    lorry = road.copy()
+    lorry[150:230, 200:330] = 230
+    prepared = [detector.prepare(lorry if n % 3 == 0 else road) for n in range(100)]
+    for previous, current in itertools.pairwise(prepared):
+        detector.learn(previous, current)
+    assert detector.score(prepared[1], prepared[0]).score_percent > 0.2
+
+
+def test_a_place_is_forgotten_when_it_comes_to_rest() -> None:
+    """A place that has been still for a hundred frames is judged like any other again."""
+    noise = NoiseMap()
+    for _ in range(20):
+        noise.learn(flat(30), 30)
+    assert noise.threshold(30, 4).min() > 100
+    for _ in range(100):
+        noise.learn(flat(0), 30)
+    assert noise.threshold(30, 4).max() <= 31
+
+
+def test_a_steady_difference_is_learnt_exactly() -> None:
+    """The map of a place that always differs by so much comes to be that much."""
+    noise = NoiseMap()
+    for _ in range(300):
+        noise.learn(flat(7), 30)
+    assert np.array_equal(noise.threshold(30, 4), flat(58))
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (359, 641), (1, 1), (3, 5)], ids=str)
+def test_the_threshold_fits_any_picture(shape: tuple[int, int]) -> None:
+    """Pictures whose sides are no multiple of a block have a threshold for every pixel."""
+    noise = NoiseMap()
+    noise.learn(flat(10, shape), 30)
+    assert noise.threshold(30, 4).shape == noise.shape == shape
+
+
+def test_a_restless_block_does_not_spread() -> None:
+    """Only the blocks in which something moved are discounted."""
+    noise = NoiseMap()
+    difference = flat(0, (40, 40))
+    difference[BLOCK : 2 * BLOCK, 2 * BLOCK : 3 * BLOCK] = 30
+    noise.learn(difference, 30)
+    raised = noise.threshold(30, 4) > 30
+    assert raised[BLOCK : 2 * BLOCK, 2 * BLOCK : 3 * BLOCK].all()
+    assert raised.sum() == BLOCK * BLOCK
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 255), min_size=2, max_size=30), st.data())
+def test_a_restored_map_goes_on_as_if_never_saved(levels: list[int], data: st.DataObject) -> None:
+    """Saved and restored after any frame, the map gives the same thresholds ever after."""
+    restart = data.draw(st.integers(1, len(levels) - 1))
+    undisturbed, restarted = NoiseMap(), NoiseMap()
+    for number, level in enumerate(levels):
+        if number == restart:
+            saved = restarted.to_bytes()
+            assert saved is not None
+            restarted = NoiseMap()
+            restarted.restore(saved)
+        for noise in (undisturbed, restarted):
+            noise.learn(flat(level, (10, 13)), 30)
+    assert np.array_equal(undisturbed.threshold(30, 4), restarted.threshold(30, 4))
+    assert undisturbed.to_bytes() == restarted.to_bytes()
+
+
+def test_a_saved_map_is_small() -> None:
+    """The map of a restless 640 x 360 picture is stored in less than 32 kB."""
+    rng = np.random.default_rng(5)
+    noise = NoiseMap()
+    for _ in range(30):
+        noise.learn(rng.integers(0, 31, (360, 640)).astype(np.uint8), 30)
+    assert len(noise.to_bytes() or b"") < 32_000
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", b"\0" * 8, b"\1\0\0\0\10\0\10\0nonsense"], ids=repr)
+def test_bytes_that_are_no_map_are_refused(data: bytes) -> None:
+    """A damaged map is a ValueError, and leaves the map as it was."""
+    noise = NoiseMap()
+    with pytest.raises(ValueError):
+        noise.restore(data)
+    assert noise.shape is None
+
+
+def test_an_empty_map_is_stored_as_nothing() -> None:
+    """Before the first difference there is nothing to remember."""
+    assert NoiseMap().to_bytes() is None
+
+
+def test_a_picture_of_another_size_begins_a_new_map() -> None:
+    """What was learnt at one size does not count at another."""
+    noise = NoiseMap()
+    noise.learn(flat(30, (40, 40)), 30)
+    noise.learn(flat(0, (20, 40)), 30)
+    assert np.array_equal(noise.threshold(30, 4), flat(30, (20, 40)))
