@@ -64,8 +64,7 @@ class Ledger:
     """One connection, used by one thread.
 
     Raises:
-        SinkError: from every method that writes, when the file cannot be written now. Nothing is lost: what
-            was pending stays pending.
+        SinkError: when the file cannot be read or written now. Nothing is lost: what was pending stays so.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -99,10 +98,9 @@ class Ledger:
         latest = self._latest.get(key.name)
         if latest is None or latest == (key.size_bytes, key.mtime_ns):
             return latest is not None
-        row = self._db.execute(
-            "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?", _key_columns(key)
-        )
-        return row.fetchone() is not None
+        query = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+        with self._as_sink_error():
+            return self._db.execute(query, _key_columns(key)).fetchone() is not None
 
     def note(self, entry: Entry) -> None:
         """Remember a dropped or rejected frame, lazily."""
@@ -193,7 +191,7 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise SinkError(f"cannot write the ledger {self._where}: {error}") from error
+            raise SinkError(f"cannot use the ledger {self._where}: {error}") from error
 
 
 _COLUMNS = (

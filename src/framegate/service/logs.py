@@ -87,7 +87,10 @@ def own_stderr() -> SteadyStream:
     libjpeg and libpng write "Corrupt JPEG data" and the like straight to descriptor 2, between JSON lines;
     what they mean stands in the verdict. Python's own errors still reach the true standard error.
     """
-    ours = os.dup(2)
+    try:
+        ours = os.dup(2)
+    except OSError:  # started without one
+        ours = os.open(os.devnull, os.O_WRONLY)
     os.set_inheritable(ours, False)
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(nowhere, 2)

@@ -91,7 +91,10 @@ class Daemon:
         self._announce_start(watching=watcher is not None)
         try:
             while not self._is_stopping:
-                self._turn()
+                try:
+                    self._turn()
+                except SinkError as error:
+                    self._pause(str(error))
         finally:
             if watcher is not None:
                 watcher.stop()
@@ -196,20 +199,20 @@ class Daemon:
             self._settler.put_back(key, self._clock(), delay_s)
 
     def _write_what_is_due(self) -> None:
-        """Judge and record; when results or ledger fail, pause the intake and try again later."""
+        """Judge and record, unless the intake is paused and its next try is not due.
+
+        Raises:
+            SinkError: results or ledger cannot be written now.
+        """
         now_s = self._clock()
-        if self._paused_since_s is not None and now_s < self._retry_at_s:
-            return
-        try:
-            if self._paused_since_s is not None:
-                self._pipeline.resume()
-                self._flush(now_s)
-            self._judge_some()
-            if self._ledger.is_crowded or now_s >= self._next_flush_s:
-                self._flush(now_s)
-        except SinkError as error:
-            self._pause(str(error), now_s)
-            return
+        if self._paused_since_s is not None:
+            if now_s < self._retry_at_s:
+                return
+            self._pipeline.resume()
+            self._flush(now_s)
+        self._judge_some()
+        if self._ledger.is_crowded or now_s >= self._next_flush_s:
+            self._flush(now_s)
         if self._paused_since_s is not None:
             self._announce(happening("intake.resumed", paused_s=round(now_s - self._paused_since_s, 1)))
             self._paused_since_s, self._failures = None, 0
@@ -218,7 +221,9 @@ class Daemon:
         self._pipeline.flush()
         self._next_flush_s = now_s + FLUSH_S
 
-    def _pause(self, why: str, now_s: float) -> None:
+    def _pause(self, why: str) -> None:
+        """Stop judging until the next try; say so once."""
+        now_s = self._clock()
         self._retry_at_s = now_s + _retry_delay_s(self._failures)
         self._failures += 1
         if self._paused_since_s is None:
