@@ -42,7 +42,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
-    NOT_PERMITTED = "not_permitted"
+    UNREADABLE = "unreadable"
     VANISHED = "vanished"
     INTERNAL_ERROR = "internal_error"
 

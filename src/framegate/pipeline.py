@@ -37,7 +37,7 @@ class Unsettled:
     @property
     def may_be_unfinished(self) -> bool:
         """Whether more of the upload may come; otherwise it is we who cannot read it."""
-        return self.reason is not Reason.NOT_PERMITTED
+        return self.reason is not Reason.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Pipeline:
         if isinstance(read, Changed):
             return Unsettled(candidate, read.key, None)
         if isinstance(read, Unreadable):
-            if read.reason is Reason.NOT_PERMITTED:
+            if read.reason is Reason.UNREADABLE:
                 return Unsettled(candidate, candidate.key, read.reason, read.detail)
             return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
         frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
@@ -246,7 +246,7 @@ class Pipeline:
         if name is None or (camera.reference is not None and camera.reference.name == name):
             return camera.reference
         there = look_at(self._drop, name)
-        read = None if there is None else read_frame(self._drop, there[0], self._settings.drop.max_size)
+        read = None if there is None else read_frame(self._drop, there, self._settings.drop.max_size)
         frame = decode(read.data) if isinstance(read, EncodedFrame) else None
         return Seen(name, camera.detector.prepare(frame.gray)) if isinstance(frame, Frame) else None
 

@@ -47,6 +47,22 @@ def test_frames_are_kept_as_a_scan_would_keep_them(
     assert 0 < len(site.kept_bytes()) < len(morning)
 
 
+@pytest.mark.parametrize(
+    "upload",
+    [write_at_once, write_slowly, write_part_and_rename, move_in, link_in],
+    ids=lambda upload: upload.__name__,
+)
+def test_a_finished_file_is_taken_at_once(
+    site: Site, morning: list[bytes], upload: Callable[[Path, bytes], None]
+) -> None:
+    """A whole file that was closed, moved in or linked in does not wait for settle_s or a sweep."""
+    site.configure(drop="settle_s = 600\nrescan_s = 600")
+    with running(site) as daemon:
+        for count, data in enumerate(morning[:3], 1):
+            upload(site.drop / f"lot_{count:04d}.jpg", data)
+            daemon.wait_for_verdicts(count)
+
+
 def test_a_backlog_is_judged_in_order_of_capture(site: Site, tmp_path: Path, morning: list[bytes]) -> None:
     """Frames that were there before the start are judged like a scan, then the live ones after them."""
     every_name = names(len(morning))

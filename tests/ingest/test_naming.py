@@ -10,7 +10,7 @@ MTIME_NS = 1_700_000_000_000_000_000
 PUBLISHED = {
     "c21_2021_03_26__16_44_04.png": "c21",
     "c23-1616694872510.png": "c23",
-    "c20_2021_04_25__12_01_07.png": "c20",
+    "c10-1623871098865.png": "c10",
 }
 
 MakeRules = Callable[..., NameRules]
@@ -63,7 +63,7 @@ def test_what_is_still_being_uploaded_is_no_frame(make_rules: MakeRules, ending:
 @pytest.mark.parametrize(
     ("pattern", "frames", "others"),
     [
-        pytest.param("north/*.jpg", {"north/a.jpg", "North/A.JPG", "north/deep/a.jpg"}, {"a.jpg", "south/a.jpg"}, id="slash"),
+        pytest.param("north/*.jpg", {"north/a.jpg", "North/A.JPG"}, {"a.jpg", "south/a.jpg"}, id="slash"),
         pytest.param("*/c?.jpg", {"x/c1.jpg", "x/y/c2.JPG"}, {"c1.jpg", "x/c10.jpg"}, id="any-folder"),
         pytest.param("Lot_[0-9].JPG", {"lot_1.jpg", "x/LOT_2.jpg"}, {"lot_a.jpg"}, id="pattern-in-capitals"),
         pytest.param(["*.raw", "b*"], {"a.RAW", "x/b"}, {"a.jpg"}, id="several"),

@@ -48,14 +48,7 @@ def test_a_free_name_reads_as_nothing(folder_fd: int) -> None:
         pytest.param(lambda path: path.symlink_to("/etc/passwd"), id="link-to-a-file"),
         pytest.param(lambda path: path.symlink_to("nowhere"), id="dangling-link"),
         pytest.param(lambda path: path.symlink_to(path.name), id="link-to-itself"),
-        pytest.param(
-            Path.mkdir,
-            id="folder",
-            marks=pytest.mark.xfail(
-                raises=IsADirectoryError,
-                reason="open(fd) of a folder raises before os.path.isdir is asked, and leaks fd",
-            ),
-        ),
+        pytest.param(Path.mkdir, id="folder"),
     ],
 )
 def test_what_is_no_regular_file_reads_as_empty(
@@ -86,8 +79,8 @@ def test_a_file_system_without_unnamed_files_is_no_error() -> None:
         os.close(fd)
 
 
-def test_a_leftover_temp_is_used_again(results: Path, folder_fd: int) -> None:
-    """The temporary file of a crashed run is emptied and written anew."""
+def test_a_leftover_temp_is_replaced(results: Path, folder_fd: int) -> None:
+    """The temporary file of a crashed run gives way to an empty one."""
     (results / ".temp").write_bytes(b"the longer content of a crashed run")
     disk = Disk()
     fd = disk.open_temp(".temp", folder_fd)

@@ -151,7 +151,7 @@ def test_a_file_that_may_not_be_read_is_tried_again(site: Site, morning: list[by
         frame.write_bytes(morning[0])
         frame.chmod(0)
         frame.rename(site.drop / "a.jpg")
-        daemon.wait_for("frame.postponed", reason="not_permitted", level="warning")
+        daemon.wait_for("frame.postponed", reason="unreadable", level="warning")
         (site.drop / "a.jpg").chmod(0o644)
         daemon.wait_for("frame.kept", frame="a.jpg")
     assert len([line for line in daemon.lines if line["event"] == "frame.postponed"]) == 1

@@ -32,6 +32,17 @@ from framegate.demo.uploads import (
 
 PACE_S = 0.35
 LONGEST_WAIT_S = 6.0
+HOW: dict[Upload, str] = {
+    write_at_once: "copied",
+    write_slowly: "written slowly",
+    write_part_and_rename: ".part, renamed",
+    move_in: "moved in",
+    link_in: "linked in",
+    die_half_way: "dies half way",
+    die_half_way_and_repeat: "dies, repeated",
+}
+HEADINGS = ("frame", "how it arrives", "what happens", "score", "verdict")
+PLAIN_WIDTHS = (12, 14, 18, 6, 0)
 COLORS = {"kept": "green", "dropped": "dim", "rejected": "red"}
 
 CONFIG = """\
@@ -62,8 +73,8 @@ class Act:
 
 
 PLAY = (
-    Act("the lot in the morning"),
-    Act("nothing; only leaves", write_slowly),
+    Act("a quiet morning"),
+    Act("only leaves", write_slowly),
     Act("nothing"),
     Act("a blue car parks", write_part_and_rename, parks={2: 2}),
     Act("nothing", move_in),
@@ -74,7 +85,7 @@ PLAY = (
     Act("a cloud", changes={"light": 0.9}),
     Act("dusk", write_slowly, changes={"light": 0.8}),
     Act("the upload dies", die_half_way),
-    Act("dies, is sent again", die_half_way_and_repeat),
+    Act("the upload dies", die_half_way_and_repeat),
     Act("the red car leaves", link_in, leaves=1),
     Act("dusk", changes={"light": 0.72}),
     Act("a dark car parks", write_at_once, parks={5: 3}),
@@ -91,7 +102,10 @@ def run_demo(console: Console | None = None) -> bool:
         (home / folder).mkdir()
     (home / "demo.toml").write_text(CONFIG, "utf-8")
     console.print(
-        f"A simulated camera uploads to {home}/drop; [bold]framegate run[/] watches it.\n", highlight=False
+        f"A simulated camera uploads to {home}/drop.\n"
+        "The daemon keeps what differs from the last kept frame by more than 0.2% of the picture.\n",
+        highlight=False,
+        soft_wrap=True,
     )
     rows = Rows(console)
     with daemon(home / "demo.toml") as verdicts, rows:
@@ -202,10 +216,8 @@ class Rows:
         if self._live is None:
             act = self._acts.get(line["frame"])
             cells = _cells(line["frame"], act, line)
-            self._console.print(
-                "  ".join(f"{c:<{w}}" for c, w in zip(cells, (14, 24, 20, 20, 0), strict=True)),
-                highlight=False,
-            )
+            row = "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, PLAIN_WIDTHS, strict=True))
+            self._console.print(row, highlight=False, soft_wrap=True)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -213,7 +225,7 @@ class Rows:
             self._live.update(self._table(), refresh=True)
 
     def _table(self) -> RenderableType:
-        table = Table("frame", "how it arrives", "what happens", "score of threshold", "verdict", box=None)
+        table = Table(*HEADINGS, box=None)
         for name, act in self._acts.items():
             line = self.verdicts.get(name)
             color = COLORS[line["event"].removeprefix("frame.")] if line else "yellow"
@@ -222,15 +234,10 @@ class Rows:
 
 
 def _cells(name: str, act: Act | None, line: dict[str, Any] | None) -> tuple[str, str, str, str, str]:
-    how = act.upload.__name__.replace("_", " ") if act else ""
-    what = act.what if act else ""
+    how, what = (HOW[act.upload], act.what) if act else ("", "")
     if line is None:
         return name, how, what, "", "..."
-    score = (
-        f"{line['score_percent']:6.2f}% of {line['threshold_percent']:.2f}%"
-        if "score_percent" in line
-        else ""
-    )
+    score = f"{line['score_percent']:5.2f}%" if "score_percent" in line else ""
     verdict = line["event"].removeprefix("frame.")
     return name, how, what, score, f"{verdict}: {line['reason']}"
 

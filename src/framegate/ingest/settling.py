@@ -93,7 +93,8 @@ class Settler:
         deadlines: list[float] = []
         for waiting in self._waiting.values():
             if not self._is_settled(waiting, now_s):
-                deadlines.append(max(waiting.unchanged_since_s + self.settle_s, waiting.not_before_s))
+                quiet_at_s = now_s if waiting.on_trial else waiting.unchanged_since_s + self.settle_s
+                deadlines.append(max(quiet_at_s, waiting.not_before_s))
             if self._holds_others(waiting, now_s):
                 deadlines.append(waiting.first_seen_s + self.settle_s)
         return min(deadlines, default=None)

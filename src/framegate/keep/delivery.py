@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from framegate.model import Delivery, EncodedFrame, iso_utc
 from framegate.quantities import Size
 
 LONGEST_NAME_BYTES = 255
+LONGEST_SUFFIX_BYTES = 16
+"""A longer one is no suffix, but a name with a dot in it."""
 
 
 class Deliverer(Protocol):
@@ -72,7 +75,8 @@ class ResultsFolder:
         free = self._disk.free_bytes(os.fspath(self._folder))
         if free - needed_bytes < self._min_free_bytes:
             raise SinkError(
-                f"{self._folder} has {free / 1e6:.0f}MB free; min_free is {Size(self._min_free_bytes)}"
+                f"{self._folder} has {free / 1e6:.1f}MB free, too few for {needed_bytes / 1e6:.1f}MB"
+                f" above min_free = {Size(self._min_free_bytes)}"
             )
 
     def _open_folders(self, folders: list[str], stack: ExitStack) -> int:
@@ -132,17 +136,16 @@ class NoDelivery:
 
 def _names(name: str, captured_at_ns: int) -> Iterator[str]:
     """Yield the name itself, then with the capture time, then with a number as well."""
-    stem, dot, suffix = name.rpartition(".")
-    if not stem:
-        stem, dot, suffix = name, "", ""
+    stem, suffix = os.path.splitext(name)
+    if len(os.fsencode(suffix)) > LONGEST_SUFFIX_BYTES:
+        stem, suffix = name, ""
     moment = iso_utc(captured_at_ns).replace("-", "").replace(":", "")
     yield name
-    number = 1
-    while True:
-        tail = f"_{moment}" + (f"_{number}" if number > 1 else "") + dot + suffix
-        room = LONGEST_NAME_BYTES - len(os.fsencode(tail))
-        yield os.fsdecode(os.fsencode(stem)[:room]) + tail
-        number += 1
+    for number in count(1):
+        tail = f"_{moment}" + (f"_{number}" if number > 1 else "") + suffix
+        while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
+            stem = stem[:-1]  # a letter at a time, so that none is cut in two
+        yield stem + tail
 
 
 def _temp_name(name: str) -> str:

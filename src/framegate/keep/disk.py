@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 from enum import StrEnum
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -50,11 +51,17 @@ class Disk:
         return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | nofollow, dir_fd=parent_fd)
 
     def make_folder(self, name: str, parent_fd: int) -> None:
-        """Make a folder durably, if it is not there."""
+        """Make a folder durably, if it is not there; one that could not be made durable is taken back."""
         self.reach(Step.MAKE_FOLDER)
-        with contextlib.suppress(FileExistsError):
+        try:
             os.mkdir(name, dir_fd=parent_fd)
+        except FileExistsError:
+            return
+        try:
             os.fsync(parent_fd)
+        except OSError:
+            os.rmdir(name, dir_fd=parent_fd)
+            raise
 
     def read_existing(self, name: str, folder_fd: int, most_bytes: int) -> bytes | None:
         """Return up to ``most_bytes`` of the file at a name, None when the name is free.
@@ -66,12 +73,17 @@ class Disk:
             fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
         except FileNotFoundError:
             return None
-        except (PermissionError, IsADirectoryError, OSError) as error:
-            if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}:
                 return b""
             raise
-        with open(fd, "rb") as file:
-            return b"" if os.path.isdir(fd) else file.read(most_bytes)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return b""
+            with os.fdopen(fd, "rb", closefd=False) as file:
+                return file.read(most_bytes)
+        finally:
+            os.close(fd)
 
     def open_unnamed(self, folder_fd: int) -> int | None:
         """Open a file that has no name yet, so that a crash leaves nothing; None where that cannot be."""
@@ -84,9 +96,14 @@ class Disk:
             raise
 
     def open_temp(self, name: str, folder_fd: int) -> int:
-        """Open an empty temporary file under a name of its own; a leftover of a crash is used again."""
+        """Open an empty temporary file under a name of its own, in place of a crash's leftover.
+
+        The leftover is removed, never truncated: it may be another name of a result that was published.
+        """
         self.reach(Step.OPEN_TEMP)
-        return os.open(name, WRITE | os.O_CREAT | os.O_TRUNC, 0o666, dir_fd=folder_fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder_fd)
+        return os.open(name, WRITE | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder_fd)
 
     def write(self, fd: int, data: bytes) -> None:
         """Write all the bytes."""

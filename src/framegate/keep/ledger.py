@@ -10,7 +10,7 @@ with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged co
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,15 @@ class Ledger:
         self._where = ":memory:" if path is None else os.fspath(path)
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
         self._memories: dict[str, Callable[[], Memory]] = {}
-        with self._as_sink_error():
+        self._unsaved: set[FileKey] = set()
+        with self._as_sink_error(), ExitStack() as undo:
             self._db = sqlite3.connect(self._where, isolation_level=None, timeout=5)
+            undo.callback(self._db.close)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._make_schema()
-        self._latest = {
-            os.fsdecode(name): (size, mtime)
-            for name, size, mtime in self._db.execute(
-                "SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id"
-            )
-        }
+            rows = self._db.execute("SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id")
+            self._latest = {os.fsdecode(name): (size, mtime) for name, size, mtime in rows}
+            undo.pop_all()
 
     @property
     def has_pending(self) -> bool:
@@ -98,6 +97,8 @@ class Ledger:
         latest = self._latest.get(key.name)
         if latest is None or latest == (key.size_bytes, key.mtime_ns):
             return latest is not None
+        if key in self._unsaved:
+            return True
         query = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
         with self._as_sink_error():
             return self._db.execute(query, _key_columns(key)).fetchone() is not None
@@ -105,6 +106,7 @@ class Ledger:
     def note(self, entry: Entry) -> None:
         """Remember a dropped or rejected frame, lazily."""
         self._pending.append((_INSERT, _columns(entry)))
+        self._unsaved.add(entry.key)
         self._latest[entry.key.name] = (entry.key.size_bytes, entry.key.mtime_ns)
 
     def learn(self, camera: str, memory: Callable[[], Memory]) -> None:
@@ -177,7 +179,7 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-        self._pending, self._memories = [], {}
+        self._pending, self._memories, self._unsaved = [], {}, set()
 
     def _make_schema(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -14,7 +14,7 @@ from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening, Listener, announcer, happening
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
-from framegate.ingest.reading import look_at
+from framegate.ingest.reading import look_at, nobody_writes
 from framegate.ingest.settling import Settler
 from framegate.ingest.sweeping import sweep
 from framegate.ingest.watching import Watcher
@@ -130,8 +130,11 @@ class Daemon:
         there = look_at(self._drop, arrival.name)
         if there is None:
             self._settler.vanished(arrival.name)
-        else:
-            self._observe(there[0], arrival.origin)
+            return
+        origin = arrival.origin
+        if origin is Origin.CREATED and nobody_writes(self._drop, arrival.name):
+            origin = Origin.MOVED  # from another folder, or linked in: watchdog calls that created, too
+        self._observe(there, origin)
 
     def _observe(self, key: FileKey, origin: Origin) -> None:
         if key not in self._queued and not self._ledger.knows(key):
