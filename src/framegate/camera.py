@@ -8,7 +8,7 @@ import numpy as np
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.keep.ledger import Memory
-from framegate.model import Decision, Frame, GrayImage, Prepared, Reason
+from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
 
 
@@ -36,7 +36,7 @@ def read_mask(path: str) -> GrayImage:
 class Seen:
     """A frame as the camera remembers it."""
 
-    name: str
+    key: FileKey
     prepared: Prepared
 
 
@@ -52,9 +52,9 @@ class Camera:
         self.previous: Seen | None = None
         """The frame before, kept or not: what the noise map learns against."""
 
-    def judge(self, name: str, frame: Frame) -> Decision:
+    def judge(self, key: FileKey, frame: Frame) -> Decision:
         """Decide about a frame, learn from it, and make it the reference when it is kept."""
-        current = Seen(name, self.detector.prepare(frame.gray))
+        current = Seen(key, self.detector.prepare(frame.gray))
         decision = self._decide(current.prepared)
         if self.previous is not None:
             self.detector.learn(self.previous.prepared, current.prepared)
@@ -65,7 +65,7 @@ class Camera:
 
     def memory(self) -> Memory:
         """Return what has to come back after a restart, beside the reference."""
-        previous = None if self.previous is None else self.previous.name
+        previous = None if self.previous is None else self.previous.key
         return Memory(previous, self.detector.noise.to_bytes())
 
     def _decide(self, current: Prepared) -> Decision:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from framegate.camera import Camera, Seen, detector_of
 from framegate.detect.decoding import Undecodable, decode
+from framegate.errors import SinkError
 from framegate.events import FrameDecided, Listener, happening
-from framegate.ingest.reading import Changed, Unreadable, look_at, read_frame
+from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger, Memory
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
@@ -122,18 +123,21 @@ class Pipeline:
         """
         if (held := self._held) is None:
             return
-        if held.encoded is not None:
-            if not held.is_intended:
-                self._ledger.intend(held.entry)
-                self._held = held = replace(held, is_intended=True)
-            assert held.encoded is not None
-            delivery = self._deliverer.deliver(held.encoded, held.entry.captured_at_ns)
-            self._ledger.finish(held.entry.key, delivery.name)
-            held = replace(held, entry=replace(held.entry, result=delivery.name))
-        else:
+        if held.encoded is None:
             self._ledger.note(held.entry)
+        else:
+            held = replace(held, entry=self._kept(held, held.encoded))
         self._held = None
         self._announce_verdict(held.entry, held.started_s, held.decision)
+
+    def _kept(self, held: _Judged, encoded: EncodedFrame) -> Entry:
+        """Intend, deliver, finish: the order that a crash at any point leaves recoverable."""
+        if not held.is_intended:
+            self._ledger.intend(held.entry)
+            self._held = replace(held, is_intended=True)
+        delivery = self._deliverer.deliver(encoded, held.entry.captured_at_ns)
+        self._ledger.finish(held.entry.key, delivery.name)
+        return replace(held.entry, result=delivery.name)
 
     def flush(self) -> None:
         """Commit the lazy rows, unless a frame is held: what was learnt from it must not be saved before it.
@@ -156,13 +160,14 @@ class Pipeline:
             if data is None:
                 lost = replace(entry, reason=Reason.VANISHED, detail="gone before it could be delivered")
                 self._ledger.abandon(entry.key, lost.reason, lost.detail)
+                self._ledger.flush()
                 self._announce_verdict(lost, started_s)
                 continue
             encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
             delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
             self._ledger.finish(entry.key, delivery.name)
+            self._ledger.flush()
             self._announce_verdict(replace(entry, result=delivery.name), started_s)
-        self._ledger.flush()
 
     def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
         drop = self._settings.drop
@@ -186,8 +191,10 @@ class Pipeline:
             return examined.rejection, None
         try:
             camera = self._camera(examined.candidate.camera)
-            reference = None if camera.reference is None else camera.reference.name
-            decision = camera.judge(examined.candidate.key.name, examined.frame)
+            reference = None if camera.reference is None else camera.reference.key.name
+            decision = camera.judge(examined.candidate.key, examined.frame)
+        except SinkError:  # the ledger could not tell what the camera knows; a sweep finds the frame again
+            raise
         except Exception:  # noqa: BLE001 - as in examine
             return _internal_error(), None
         self._ledger.learn(camera.name, camera.memory)
@@ -229,7 +236,7 @@ class Pipeline:
         if not isinstance(frame, Frame):
             self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
             return camera
-        camera.reference = Seen(last.key.name, camera.detector.prepare(frame.gray))
+        camera.reference = Seen(last.key, camera.detector.prepare(frame.gray))
         self._restore_memory(camera, self._ledger.memory_of(name))
         self._announce(happening("reference.restored", camera=name, frame=last.key.name))
         return camera
@@ -242,13 +249,13 @@ class Pipeline:
                 self._announce(happening("noise.lost", "warning", camera=camera.name, error=str(error)))
         camera.previous = self._seen_again(memory.previous, camera)
 
-    def _seen_again(self, name: str | None, camera: Camera) -> Seen | None:
-        if name is None or (camera.reference is not None and camera.reference.name == name):
+    def _seen_again(self, key: FileKey | None, camera: Camera) -> Seen | None:
+        """Find the frame before again, in the drop folder; without it one difference is not learnt."""
+        if key is None or (camera.reference is not None and camera.reference.key == key):
             return camera.reference
-        there = look_at(self._drop, name)
-        read = None if there is None else read_frame(self._drop, there, self._settings.drop.max_size)
+        read = read_frame(self._drop, key, self._settings.drop.max_size)
         frame = decode(read.data) if isinstance(read, EncodedFrame) else None
-        return Seen(name, camera.detector.prepare(frame.gray)) if isinstance(frame, Frame) else None
+        return Seen(key, camera.detector.prepare(frame.gray)) if isinstance(frame, Frame) else None
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Find the bytes of a kept frame again, in the results or else in the drop folder."""

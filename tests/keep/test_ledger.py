@@ -222,12 +222,12 @@ def test_what_a_camera_learnt_is_asked_for_at_the_commit(
     ledger: Ledger, reopen: Callable[[], Ledger]
 ) -> None:
     """The memory that is saved is the one of the commit, so that it fits the rows saved with it."""
-    learnt = [Memory(None, None), Memory(NOT_UTF8, b"noise")]
+    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"noise")]
     ledger.learn("c", learnt.pop)
     assert ledger.has_pending
     assert ledger.memory_of("c") == Memory(None, None)
     ledger.flush()
-    assert reopen().memory_of("c") == Memory(NOT_UTF8, b"noise")
+    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"noise")
     ledger.learn("c", learnt.pop)
     ledger.intend(kept("a.jpg"))
     assert reopen().memory_of("c") == Memory(None, None)
@@ -319,7 +319,7 @@ def test_a_flush_of_nothing_writes_nothing(ledger: Ledger) -> None:
 def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> None:
     """Let a flush and an intent fail, then succeed; nothing may be lost or stand twice."""
     ledger.note(entry("a.jpg"))
-    ledger.learn("c", lambda: Memory("a.jpg", b"noise" * 200_000))
+    ledger.learn("c", lambda: Memory(FileKey("a.jpg", 5, 7), b"noise" * 200_000))
     with fail():
         with pytest.raises(SinkError, match=r"^cannot use the ledger "):
             ledger.flush()
@@ -331,7 +331,7 @@ def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> Non
     ledger.flush()
     ledger.intend(kept("b.jpg"))
     assert rows(path, "name") == [(b"a.jpg",), (b"c.jpg",), (b"b.jpg",)]
-    assert ledger.memory_of("c") == Memory("a.jpg", b"noise" * 200_000)
+    assert ledger.memory_of("c") == Memory(FileKey("a.jpg", 5, 7), b"noise" * 200_000)
     assert not ledger.has_pending
 
 

@@ -43,7 +43,9 @@ CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
-    previous BLOB,                     -- name of the frame that the noise map saw last
+    previous_name BLOB,                -- the frame that the noise map saw last
+    previous_size_bytes INTEGER,
+    previous_mtime_ns INTEGER,
     noise BLOB                         -- what the detector learnt; NULL: nothing yet
 ) STRICT;
 """
@@ -56,7 +58,9 @@ MOST_PENDING_ROWS = 500
 class Memory:
     """What a camera has learnt, as of one decision."""
 
-    previous: str | None
+    previous: FileKey | None
+    """The frame that the noise map saw last."""
+
     noise: bytes | None
 
 
@@ -138,30 +142,38 @@ class Ledger:
 
     def intended(self) -> list[Entry]:
         """Return the frames that were to be kept when the last run ended, oldest first."""
-        where = "verdict = 'kept' AND result IS NULL ORDER BY id"
-        return [_entry(row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}")]  # noqa: S608
+        return self._entries("verdict = 'kept' AND result IS NULL ORDER BY id")
 
     def last_kept(self, camera: str) -> Entry | None:
         """Return a camera's latest kept frame: its reference."""
-        where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT 1"
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}", (camera,)).fetchone()  # noqa: S608
-        return None if row is None else _entry(row)
+        return next(
+            iter(self._entries("verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT 1", camera)), None
+        )
 
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last commit."""
-        row = self._db.execute("SELECT previous, noise FROM camera WHERE camera = ?", (camera,)).fetchone()
+        query = f"SELECT {_MEMORY_COLUMNS} FROM camera WHERE camera = ?"  # noqa: S608 - our own names
+        with self._as_sink_error():
+            row = self._db.execute(query, (camera,)).fetchone()
         if row is None:
             return Memory(None, None)
-        return Memory(None if row[0] is None else os.fsdecode(row[0]), row[1])
+        name, size_bytes, mtime_ns, noise = row
+        return Memory(None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns), noise)
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""
-        rows = dict(self._db.execute("SELECT verdict, count(*) FROM frame GROUP BY verdict"))
+        with self._as_sink_error():
+            rows = dict(self._db.execute("SELECT verdict, count(*) FROM frame GROUP BY verdict"))
         return {verdict: rows.get(verdict, 0) for verdict in Verdict}
 
     def close(self) -> None:
         """Close the file. What is pending and was not flushed will be decided again."""
         self._db.close()
+
+    def _entries(self, where: str, *values: str) -> list[Entry]:
+        with self._as_sink_error():
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
+            return [_entry(row) for row in rows]
 
     def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], *, durable: bool) -> None:
         with self._as_sink_error():
@@ -171,7 +183,7 @@ class Ledger:
                 for statement, values in statements:
                     self._db.execute(statement, values)
                 self._db.executemany(
-                    "INSERT OR REPLACE INTO camera (camera, previous, noise) VALUES (?, ?, ?)",
+                    _REPLACE_MEMORY,
                     [(camera, *_memory_columns(learnt())) for camera, learnt in self._memories.items()],
                 )
                 self._db.execute("COMMIT")
@@ -200,6 +212,8 @@ _COLUMNS = (
     "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
     " detail, score_percent, threshold_percent, reference, sha256, result"
 )
+_MEMORY_COLUMNS = "previous_name, previous_size_bytes, previous_mtime_ns, noise"
+_REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {_MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 _INSERT = f"INSERT INTO frame ({_COLUMNS}, verdict) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - our own names
 
 
@@ -207,8 +221,8 @@ def _key_columns(key: FileKey) -> tuple[bytes, int, int]:
     return os.fsencode(key.name), key.size_bytes, key.mtime_ns
 
 
-def _memory_columns(memory: Memory) -> tuple[bytes | None, bytes | None]:
-    return _fsencode(memory.previous), memory.noise
+def _memory_columns(memory: Memory) -> tuple[Any, ...]:
+    return (*(_key_columns(memory.previous) if memory.previous else (None, None, None)), memory.noise)
 
 
 def _columns(entry: Entry) -> tuple[Any, ...]:

@@ -265,6 +265,7 @@ class Daemon:
                 watch="inotify" if watching else "poll",
                 preset=settings.detection.preset_name,
                 config=None if self._config.path is None else os.fspath(self._config.path),
+                remembered={str(verdict): count for verdict, count in self._ledger.counts().items()},
                 pid=os.getpid(),
             )
         )
