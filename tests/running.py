@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
+from queue import Empty, Queue
+from threading import Event, Thread
 from typing import Any
 
 VERDICTS = ("frame.kept", "frame.dropped", "frame.rejected")
@@ -54,6 +54,15 @@ class Site:
         return contents(self.results)
 
 
+def wait_until(condition: Callable[[], bool], within_s: float = WITHIN_S) -> None:
+    """Wait until something has come true that tells nobody when."""
+    deadline_s = time.monotonic() + within_s
+    pause = Event()
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not come true"
+        pause.wait(0.01)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file below a folder, by relative name."""
     return {os.fspath(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -66,7 +75,7 @@ class RunningDaemon:
         self.process = process
         self.lines: list[Line] = []
         self.noise: list[str] = []
-        self._incoming: SimpleQueue[Line] = SimpleQueue()
+        self._incoming: Queue[Line] = Queue()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 

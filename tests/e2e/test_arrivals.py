@@ -16,7 +16,7 @@ from framegate.demo.uploads import (
     write_part_and_rename,
     write_slowly,
 )
-from running import Site, running, scanned
+from running import Site, running, scanned, wait_until
 
 WAYS = [
     write_at_once,
@@ -142,7 +142,7 @@ def test_an_ftp_upload_that_dies_is_taken_when_it_is_repeated(
         client = ftp_camera(address)
         for number, (name, data) in enumerate(zip(names(len(morning)), morning, strict=True)):
             if number == 4:
-                _die_half_way(client, name, data)
+                _die_half_way(client, site.drop / name, data)
                 daemon.wait_for("frame.rejected", reason="truncated", frame=name)
                 client = ftp_camera(address)
             with (tmp_path / "frame").open("wb+") as frame:
@@ -156,9 +156,11 @@ def test_an_ftp_upload_that_dies_is_taken_when_it_is_repeated(
     assert names(len(morning))[4] in {line["frame"] for line in verdicts if line["event"] != "frame.rejected"}
 
 
-def _die_half_way(client: ftplib.FTP, name: str, data: bytes) -> None:
-    connection = client.transfercmd(f"STOR {name}")
+def _die_half_way(client: ftplib.FTP, path: Path, data: bytes) -> None:
+    """Send half a frame, wait until the server has written some of it, and be gone."""
+    connection = client.transfercmd(f"STOR {path.name}")
     connection.sendall(data[: len(data) // 2])
+    wait_until(lambda: path.exists() and path.stat().st_size > 0)
     connection.close()
     client.close()
 

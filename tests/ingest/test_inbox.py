@@ -31,7 +31,7 @@ def test_more_hints_than_the_bound_are_a_wish_for_a_sweep() -> None:
     assert not inbox.take_sweep_wish()
     for number in range(MOST_HINTS, 3 * MOST_HINTS):
         inbox.hint(arrival(number))
-    assert inbox._queue.qsize() <= MOST_HINTS + 1
+    assert len(inbox._hints) <= MOST_HINTS
     assert inbox.take(0) == [arrival(number) for number in range(MOST_HINTS)]
     assert inbox.take_sweep_wish()
 
@@ -42,7 +42,25 @@ def test_waking_a_full_inbox_costs_no_memory() -> None:
     for number in range(3 * MOST_HINTS):
         inbox.hint(arrival(number))
         inbox.wake()
-    assert inbox._queue.qsize() <= MOST_HINTS + 1
+    assert len(inbox._hints) <= MOST_HINTS
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, 1e-9, 1e-6, 1e-5, 0.0005], ids="{:g} s".format)
+def test_a_wait_of_any_length_ends(timeout_s: float) -> None:
+    """A wait whose time is up by the second look ends too: SimpleQueue's went on for ever."""
+    inbox = Inbox()
+    done = Event()
+
+    def wait_often() -> None:
+        for _ in range(500):
+            inbox.wake()
+            inbox.take(timeout_s)
+            inbox.take(timeout_s)
+        done.set()
+
+    Thread(target=wait_often, daemon=True).start()
+    assert done.wait(10)
+    inbox.close()
 
 
 def test_a_wish_for_a_sweep_is_told_once() -> None:
@@ -99,8 +117,10 @@ def test_hints_from_many_threads_all_arrive() -> None:
     for thread in threads:
         thread.start()
     taken: list[Arrival] = []
-    while len(taken) < 8000 and (some := inbox.take(10)):
-        taken += some
+    while len(taken) < 8000:
+        before = time.monotonic()
+        taken += inbox.take(10)
+        assert time.monotonic() - before < 10
     for thread in threads:
         thread.join(10)
     numbers = [int(hint.name.removesuffix(".jpg")) for hint in taken]

@@ -241,6 +241,15 @@ def describe_zero() -> Settler:
     return Settler(0.0, describe)
 
 
+def test_what_settles_while_others_are_judged_is_due_at_once(settler: Settler) -> None:
+    """Asked for the deadline later than for what is ready, a settler forgets nothing that settled between."""
+    settler.observe(key("c-1.jpg"), Origin.SWEEP, 0.0)
+    settler.observe(key("c-2.jpg"), Origin.CLOSED, 0.1)
+    assert settler.ready(SETTLE_S - 0.01) == []
+    assert settler.next_deadline_s(SETTLE_S + 0.01) == SETTLE_S + 0.01
+    assert [c.key.name for c in settler.ready(SETTLE_S + 0.01)] == ["c-1.jpg", "c-2.jpg"]
+
+
 def test_nothing_waiting_has_no_deadline(settler: Settler) -> None:
     """An empty settler wakes nobody, before and after it held something."""
     assert settler.next_deadline_s(0.0) is None

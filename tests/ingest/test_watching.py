@@ -226,12 +226,14 @@ def test_a_stopped_watcher_is_silent_and_can_start_again(
 
 def test_stopping_leaks_no_descriptor(drop: Path, rules: NameRules) -> None:
     """A watcher that is rebuilt again and again gives back what it took."""
+    inbox = Inbox()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        watcher = Watcher(drop, rules, Inbox(), recursive=True)
+        watcher = Watcher(drop, rules, inbox, recursive=True)
         watcher.start()
         watcher.stop()
     assert len(os.listdir("/proc/self/fd")) == before
+    inbox.close()
 
 
 class BrokenRules(NameRules):

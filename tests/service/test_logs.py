@@ -10,7 +10,7 @@ from framegate.demo.uploads import write_at_once
 from framegate.events import FrameDecided, happening
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
 from framegate.service.logs import SteadyStream, log_listener
-from running import Site
+from running import Site, wait_until
 
 KEPT = FrameDecided(
     Entry(
@@ -87,18 +87,9 @@ def test_a_daemon_with_a_full_log_disk_keeps_its_frames(site: Site, morning: lis
         command = [sys.executable, "-m", "framegate", "run", "-c", str(site.config)]
         with subprocess.Popen(command, stderr=full, stdout=full) as process:
             try:
-                _wait_until((site.results / "a.jpg").exists, process)
+                wait_until((site.results / "a.jpg").exists)
                 process.terminate()
                 assert process.wait(10) == 0
             finally:
                 process.kill()
     assert site.kept_bytes() == {"a.jpg": morning[0]}
-
-
-def _wait_until(condition: object, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(150):
-        if condition():  # type: ignore[operator]
-            return
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    raise AssertionError("it did not come true in 15 s")

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 import pytest
 
@@ -33,7 +33,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._incoming: SimpleQueue[Event] = SimpleQueue()
+        self._incoming: Queue[Event] = Queue()
 
     def __call__(self, event: Event) -> None:
         self._incoming.put(event)
@@ -58,7 +58,7 @@ def verdict(event: Event) -> bool:
 @contextmanager
 def daemon_in_thread(site: Site, disk: Disk) -> Iterator[Heard]:
     heard = Heard()
-    ready: SimpleQueue[Daemon] = SimpleQueue()
+    ready: Queue[Daemon] = Queue()
 
     def serve() -> None:  # the ledger belongs to the thread that opens it
         daemon = Daemon(load(site.config), heard, disk=disk)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from threading import Thread
 from typing import Any, Self
 
@@ -118,11 +118,11 @@ def run_demo(console: Console | None = None) -> bool:
 
 
 @contextmanager
-def daemon(config: Path) -> Iterator["SimpleQueue[dict[str, Any]]"]:
+def daemon(config: Path) -> Iterator["Queue[dict[str, Any]]"]:
     """Run the real daemon in a process of its own; yield its log lines as they come."""
     command = [sys.executable, "-m", "framegate", "run", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
-        lines: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        lines: Queue[dict[str, Any]] = Queue()
         reader = Thread(target=_read_lines, args=(process, lines), daemon=True)
         reader.start()
         try:
@@ -133,7 +133,7 @@ def daemon(config: Path) -> Iterator["SimpleQueue[dict[str, Any]]"]:
             reader.join(LONGEST_WAIT_S)
 
 
-def _read_lines(process: "subprocess.Popen[str]", lines: "SimpleQueue[dict[str, Any]]") -> None:
+def _read_lines(process: "subprocess.Popen[str]", lines: "Queue[dict[str, Any]]") -> None:
     assert process.stderr is not None
     for line in process.stderr:
         try:
@@ -179,7 +179,7 @@ class Rows:
         """Whether every frame of the play has its verdict."""
         return len(self.verdicts) == len(PLAY)
 
-    def wait_for_start(self, lines: "SimpleQueue[dict[str, Any]]") -> None:
+    def wait_for_start(self, lines: "Queue[dict[str, Any]]") -> None:
         """Wait until the daemon watches."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while time.monotonic() < deadline_s:
@@ -194,7 +194,7 @@ class Rows:
         self._acts[name] = act
         self._refresh()
 
-    def collect(self, lines: "SimpleQueue[dict[str, Any]]", for_s: float) -> None:
+    def collect(self, lines: "Queue[dict[str, Any]]", for_s: float) -> None:
         """Take in verdicts for a while."""
         deadline_s = time.monotonic() + for_s
         while (left_s := deadline_s - time.monotonic()) > 0:
@@ -205,7 +205,7 @@ class Rows:
             if line["event"] in {"frame.kept", "frame.dropped", "frame.rejected"}:
                 self._take(line)
 
-    def finish(self, lines: "SimpleQueue[dict[str, Any]]") -> None:
+    def finish(self, lines: "Queue[dict[str, Any]]") -> None:
         """Wait for the verdicts that are still to come."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while not self.is_complete and time.monotonic() < deadline_s:

@@ -1,6 +1,14 @@
-"""Where hints wait for the loop: filled by any thread, emptied by one, never larger than its bound."""
+"""Where hints wait for the loop: filled by any thread, emptied by one, never larger than its bound.
 
-from queue import Empty, SimpleQueue
+It rests on a deque and an eventfd, which may both be used from a signal handler. ``queue.Queue`` may not: a
+signal that comes within its ``put`` deadlocks. And ``SimpleQueue.get(timeout=...)`` can wait for ever up to
+Python 3.12: when a put was taken without waiting, and its time is up by the second look, it goes on with a
+negative timeout. That stopped one restarted daemon in some twenty, on a busy machine.
+"""
+
+import os
+import select
+from collections import deque
 
 from framegate.model import Arrival
 
@@ -9,19 +17,20 @@ MOST_HINTS = 10_000
 
 
 class Inbox:
-    """A queue of arrivals that may forget: a forgotten hint becomes a wish for a sweep.
-
-    It rests on SimpleQueue, whose ``put`` may be called from a signal handler that interrupts a ``put``.
-    """
+    """A queue of arrivals that may forget: a forgotten hint becomes a wish for a sweep."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Arrival | None] = SimpleQueue()
+        self._hints: deque[Arrival] = deque()
         self._wants_sweep = False
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
 
     def hint(self, arrival: Arrival) -> None:
         """Put an arrival, from any thread."""
-        if self._queue.qsize() < MOST_HINTS:
-            self._queue.put(arrival)
+        if len(self._hints) < MOST_HINTS:
+            self._hints.append(arrival)
+            self.wake()
         else:
             self.ask_for_sweep()
 
@@ -32,22 +41,19 @@ class Inbox:
 
     def wake(self) -> None:
         """Let ``take`` return; may be called from a signal handler."""
-        if self._queue.qsize() <= MOST_HINTS:
-            self._queue.put(None)
+        os.eventfd_write(self._bell, 1)
 
     def take(self, timeout_s: float) -> list[Arrival]:
-        """Wait for the first hint or wake, at most ``timeout_s``; return all that are there."""
-        hints: list[Arrival] = []
-        try:
-            hint = self._queue.get(timeout=max(0.0, timeout_s))
-            while True:
-                if hint is not None:
-                    hints.append(hint)
-                hint = self._queue.get_nowait()
-        except Empty:
-            return hints
+        """Wait for the first hint or wake, at most ``timeout_s``; return all hints that are there."""
+        if self._poll.poll(max(0.0, timeout_s) * 1000):
+            os.eventfd_read(self._bell)  # before the hints are taken, so that one put meanwhile rings again
+        return [self._hints.popleft() for _ in range(len(self._hints))]
 
     def take_sweep_wish(self) -> bool:
         """Return whether a sweep was asked for since the last call."""
         wished, self._wants_sweep = self._wants_sweep, False
         return wished
+
+    def close(self) -> None:
+        """Give the descriptor back; nobody may put or take any more."""
+        os.close(self._bell)

@@ -78,18 +78,18 @@ class Settler:
         before what arrives meanwhile; but for none longer than ``settle_s``, so that a stalled upload does
         not hold up the line.
         """
-        settled = [w for w in self._waiting.values() if self._is_settled(w, now_s)]
-        oldest = self._oldest_unsettled(now_s)
-        ready = [w for w in settled if not _is_before(oldest.get(w.candidate.camera), w.candidate)]
+        ready = self._free_to_go(now_s)
         for waiting in ready:
             del self._waiting[waiting.candidate.key.name]
         return sorted((self._as_found(w, now_s) for w in ready), key=lambda c: (c.order, c.key))
 
     def next_deadline_s(self, now_s: float) -> float | None:
-        """Return when, after a call of ``ready``, it may next return something; None when nothing waits.
+        """Return when ``ready`` may next return something, ``now_s`` if it would now; None if nothing waits.
 
-        What is settled already waits for one that holds it, so only the unsettled have deadlines.
+        Judging what ``ready`` returned takes time, in which others settle: they must not wait for the sweep.
         """
+        if self._free_to_go(now_s):
+            return now_s
         deadlines: list[float] = []
         for waiting in self._waiting.values():
             if not self._is_settled(waiting, now_s):
@@ -98,6 +98,12 @@ class Settler:
             if self._holds_others(waiting, now_s):
                 deadlines.append(waiting.first_seen_s + self.settle_s)
         return min(deadlines, default=None)
+
+    def _free_to_go(self, now_s: float) -> list[_Waiting]:
+        """Return what is settled and not held by an older frame of its camera."""
+        oldest = self._oldest_unsettled(now_s)
+        settled = (w for w in self._waiting.values() if self._is_settled(w, now_s))
+        return [w for w in settled if not _is_before(oldest.get(w.candidate.camera), w.candidate)]
 
     def _is_quiet(self, waiting: _Waiting, now_s: float) -> bool:
         return now_s - waiting.unchanged_since_s >= self.settle_s

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
@@ -158,15 +159,16 @@ def _mask(key: str, path: str) -> Finding:
 def _inotify(settings: Settings) -> Iterator[Finding]:
     if settings.drop.watch == "poll" or not os.path.isdir(settings.drop.folder):
         return
-    watcher = Watcher(Path(settings.drop.folder), NameRules(settings.drop), Inbox(), recursive=False)
-    try:
-        watcher.start()
-    except OSError as error:
-        limit = _limit("max_user_instances")
-        words = f"inotify does not start ({error}; fs.inotify.max_user_instances is {limit}): sweeps only"
-        yield Finding(Grade.WARNING, "drop.watch", words)
-        return
-    watcher.stop()
+    with closing(Inbox()) as inbox:
+        watcher = Watcher(Path(settings.drop.folder), NameRules(settings.drop), inbox, recursive=False)
+        try:
+            watcher.start()
+        except OSError as error:
+            limit = _limit("max_user_instances")
+            words = f"inotify does not start ({error}; fs.inotify.max_user_instances is {limit}): sweeps only"
+            yield Finding(Grade.WARNING, "drop.watch", words)
+            return
+        watcher.stop()
     folders, watches = _count_folders(settings), _limit("max_user_watches")
     if folders > watches:
         words = f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}; the rest is swept"

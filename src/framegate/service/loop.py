@@ -99,6 +99,7 @@ class Daemon:
             if watcher is not None:
                 watcher.stop()
             self._close()
+            self._inbox.close()
 
     def _turn(self) -> None:
         for arrival in self._inbox.take(self._wait_s()):
