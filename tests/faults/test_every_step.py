@@ -57,7 +57,7 @@ def arrange(step: Step, site: Site, shots: Sequence[Shot], disk: FaultyDisk) -> 
 def test_an_error_at_any_step_pauses_and_passes(
     site: Site, daemon: Stepped, disk: FaultyDisk, shots: list[Shot], step: Step, error: int
 ) -> None:
-    """Whatever step fails, and however: intake pauses at most once, resumes by itself, and nothing differs."""
+    """Whatever step fails, and however: the intake pauses and resumes by itself, and nothing differs."""
     arrange(step, site, shots, disk)
     disk.fail(step, os_error(error), lasts=True)
     daemon.start()

@@ -87,7 +87,8 @@ class DaemonMachine(RuleBasedStateMachine):
     def edit(self, *, keeps_changes: bool) -> None:
         self.keeps_changes = keeps_changes
         self.site.configure(
-            drop=f'watch = "poll"\npoll_s = {POLL_S}\nsettle_s = {SETTLE_S}\ngive_up_s = {GIVE_UP_S}\n{CAMERAS}',
+            drop='watch = "poll"\n'
+            f"poll_s = {POLL_S}\nsettle_s = {SETTLE_S}\ngive_up_s = {GIVE_UP_S}\n{CAMERAS}",
             detection=DETECTION if keeps_changes else NOTHING_ELSE_KEPT,
         )
 
