@@ -355,8 +355,8 @@ def descriptors(pid: int) -> int:
 
 
 def rss_bytes(pid: int) -> int:
-    """Return how much memory of a process is resident."""
-    return 1024 * int(_status(pid)["VmRSS"].split()[0])
+    """Return how much memory of a process is resident; of one that has ended, none."""
+    return 1024 * int(_status(pid).get("VmRSS", "0 kB").split()[0])
 
 
 # --- looking --------------------------------------------------------------------------------------------

@@ -1,8 +1,15 @@
+import logging
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileClosedEvent
 
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
@@ -10,6 +17,7 @@ from framegate.ingest.reading import key_of, read_frame
 from framegate.ingest.watching import Watcher
 from framegate.model import Arrival, Origin
 from framegate.settings import DropSettings
+from troubles import descriptors_left, drop_kernel_watches, kill_thread, no_inotify_instances, powerless
 
 FENCE = "zz-fence.jpg"
 DATA = b"a frame"
@@ -201,9 +209,9 @@ def test_a_drop_folder_that_is_a_link_is_heard(
 def test_a_missing_folder_is_an_error(tmp_path: Path, rules: NameRules) -> None:
     """A watcher that cannot watch says so at its start, and may be stopped all the same."""
     watcher = Watcher(tmp_path / "gone", rules, Inbox(), recursive=True)
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError):
         watcher.start()
-    assert not watcher.is_alive
+    assert watcher.complaint() is not None
     watcher.stop()
 
 
@@ -212,12 +220,14 @@ def test_a_stopped_watcher_is_silent_and_can_start_again(
 ) -> None:
     """Stopping ends the hints and the threads; starting again begins them anew."""
     watched = watch(drop)
-    assert watched.watcher.is_alive
+    threads = threading.enumerate()
+    assert watched.watcher.complaint() is None
     watched.watcher.stop()
-    assert not watched.watcher.is_alive
+    assert watched.watcher.complaint() is not None
+    assert len(threading.enumerate()) < len(threads)
     (drop / "unheard.jpg").write_bytes(DATA)
     watched.watcher.start()
-    assert watched.watcher.is_alive
+    assert watched.watcher.complaint() is None
     (drop / "heard.jpg").write_bytes(DATA)
     assert {name for name, _ in watched.until_fence(eventually)} == {"heard.jpg"}
     watched.watcher.stop()
@@ -253,5 +263,183 @@ def test_a_mistake_of_ours_does_not_end_the_watching(
     (drop / "bad.jpg").write_bytes(DATA)
     (drop / "good.jpg").write_bytes(DATA)
     assert watched.until_fence(eventually) == [("good.jpg", Origin.CREATED), ("good.jpg", Origin.CLOSED)]
-    assert watched.watcher.is_alive
+    assert watched.watcher.complaint() is None
     assert watched.inbox.take_sweep_wish()
+
+
+def test_a_new_folder_under_the_old_path_is_complained_of(drop: Path, watch: Watch) -> None:
+    """A folder that is renamed away is still heard, and is not the one at the path: this is seen."""
+    watched = watch(drop)
+    assert watched.watcher.complaint() is None
+    drop.rename(drop.with_name("old"))
+    assert "cannot be listed" in (watched.watcher.complaint() or "")
+    drop.mkdir()
+    assert watched.watcher.complaint() == "another folder stands at the path"
+
+
+def test_a_link_that_points_elsewhere_is_complained_of(drop: Path, outside: Path, watch: Watch) -> None:
+    """A drop folder that is a link is watched where it pointed when the watching began: a change is seen."""
+    link = drop.with_name("link")
+    link.symlink_to(drop)
+    watched = watch(link)
+    assert watched.watcher.complaint() is None
+    link.unlink()
+    link.symlink_to(outside)
+    assert watched.watcher.complaint() == "another folder stands at the path"
+
+
+def test_a_watch_that_the_kernel_gave_up_is_complained_of(drop: Path, watch: Watch) -> None:
+    """When the kernel has no watch on the folder any more, as after an unmount, this is seen at once."""
+    (drop / "cam").mkdir()
+    watched = watch(drop)
+    assert watched.watcher.complaint() is None
+    drop_kernel_watches(first_only=True)
+    assert watched.watcher.complaint() is not None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_death_of_any_thread_is_complained_of(
+    drop: Path, rules: NameRules, eventually: Callable[..., None], number: int
+) -> None:
+    """Whichever of watchdog's threads ends, this is seen, and stopping what is left does not hang."""
+    before = set(threading.enumerate())
+    watched = Watched(drop, rules)
+    thread = [thread for thread in threading.enumerate() if thread not in before][number]
+    kill_thread(thread)
+    (drop / "wakes-it.jpg").write_bytes(DATA)
+    eventually(lambda: not thread.is_alive())
+    assert watched.watcher.complaint() == "1 of watchdog's 3 threads ended"
+    watched.watcher.stop()
+
+
+class DeadlyRules(NameRules):
+    """Rules that end the thread that asks them."""
+
+    def is_frame(self, name: str) -> bool:
+        raise SystemExit(name)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_end_of_its_thread_in_our_own_code_is_complained_of(
+    drop: Path, watch: Watch, eventually: Callable[..., None]
+) -> None:
+    """What no handler of exceptions catches ends watchdog's thread, and this is seen."""
+    watched = watch(drop, DeadlyRules(DropSettings(folder=os.fspath(drop))))
+    (drop / "a.jpg").write_bytes(DATA)
+    eventually(watched.watcher.complaint)
+
+
+def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
+    drop: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A warning of watchdog's asks for a sweep and is printed nowhere, an overflow is counted once."""
+    watched = watch(drop)
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; events were lost")
+    logging.getLogger("watchdog.observers.inotify").warning(
+        "Inotify queue overflowed; reconciling recursive watches below %r", b"/drop"
+    )
+    assert watched.inbox.take_sweep_wish()
+    assert watched.watcher.overflows == 1
+    assert watched.watcher.complaint() is None
+    logging.getLogger("watchdog.observers.inotify").error("Unable to rebuild recursive inotify watches")
+    assert watched.watcher.complaint() == "watchdog says: Unable to rebuild recursive inotify watches"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_watchdogs_last_words_reach_nobody(
+    drop: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What watchdog says after its end is no wish and no output: the inbox may be closed by then."""
+    watched = watch(drop)
+    watched.watcher.stop()
+    watched.inbox.take_sweep_wish()
+    logging.getLogger("watchdog.observers.inotify").error("queue_events() called when the thread is inactive")
+    assert not watched.inbox.take_sweep_wish()
+    assert capfd.readouterr() == ("", "")
+
+
+SCRIPT = """
+import logging, sys
+from pathlib import Path
+from framegate.ingest.inbox import Inbox
+from framegate.ingest.naming import NameRules
+from framegate.ingest.watching import Watcher
+from framegate.settings import DropSettings
+
+if "root" in sys.argv:
+    logging.basicConfig()
+watcher = Watcher(Path(sys.argv[1]), NameRules(DropSettings(folder="/")), inbox := Inbox(), recursive=True)
+watcher.start()
+logging.getLogger("watchdog.observers.inotify").warning("a word")
+logging.getLogger("watchdog").warning("%d is no number", "this")
+assert inbox.take_sweep_wish()
+watcher.stop()
+logging.getLogger("watchdog.observers.inotify").error("a last word")
+"""
+
+
+@pytest.mark.parametrize("setup", ["none", "root"])
+def test_a_program_prints_none_of_watchdogs_words(drop: Path, setup: str) -> None:
+    """Warnings that no handler takes go to standard error, others to the root's: not watchdog's."""
+    command = [sys.executable, "-c", SCRIPT, drop, setup]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_hint_that_is_still_on_its_way_at_the_end_reaches_nobody(drop: Path, watch: Watch) -> None:
+    """A thread of watchdog's that would not end cannot write into an inbox that is closed by then."""
+    watched = watch(drop)
+    hinter = watched.watcher._hinter
+    assert hinter is not None
+    hinter.on_any_event(FileClosedEvent(os.fspath(drop / "a.jpg")))
+    watched.watcher.stop()
+    hinter.on_any_event(FileClosedEvent(os.fspath(drop / "b.jpg")))
+    assert [arrival.name for arrival in watched.hear()] == ["a.jpg"]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(drop: Path, rules: NameRules) -> None:
+    """Watchdog would start and hear nothing; here a folder without the right to list or enter it raises."""
+    watcher = Watcher(drop, rules, Inbox(), recursive=True)
+    with powerless():
+        for mode in (0o000, 0o100, 0o400):
+            drop.chmod(mode)
+            with pytest.raises(PermissionError):
+                watcher.start()
+    drop.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (no_inotify_instances, "inotify instance limit"),
+        (partial(descriptors_left, 2), "Too many open files"),
+    ],
+    ids=["no instance", "no pipe"],
+)
+def test_a_start_that_fails_takes_nothing(
+    drop: Path, rules: NameRules, trouble: Callable[[], AbstractContextManager[None]], words: str
+) -> None:
+    """A watcher that is refused by the kernel says so, leaves no thread and no descriptor, and may retry."""
+    watcher = Watcher(drop, rules, Inbox(), recursive=True)
+    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    with trouble():
+        for _ in range(3):
+            with pytest.raises(OSError, match=words):
+                watcher.start()
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    watcher.start()
+    assert watcher.complaint() is None
+    watcher.stop()
+
+
+def test_rules_may_change_while_it_watches(
+    drop: Path, make_rules: Callable[..., NameRules], watch: Watch, eventually: Callable[..., None]
+) -> None:
+    """New rules hold for the next hint, without a new watch."""
+    watched = watch(drop)
+    watched.watcher.rules = make_rules(include=["*.raw", "zz*"])
+    (drop / "a.jpg").write_bytes(DATA)
+    (drop / "b.raw").write_bytes(DATA)
+    assert {name for name, _ in watched.until_fence(eventually)} == {"b.raw"}

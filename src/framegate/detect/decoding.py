@@ -35,6 +35,9 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
     Returns:
         The frame, uint8 (height, width), read-only; or why it is none: ``empty``, ``truncated`` (the
         content does not end as its format demands), ``too_large``, ``undecodable``.
+
+    Raises:
+        MemoryError: there is none for the picture now.
     """
     if not data:
         return Undecodable(Reason.EMPTY, "0 bytes")
@@ -58,6 +61,8 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
 def _decode_gray(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None:
     try:
         gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except cv2.error:  # e.g. its own pixel limit; a frame's fault, so an ordinary None like the rest
-        return None
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:  # not the frame's fault: it may pass
+            raise MemoryError from error
+        return None  # e.g. its own pixel limit; a frame's fault, so an ordinary None like the rest
     return None if gray is None or gray.ndim != 2 else gray.astype(np.uint8, copy=False)  # noqa: PLR2004

@@ -19,7 +19,7 @@ MOST_IN_HAND = 4096
 MOST_BY_SWEEP = MOST_IN_HAND * 3 // 4
 """A sweep leaves room for what other cameras send meanwhile."""
 
-REFILL_BELOW = MOST_IN_HAND // 8
+REFILL_BELOW = MOST_IN_HAND // 4
 
 LANES = 1024
 """Cameras are names, and names come from outside: a million of them take no more room than this many lanes.

@@ -65,7 +65,7 @@ class Footprint:
         return None
 
     def end_threads(self, within_s: float) -> None:
-        """Stop what the observer's own ``stop`` left running, and await it; what does not end is left."""
+        """Stop what the observer's own ``stop`` left running; a thread that does not end is left behind."""
         for thread in self._threads:
             if thread.is_alive() and not isinstance(thread, BaseObserver):
                 with suppress(Exception):  # it is being given up
@@ -78,7 +78,7 @@ class Footprint:
         """Close the descriptors that watchdog left open when its threads have ended.
 
         6.0 leaves three at each start that fails for want of watches (ENOSPC): a retry every 30 s would use
-        up all 1,024 in under three hours. A pipe is closed only together with its inotify descriptor.
+        up the user's 128 instances in an hour. A pipe is closed only together with its inotify descriptor.
         """
         if any(thread.is_alive() for thread in self._threads):
             return

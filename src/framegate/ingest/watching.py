@@ -3,7 +3,7 @@
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
 ``start``, ``on_any_event``, five event classes, ``stop``. When it has gone deaf it does not say so;
 ``Watcher.complaint`` finds out, as far as the system shows it. The rest is the sweep's business: sub-folders
-that are moved in (6.0 never watches them) or came when the watches were used up, and overflow (6.0 is silent).
+that are moved in (6.0 never watches them) or came when all watches were taken, and overflow (6.0 is silent).
 """
 
 import errno

@@ -221,8 +221,9 @@ class Intake:
         self._settler.forget_all_but(still_there)
         found = self._backlog.settle_on(selection)
         for candidate in found:
-            is_done = has_writer(self._folder, candidate.key.name) is False
-            self._settler.observe(candidate.key, Origin.SWEEP, self._clock(), writer_is_done=is_done)
+            # Never at once, though a lease may tell that it is whole: a listing takes time, and may show a
+            # frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
+            self._settler.observe(candidate.key, Origin.SWEEP, self._clock())
         return [candidate.key.name for candidate in found]
 
     def _queue_settled(self) -> None:

@@ -31,9 +31,11 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
     daemon = Daemon(config, listener, disk=disk)
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
         daemon.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it must not end the frame in hand
     daemon.run()

@@ -30,9 +30,12 @@ MOST_REBUILDS = 5
 """A watcher that fails more often than this without a quiet minute is left alone until the next retry."""
 
 ADVICE = {
-    errno.EMFILE: "raise the sysctl fs.inotify.max_user_instances",
+    errno.EMFILE: "raise the sysctl fs.inotify.max_user_instances, or LimitNOFILE=",
     errno.ENOSPC: "raise the sysctl fs.inotify.max_user_watches",
 }
+
+OUR_OWN_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What says nothing about the folder: it is we who cannot look now."""
 
 DEAF_SWEEPS = 3
 """So many sweeps in a row that find what was not heard mean that rebuilding does not help."""
@@ -97,7 +100,7 @@ class Watch:
     def sweep_interval_s(self, last_sweep_s: float) -> float:
         """Return the seconds from one sweep to the next, of which the last took ``last_sweep_s``.
 
-        A sweep uses a tenth of a core at the most: one of 50,000 files takes 0.2 s, and on a slow card 2.
+        Sweeps use a tenth of a core at the most: one of 50,000 files takes 0.2 s, and more on a small box.
         """
         interval_s = self._settings.rescan_s
         if self.mode == "poll":
@@ -131,7 +134,8 @@ class Watch:
         try:
             identity = identity_of(self._folder)
         except OSError as error:
-            self._lose(error)
+            if error.errno not in OUR_OWN_WANT:
+                self._lose(error)
             return
         if self.is_absent:
             self._find(identity, now_s)

@@ -1,0 +1,146 @@
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from framegate.demo.scene import Lot, encoded
+from framegate.demo.uploads import write_at_once
+from invariants import check, descriptors
+from oracle import DETECTION, shot, upload
+from running import RunningDaemon, Site, running, started
+
+HOUR_S, DAY_S = 3600, 86_400
+WALL_CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT, "clock_gettime");
+    int failed = real(clock, now);
+    FILE *file = clock == CLOCK_REALTIME ? fopen(getenv("WALL_OFFSET_FILE"), "r") : NULL;
+    long offset_s = 0;
+    if (file && fscanf(file, "%ld", &offset_s) == 1) now->tv_sec += offset_s;
+    if (file) fclose(file);
+    return failed;
+}
+"""
+"""A wall clock that a test moves. Debian's libfaketime 0.9.10 breaks sleep() on this kernel (EINVAL)."""
+
+
+@contextmanager
+def limited(daemon: RunningDaemon, kind: int, limit: int) -> Iterator[None]:
+    """Hold a running daemon to a limit for a while."""
+    _soft, hard = resource.prlimit(daemon.process.pid, kind)
+    resource.prlimit(daemon.process.pid, kind, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.process.pid, kind, (hard, hard))
+
+
+def virtual_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
+
+
+def test_a_want_of_descriptors_loses_nothing(site: Site) -> None:
+    """When the process may open no more files it waits, and goes on when it may."""
+    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    shots = [shot(number, number % 3) for number in range(6)]
+    with running(site) as daemon:
+        upload(shots[0], site.drop)
+        daemon.wait_for("frame.kept")
+        with limited(daemon, resource.RLIMIT_NOFILE, descriptors(daemon.process.pid)):
+            for taken in shots[1:]:
+                upload(taken, site.drop)
+            daemon.wait_for("frame.postponed", reason="unreadable")
+        daemon.wait_for_verdicts(len(shots))
+    check(site, shots, acknowledged=daemon.lines)
+
+
+def test_a_want_of_memory_rejects_nothing(site: Site) -> None:
+    """A frame for which there is no memory now waits, and is judged when there is."""
+    large = encoded(Lot(width=4800, height=3600).picture(), ".png")
+    site.configure(drop="rescan_s = 0.5")
+    with running(site) as daemon:
+        write_at_once(site.drop / "a.jpg", Lot(width=320, height=180).jpeg())
+        daemon.wait_for("frame.kept", frame="a.jpg")
+        with limited(daemon, resource.RLIMIT_AS, virtual_bytes(daemon.process.pid) + 8_000_000):
+            write_at_once(site.drop / "b.png", large)
+            daemon.wait_for("frame.postponed", frame="b.png", reason="unreadable")
+        daemon.wait_for("frame.kept", frame="b.png", reason="size_changed")
+
+
+@pytest.fixture
+def wall_clock(tmp_path: Path) -> tuple[Path, tuple[str, ...]]:
+    """A file that holds the wall clock's offset in seconds, and the command through which it counts."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler to make a wall clock with")
+    source, library, offset = (tmp_path / name for name in ("wall.c", "wall.so", "offset"))
+    source.write_text(WALL_CLOCK, "ascii")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    offset.write_text("0", "ascii")
+    return offset, ("env", f"LD_PRELOAD={library}", f"WALL_OFFSET_FILE={offset}")
+
+
+def test_a_clock_that_jumps_stalls_nothing_and_repeats_nothing(
+    site: Site, wall_clock: tuple[Path, tuple[str, ...]]
+) -> None:
+    """An hour back, a day on: frames are judged as they come, once each, and in time."""
+    offset, through = wall_clock
+    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    shots = [shot(number, number % 4) for number in range(9)]
+    with running(site, through=through) as daemon:
+        for number, taken in enumerate(shots):
+            offset.write_text(str((0, -HOUR_S, DAY_S)[number % 3]), "ascii")
+            upload(taken, site.drop)
+            daemon.wait_for_verdicts(number + 1, within_s=5)
+    stamps = [line["timestamp"] for line in daemon.verdicts()]
+    assert stamps != sorted(stamps)  # the clock did jump
+    check(site, shots, acknowledged=daemon.lines)
+
+
+def test_a_storm_of_signals_ends_it_once_and_well(site: Site) -> None:
+    """However often it is hung up on and told to stop, it finishes its frame and ends with 0, within 2 s."""
+    site.configure(detection=DETECTION)
+    shots = [shot(number, number % 2, size_bytes=50_000) for number in range(300)]
+    with started(site) as daemon:
+        for taken in shots:
+            upload(taken, site.drop)
+        daemon.wait_for_verdicts(20)
+        for _ in range(1000):
+            daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for_verdicts(25)
+        for _ in range(50):
+            daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(2) == 0
+    with running(site) as again:
+        daemon._drain()
+        again.wait_for_verdicts(len(shots) - len(daemon.verdicts()))
+    check(site, shots, acknowledged=[*daemon.lines, *again.lines])
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="Debian's strace is not installed")
+def test_reading_frames_wakes_nobody(site: Site, tmp_path: Path) -> None:
+    """What the daemon itself opens and closes comes back to it as no hint, so that it does not go round."""
+    trace = tmp_path / "trace"
+    site.configure(drop="rescan_s = 600", detection=DETECTION)
+    shots = [shot(number, number % 4) for number in range(20)]
+    command = ("strace", "-f", "-qq", "-e", "trace=eventfd2,write", "-o", os.fspath(trace))
+    with running(site, through=command) as daemon:
+        for taken in shots:
+            upload(taken, site.drop)
+        daemon.wait_for_verdicts(len(shots))
+    bells = [
+        line for line in trace.read_text("utf-8", "replace").splitlines() if r'"\1\0\0\0\0\0\0\0"' in line
+    ]
+    assert len(shots) <= len(bells) < 3 * len(shots)

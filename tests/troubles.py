@@ -1,0 +1,103 @@
+"""Real trouble for tests: rights taken away, kernel limits reached, threads that die, watches that go."""
+
+import ctypes
+import fcntl
+import os
+import resource
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+_LOCK = Path(tempfile.gettempdir(), "framegate-tests-inotify-limits.lock")
+INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
+
+_CAPABILITY_VERSION = 0x20080522
+_READ_ANYTHING = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+
+
+@contextmanager
+def powerless() -> Iterator[None]:
+    """Make the calling thread, if it is root's, obey file modes like everybody else."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    before, during = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable
+    assert LIBC.capget(header, before) == 0
+    during[:] = before[:]
+    during[0] &= ~_READ_ANYTHING
+    assert LIBC.capset(header, during) == 0
+    try:
+        yield
+    finally:
+        assert LIBC.capset(header, before) == 0
+
+
+@contextmanager
+def no_inotify_instances() -> Iterator[None]:
+    """Let the kernel give no more inotify instances: by its limit, or by taking all that it gives a user."""
+    if os.getuid() == 0:
+        with limited("max_user_instances", 0):
+            yield
+        return
+    taken = []
+    try:
+        while (fd := LIBC.inotify_init1(os.O_CLOEXEC)) >= 0:
+            taken.append(fd)
+        yield
+    finally:
+        for fd in taken:
+            os.close(fd)
+
+
+@contextmanager
+def limited(name: str, value: int) -> Iterator[None]:
+    """Lower an inotify limit of the whole machine; keep it short, others live here too."""
+    limit = INOTIFY_LIMITS / name
+    with _LOCK.open("w") as lock:  # else two test runs could restore each other's lowered value
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = limit.read_text("ascii")
+        limit.write_text(str(value), "ascii")
+        try:
+            yield
+        finally:
+            limit.write_text(before, "ascii")
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Let this process open so many more descriptors and no more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    held = [os.dup(0)]
+    while held[-1] < highest + count:  # the limit is a number: leave no gap below it
+        held.append(os.dup(0))
+    for fd in held[-count:]:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1] + 1, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for fd in held[:-count]:
+            os.close(fd)
+
+
+def kill_thread(thread: threading.Thread) -> None:
+    """Raise SystemExit in a thread, which ends it in silence as soon as something wakes it."""
+    assert thread.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+
+
+def drop_kernel_watches(*, first_only: bool = False) -> None:
+    """Remove this process's inotify watches behind watchdog's back, as an unmount does."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            is_inotify = os.readlink(f"/proc/self/fd/{name}") == "anon_inode:inotify"
+        except OSError:
+            continue
+        if is_inotify:
+            text = Path(f"/proc/self/fdinfo/{name}").read_text("ascii")
+            watches = sorted(int(line.split()[1][3:], 16) for line in text.splitlines() if "wd:" in line)
+            for wd in watches[:1] if first_only else watches:
+                LIBC.inotify_rm_watch(int(name), wd)
