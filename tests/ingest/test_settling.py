@@ -345,9 +345,13 @@ def describe_zero() -> Settler:
 
 
 def test_giving_up_takes_no_less_than_settling() -> None:
-    """A give_up_s below settle_s means settle_s: what is quiet is judged as it is, and never waited for."""
-    settler = Settler(SETTLE_S, SETTLE_S / 2, describe)
-    settler.observe(key("c-1.jpg"), Origin.SWEEP, 0.0)
+    """A give_up_s below settle_s means settle_s: what is on trial is not judged as it is before it was quiet."""
+    settler = Settler(SETTLE_S, SETTLE_S / 4, describe)
+    settler.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
+    settler.observe(key("c-1.jpg"), Origin.CLOSED, SETTLE_S / 2)
+    (candidate,) = settler.ready(SETTLE_S / 2)
+    assert not candidate.is_final
+    settler.put_back(candidate, candidate.key, SETTLE_S / 2, lacks_its_end=True)
     assert settler.ready(SETTLE_S - 0.01) == []
     assert [c.is_final for c in settler.ready(SETTLE_S)] == [True]
 
