@@ -426,12 +426,12 @@ def test_a_modification_time_out_of_all_bounds_is_a_version_like_any_other(drop:
 
 
 LYING = ("/sys/kernel", "uevent_seqnum"), ("/proc/sys/kernel", "ostype")
-"""Files whose status has another size than their content, as of a share whose server is ahead of its cache."""
+"""Their status has another size than their content, as on a share whose server is ahead of its cache."""
 
 
 @pytest.mark.parametrize(("folder", "name"), LYING, ids=["shorter-than-it-says", "longer-than-it-says"])
 def test_a_file_whose_status_lies_is_tried_again_later(folder: str, name: str) -> None:
-    """A content that is not as long as its status says is never taken for the frame, nor for a new version."""
+    """A content that is not as long as its status says is no frame, and no new version either."""
     if not Path(folder, name).is_file():
         pytest.skip(f"no {folder}/{name} here")
     outcome = read(Path(folder), name)

@@ -71,7 +71,7 @@ class Story:
     told: str
     script: list[tuple[float, Action]]
     taken: list[tuple[float, str]]
-    """Seconds and names; with a question mark: not quiet yet; with an exclamation mark: to be judged as it is."""
+    """Seconds and names; a question mark: not quiet yet; an exclamation mark: to be judged as it is."""
 
     sizes: list[int] = field(default_factory=list)
     """Sizes of what was taken, where they matter."""
@@ -175,7 +175,7 @@ STORIES = [
     ),
     Story(
         "put back after something newer was heard of it adds nothing",
-        [(0, moved("c-1")), (0.25, closed("c-1", 30)), (0.25, put_back("c-1", delay_s=4, lacks_its_end=True))],
+        [(0, moved("c-1")), (0.25, closed("c-1", 30)), (0.25, put_back("c-1", 10, 4, lacks_its_end=True))],
         [(0, "c-1?"), (0.25, "c-1?")],
         sizes=[10, 30],
     ),
@@ -345,7 +345,7 @@ def describe_zero() -> Settler:
 
 
 def test_giving_up_takes_no_less_than_settling() -> None:
-    """A give_up_s below settle_s means settle_s: what is on trial is not judged as it is before it was quiet."""
+    """A give_up_s below settle_s means settle_s: nothing is judged as it is before it was quiet."""
     settler = Settler(SETTLE_S, SETTLE_S / 4, describe)
     settler.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
     settler.observe(key("c-1.jpg"), Origin.CLOSED, SETTLE_S / 2)

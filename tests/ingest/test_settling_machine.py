@@ -1,5 +1,5 @@
 import copy
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -101,7 +101,7 @@ class SettlingMachine(RuleBasedStateMachine):
         self.hear(name, Origin.CLOSED, is_heard=is_heard)
 
     @rule(done=st.sets(NAMES))
-    def sweep(self, done: Set[str] = frozenset()) -> None:
+    def sweep(self, done: AbstractSet[str] = frozenset()) -> None:
         """List the folder; of the names in ``done`` it is known that nobody has them open for writing."""
         for name in self.folder:
             self.hear(name, Origin.SWEEP, writer_is_done=name in done)
