@@ -73,6 +73,8 @@ def test_a_sweep_takes_the_oldest_of_each_lane_in_equal_shares(folder: list[Cand
     assert sorted(names(chosen)) == sorted(names([c for theirs in expected.values() for c in theirs]))
     assert all(theirs == sorted(theirs, key=lambda c: c.order) for theirs in by_camera(chosen).values())
     assert box.is_left == (len(chosen) < len(folder))
+    left = set(folder) - set(chosen)
+    assert not any(box.admits(candidate, 0) for candidate in left), "it would overtake what was left"
 
 
 @given(folder=FOLDERS, order=st.randoms(use_true_random=False))
@@ -202,7 +204,7 @@ def test_a_file_is_contained_until_it_was_served() -> None:
 
 
 class BacklogMachine(RuleBasedStateMachine):
-    """A folder that cameras fill, and a daemon that judges when it may; it hears of all frames, or of none."""
+    """A folder that cameras fill, and a daemon that judges when it may and hears of all frames, or none."""
 
     def __init__(self) -> None:
         super().__init__()
