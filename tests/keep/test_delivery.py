@@ -1,8 +1,6 @@
-import ctypes
 import errno
 import hashlib
 import os
-import platform
 import re
 import signal
 from collections.abc import Callable
@@ -288,7 +286,7 @@ STEPS = [step for step in Step if step not in {Step.INTEND, Step.TAKE_BACK, Step
 """Those of a delivery: the ledger has others, and nothing is taken back where nothing else failed."""
 
 LEAVES_RESULT = {Step.REMOVE_TEMP, Step.SYNC_EXISTING}
-"""When these fail the result is there, whole, but not acknowledged; all else leaves none, or takes it back."""
+"""When these fail the result is there, whole, and not acknowledged; else there is none, or none any more."""
 
 
 def prepare(results: Path, way: type[Disk], step: Step) -> None:
@@ -547,11 +545,9 @@ def test_a_link_at_the_name_of_the_temp_is_not_followed_and_does_not_stop_us(
     assert files(results) == {"lot.jpg": JPEG}
 
 
-# A file system without hard links is rare on test machines (no vfat here): so the kernel is asked, for one
-# process and for good, to refuse linkat(2) with the EPERM that vfat gives.
-LINKAT = {"x86_64": 265, "aarch64": 37, "riscv64": 37}
+# A file system without hard links is rare on test machines (no vfat here): so the kernel refuses linkat(2)
+# with the EPERM that vfat gives.
 WITHOUT_LINKS = """
-import ctypes, errno, os, struct, sys
 from pathlib import Path
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
@@ -562,46 +558,29 @@ class NamedDisk(Disk):
         return None
 
     def reach(self, step):
-        if step == "publish" and sys.argv[4] == "late-rival":
+        if step == "publish" and sys.argv[3] == "late-rival":
             (Path(sys.argv[1]) / "lot.jpg").write_bytes(b"theirs")
 
-rules = b"".join(struct.pack("HBBI", *rule) for rule in [
-    (0x20, 0, 0, 0),  # load the number of the system call
-    (0x15, 0, 1, int(sys.argv[2])),  # another than linkat: skip one
-    (0x06, 0, 0, 0x00050000 | errno.EPERM),  # refuse
-    (0x06, 0, 0, 0x7FFF0000),  # allow
-])
-buffer = ctypes.create_string_buffer(rules, len(rules))
-program = ctypes.create_string_buffer(struct.pack("HP", 4, ctypes.addressof(buffer)))
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
-    sys.exit(77)
+refuse(NUMBER, errno.EPERM)
 try:
     os.link(sys.executable, Path(sys.argv[1]) / "linked", src_dir_fd=0, dst_dir_fd=0)
     sys.exit(77)
 except PermissionError:
     pass
 frame = EncodedFrame("lot.jpg", sys.stdin.buffer.read(), 1)
-print(ResultsFolder(Path(sys.argv[1]), disk=NamedDisk()).deliver(frame, int(sys.argv[3])).name)
+print(ResultsFolder(Path(sys.argv[1]), disk=NamedDisk()).deliver(frame, int(sys.argv[2])).name)
 """
-NO_SECCOMP = 77
 
 
-def deliver_without_links(results: Path, run_python: Callable[..., Any], rival: str = "no-rival") -> str:
-    if platform.machine() not in LINKAT or ctypes.sizeof(ctypes.c_void_p) != 8:
-        pytest.skip(f"the number of linkat on {platform.machine()} is not known here")
-    done = run_python(WITHOUT_LINKS, results, LINKAT[platform.machine()], CAPTURED_AT_NS, rival, data=JPEG)
-    if done.returncode == NO_SECCOMP:
-        pytest.skip("the kernel does not let a process refuse itself a system call")
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode().strip()
+def deliver_without_links(results: Path, run_refused: Callable[..., str], rival: str = "no-rival") -> str:
+    return run_refused("linkat", WITHOUT_LINKS, results, CAPTURED_AT_NS, rival, data=JPEG)
 
 
 def test_a_frame_is_delivered_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any]
+    results: Path, run_refused: Callable[..., str]
 ) -> None:
     """On a memory card without hard links a frame gets its name by a rename."""
-    assert deliver_without_links(results, run_python) == "lot.jpg"
+    assert deliver_without_links(results, run_refused) == "lot.jpg"
     assert files(results) == {"lot.jpg": JPEG}
 
 
@@ -614,12 +593,12 @@ def test_a_frame_is_delivered_where_there_are_no_hard_links(
     ],
 )
 def test_nothing_is_replaced_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any], occupy: Callable[[Path], Any]
+    results: Path, run_refused: Callable[..., str], occupy: Callable[[Path], Any]
 ) -> None:
     """A rename would replace: so the name is looked at first."""
     occupy(results / "lot.jpg")
     before = (results / "lot.jpg").lstat()
-    assert deliver_without_links(results, run_python) == f"lot_{MOMENT}.jpg"
+    assert deliver_without_links(results, run_refused) == f"lot_{MOMENT}.jpg"
     after = (results / "lot.jpg").lstat()
     assert (after.st_ino, after.st_size, after.st_mode) == (before.st_ino, before.st_size, before.st_mode)
     assert (results / f"lot_{MOMENT}.jpg").read_bytes() == JPEG
@@ -627,10 +606,10 @@ def test_nothing_is_replaced_where_there_are_no_hard_links(
 
 
 def test_a_name_taken_at_the_last_moment_is_respected_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any]
+    results: Path, run_refused: Callable[..., str]
 ) -> None:
     """Between looking and renaming another may take the name: it keeps it."""
-    assert deliver_without_links(results, run_python, "late-rival") == f"lot_{MOMENT}.jpg"
+    assert deliver_without_links(results, run_refused, "late-rival") == f"lot_{MOMENT}.jpg"
     assert files(results)["lot.jpg"] == b"theirs"
 
 
@@ -646,7 +625,7 @@ def held_temp(folder: Path, name: str, data: bytes = b"half a fra") -> int:
 def test_what_a_crash_left_is_cleared_away_at_the_next_start(
     results: Path, run_python: Callable[..., Any]
 ) -> None:
-    """The temporary file of a killed process goes, in whichever folder, also if its frame never comes back."""
+    """The temporary file of a killed process goes, in whichever folder, also if its frame never comes."""
     for name in ("lot.jpg", "cam/north/lot.jpg"):
         run_python(CRASHING, results, Step.SYNC_FILE, "NamedDisk", name, CAPTURED_AT_NS, data=JPEG)
     assert len(files(results)) == 2
