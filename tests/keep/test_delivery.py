@@ -468,7 +468,8 @@ class FailingTwiceDisk(Disk):
     def reach(self, step: Step) -> None:
         if step in {Step.SYNC_FOLDER, Step.TAKE_BACK}:
             self.failed.append(step)
-            raise OSError(errno.EROFS if step is Step.TAKE_BACK else errno.EIO, os.strerror(errno.EIO))
+            code = errno.EROFS if step is Step.TAKE_BACK else errno.EIO
+            raise OSError(code, os.strerror(code))
 
 
 def test_a_name_that_cannot_be_taken_back_is_not_acknowledged(results: Path) -> None:

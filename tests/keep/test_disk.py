@@ -1,7 +1,9 @@
 import errno
+import fcntl
 import os
 import select
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,6 +127,30 @@ def test_a_temp_that_another_made_first_is_theirs(results: Path, folder_fd: int)
     (results / ".temp").touch()
     with pytest.raises(FileExistsError):
         Rival(results / ".temp").open_temp(".temp", folder_fd)
+    assert (results / ".temp").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("action", ["open", "clear away"])
+def test_a_temp_that_is_replaced_before_it_is_locked_is_theirs(
+    results: Path, folder_fd: int, action: str
+) -> None:
+    """Between opening a leftover and locking it another daemon may have replaced it: theirs stays."""
+    (results / ".temp").touch()
+    (results / ".theirs").write_bytes(b"theirs")
+
+    def replace(_frame: object, event: str, function: object) -> None:
+        if function is fcntl.flock and event == "c_call" and (results / ".theirs").exists():
+            (results / ".theirs").rename(results / ".temp")
+
+    sys.setprofile(replace)
+    try:
+        with pytest.raises(BlockingIOError):
+            if action == "open":
+                Disk().open_temp(".temp", folder_fd)
+            else:
+                Disk().remove_if_abandoned(".temp", folder_fd)
+    finally:
+        sys.setprofile(None)
     assert (results / ".temp").read_bytes() == b"theirs"
 
 
