@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,9 +131,9 @@ def test_a_temp_that_another_made_first_is_theirs(results: Path, folder_fd: int)
     assert (results / ".temp").read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("action", ["open", "clear away"])
+@pytest.mark.parametrize("act", [Disk.open_temp, Disk.remove_if_abandoned])
 def test_a_temp_that_is_replaced_before_it_is_locked_is_theirs(
-    results: Path, folder_fd: int, action: str
+    results: Path, folder_fd: int, act: Callable[[Disk, str, int], Any]
 ) -> None:
     """Between opening a leftover and locking it another daemon may have replaced it: theirs stays."""
     (results / ".temp").touch()
@@ -145,10 +146,7 @@ def test_a_temp_that_is_replaced_before_it_is_locked_is_theirs(
     sys.setprofile(replace)
     try:
         with pytest.raises(BlockingIOError):
-            if action == "open":
-                Disk().open_temp(".temp", folder_fd)
-            else:
-                Disk().remove_if_abandoned(".temp", folder_fd)
+            act(Disk(), ".temp", folder_fd)
     finally:
         sys.setprofile(None)
     assert (results / ".temp").read_bytes() == b"theirs"
