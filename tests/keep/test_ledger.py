@@ -262,7 +262,8 @@ def test_what_is_known_does_not_depend_on_what_is_cached(calls: list[tuple[str, 
                 ledger.close()
                 ledger = Ledger(Path(folder, "ledger"))
             assert ledger.knows(key) == (key in known)
-            assert ledger.knows_name(key.name) == (key.name in {each.name for each in known}) or key in known
+            if call == "note" or not ledger.has_pending:
+                assert ledger.knows_name(key.name) == (key.name in {each.name for each in known})
             assert len(ledger._latest) <= most
         assert sum(ledger.counts().values()) <= len(known)
         ledger.close()
