@@ -226,3 +226,25 @@ def test_where_no_process_can_be_had_nobody_is_guilty(
     (tmp_path / "lot.jpg").write_bytes(morning[0])
     monkeypatch.setattr(sys, "executable", os.fspath(tmp_path / "no-python"))
     assert survives_trial(tmp_path / "lot.jpg", MOST, MOST)
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from framegate.service import trial
+from framegate.service.in_flight import survives_trial
+
+size = next(line for line in open("/proc/self/status") if line.startswith("VmPeak"))
+room = int(size.split()[1]) * 1024 + 200_000_000
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+print(survives_trial(Path(sys.argv[1]), 1 << 40, 1e9))
+"""
+
+
+def test_where_memory_is_short_nobody_is_guilty(tmp_path: Path) -> None:
+    """A trial that ends for want of memory ends by itself: the frame is no crasher, and is tried again."""
+    (tmp_path / "huge.jpg").touch()
+    os.truncate(tmp_path / "huge.jpg", 2_000_000_000)
+    command = [sys.executable, "-c", LITTLE_MEMORY, os.fspath(tmp_path / "huge.jpg")]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (said.stdout, said.stderr) == ("True\n", "")
