@@ -18,9 +18,9 @@ from framegate.ingest.reading import (
     Changed,
     ReadOutcome,
     Unreadable,
+    has_writer,
     key_of,
     look_at,
-    nobody_writes,
     read_frame,
 )
 from framegate.model import EncodedFrame, FileKey, Reason
@@ -312,15 +312,18 @@ def require_leases(path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", [os.O_WRONLY, os.O_RDWR | os.O_APPEND], ids=["write", "append"])
-def test_a_file_that_is_open_for_writing_has_a_writer(drop: Path, flags: int) -> None:
+@pytest.mark.parametrize("name", ["a.jpg", "cam/north/a.jpg"], ids=["plain", "in-folders"])
+def test_a_file_that_is_open_for_writing_has_a_writer(drop: Path, name: str, flags: int) -> None:
     """Until its last writer has closed it, nobody says that a file is complete."""
-    (drop / "a.jpg").write_bytes(DATA)
-    require_leases(drop / "a.jpg")
-    assert nobody_writes(drop, "a.jpg")
-    fd = os.open(drop / "a.jpg", flags)
-    assert not nobody_writes(drop, "a.jpg")
+    path = drop / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(DATA)
+    require_leases(path)
+    assert has_writer(drop, name) is False
+    fd = os.open(path, flags)
+    assert has_writer(drop, name) is True
     os.close(fd)
-    assert nobody_writes(drop, "a.jpg")
+    assert has_writer(drop, name) is False
 
 
 def test_a_reader_is_no_writer(drop: Path) -> None:
@@ -328,13 +331,13 @@ def test_a_reader_is_no_writer(drop: Path) -> None:
     (drop / "a.jpg").write_bytes(DATA)
     require_leases(drop / "a.jpg")
     with (drop / "a.jpg").open("rb"):
-        assert nobody_writes(drop, "a.jpg")
+        assert has_writer(drop, "a.jpg") is False
 
 
 def test_asking_for_writers_keeps_no_writer_waiting(drop: Path) -> None:
     """After the question a writer opens the file at once, and no signal comes."""
     (drop / "a.jpg").write_bytes(DATA)
-    nobody_writes(drop, "a.jpg")
+    has_writer(drop, "a.jpg")
     os.close(os.open(drop / "a.jpg", os.O_WRONLY | os.O_NONBLOCK))
 
 
@@ -343,15 +346,76 @@ def test_asking_for_writers_keeps_no_writer_waiting(drop: Path) -> None:
     "make",
     [
         pytest.param(lambda _: None, id="missing"),
+        pytest.param(lambda path: path.parent.joinpath("a.jpg").symlink_to("a.jpg"), id="link"),
         *[pytest.param(*each.values[:1], id=each.id) for each in ODD_FILES],
     ],
 )
 def test_of_what_is_no_regular_file_nothing_is_certain(drop: Path, make: Callable[[Path], Any]) -> None:
-    """Where nobody can be asked for writers the answer is no, at once and without a leak."""
+    """Where nobody can be asked for writers the answer is neither yes nor no, at once and without a leak."""
     make(drop / "a.jpg")
     before = len(os.listdir("/proc/self/fd"))
-    assert not nobody_writes(drop, "a.jpg")
+    assert has_writer(drop, "a.jpg") is None
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+ASK_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from framegate.ingest.reading import has_writer
+
+if not os.geteuid():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+print(has_writer(Path(sys.argv[1]), "a.jpg"))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
+def test_of_a_file_of_another_user_nothing_is_certain() -> None:
+    """Who may read a file but not lease it is told neither that it has a writer nor that it has none."""
+    drop = Path(tempfile.mkdtemp(prefix="framegate-test-"))
+    drop.chmod(0o755)
+    try:
+        (drop / "a.jpg").write_bytes(DATA)
+        (drop / "a.jpg").chmod(0o644)
+        command = [sys.executable, "-c", ASK_AS_NOBODY, os.fspath(drop)]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    finally:
+        shutil.rmtree(drop)
+    assert (said.stdout, said.stderr) == ("None\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "linked"),
+    [("cam/a.jpg", "cam"), ("cam/in/a.jpg", "cam"), ("cam/in/a.jpg", "cam/in"), ("a/b/c/d/a.jpg", "a/b/c")],
+)
+def test_a_link_in_place_of_a_folder_is_not_followed(
+    drop: Path, tmp_path: Path, name: str, linked: str
+) -> None:
+    """Whichever folder on the way to a frame became a link elsewhere, nothing is read through it."""
+    path = drop / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA)
+    settled = current_key(drop, name)
+    assert isinstance(read_frame(drop, settled, MOST_BYTES), EncodedFrame)
+    (drop / linked).rename(tmp_path / "elsewhere")
+    (drop / linked).symlink_to(tmp_path / "elsewhere")
+    assert current_key(drop, name) == settled, "a path is what follows links"
+    before = len(os.listdir("/proc/self/fd"))
+    assert read_frame(drop, settled, MOST_BYTES) == Unreadable(Reason.VANISHED, "no longer there")
+    assert has_writer(drop, name) is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_drop_folder_itself_may_be_a_link(drop: Path, tmp_path: Path) -> None:
+    """The operator's own link to the drop folder is followed: it is the links below it that are not."""
+    (drop / "cam").mkdir()
+    for name in ("a.jpg", "cam/a.jpg"):
+        (drop / name).write_bytes(DATA)
+    (tmp_path / "link").symlink_to(drop)
+    assert isinstance(read(tmp_path / "link", "a.jpg"), EncodedFrame)
+    assert isinstance(read(tmp_path / "link", "cam/a.jpg"), EncodedFrame)
 
 
 def test_a_modification_time_out_of_all_bounds_is_a_version_like_any_other(drop: Path) -> None:
@@ -359,3 +423,18 @@ def test_a_modification_time_out_of_all_bounds_is_a_version_like_any_other(drop:
     (drop / "a.jpg").write_bytes(DATA)
     os.utime(drop / "a.jpg", (0, 2**33))
     assert isinstance(read(drop, "a.jpg"), EncodedFrame)
+
+
+LYING = ("/sys/kernel", "uevent_seqnum"), ("/proc/sys/kernel", "ostype")
+"""Their status has another size than their content, as on a share whose server is ahead of its cache."""
+
+
+@pytest.mark.parametrize(("folder", "name"), LYING, ids=["shorter-than-it-says", "longer-than-it-says"])
+def test_a_file_whose_status_lies_is_tried_again_later(folder: str, name: str) -> None:
+    """A content that is not as long as its status says is no frame, and no new version either."""
+    if not Path(folder, name).is_file():
+        pytest.skip(f"no {folder}/{name} here")
+    outcome = read(Path(folder), name)
+    assert isinstance(outcome, Unreadable)
+    assert outcome.reason is Reason.UNREADABLE
+    assert "bytes" in outcome.detail

@@ -7,6 +7,7 @@ from framegate.ingest.settling import Settler
 from framegate.model import Candidate, FileKey, Origin
 
 SETTLE_S = 2.0
+GIVE_UP_S = 5.0
 TICK_S = 0.25
 """A binary fraction, so that sums of times are exact."""
 
@@ -21,11 +22,16 @@ def key(name: str, size: int = 10, mtime: int = 1) -> FileKey:
     return FileKey(name, size, mtime)
 
 
-Action = Callable[[Settler, float], None]
+Taken = dict[str, Candidate]
+"""What was taken last, by name."""
+
+Action = Callable[[Settler, float, Taken], None]
 
 
-def saw(name: str, origin: Origin, size: int = 10, mtime: int = 1) -> Action:
-    return lambda settler, now_s: settler.observe(key(name, size, mtime), origin, now_s)
+def saw(name: str, origin: Origin, size: int = 10, mtime: int = 1, *, is_done: bool = False) -> Action:
+    return lambda settler, now_s, _: settler.observe(
+        key(name, size, mtime), origin, now_s, writer_is_done=is_done
+    )
 
 
 def created(name: str, size: int = 10) -> Action:
@@ -40,20 +46,22 @@ def moved(name: str, size: int = 10) -> Action:
     return saw(name, Origin.MOVED, size)
 
 
-def swept(name: str, size: int = 10, mtime: int = 1) -> Action:
-    return saw(name, Origin.SWEEP, size, mtime)
+def swept(name: str, size: int = 10, mtime: int = 1, *, is_done: bool = False) -> Action:
+    return saw(name, Origin.SWEEP, size, mtime, is_done=is_done)
 
 
 def gone(name: str) -> Action:
-    return lambda settler, _: settler.vanished(name)
+    return lambda settler, *_: settler.vanished(name)
 
 
 def sweep_found(*names: str) -> Action:
-    return lambda settler, _: settler.forget_all_but(names)
+    return lambda settler, *_: settler.forget_all_but(names)
 
 
-def put_back(name: str, size: int = 10, delay_s: float = 0.0) -> Action:
-    return lambda settler, now_s: settler.put_back(key(name, size), now_s, delay_s)
+def put_back(name: str, size: int = 10, delay_s: float = 0.0, *, lacks_its_end: bool = False) -> Action:
+    return lambda settler, now_s, taken: settler.put_back(
+        taken[name], key(name, size), now_s, delay_s=delay_s, lacks_its_end=lacks_its_end
+    )
 
 
 @dataclass
@@ -63,7 +71,7 @@ class Story:
     told: str
     script: list[tuple[float, Action]]
     taken: list[tuple[float, str]]
-    """Seconds and names; a name with a question mark is on trial, not quiet."""
+    """Seconds and names; a question mark: not quiet yet; an exclamation mark: to be judged as it is."""
 
     sizes: list[int] = field(default_factory=list)
     """Sizes of what was taken, where they matter."""
@@ -111,9 +119,44 @@ STORIES = [
         [(0, created("c-1")), (0, created("c-2")), (1, sweep_found("c-2", "c-3"))],
         [(2, "c-2")],
     ),
-    Story("put back waits until it was quiet", [(1, put_back("c-1"))], [(3, "c-1")]),
-    Story("put back waits for its delay", [(1, put_back("c-1", delay_s=4))], [(5, "c-1")]),
-    Story("put back waits longer than a short delay", [(1, put_back("c-1", delay_s=1))], [(3, "c-1")]),
+    Story("known to have no writer is taken at once", [(1, swept("c-1", is_done=True))], [(1, "c-1?")]),
+    Story(
+        "known to have no writer any more is taken at once",
+        [(0, created("c-1")), (1, swept("c-1", is_done=True))],
+        [(1, "c-1?")],
+    ),
+    Story(
+        "a writer that came back has to finish again",
+        [(0, created("c-1")), (0.5, swept("c-2", is_done=True)), (1, swept("c-2", 20))],
+        [(2, "c-1"), (3, "c-2")],
+        sizes=[10, 20],
+    ),
+    Story(
+        "put back as another version waits until it was quiet",
+        [(0, moved("c-1")), (0.25, put_back("c-1", 20))],
+        [(0, "c-1?"), (2.25, "c-1")],
+        sizes=[10, 20],
+    ),
+    Story(
+        "put back as it was waits until it was quiet",
+        [(0, moved("c-1")), (0.25, put_back("c-1"))],
+        [(0, "c-1?"), (2, "c-1")],
+    ),
+    Story(
+        "put back waits for its delay",
+        [(0, created("c-1")), (2.25, put_back("c-1", delay_s=1))],
+        [(2, "c-1"), (3.25, "c-1")],
+    ),
+    Story(
+        "put back waits longer than a short delay",
+        [(0, moved("c-1")), (0.25, put_back("c-1", delay_s=1))],
+        [(0, "c-1?"), (2, "c-1")],
+    ),
+    Story(
+        "put back again and again it is judged as it is in the end",
+        [(0, created("c-1")), *((t, put_back("c-1", delay_s=1)) for t in (2.25, 3.5, 4.75))],
+        [(2, "c-1"), (3.25, "c-1"), (4.5, "c-1"), (5.75, "c-1!")],
+    ),
     Story(
         "put back and closed is taken at once",
         [(0, moved("c-1")), (0.25, put_back("c-1")), (0.5, closed("c-1", 30))],
@@ -122,13 +165,65 @@ STORIES = [
     ),
     Story(
         "put back with a delay is not taken earlier by a close",
-        [(0, put_back("c-1", delay_s=1)), (0.5, closed("c-1"))],
-        [(1, "c-1?")],
+        [(0, moved("c-1")), (0.25, put_back("c-1", delay_s=1)), (0.5, closed("c-1"))],
+        [(0, "c-1?"), (1.25, "c-1?")],
     ),
     Story(
         "put back and swept does not settle sooner",
-        [(0, put_back("c-1")), (1.75, swept("c-1")), (1.75, sweep_found("c-1"))],
-        [(2, "c-1")],
+        [(0, moved("c-1")), (0.25, put_back("c-1", 20)), (2, swept("c-1", 20)), (2, sweep_found("c-1"))],
+        [(0, "c-1?"), (2.25, "c-1")],
+    ),
+    Story(
+        "put back after something newer was heard of it adds nothing",
+        [(0, moved("c-1")), (0.25, closed("c-1", 30)), (0.25, put_back("c-1", 10, 4, lacks_its_end=True))],
+        [(0, "c-1?"), (0.25, "c-1?")],
+        sizes=[10, 30],
+    ),
+    Story(
+        "without its end it waits until nothing more can be expected",
+        [(0, closed("c-1")), (0.25, put_back("c-1", lacks_its_end=True))],
+        [(0, "c-1?"), (5, "c-1!")],
+    ),
+    Story(
+        "without its end and quiet it waits from its last change",
+        [(0, created("c-1")), (1, swept("c-1", 20)), (3.25, put_back("c-1", 20, lacks_its_end=True))],
+        [(3, "c-1"), (6, "c-1!")],
+    ),
+    Story(
+        "without its end and seen again it waits no less",
+        [(0, closed("c-1")), (0.25, put_back("c-1", lacks_its_end=True)), (3, swept("c-1"))],
+        [(0, "c-1?"), (5, "c-1!")],
+    ),
+    Story(
+        "without its end and closed it is taken at once",
+        [(0, created("c-1")), (2.25, put_back("c-1", lacks_its_end=True)), (2.5, closed("c-1"))],
+        [(2, "c-1"), (2.5, "c-1")],
+    ),
+    Story(
+        "without its end and longer now it is taken when it was quiet",
+        [(0, closed("c-1")), (0.25, put_back("c-1", lacks_its_end=True)), (1, swept("c-1", 20))],
+        [(0, "c-1?"), (3, "c-1")],
+        sizes=[10, 20],
+    ),
+    Story(
+        "without an end that another version may have it is taken when it was quiet",
+        [(0, closed("c-1")), (0.25, put_back("c-1", 20, lacks_its_end=True))],
+        [(0, "c-1?"), (2.25, "c-1")],
+        sizes=[10, 20],
+    ),
+    Story(
+        "without its end it holds younger frames no longer than the settling time",
+        [(0, closed("c-1")), (0.25, put_back("c-1", lacks_its_end=True)), (0.5, closed("c-2"))],
+        [(0, "c-1?"), (2.25, "c-2?"), (5, "c-1!")],
+    ),
+    Story(
+        "one that is put back all the time holds younger frames no longer than the settling time each",
+        [
+            (0, created("c-1")),
+            *((t + 0.25, put_back("c-1", delay_s=1.75)) for t in (2, 4)),
+            *((t, closed(f"c-{t}")) for t in (2, 3, 5)),
+        ],
+        [(2, "c-1"), (2, "c-2?"), (4, "c-1"), (4, "c-3?"), (6, "c-1!"), (6, "c-5?")],
     ),
     Story(
         "an older frame of the camera goes first",
@@ -192,29 +287,36 @@ STORIES = [
 
 def play(script: list[tuple[float, Action]], until_s: float = 12.0) -> list[tuple[float, Candidate]]:
     """Tell a settler a story, asking it at every tick what is ready."""
-    settler = Settler(SETTLE_S, describe)
-    taken = []
+    settler = Settler(SETTLE_S, GIVE_UP_S, describe)
+    taken: list[tuple[float, Candidate]] = []
+    last: Taken = {}
     for now_s in (tick * TICK_S for tick in range(int(until_s / TICK_S))):
         for at_s, action in script:
             if at_s == now_s:
-                action(settler, now_s)
-        taken += [(now_s, candidate) for candidate in settler.ready(now_s)]
+                action(settler, now_s, last)
+        ready = settler.ready(now_s)
+        last |= {candidate.key.name: candidate for candidate in ready}
+        taken += [(now_s, candidate) for candidate in ready]
     assert len(settler) == 0
     return taken
 
 
+def shown(now_s: float, candidate: Candidate) -> str:
+    is_quiet = now_s - candidate.unchanged_since_s >= SETTLE_S
+    return candidate.key.name + ("!" if candidate.is_final else "" if is_quiet else "?")
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told.replace(" ", "-"))
 def test_a_file_is_taken_when_it_is_complete(story: Story) -> None:
-    """Whatever the way in which it was written, a file is taken when it is complete, once, and in order."""
+    """Whatever the way in which it was written, a file is taken when it is complete, and in order."""
     taken = play(story.script)
-    found = [(at_s, c.key.name + ("" if c.quiet else "?")) for at_s, c in taken]
-    assert found == story.taken
+    assert [(at_s, shown(at_s, candidate)) for at_s, candidate in taken] == story.taken
     assert not story.sizes or [c.key.size_bytes for _, c in taken] == story.sizes
 
 
 @pytest.fixture
 def settler() -> Settler:
-    return Settler(SETTLE_S, describe)
+    return Settler(SETTLE_S, GIVE_UP_S, describe)
 
 
 def test_a_waiting_file_is_contained_until_it_is_taken(settler: Settler) -> None:
@@ -229,16 +331,37 @@ def test_a_waiting_file_is_contained_until_it_is_taken(settler: Settler) -> None
 
 
 def test_a_settling_time_of_zero_takes_everything_at_once(describe_zero: Settler) -> None:
-    """With settle_s = 0 whatever is seen is complete."""
+    """With settle_s = 0 and give_up_s = 0 whatever is seen is complete, and judged as it is."""
     describe_zero.observe(key("c-2.jpg"), Origin.CREATED, 5.0)
     describe_zero.observe(key("c-1.jpg"), Origin.SWEEP, 5.0)
-    assert [(c.key.name, c.quiet) for c in describe_zero.ready(5.0)] == [("c-1.jpg", True), ("c-2.jpg", True)]
+    ready = describe_zero.ready(5.0)
+    assert [(c.key.name, c.is_final) for c in ready] == [("c-1.jpg", True), ("c-2.jpg", True)]
     assert describe_zero.next_deadline_s(5.0) is None
 
 
 @pytest.fixture
 def describe_zero() -> Settler:
-    return Settler(0.0, describe)
+    return Settler(0.0, 0.0, describe)
+
+
+def test_giving_up_takes_no_less_than_settling() -> None:
+    """A give_up_s below settle_s means settle_s: nothing is judged as it is before it was quiet."""
+    settler = Settler(SETTLE_S, SETTLE_S / 4, describe)
+    settler.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
+    settler.observe(key("c-1.jpg"), Origin.CLOSED, SETTLE_S / 2)
+    (candidate,) = settler.ready(SETTLE_S / 2)
+    assert not candidate.is_final
+    settler.put_back(candidate, candidate.key, SETTLE_S / 2, lacks_its_end=True)
+    assert settler.ready(SETTLE_S - 0.01) == []
+    assert [c.is_final for c in settler.ready(SETTLE_S)] == [True]
+
+
+def test_what_was_on_trial_says_since_when_it_is_unchanged(settler: Settler) -> None:
+    """What is taken says since when nothing about it has changed, so that putting it back loses no time."""
+    settler.observe(key("c-1.jpg"), Origin.CREATED, 1.0)
+    settler.observe(key("c-1.jpg", size=20), Origin.CLOSED, 1.5)
+    (candidate,) = settler.ready(1.75)
+    assert (candidate.unchanged_since_s, candidate.is_final) == (1.5, False)
 
 
 def test_what_settles_while_others_are_judged_is_due_at_once(settler: Settler) -> None:
@@ -261,15 +384,18 @@ def test_nothing_waiting_has_no_deadline(settler: Settler) -> None:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told.replace(" ", "-"))
 def test_the_deadline_is_never_later_than_what_it_is_for(story: Story) -> None:
     """Asked only at hints and deadlines, a settler gives what it gives when it is asked all the time."""
-    settler = Settler(SETTLE_S, describe)
+    settler = Settler(SETTLE_S, GIVE_UP_S, describe)
     taken: list[tuple[float, Candidate]] = []
+    last: Taken = {}
     told = sorted({at_s for at_s, _ in story.script})
     now_s: float | None = told[0]
     while now_s is not None:
         for at_s, action in story.script:
             if at_s == now_s:
-                action(settler, now_s)
-        taken += [(now_s, candidate) for candidate in settler.ready(now_s)]
+                action(settler, now_s, last)
+        ready = settler.ready(now_s)
+        last |= {candidate.key.name: candidate for candidate in ready}
+        taken += [(now_s, candidate) for candidate in ready]
         deadline_s = settler.next_deadline_s(now_s)
         assert (deadline_s is None) == (len(settler) == 0)
         assert deadline_s is None or deadline_s > now_s

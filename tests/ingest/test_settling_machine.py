@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -9,6 +10,7 @@ from framegate.ingest.settling import Settler
 from framegate.model import Candidate, FileKey, Origin
 
 SETTLE_S = 2.0
+GIVE_UP_S = 5.0
 TICK_S = 0.25
 LONGEST_DELAY_S = 4.0
 
@@ -31,6 +33,7 @@ class Belief:
     first_seen_s: float
     is_finished: bool
     not_before_s: float = 0.0
+    lacks_its_end: bool = False
 
 
 class SettlingMachine(RuleBasedStateMachine):
@@ -39,7 +42,7 @@ class SettlingMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self.settler = Settler(SETTLE_S, describe)
+        self.settler = Settler(SETTLE_S, GIVE_UP_S, describe)
         self.folder: dict[str, FileKey] = {}
         self.decided: set[FileKey] = set()
         self.waiting: dict[str, Belief] = {}
@@ -49,7 +52,7 @@ class SettlingMachine(RuleBasedStateMachine):
         self.versions += 1
         self.folder[name] = FileKey(name, size, self.versions)
 
-    def hear(self, name: str, origin: Origin, *, is_heard: bool = True) -> None:
+    def hear(self, name: str, origin: Origin, *, is_heard: bool = True, writer_is_done: bool = False) -> None:
         """Do what the loop does with a hint: look at the file, skip a version that has its verdict."""
         if not is_heard:
             return
@@ -58,8 +61,8 @@ class SettlingMachine(RuleBasedStateMachine):
             self.settler.vanished(name)
             self.waiting.pop(name, None)
         elif key not in self.decided:
-            self.settler.observe(key, origin, self.now_s)
-            self.believe(key, is_finished=origin in {Origin.CLOSED, Origin.MOVED})
+            self.settler.observe(key, origin, self.now_s, writer_is_done=writer_is_done)
+            self.believe(key, is_finished=writer_is_done or origin in {Origin.CLOSED, Origin.MOVED})
 
     def believe(self, key: FileKey, *, is_finished: bool) -> None:
         belief = self.waiting.get(key.name)
@@ -67,6 +70,7 @@ class SettlingMachine(RuleBasedStateMachine):
             self.waiting[key.name] = Belief(key, self.now_s, self.now_s, is_finished)
         elif belief.key != key:
             belief.key, belief.changed_s, belief.is_finished = key, self.now_s, is_finished
+            belief.lacks_its_end = False
         else:
             belief.is_finished |= is_finished
 
@@ -96,17 +100,18 @@ class SettlingMachine(RuleBasedStateMachine):
         self.folder.pop(name, None)
         self.hear(name, Origin.CLOSED, is_heard=is_heard)
 
-    @rule()
-    def sweep(self) -> None:
+    @rule(done=st.sets(NAMES))
+    def sweep(self, done: AbstractSet[str] = frozenset()) -> None:
+        """List the folder; of the names in ``done`` it is known that nobody has them open for writing."""
         for name in self.folder:
-            self.hear(name, Origin.SWEEP)
+            self.hear(name, Origin.SWEEP, writer_is_done=name in done)
         self.settler.forget_all_but(set(self.folder))
         self.waiting = {name: belief for name, belief in self.waiting.items() if name in self.folder}
 
     @rule()
     def lose_all_hints(self) -> None:
         """A restart: everything in memory is gone, and a sweep makes good for it."""
-        self.settler = Settler(SETTLE_S, describe)
+        self.settler = Settler(SETTLE_S, GIVE_UP_S, describe)
         self.waiting = {}
         self.sweep()
 
@@ -114,8 +119,8 @@ class SettlingMachine(RuleBasedStateMachine):
     def let_time_pass(self, ticks: int) -> None:
         self.now_s += ticks * TICK_S
 
-    @rule(delay_s=DELAYS, is_put_back=st.booleans())
-    def take(self, delay_s: float, *, is_put_back: bool) -> None:
+    @rule(delay_s=DELAYS, is_put_back=st.booleans(), lacks_its_end=st.booleans(), has_changed=st.booleans())
+    def take(self, delay_s: float, *, is_put_back: bool, lacks_its_end: bool, has_changed: bool) -> None:
         candidates = self.settler.ready(self.now_s)
         assert candidates == sorted(candidates, key=lambda c: (c.captured_at_ns, c.key.name))
         for candidate in candidates:
@@ -125,13 +130,32 @@ class SettlingMachine(RuleBasedStateMachine):
         for candidate in candidates:
             self.decided.add(candidate.key)
         if candidates and is_put_back:
-            self.put_back(candidates[0].key, delay_s)
+            if has_changed:
+                self.write(candidates[0].key.name, 2)
+            self.put_back(candidates[0], delay_s, lacks_its_end=lacks_its_end)
 
-    def put_back(self, key: FileKey, delay_s: float) -> None:
-        self.decided.discard(key)
-        self.settler.put_back(key, self.now_s, delay_s)
+    def put_back(self, tried: Candidate, delay_s: float, *, lacks_its_end: bool) -> None:
+        """Put one back as the version that is there now, unless it has gone."""
+        self.decided.discard(tried.key)
+        key = self.folder.get(tried.key.name, tried.key)
+        self.settler.put_back(tried, key, self.now_s, delay_s=delay_s, lacks_its_end=lacks_its_end)
+        is_as_it_was = key == tried.key
         self.waiting[key.name] = Belief(
-            key, self.now_s, self.now_s, is_finished=False, not_before_s=self.now_s + delay_s
+            key,
+            changed_s=tried.unchanged_since_s if is_as_it_was else self.now_s,
+            first_seen_s=self.now_s,
+            is_finished=False,
+            not_before_s=self.now_s + delay_s,
+            lacks_its_end=lacks_its_end and is_as_it_was,
+        )
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def put_back_what_was_heard_of_meanwhile(self, data: st.DataObject) -> None:
+        """What is waiting again knows more than who tried it before: nothing changes."""
+        belief = self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))]
+        self.settler.put_back(
+            describe(belief.key), belief.key, self.now_s, delay_s=LONGEST_DELAY_S, lacks_its_end=True
         )
 
     def check(self, candidate: Candidate) -> None:
@@ -139,12 +163,15 @@ class SettlingMachine(RuleBasedStateMachine):
         assert candidate.key not in self.decided
         belief = self.waiting.pop(candidate.key.name)
         assert candidate.key == belief.key
-        assert candidate.quiet == (self.now_s - belief.changed_s >= SETTLE_S)
-        assert candidate.quiet or belief.is_finished
+        assert candidate.unchanged_since_s == belief.changed_s
+        assert candidate.is_final == (self.now_s - belief.changed_s >= GIVE_UP_S)
+        assert belief.is_finished or self.now_s - belief.changed_s >= SETTLE_S
+        assert belief.is_finished or candidate.is_final or not belief.lacks_its_end
         assert self.now_s >= belief.not_before_s
 
     def is_settled(self, belief: Belief) -> bool:
-        is_quiet = self.now_s - belief.changed_s >= SETTLE_S
+        patience_s = GIVE_UP_S if belief.lacks_its_end else SETTLE_S
+        is_quiet = self.now_s - belief.changed_s >= patience_s
         return self.now_s >= belief.not_before_s and (is_quiet or belief.is_finished)
 
     def is_held(self, belief: Belief) -> bool:
@@ -163,11 +190,11 @@ class SettlingMachine(RuleBasedStateMachine):
         """Ask a copy, so that it is asked at every step and not only when somebody takes."""
         would_take = copy.deepcopy(self.settler).ready(self.now_s)
         expected = {
-            (belief.key, self.now_s - belief.changed_s >= SETTLE_S)
+            (belief.key, belief.changed_s)
             for belief in self.waiting.values()
             if self.is_settled(belief) and not self.is_held(belief)
         }
-        assert {(candidate.key, candidate.quiet) for candidate in would_take} == expected
+        assert {(candidate.key, candidate.unchanged_since_s) for candidate in would_take} == expected
 
     @invariant()
     def has_a_deadline_before_which_nothing_comes(self) -> None:
@@ -178,6 +205,7 @@ class SettlingMachine(RuleBasedStateMachine):
         assert (deadline_s is None) == (len(asked) == 0)
         if deadline_s is not None:
             assert deadline_s > self.now_s
+            assert deadline_s <= self.now_s + GIVE_UP_S + LONGEST_DELAY_S
             assert deadline_s - TICK_S <= self.now_s or asked.ready(deadline_s - TICK_S) == []
 
     @invariant()
@@ -187,7 +215,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When nothing changes any more, everything that waits is handed out."""
-        self.now_s += SETTLE_S + LONGEST_DELAY_S
+        self.now_s += GIVE_UP_S + LONGEST_DELAY_S
         for candidate in self.settler.ready(self.now_s):
             self.check(candidate)
         assert not self.waiting

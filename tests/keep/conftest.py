@@ -1,4 +1,6 @@
+import ctypes
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -7,6 +9,32 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+
+REFUSE = """
+import ctypes, errno, os, struct, sys
+
+def refuse(number, code):
+    # Let the kernel refuse a system call to this process, for good.
+    rules = b"".join(struct.pack("HBBI", *rule) for rule in [
+        (0x20, 0, 0, 0),  # load the number of the system call
+        (0x15, 0, 1, number),  # another one: skip one
+        (0x06, 0, 0, 0x00050000 | code),  # refuse
+        (0x06, 0, 0, 0x7FFF0000),  # allow
+    ])
+    buffer = ctypes.create_string_buffer(rules, len(rules))
+    program = ctypes.create_string_buffer(struct.pack("HP", 4, ctypes.addressof(buffer)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+        sys.exit(77)
+"""
+"""A piece of a program, for errors that no file system here gives: the kernel is asked to give them."""
+
+NO_SECCOMP = 77
+SYSTEM_CALLS = {
+    "linkat": {"x86_64": 265, "aarch64": 37, "riscv64": 37},
+    "fsync": {"x86_64": 74, "aarch64": 82, "riscv64": 82},
+    "flock": {"x86_64": 73, "aarch64": 32, "riscv64": 32},
+}
 
 RunPython = Callable[..., "subprocess.CompletedProcess[bytes]"]
 LargestFile = Callable[[int], AbstractContextManager[None]]
@@ -27,6 +55,23 @@ def run_python() -> RunPython:
     def run(program: str, *arguments: object, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         command = [sys.executable, "-c", program, *map(os.fspath, map(str, arguments))]
         return subprocess.run(command, input=data, capture_output=True, timeout=20, check=False)
+
+    return run
+
+
+@pytest.fixture
+def run_refused(run_python: RunPython) -> RunPython:
+    """Run a program that begins with ``refuse``, told the number of a system call; return its output."""
+
+    def run(call: str, program: str, *arguments: object, data: bytes = b"") -> str:
+        if platform.machine() not in SYSTEM_CALLS[call] or ctypes.sizeof(ctypes.c_void_p) != 8:
+            pytest.skip(f"the number of {call} on {platform.machine()} is not known here")
+        number = SYSTEM_CALLS[call][platform.machine()]
+        done = run_python(f"{REFUSE}\nNUMBER = {number}\n{program}", *arguments, data=data)
+        if done.returncode == NO_SECCOMP:
+            pytest.skip("the kernel does not let a process refuse itself a system call")
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
 
     return run
 

@@ -1,8 +1,6 @@
-import ctypes
 import errno
 import hashlib
 import os
-import platform
 import re
 import signal
 from collections.abc import Callable
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from framegate.errors import SinkError
+from framegate.keep import delivery
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step
 from framegate.model import Delivery, EncodedFrame
@@ -34,6 +33,11 @@ def deliver(folder: Path, name: str = "lot.jpg", data: bytes = JPEG, disk: Disk 
 def files(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, the hidden ones too."""
     return {os.fspath(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder but the hidden ones."""
+    return {name: data for name, data in files(folder).items() if not Path(name).name.startswith(".")}
 
 
 class UnnamedDisk(Disk):
@@ -91,9 +95,9 @@ def test_the_same_bytes_are_delivered_once(results: Path, way: type[Disk]) -> No
 def test_another_content_keeps_its_name(results: Path, way: type[Disk], held: bytes) -> None:
     """When another content holds the name, the capture time is appended and the other is left alone."""
     (results / "lot.jpg").write_bytes(held)
-    delivery = deliver(results, disk=way())
-    assert delivery == Delivery(f"lot_{MOMENT}.jpg", already_there=False)
-    assert files(results) == {"lot.jpg": held, delivery.name: JPEG}
+    delivered = deliver(results, disk=way())
+    assert delivered == Delivery(f"lot_{MOMENT}.jpg", already_there=False)
+    assert files(results) == {"lot.jpg": held, delivered.name: JPEG}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -206,9 +210,9 @@ class LateRivalOfNamed(LateRival, NamedDisk):
 )
 def test_a_name_taken_at_the_last_moment_is_respected(results: Path, rival: type[LateRival]) -> None:
     """Between looking and publishing another may take the name: it keeps it, and we take the next."""
-    delivery = deliver(results, disk=rival(results / "lot.jpg"))
-    assert delivery.name == f"lot_{MOMENT}.jpg"
-    assert files(results) == {"lot.jpg": b"theirs", delivery.name: JPEG}
+    delivered = deliver(results, disk=rival(results / "lot.jpg"))
+    assert delivered.name == f"lot_{MOMENT}.jpg"
+    assert files(results) == {"lot.jpg": b"theirs", delivered.name: JPEG}
 
 
 @pytest.mark.parametrize(
@@ -278,13 +282,16 @@ class FailingNamedDisk(FailingDisk, NamedDisk):
 
 FAILING = {UnnamedDisk: FailingDisk, NamedDisk: FailingNamedDisk}
 ERRNOS = [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EDQUOT]
-PUBLISHED = {Step.REMOVE_TEMP, Step.SYNC_FOLDER}
-"""Steps that come after the result has its name: it is there, whole, but not acknowledged."""
+STEPS = [step for step in Step if step not in {Step.INTEND, Step.TAKE_BACK, Step.FINISH, Step.FLUSH}]
+"""Those of a delivery: the ledger has others, and nothing is taken back where nothing else failed."""
+
+LEAVES_RESULT = {Step.REMOVE_TEMP, Step.SYNC_EXISTING}
+"""When these fail the result is there, whole, and not acknowledged; else there is none, or none any more."""
 
 
 def prepare(results: Path, way: type[Disk], step: Step) -> None:
-    """Bring about that a delivery reaches a step: an unnamed temp is removed only where the result is."""
-    if way is UnnamedDisk and step is Step.REMOVE_TEMP:
+    """Bring about that a delivery reaches a step: some come only where the result is already."""
+    if step is Step.SYNC_EXISTING or (way is UnnamedDisk and step is Step.REMOVE_TEMP):
         deliver(results, "cam/lot.jpg")
 
 
@@ -292,7 +299,7 @@ def prepare(results: Path, way: type[Disk], step: Step) -> None:
 # and EPERM or EOPNOTSUPP from the real O_TMPFILE or link that there is no such thing; but ``reach`` stands
 # before those calls, so what it raises is always the disk's own failure.
 @pytest.mark.parametrize("code", ERRNOS, ids=lambda code: errno.errorcode[code])
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_failing_step_leaves_nothing_half_done(
     results: Path, way: type[Disk], step: Step, code: int
@@ -303,17 +310,16 @@ def test_a_failing_step_leaves_nothing_half_done(
     with pytest.raises(SinkError, match=f"^cannot write to {re.escape(str(results))}: {os.strerror(code)}$"):
         deliver(results, "cam/lot.jpg", disk=disk)
     assert disk.has_failed
-    visible = {name: data for name, data in files(results).items() if not Path(name).name.startswith(".")}
-    assert visible == ({"cam/lot.jpg": JPEG} if step in PUBLISHED else {})
+    assert visible(results) == ({"cam/lot.jpg": JPEG} if step in LEAVES_RESULT else {})
     may_leave_temp = way is NamedDisk and step is Step.REMOVE_TEMP
-    assert len(files(results)) == len(visible) + may_leave_temp
+    assert len(files(results)) == len(visible(results)) + may_leave_temp
 
-    delivery = deliver(results, "cam/lot.jpg", disk=way())
-    assert delivery == Delivery("cam/lot.jpg", already_there=step in PUBLISHED)
+    delivered = deliver(results, "cam/lot.jpg", disk=way())
+    assert delivered == Delivery("cam/lot.jpg", already_there=step in LEAVES_RESULT)
     assert files(results) == {"cam/lot.jpg": JPEG}
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_failing_step_leaks_no_descriptor(results: Path, way: type[Disk], step: Step) -> None:
     """A disk that fails for a week does not use up our descriptors."""
@@ -399,12 +405,81 @@ def test_content_is_on_the_medium_before_the_name_and_the_name_before_the_answer
 
 
 def test_a_result_found_again_is_synced_before_it_is_acknowledged(results: Path) -> None:
-    """The name may be younger than the crash: its folder is synced also when nothing is written."""
+    """Name and content may be younger than the crash: both are synced also when nothing is written."""
     deliver(results)
     disk = RecordingDisk()
     assert deliver(results, disk=disk).already_there
-    assert disk.steps[-1] is Step.SYNC_FOLDER
+    assert disk.steps[-2:] == [Step.SYNC_EXISTING, Step.SYNC_FOLDER]
     assert Step.WRITE not in disk.steps
+
+
+def test_a_folder_met_for_the_first_time_is_made_durable_once(results: Path) -> None:
+    """A crash may have come between a folder's making and its sync: it is synced through its parent, once."""
+    (results / "gate" / "north").mkdir(parents=True)
+    disk = RecordingDisk()
+    folder = ResultsFolder(results, disk=disk)
+    syncs = []
+    for name in ("gate/north/1.jpg", "gate/north/2.jpg", "gate/3.jpg", "gate/new/4.jpg", "gate/new/5.jpg"):
+        disk.steps.clear()
+        folder.deliver(frame(name), CAPTURED_AT_NS)
+        syncs.append(disk.steps.count(Step.SYNC_FOLDER))
+    assert syncs == [3, 1, 1, 1, 1]
+
+
+def test_a_folder_whose_sync_failed_is_synced_again(results: Path) -> None:
+    """Only what was synced is remembered as durable."""
+    (results / "cam").mkdir()
+    disk = FailingDisk(Step.SYNC_FOLDER, errno.EIO)
+    folder = ResultsFolder(results, disk=disk)
+    with pytest.raises(SinkError):
+        folder.deliver(frame("cam/lot.jpg"), CAPTURED_AT_NS)
+    recording = RecordingDisk()
+    folder._disk = recording
+    folder.deliver(frame("cam/lot.jpg"), CAPTURED_AT_NS)
+    assert recording.steps.count(Step.SYNC_FOLDER) == 2
+
+
+def test_any_number_of_folders_takes_no_more_memory_than_a_thousand(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cameras that make a folder a minute do not fill the memory with their names."""
+    monkeypatch.setattr(delivery, "MOST_REMEMBERED_FOLDERS", 3)
+    folder = ResultsFolder(results)
+    for number in range(10):
+        folder.deliver(frame(f"{number}/lot.jpg"), CAPTURED_AT_NS)
+        assert len(folder._durable_folders) <= 3
+    assert len(files(results)) == 10
+
+
+def test_a_result_that_was_there_before_is_never_taken_back(results: Path) -> None:
+    """When the folder's sync fails, only a name that we have just given is taken away again."""
+    deliver(results)
+    with pytest.raises(SinkError):
+        deliver(results, disk=FailingDisk(Step.SYNC_FOLDER, errno.EIO))
+    assert files(results) == {"lot.jpg": JPEG}
+
+
+class FailingTwiceDisk(Disk):
+    """A disk that can neither sync a folder nor take a name back."""
+
+    def __init__(self) -> None:
+        self.failed: list[Step] = []
+
+    def reach(self, step: Step) -> None:
+        if step in {Step.SYNC_FOLDER, Step.TAKE_BACK}:
+            self.failed.append(step)
+            code = errno.EROFS if step is Step.TAKE_BACK else errno.EIO
+            raise OSError(code, os.strerror(code))
+
+
+def test_a_name_that_cannot_be_taken_back_is_not_acknowledged(results: Path) -> None:
+    """A disk that went read-only fails twice: the first error is told, and the next try ends well."""
+    disk = FailingTwiceDisk()
+    with pytest.raises(SinkError, match=os.strerror(errno.EIO)):
+        deliver(results, disk=disk)
+    assert disk.failed == [Step.SYNC_FOLDER, Step.TAKE_BACK]
+    assert deliver(results).already_there
+    assert files(results) == {"lot.jpg": JPEG}
 
 
 CRASHING = """
@@ -429,7 +504,7 @@ ResultsFolder(Path(sys.argv[1]), disk=DyingDisk()).deliver(frame, captured_at_ns
 """
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_crash_at_any_step_is_repaired_by_delivering_again(
     results: Path, way: type[Disk], step: Step, run_python: Callable[..., Any]
@@ -438,9 +513,9 @@ def test_a_crash_at_any_step_is_repaired_by_delivering_again(
     prepare(results, way, step)
     died = run_python(CRASHING, results, step, way.__name__, "cam/lot.jpg", CAPTURED_AT_NS, data=JPEG)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    visible = {name: data for name, data in files(results).items() if not Path(name).name.startswith(".")}
-    assert visible == ({"cam/lot.jpg": JPEG} if step in PUBLISHED else {})
-    assert way is NamedDisk or files(results) == visible
+    is_there = step in LEAVES_RESULT | {Step.SYNC_FOLDER}  # the dead take nothing back
+    assert visible(results) == ({"cam/lot.jpg": JPEG} if is_there else {})
+    assert way is NamedDisk or files(results) == visible(results)
 
     deliver(results, "cam/lot.jpg", disk=way())
     assert files(results) == {"cam/lot.jpg": JPEG}
@@ -452,8 +527,8 @@ def test_a_temp_left_by_a_crash_does_not_endanger_the_result_it_became(
     """Killed between publishing and clearing up, then given new bytes under the name: both frames stand."""
     run_python(CRASHING, results, Step.REMOVE_TEMP, "NamedDisk", "lot.jpg", CAPTURED_AT_NS, data=JPEG)
     assert (results / "lot.jpg").read_bytes() == JPEG
-    delivery = deliver(results, data=OTHER, disk=NamedDisk())
-    assert files(results) == {"lot.jpg": JPEG, delivery.name: OTHER}
+    delivered = deliver(results, data=OTHER, disk=NamedDisk())
+    assert files(results) == {"lot.jpg": JPEG, delivered.name: OTHER}
 
 
 def temp_name(name: str) -> str:
@@ -471,11 +546,9 @@ def test_a_link_at_the_name_of_the_temp_is_not_followed_and_does_not_stop_us(
     assert files(results) == {"lot.jpg": JPEG}
 
 
-# A file system without hard links is rare on test machines (no vfat here): so the kernel is asked, for one
-# process and for good, to refuse linkat(2) with the EPERM that vfat gives.
-LINKAT = {"x86_64": 265, "aarch64": 37, "riscv64": 37}
+# A file system without hard links is rare on test machines (no vfat here): so the kernel refuses linkat(2)
+# with the EPERM that vfat gives.
 WITHOUT_LINKS = """
-import ctypes, errno, os, struct, sys
 from pathlib import Path
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
@@ -486,46 +559,29 @@ class NamedDisk(Disk):
         return None
 
     def reach(self, step):
-        if step == "publish" and sys.argv[4] == "late-rival":
+        if step == "publish" and sys.argv[3] == "late-rival":
             (Path(sys.argv[1]) / "lot.jpg").write_bytes(b"theirs")
 
-rules = b"".join(struct.pack("HBBI", *rule) for rule in [
-    (0x20, 0, 0, 0),  # load the number of the system call
-    (0x15, 0, 1, int(sys.argv[2])),  # another than linkat: skip one
-    (0x06, 0, 0, 0x00050000 | errno.EPERM),  # refuse
-    (0x06, 0, 0, 0x7FFF0000),  # allow
-])
-buffer = ctypes.create_string_buffer(rules, len(rules))
-program = ctypes.create_string_buffer(struct.pack("HP", 4, ctypes.addressof(buffer)))
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
-    sys.exit(77)
+refuse(NUMBER, errno.EPERM)
 try:
     os.link(sys.executable, Path(sys.argv[1]) / "linked", src_dir_fd=0, dst_dir_fd=0)
     sys.exit(77)
 except PermissionError:
     pass
 frame = EncodedFrame("lot.jpg", sys.stdin.buffer.read(), 1)
-print(ResultsFolder(Path(sys.argv[1]), disk=NamedDisk()).deliver(frame, int(sys.argv[3])).name)
+print(ResultsFolder(Path(sys.argv[1]), disk=NamedDisk()).deliver(frame, int(sys.argv[2])).name)
 """
-NO_SECCOMP = 77
 
 
-def deliver_without_links(results: Path, run_python: Callable[..., Any], rival: str = "no-rival") -> str:
-    if platform.machine() not in LINKAT or ctypes.sizeof(ctypes.c_void_p) != 8:
-        pytest.skip(f"the number of linkat on {platform.machine()} is not known here")
-    done = run_python(WITHOUT_LINKS, results, LINKAT[platform.machine()], CAPTURED_AT_NS, rival, data=JPEG)
-    if done.returncode == NO_SECCOMP:
-        pytest.skip("the kernel does not let a process refuse itself a system call")
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode().strip()
+def deliver_without_links(results: Path, run_refused: Callable[..., str], rival: str = "no-rival") -> str:
+    return run_refused("linkat", WITHOUT_LINKS, results, CAPTURED_AT_NS, rival, data=JPEG)
 
 
 def test_a_frame_is_delivered_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any]
+    results: Path, run_refused: Callable[..., str]
 ) -> None:
     """On a memory card without hard links a frame gets its name by a rename."""
-    assert deliver_without_links(results, run_python) == "lot.jpg"
+    assert deliver_without_links(results, run_refused) == "lot.jpg"
     assert files(results) == {"lot.jpg": JPEG}
 
 
@@ -538,12 +594,12 @@ def test_a_frame_is_delivered_where_there_are_no_hard_links(
     ],
 )
 def test_nothing_is_replaced_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any], occupy: Callable[[Path], Any]
+    results: Path, run_refused: Callable[..., str], occupy: Callable[[Path], Any]
 ) -> None:
     """A rename would replace: so the name is looked at first."""
     occupy(results / "lot.jpg")
     before = (results / "lot.jpg").lstat()
-    assert deliver_without_links(results, run_python) == f"lot_{MOMENT}.jpg"
+    assert deliver_without_links(results, run_refused) == f"lot_{MOMENT}.jpg"
     after = (results / "lot.jpg").lstat()
     assert (after.st_ino, after.st_size, after.st_mode) == (before.st_ino, before.st_size, before.st_mode)
     assert (results / f"lot_{MOMENT}.jpg").read_bytes() == JPEG
@@ -551,26 +607,154 @@ def test_nothing_is_replaced_where_there_are_no_hard_links(
 
 
 def test_a_name_taken_at_the_last_moment_is_respected_where_there_are_no_hard_links(
-    results: Path, run_python: Callable[..., Any]
+    results: Path, run_refused: Callable[..., str]
 ) -> None:
     """Between looking and renaming another may take the name: it keeps it."""
-    assert deliver_without_links(results, run_python, "late-rival") == f"lot_{MOMENT}.jpg"
+    assert deliver_without_links(results, run_refused, "late-rival") == f"lot_{MOMENT}.jpg"
     assert files(results)["lot.jpg"] == b"theirs"
 
 
-def test_a_result_is_read_again_by_its_name(results: Path) -> None:
-    """What was delivered can be had again; what is gone, or was never there, is None."""
+def held_temp(folder: Path, name: str, data: bytes = b"half a fra") -> int:
+    """Make the temporary file of another daemon that is alive; it lives as long as the descriptor."""
+    folder_fd = os.open(folder, os.O_RDONLY)
+    fd = NamedDisk().open_temp(temp_name(name), folder_fd)
+    os.close(folder_fd)
+    os.write(fd, data)
+    return fd
+
+
+def test_what_a_crash_left_is_cleared_away_at_the_next_start(
+    results: Path, run_python: Callable[..., Any]
+) -> None:
+    """The temporary file of a killed process goes, in whichever folder, also if its frame never comes."""
+    for name in ("lot.jpg", "cam/north/lot.jpg"):
+        run_python(CRASHING, results, Step.SYNC_FILE, "NamedDisk", name, CAPTURED_AT_NS, data=JPEG)
+    assert len(files(results)) == 2
+    deliver(results, "kept.jpg")
+    ResultsFolder(results, disk=NamedDisk()).clear_abandoned()
+    assert files(results) == {"kept.jpg": JPEG}
+
+
+def test_what_a_living_process_is_writing_is_not_cleared_away(results: Path) -> None:
+    """Two daemons may share a results folder: one that starts leaves the other's temporary files alone."""
+    fd = held_temp(results, "lot.jpg")
+    ResultsFolder(results, disk=NamedDisk()).clear_abandoned()
+    assert files(results) == {temp_name("lot.jpg"): b"half a fra"}
+    os.close(fd)
+    ResultsFolder(results, disk=NamedDisk()).clear_abandoned()
+    assert files(results) == {}
+
+
+def test_only_our_own_temporary_files_are_cleared_away(results: Path, tmp_path: Path) -> None:
+    """Whatever else is hidden, or bears nearly such a name, is somebody else's; no link is followed."""
+    ours = temp_name("lot.jpg")
+    theirs = [".framegate-note.tmp", ours + ".bak", "a" + ours, ".hidden", ours.upper()]
+    for name in theirs:
+        (results / name).write_bytes(b"theirs")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ours).write_bytes(b"theirs")
+    (results / "link").symlink_to(tmp_path / "elsewhere")
+    (results / temp_name("other.jpg")).symlink_to(results / ".hidden")
+    os.mkfifo(results / temp_name("fifo.jpg"))
+    ResultsFolder(results, disk=NamedDisk()).clear_abandoned()
+    assert set(files(results)) == {*theirs, temp_name("other.jpg")}
+    assert (tmp_path / "elsewhere" / ours).exists()
+    assert (results / ".hidden").read_bytes() == b"theirs"
+
+
+def test_where_no_temporary_file_has_a_name_no_folder_is_walked(results: Path) -> None:
+    """On a disk with O_TMPFILE there are none: a results folder of a million files starts at once."""
+    (results / temp_name("lot.jpg")).write_bytes(b"old")
+    ResultsFolder(results).clear_abandoned()
+    assert files(results) == {temp_name("lot.jpg"): b"old"}
+
+
+def test_a_results_folder_that_is_gone_cannot_be_cleared(tmp_path: Path) -> None:
+    """Clearing up says in one sentence what stands in its way."""
+    with pytest.raises(SinkError, match="cannot write to"):
+        ResultsFolder(tmp_path / "gone").clear_abandoned()
+
+
+def test_a_frame_that_another_daemon_is_writing_waits(results: Path) -> None:
+    """Two daemons with a frame of one name each: neither publishes what the other has half written."""
+    fd = held_temp(results, "lot.jpg")
+    with pytest.raises(SinkError):
+        deliver(results, data=OTHER, disk=NamedDisk())
+    assert files(results) == {temp_name("lot.jpg"): b"half a fra"}
+    os.close(fd)
+    deliver(results, data=OTHER, disk=NamedDisk())
+    assert files(results) == {"lot.jpg": OTHER}
+
+
+def standing(folder: ResultsFolder, name: str, size_bytes: int = len(JPEG)) -> list[bytes]:
+    return list(folder.standing(name, CAPTURED_AT_NS, size_bytes))
+
+
+def test_what_a_frame_became_is_found_under_every_name_it_may_have_got(results: Path) -> None:
+    """Whichever name a frame got in a collision, what stands there is found, up to the first that is free."""
+    contents = [b"one", b"two", b"three"]
+    for data in contents:
+        deliver(results, "cam/lot.jpg", data)
+    folder = ResultsFolder(results)
+    assert standing(folder, "cam/lot.jpg") == contents
+    assert standing(folder, f"cam/lot_{MOMENT}.jpg") == [b"two"]
+    (results / "cam" / f"lot_{MOMENT}.jpg").unlink()
+    assert standing(folder, "cam/lot.jpg") == [b"one"]
+    (results / "cam" / "lot.jpg").unlink()
+    assert standing(folder, "cam/lot.jpg") == []
+
+
+def test_of_a_huge_file_that_stands_there_only_a_part_is_read(results: Path) -> None:
+    """A file that cannot be the frame costs no more memory than the frame: one byte more shows it."""
+    with (results / "lot.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+    assert [len(data) for data in standing(ResultsFolder(results), "lot.jpg", 100)] == [101]
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        pytest.param(lambda _: None, "lot.jpg", id="nothing-there"),
+        pytest.param(lambda _: None, "cam/lot.jpg", id="no-folder"),
+        pytest.param(lambda path: (path / "cam").touch(), "cam/lot.jpg", id="file-for-a-folder"),
+        pytest.param(lambda path: path.rmdir(), "lot.jpg", id="no-results-folder"),
+    ],
+)
+def test_where_nothing_was_delivered_nothing_stands(
+    results: Path, make: Callable[[Path], Any], name: str
+) -> None:
+    """A result, a folder or a whole disk that is gone has nothing to give, and is no error."""
+    make(results)
+    assert standing(ResultsFolder(results), name) == []
+
+
+def test_no_result_is_read_through_a_link(results: Path, tmp_path: Path) -> None:
+    """A link in place of a folder or of a file is nobody's result."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "lot.jpg").write_bytes(JPEG)
+    (results / "cam").symlink_to(tmp_path / "elsewhere")
+    (results / "lot.jpg").symlink_to(tmp_path / "elsewhere" / "lot.jpg")
+    folder = ResultsFolder(results)
+    assert standing(folder, "cam/lot.jpg") == []
+    assert JPEG not in standing(folder, "lot.jpg")
+
+
+def test_looking_for_a_result_leaks_no_descriptor(results: Path) -> None:
+    """Also who stops at the first that fits gives everything back."""
     deliver(results, "cam/lot.jpg")
     folder = ResultsFolder(results)
-    assert folder.read("cam/lot.jpg") == JPEG
-    (results / "cam" / "lot.jpg").unlink()
-    assert folder.read("cam/lot.jpg") is None
-    assert folder.read("cam") is None
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        next(folder.standing("cam/lot.jpg", CAPTURED_AT_NS, len(JPEG)))
+        standing(folder, "cam/gone.jpg")
+        standing(folder, "gone/lot.jpg")
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_dry_run_says_the_name_and_writes_nothing(tmp_path: Path) -> None:
-    """Delivering nowhere names the first choice and touches no disk."""
+    """Delivering nowhere names the first choice, touches no disk, and finds nothing again."""
     assert NoDelivery().deliver(frame("cam/lot.jpg"), CAPTURED_AT_NS) == Delivery(
         "cam/lot.jpg", already_there=False
     )
+    assert list(NoDelivery().standing("cam/lot.jpg", CAPTURED_AT_NS, 100)) == []
     assert files(tmp_path) == {}

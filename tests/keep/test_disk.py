@@ -1,8 +1,12 @@
+import errno
+import fcntl
 import os
 import select
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +93,88 @@ def test_a_leftover_temp_is_replaced(results: Path, folder_fd: int) -> None:
     assert (results / ".temp").read_bytes() == b"new"
 
 
+def test_a_temp_that_somebody_is_writing_is_left_to_them(results: Path, folder_fd: int) -> None:
+    """A temporary file belongs to who has it open: it is neither replaced nor removed under them."""
+    theirs = Disk().open_temp(".temp", folder_fd)
+    Disk().write(theirs, b"half")
+    inode = (results / ".temp").stat().st_ino
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(BlockingIOError):
+        Disk().open_temp(".temp", folder_fd)
+    with pytest.raises(BlockingIOError):
+        Disk().remove_if_abandoned(".temp", folder_fd)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert (results / ".temp").stat().st_ino == inode
+    os.close(theirs)
+    os.close(Disk().open_temp(".temp", folder_fd))
+    assert (results / ".temp").read_bytes() == b""
+    Disk().remove_if_abandoned(".temp", folder_fd)
+    assert list(results.iterdir()) == []
+
+
+class Rival(Disk):
+    """Another daemon puts a temporary file of its own in the place of the one that is being removed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def remove_temp(self, name: str, folder_fd: int) -> None:
+        super().remove_temp(name, folder_fd)
+        self.path.write_bytes(b"theirs")
+
+
+def test_a_temp_that_another_made_first_is_theirs(results: Path, folder_fd: int) -> None:
+    """When two daemons replace the same leftover, one of them makes the file and the other waits."""
+    (results / ".temp").touch()
+    with pytest.raises(FileExistsError):
+        Rival(results / ".temp").open_temp(".temp", folder_fd)
+    assert (results / ".temp").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("act", [Disk.open_temp, Disk.remove_if_abandoned])
+def test_a_temp_that_is_replaced_before_it_is_locked_is_theirs(
+    results: Path, folder_fd: int, act: Callable[[Disk, str, int], Any]
+) -> None:
+    """Between opening a leftover and locking it another daemon may have replaced it: theirs stays."""
+    (results / ".temp").touch()
+    (results / ".theirs").write_bytes(b"theirs")
+
+    def replace(_frame: object, event: str, function: object) -> None:
+        if function is fcntl.flock and event == "c_call" and (results / ".theirs").exists():
+            (results / ".theirs").rename(results / ".temp")
+
+    sys.setprofile(replace)
+    try:
+        with pytest.raises(BlockingIOError):
+            act(Disk(), ".temp", folder_fd)
+    finally:
+        sys.setprofile(None)
+    assert (results / ".temp").read_bytes() == b"theirs"
+
+
+WITHOUT_LOCKS = """
+from framegate.keep.disk import Disk
+
+refuse(NUMBER, errno.EOPNOTSUPP)
+folder_fd = os.open(sys.argv[1], os.O_RDONLY)
+fd = Disk().open_temp(".temp", folder_fd)
+Disk().write(fd, b"new")
+try:
+    Disk().remove_if_abandoned(".temp", folder_fd)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_where_there_are_no_locks_a_temp_is_made_and_none_is_cleared_away(
+    results: Path, run_refused: Callable[..., str]
+) -> None:
+    """On a share without locks nobody can say who lives: our own leftover is replaced, others stay."""
+    (results / ".temp").write_bytes(b"left by a crash")
+    assert run_refused("flock", WITHOUT_LOCKS, results) == os.strerror(errno.EOPNOTSUPP)
+    assert (results / ".temp").read_bytes() == b"new"
+
+
 def test_every_byte_is_written_where_the_kernel_takes_a_few_at_a_time() -> None:
     """A write that the kernel cuts short goes on where it stopped."""
     from_fd, to_fd = os.pipe()
@@ -151,6 +237,51 @@ def test_making_a_folder_that_is_there_is_no_error(results: Path, folder_fd: int
     (results / "cam" / "kept.jpg").write_bytes(b"kept")
     Disk().make_folder("cam", folder_fd)
     assert (results / "cam" / "kept.jpg").read_bytes() == b"kept"
+
+
+WITHOUT_FSYNC = """
+from framegate.keep.disk import Disk
+
+refuse(NUMBER, errno.EIO)
+folder_fd = os.open(sys.argv[1], os.O_RDONLY)
+for step in (
+    lambda: Disk().make_folder("cam", folder_fd),
+    lambda: Disk().sync_existing("kept.jpg", folder_fd),
+    lambda: Disk().sync_folder(folder_fd),
+    lambda: Disk().sync_file(folder_fd),
+):
+    try:
+        step()
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+def test_where_nothing_can_be_synced_nothing_is_said_to_be(
+    results: Path, run_refused: Callable[..., str]
+) -> None:
+    """A disk that fails each fsync fails each step that waits for it, and a new folder is taken back."""
+    (results / "kept.jpg").write_bytes(b"kept")
+    assert run_refused("fsync", WITHOUT_FSYNC, results).splitlines() == [os.strerror(errno.EIO)] * 4
+    assert [path.name for path in results.iterdir()] == ["kept.jpg"]
+
+
+def test_taking_back_removes_the_name(results: Path, folder_fd: int) -> None:
+    """A result that could not be made durable is gone, and what is gone cannot be taken back."""
+    (results / "lot.jpg").write_bytes(b"not durable")
+    Disk().take_back("lot.jpg", folder_fd)
+    assert list(results.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        Disk().take_back("lot.jpg", folder_fd)
+
+
+def test_syncing_a_result_follows_no_link_and_waits_for_no_fifo(results: Path, folder_fd: int) -> None:
+    """What stands at a result's name may change after it was read: nothing is opened through it."""
+    (results / "link.jpg").symlink_to("/etc/passwd")
+    os.mkfifo(results / "fifo.jpg")
+    for name in ("link.jpg", "fifo.jpg", "gone.jpg"):
+        with pytest.raises(OSError):
+            Disk().sync_existing(name, folder_fd)
 
 
 def test_removing_a_temp_that_is_gone_is_no_error(results: Path, folder_fd: int) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -9,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from framegate.errors import SinkError
+from framegate.events import Event, Happening
+from framegate.keep import database
+from framegate.keep import ledger as ledger_module
+from framegate.keep.disk import Disk, Step
 from framegate.keep.ledger import MOST_PENDING_ROWS, SCHEMA_VERSION, Ledger, Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
@@ -218,6 +225,50 @@ def test_older_versions_are_known_after_a_restart(ledger: Ledger, reopen: Callab
     assert [again.knows(FileKey("a.jpg", 10, mtime)) for mtime in (1, 2, 3, 4)] == [True, True, True, False]
 
 
+def test_a_name_is_known_by_any_of_its_versions(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
+    """Whether a name was ever judged can be asked, pending or flushed, in this run or in an earlier one."""
+    ledger.note(entry(NOT_UTF8))
+    assert [ledger.knows_name(name) for name in (NOT_UTF8, "b.jpg")] == [True, False]
+    ledger.flush()
+    again = reopen()
+    assert [again.knows_name(name) for name in (NOT_UTF8, "b.jpg")] == [True, False]
+
+
+VERSIONS = st.builds(FileKey, st.sampled_from(["a", "b", "c", "d", "e"]), st.just(1), st.integers(1, 3))
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["note", "intend", "flush", "restart", "look"]), VERSIONS), max_size=40
+)
+
+
+@given(calls=CALLS, most=st.integers(1, 4))
+@settings(max_examples=40, database=None, deadline=None)
+def test_what_is_known_does_not_depend_on_what_is_cached(calls: list[tuple[str, FileKey]], most: int) -> None:
+    """With room for few names in memory, every version ever judged is known, and no other."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_module, "MOST_CACHED_NAMES", most)
+        ledger = Ledger(Path(folder, "ledger"))
+        known: set[FileKey] = set()
+        for call, key in calls:
+            noted = replace(
+                entry(key.name, Reason.CHANGED if call == "intend" else Reason.UNCHANGED), key=key
+            )
+            assert ledger.knows(key) == (key in known)
+            if call in {"note", "intend"} and key not in known:
+                getattr(ledger, call)(noted)
+                known.add(key)
+            elif call in {"flush", "restart"}:
+                ledger.flush()
+            if call == "restart":
+                ledger.close()
+                ledger = Ledger(Path(folder, "ledger"))
+            assert ledger.knows(key) == (key in known)
+            if call == "note" or not ledger.has_pending:
+                assert ledger.knows_name(key.name) == (key.name in {each.name for each in known})
+            assert len(ledger._latest) <= most
+        assert sum(ledger.counts().values()) <= len(known)
+        ledger.close()
+
+
 def test_what_a_camera_learnt_is_asked_for_at_the_commit(
     ledger: Ledger, reopen: Callable[[], Ledger]
 ) -> None:
@@ -292,26 +343,37 @@ def test_a_killed_process_leaves_its_intents_and_forgets_only_lazy_rows(
     assert rows(path, "count(*)") == [(4,)]
 
 
+def trace(ledger: Ledger, seen: list[str]) -> None:
+    with ledger._database.lend() as db:
+        db.set_trace_callback(seen.append)
+
+
+def synchronous(ledger: Ledger) -> int:
+    with ledger._database.lend() as db:
+        (level,) = db.execute("PRAGMA synchronous").fetchone()
+    return int(level)
+
+
 def test_intents_are_synced_and_lazy_rows_are_not(ledger: Ledger) -> None:
     """An intent commits with synchronous=FULL, a flush with NORMAL, set before the transaction begins."""
     seen: list[str] = []
-    ledger._db.set_trace_callback(seen.append)
+    trace(ledger, seen)
     ledger.intend(kept("a.jpg"))
-    assert ledger._db.execute("PRAGMA synchronous").fetchone() == (FULL,)
+    assert synchronous(ledger) == FULL
     assert seen.index("PRAGMA synchronous = FULL") < seen.index("BEGIN IMMEDIATE") < seen.index("COMMIT")
     seen.clear()
     ledger.note(entry("b.jpg"))
     ledger.flush()
-    assert ledger._db.execute("PRAGMA synchronous").fetchone() == (NORMAL,)
+    assert synchronous(ledger) == NORMAL
     assert seen.index("PRAGMA synchronous = NORMAL") < seen.index("BEGIN IMMEDIATE") < seen.index("COMMIT")
     ledger.intend(kept("c.jpg"))
-    assert ledger._db.execute("PRAGMA synchronous").fetchone() == (FULL,)
+    assert synchronous(ledger) == FULL
 
 
 def test_a_flush_of_nothing_writes_nothing(ledger: Ledger) -> None:
     """An idle night does not wear out the memory card."""
     seen: list[str] = []
-    ledger._db.set_trace_callback(seen.append)
+    trace(ledger, seen)
     ledger.flush()
     assert seen == []
 
@@ -342,9 +404,16 @@ def test_pending_rows_survive_a_disk_that_fills_up(
     survives_failure(ledger, lambda: largest_file(200_000), path)
 
 
-def test_pending_rows_survive_a_locked_file(ledger: Ledger, path: Path) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for another program to let go of the file, but not for long."""
+    monkeypatch.setattr(database, "LOCKED_S", 0.02)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_pending_rows_survive_a_locked_file(path: Path) -> None:
     """When another program holds the ledger, what was pending is written after it let go."""
-    ledger._db.execute("PRAGMA busy_timeout = 20")
+    ledger = Ledger(path)
 
     class Locked:
         def __enter__(self) -> None:
@@ -355,6 +424,7 @@ def test_pending_rows_survive_a_locked_file(ledger: Ledger, path: Path) -> None:
             self.db.close()
 
     survives_failure(ledger, Locked, path)
+    ledger.close()
 
 
 def test_pending_rows_survive_a_full_file_system(small_disk: Path) -> None:
@@ -376,11 +446,10 @@ def test_pending_rows_survive_a_full_file_system(small_disk: Path) -> None:
     "make",
     [
         pytest.param(lambda path: path.mkdir(), id="folder"),
-        pytest.param(lambda path: path.write_bytes(b"no database " * 100), id="another-kind-of-file"),
         pytest.param(lambda path: path.symlink_to("/nowhere/at/all"), id="link-into-nowhere"),
     ],
 )
-def test_a_file_that_is_no_ledger_is_a_sink_error(path: Path, make: Callable[[Path], Any]) -> None:
+def test_a_file_that_cannot_be_opened_is_a_sink_error(path: Path, make: Callable[[Path], Any]) -> None:
     """What cannot be opened is said in one sentence with the file's name."""
     make(path)
     with pytest.raises(SinkError, match=str(path)):
@@ -394,23 +463,91 @@ def test_a_missing_folder_is_a_sink_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_ledger_is_a_sink_error(ledger: Ledger, path: Path) -> None:
-    """Damage within the file is said in one sentence, not by a traceback."""
+def damage(path: Path) -> bytes:
+    """Overwrite a part of a ledger, as a failing memory card does; return what is left of it."""
+    damaged = bytearray(path.read_bytes())
+    damaged[5 * 4096 : 12 * 4096] = b"\xff" * 7 * 4096
+    path.write_bytes(damaged)
+    return bytes(damaged)
+
+
+def filled(path: Path) -> None:
+    ledger = Ledger(path)
     for number in range(2000):
         ledger.note(entry(f"{number}.jpg"))
     ledger.flush()
     ledger.close()
-    damaged = bytearray(path.read_bytes())
-    damaged[5 * 4096 : 12 * 4096] = b"\xff" * 7 * 4096
-    path.write_bytes(damaged)
+
+
+def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(path: Path) -> None:
+    """Damage found at the start is announced and kept for the operator, and no reason not to start."""
+    filled(path)
+    left = damage(path)
+    heard: list[Event] = []
+    ledger = Ledger(path, announce=heard.append)
+    (event,) = heard
+    assert isinstance(event, Happening)
+    assert (event.event, event.level) == ("ledger.damaged", "error")
+    assert "malformed" in event.fields["error"]
+    assert Path(event.fields["set_aside"]).read_bytes() == left
+    assert Path(event.fields["set_aside"]).parent == path.parent
+    assert ledger.counts() == dict.fromkeys(Verdict, 0)
+    ledger.intend(kept("a.jpg"))
+    assert rows(path, "name") == [(b"a.jpg",)]
+    ledger.close()
+
+
+def test_a_file_that_is_no_ledger_is_set_aside_too(path: Path) -> None:
+    """Whatever stands at the ledger's name is kept under another one, with its log beside it."""
+    path.write_bytes(b"no database " * 100)
+    heard: list[Event] = []
+    ledger = Ledger(path, announce=heard.append)
+    ledger.intend(kept("a.jpg"))
+    (event,) = heard
+    assert isinstance(event, Happening)
+    assert Path(event.fields["set_aside"]).read_bytes() == b"no database " * 100
+    ledger.close()
+
+
+def test_damage_met_on_the_way_pauses_once_and_loses_no_pending_row(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage that shows in the middle of a run is one SinkError; the next try writes to a new ledger."""
+    monkeypatch.setattr(ledger_module, "MOST_CACHED_NAMES", 5)  # so that the start does not read it all
+    filled(path)
+    damage(path)
+    heard: list[Event] = []
+    ledger = Ledger(path, announce=heard.append)
+    ledger.note(entry("new.jpg"))
+    assert not heard
     with pytest.raises(SinkError, match="malformed"):
+        ledger.counts()
+    assert [event.event for event in heard] == ["ledger.damaged"]
+    ledger.intend(kept("b.jpg"))
+    assert rows(path, "name") == [(b"new.jpg",), (b"b.jpg",)]
+    assert ledger.knows(entry("1999.jpg").key), "what this run remembers is not judged again"
+    assert not ledger.knows(entry("7.jpg").key)
+    ledger.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_ledger_that_is_only_locked_is_not_set_aside(path: Path) -> None:
+    """What passes by itself is no damage: the file stays where it is."""
+    Ledger(path).close()
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(SinkError, match="locked"):
         Ledger(path)
+    db.close()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 READ_ONLY = """
 import os, sys
 from pathlib import Path
 from framegate.errors import SinkError
+from framegate.events import Event, Happening
 from framegate.keep.ledger import Ledger
 
 if not os.geteuid():
@@ -492,9 +629,9 @@ def test_the_file_itself_refuses_what_makes_no_sense(ledger: Ledger, path: Path,
     db.close()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_reading_the_ledger_does_not_hinder_its_writer(ledger: Ledger, path: Path) -> None:
     """An operator with the sqlite3 shell open does not stop the daemon."""
-    ledger._db.execute("PRAGMA busy_timeout = 20")
     ledger.note(entry("a.jpg"))
     ledger.flush()
     reader = sqlite3.connect(path, isolation_level=None)
@@ -504,3 +641,58 @@ def test_reading_the_ledger_does_not_hinder_its_writer(ledger: Ledger, path: Pat
     assert reader.execute("SELECT count(*) FROM frame").fetchone() == (1,)
     reader.close()
     assert rows(path, "count(*)") == [(2,)]
+
+
+def test_a_commit_that_failed_and_came_true_may_be_repeated(ledger: Ledger, path: Path) -> None:
+    """After a failed fsync nobody knows what reached the disk: what is written again stands there once."""
+    first = entry("a.jpg", Reason.UNCHANGED)
+    came_true = Ledger(path)
+    came_true.note(first)
+    came_true.intend(kept("b.jpg"))
+    came_true.close()
+    ledger.note(replace(first, detail="again"))
+    ledger.intend(kept("b.jpg"))
+    assert rows(path, "name, detail") == [(b"a.jpg", "again"), (b"b.jpg", "")]
+
+
+class FailingDisk(Disk):
+    """A disk whose one step fails, every time."""
+
+    def __init__(self, step: Step) -> None:
+        self.step: Step | None = step
+
+    def reach(self, step: Step) -> None:
+        if step is self.step:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+CALL_OF_STEP: dict[Step, Callable[[Ledger], None]] = {
+    Step.INTEND: lambda ledger: ledger.intend(kept("b.jpg")),
+    Step.FINISH: lambda ledger: ledger.finish(kept("a.jpg").key, "a.jpg"),
+    Step.FLUSH: lambda ledger: ledger.flush(),
+}
+
+
+@pytest.mark.parametrize("step", CALL_OF_STEP)
+def test_each_step_of_the_ledger_may_fail_and_be_tried_again(path: Path, step: Step) -> None:
+    """A step that fails is a SinkError that names the file; nothing of it is remembered until it succeeds."""
+    disk = FailingDisk(step)
+    ledger = Ledger(path, disk)
+    call = CALL_OF_STEP[step]
+    if step is not Step.INTEND:
+        ledger.intend(kept("a.jpg"))
+    ledger.note(entry("c.jpg"))
+    before = rows(path, "name, result")
+    with pytest.raises(SinkError, match=f"^cannot use the ledger {path}: .*{os.strerror(errno.EIO)}"):
+        call(ledger)
+    assert rows(path, "name, result") == before
+    assert not ledger.knows(kept("b.jpg").key)
+    disk.step = None
+    call(ledger)
+    ledger.flush()
+    after = {
+        Step.INTEND: [(b"c.jpg", None), (b"b.jpg", None)],
+        Step.FINISH: [(b"a.jpg", b"a.jpg"), (b"c.jpg", None)],
+    }
+    assert rows(path, "name, result") == after.get(step, [(b"a.jpg", None), (b"c.jpg", None)])
+    ledger.close()

@@ -119,8 +119,10 @@ def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
         return Unreadable(Reason.TOO_LARGE, f"{key.size_bytes} bytes; drop.max_size is {most_bytes}")
     data = _read_all(fd, key.size_bytes)
     after = key_of(key.name, os.fstat(fd))
-    if after != key or len(data) != key.size_bytes:
+    if after != key:
         return Changed(after)
+    if len(data) != key.size_bytes:  # a network share's status may be older than its content, or younger
+        return Unreadable(Reason.UNREADABLE, f"it is to have {key.size_bytes} bytes, and has not")
     return EncodedFrame(key.name, data, key.mtime_ns)
 
 

@@ -19,6 +19,9 @@ from framegate.events import Listener, happening
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 IN_MEMORY = ":memory:"
 
+LOCKED_S = 5.0
+"""How long another program, such as an operator's ``sqlite3``, may hold the file before that is an error."""
+
 
 class Database:
     """A connection to one file, made when it is needed, used by one thread.
@@ -100,7 +103,7 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         with ExitStack() as undo:
-            connection = sqlite3.connect(self._where, isolation_level=None, timeout=5)
+            connection = sqlite3.connect(self._where, isolation_level=None, timeout=LOCKED_S)
             undo.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
             self._make_schema(connection)

@@ -130,13 +130,13 @@ class ResultsFolder:
         for depth, folder in enumerate(folders, 1):
             path = "/".join(folders[:depth])
             try:
-                inner = self._disk.open_folder(folder, fd)
-                if path not in self._durable_folders:  # a crash may have come between its making and this
-                    self._disk.sync_folder(fd)
+                inner, is_durable = self._disk.open_folder(folder, fd), path in self._durable_folders
             except FileNotFoundError:
                 self._disk.make_folder(folder, fd)
-                inner = self._disk.open_folder(folder, fd)
+                inner, is_durable = self._disk.open_folder(folder, fd), True
             stack.callback(os.close, inner)
+            if not is_durable:  # a crash may have come between its making and this
+                self._disk.sync_folder(fd)
             self._remember_durable(path)
             fd = inner
         return fd

@@ -114,20 +114,37 @@ class Disk:
         """Open an empty temporary file under a name of its own, in place of a crash's leftover.
 
         The leftover is removed, never truncated: it may be another name of a result that was published.
+
+        Raises:
+            BlockingIOError: another daemon delivers a frame of the same name right now.
         """
         self.reach(Step.OPEN_TEMP)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder_fd)
+        try:
+            self.remove_if_abandoned(name, folder_fd)
+        except BlockingIOError:
+            raise
+        except OSError:  # no file; or no locks here
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder_fd)
         fd = os.open(name, WRITE | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder_fd)
-        with contextlib.suppress(OSError):  # no locks here; then nobody sweeps it from under us either
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            _hold(fd, name, folder_fd)
+        except BlockingIOError:
+            os.close(fd)
+            raise
+        except OSError:  # no locks here; then nobody sweeps it from under us either
+            return fd
         return fd
 
     def remove_if_abandoned(self, name: str, folder_fd: int) -> None:
-        """Remove a temporary file that no living process holds: two daemons may share a results folder."""
+        """Remove a temporary file that no living process holds: two daemons may share a results folder.
+
+        Raises:
+            BlockingIOError: one holds it.
+        """
         fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _hold(fd, name, folder_fd)
             self.remove_temp(name, folder_fd)
         finally:
             os.close(fd)
@@ -192,3 +209,18 @@ class Disk:
         """Wait until the folder's names are on the medium."""
         self.reach(Step.SYNC_FOLDER)
         os.fsync(fd)
+
+
+def _hold(fd: int, name: str, folder_fd: int) -> None:
+    """Lock a temporary file for as long as it is open, and make sure that it still is the one at its name.
+
+    Only who holds a temporary file removes it, so its name goes on to be that file's.
+
+    Raises:
+        BlockingIOError: another process holds it, or has put another in its place.
+    """
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=folder_fd, follow_symlinks=False)):
+            return
+    raise BlockingIOError(errno.EAGAIN, "another process writes a frame of this name")

@@ -6,6 +6,7 @@ decoder. So a frame that was in flight twice is tried in a process of its own, a
 does not survive either.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -30,7 +31,9 @@ class InFlight:
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        self._fd: int | None = None  # a frame is not held up by its mark, nor is the start
+        with contextlib.suppress(OSError):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         self._suspect, self._deaths = self._read()
         self._is_marked = self._suspect is not None
 
@@ -53,20 +56,22 @@ class InFlight:
     def close(self) -> None:
         """Give the file back."""
         self.clear()
-        os.close(self._fd)
+        if self._fd is not None:
+            os.close(self._fd)
 
     def _write(self, record: str) -> None:
-        try:
-            os.pwrite(self._fd, record.encode("ascii") + b"\n", 0)
-        except OSError:  # a disk that fails has other ways to be heard; a frame is not held up by its mark
-            return
+        if self._fd is not None:
+            with contextlib.suppress(OSError):  # a disk that fails has other ways to be heard
+                os.pwrite(self._fd, record.encode("ascii") + b"\n", 0)
 
     def _read(self) -> tuple[FileKey | None, int]:
+        if self._fd is None:
+            return None, 0
         try:
             record, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
             name, size_bytes, mtime_ns, deaths = json.loads(record)
             return FileKey(str(name), int(size_bytes), int(mtime_ns)), int(deaths) + 1
-        except (OSError, ValueError, TypeError):  # empty: it ended well
+        except (OSError, ValueError, TypeError, RecursionError):  # empty: it ended well
             return None, 0
 
 

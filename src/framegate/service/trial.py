@@ -5,6 +5,7 @@ It is run for a frame that was in flight when the daemon died twice (see ``in_fl
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from framegate.detect.decoding import decode
@@ -21,4 +22,5 @@ def main(file: Path, most_bytes: int, most_pixels: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    with suppress(Exception):  # no memory, or a bug of ours: the daemon meets it too, and comes through
+        main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
