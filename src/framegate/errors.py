@@ -52,3 +52,7 @@ class SinkError(FramegateError):
 
     The frame is not to blame: it stays pending, intake pauses, and the same frame is tried again.
     """
+
+
+class Exhausted(SinkError):  # noqa: N818 - it says what is so
+    """The process may open no more files: no frame is to blame, and any other would fare alike."""

@@ -103,11 +103,17 @@ class Pipeline:
         self._held: _Judged | None = None
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read and decode a candidate. May run in any thread; touches nothing but the file."""
+        """Read and decode a candidate. May run in any thread; touches nothing but the file.
+
+        Raises:
+            Exhausted: the process may open no more files.
+        """
         started_s = time.perf_counter()
         try:
             return self._examine(candidate, started_s)
-        except MemoryError:
+        except SinkError:
+            raise
+        except MemoryError:  # it may be this frame's size alone, and must not stop the others
             return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
         except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
             return Examined(candidate, started_s, rejection=_internal_error())

@@ -1,4 +1,3 @@
-import os
 import resource
 import shutil
 import signal
@@ -62,7 +61,7 @@ def test_a_want_of_descriptors_loses_nothing(site: Site) -> None:
         with limited(daemon, resource.RLIMIT_NOFILE, descriptors(daemon.process.pid)):
             for taken in shots[1:]:
                 upload(taken, site.drop)
-            daemon.wait_for("frame.postponed", reason="unreadable")
+            daemon.wait_for("intake.paused")
         daemon.wait_for_verdicts(len(shots))
     check(site, shots, acknowledged=daemon.lines)
 
@@ -127,20 +126,3 @@ def test_a_storm_of_signals_ends_it_once_and_well(site: Site) -> None:
         daemon._drain()
         again.wait_for_verdicts(len(shots) - len(daemon.verdicts()))
     check(site, shots, acknowledged=[*daemon.lines, *again.lines])
-
-
-@pytest.mark.skipif(not shutil.which("strace"), reason="Debian's strace is not installed")
-def test_reading_frames_wakes_nobody(site: Site, tmp_path: Path) -> None:
-    """What the daemon itself opens and closes comes back to it as no hint, so that it does not go round."""
-    trace = tmp_path / "trace"
-    site.configure(drop="rescan_s = 600", detection=DETECTION)
-    shots = [shot(number, number % 4) for number in range(20)]
-    command = ("strace", "-f", "-qq", "-e", "trace=eventfd2,write", "-o", os.fspath(trace))
-    with running(site, through=command) as daemon:
-        for taken in shots:
-            upload(taken, site.drop)
-        daemon.wait_for_verdicts(len(shots))
-    bells = [
-        line for line in trace.read_text("utf-8", "replace").splitlines() if r'"\1\0\0\0\0\0\0\0"' in line
-    ]
-    assert len(shots) <= len(bells) < 3 * len(shots)

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from framegate.errors import Exhausted
 from framegate.model import EncodedFrame, FileKey, Reason, storable_ns
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -81,6 +82,9 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
     Returns:
         Its bytes; or Unreadable (``not_a_regular_file``, ``too_large``, ``vanished``, or ``unreadable``,
         which may pass); or Changed, when it is no longer that version.
+
+    Raises:
+        Exhausted: the process may open no more files.
     """
     try:
         fd = _open_below(folder, key.name)
@@ -137,6 +141,8 @@ def _read_all(fd: int, size_bytes: int) -> bytes:
 
 
 def _refused(error: OSError) -> Unreadable:
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        raise Exhausted(f"cannot read frames: {error.strerror}") from error
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:  # ENOTDIR: also a link in place of a folder above it
         return Unreadable(Reason.VANISHED, "no longer there")
     if error.errno == errno.ELOOP:
