@@ -22,6 +22,7 @@ from running import Line, RunningDaemon, Site, started, wait_until
 CUTS = int(os.environ.get("FRAMEGATE_POWER_CUTS", "5"))
 SEED = int(os.environ.get("FRAMEGATE_POWER_SEED", "0")) or random.SystemRandom().getrandbits(32)
 
+DISK_BYTES = 512 * 2**20
 SHOTS_A_LIFE = 40
 LONGEST_PAUSE_S = 0.012
 LONGEST_MOMENT_S = 0.02
@@ -55,7 +56,7 @@ class Machine:
         self.camera = FlatCamera(self._site, chance.getrandbits(32))
         self.acknowledged: dict[str, str] = {}
         with skipping():
-            make_image(self._image, kind)
+            make_image(self._image, kind, size_bytes=DISK_BYTES)
 
     def start_until_a_cut(self) -> None:
         """Start, and let the power go while the ledger is being made."""
@@ -170,7 +171,7 @@ def test_a_daemon_that_does_not_sync_is_caught(call: str, store: Path, tmp_path:
     need_root("mkfs.ext4", "strace")
     machine = Machine(tmp_path, store, "ext4", random.Random(SEED))
     machine.live_until_a_cut(SHOTS_A_LIFE // 2, through=tracing(call, f"{call}:retval=0"))
-    with pytest.raises((AssertionError, sqlite3.DatabaseError), match="not synced|no such table|malformed"):
+    with pytest.raises((AssertionError, sqlite3.DatabaseError), match=r"not synced|no such table|malformed"):
         machine.check_what_is_left("not synced")
 
 
