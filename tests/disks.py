@@ -21,10 +21,11 @@ SMALLEST_BYTES = {
     "xfs": 300 * MEBIBYTE,
     "btrfs": 128 * MEBIBYTE,
     "exfat": 16 * MEBIBYTE,
+    "vfat": 16 * MEBIBYTE,
 }
 """What mkfs accepts, in round numbers; the images are sparse."""
 
-QUIETLY = {"ext4": ("-q", "-F"), "xfs": ("-q", "-f"), "btrfs": ("-q", "-f"), "exfat": ()}
+QUIETLY = {"ext4": ("-q", "-F"), "xfs": ("-q", "-f"), "btrfs": ("-q", "-f")}
 OF_A_COPY = {"xfs": ("nouuid",)}
 """Options for mounting the copy of an image that the kernel has seen already."""
 
@@ -75,7 +76,7 @@ def make_image(image: Path, kind: str, *options: str, size_bytes: int = 0) -> Pa
     """Make a file system of a kind in a sparse file."""
     with image.open("wb") as file:
         file.truncate(size_bytes or SMALLEST_BYTES[kind])
-    run_tool(f"mkfs.{kind}", *QUIETLY[kind], *options, image)
+    run_tool(f"mkfs.{kind}", *QUIETLY.get(kind, ()), *options, image)
     return image
 
 
@@ -102,13 +103,19 @@ def mounted(what: str | Path, folder: Path, *options: str, kind: str = "") -> It
             stack.callback(detach, device)
             what = device
         folder.mkdir(parents=True, exist_ok=True)
-        if kind == "exfat" and "exfat" not in Path("/proc/filesystems").read_text("ascii"):
-            run_tool("mount.exfat-fuse", *(("-o", ",".join(options)) if options else ()), what, folder)
-        else:
-            flags = [*(("-t", kind) if kind else ()), *(("-o", ",".join(options)) if options else ())]
-            run_tool("mount", *flags, what, folder)
+        _mount(what, folder, options, kind)
         stack.callback(unmount, folder)
         yield folder
+
+
+def _mount(what: str | Path, folder: Path, options: tuple[str, ...], kind: str) -> None:
+    words = [*(("-o", ",".join(options)) if options else ()), what, folder]
+    try:
+        run_tool("mount", *(("-t", kind) if kind else ()), *words)
+    except ToolError:
+        if kind != "exfat" or shutil.which("mount.exfat-fuse") is None:
+            raise
+        run_tool("mount.exfat-fuse", *words)  # the kernel cannot, but somebody else can
 
 
 def unmount(folder: Path) -> None:
