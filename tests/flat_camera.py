@@ -6,8 +6,10 @@ import random
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import cv2
 import numpy as np
@@ -157,13 +159,21 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 def check_end(site: Site, camera: FlatCamera, *, hint: str = "") -> None:
     """Compare what a daemon left, once it has stopped, with what had to be kept: set, order and bytes."""
-    expected, found = camera.expected(), everything(site.results)
-    assert sorted(found) == sorted(expected), hint
-    assert found == expected, f"wrong bytes; {hint}"
-    rows = ledger_rows(site)
-    assert [row.name for row in rows] == [shot.name for shot in camera.shots], hint
+    expected, found, rows = camera.expected(), everything(site.results), ledger_rows(site)
+    _same([row.name for row in rows], [shot.name for shot in camera.shots], f"decisions; {hint}")
     kept = [(row.name, row.result) for row in rows if row.verdict == "kept"]
-    assert kept == [(name, name) for name in expected], hint
+    _same(kept, [(name, name) for name in expected], f"kept rows; {hint}")
+    _same(sorted(found), sorted(expected), f"results; {hint}")
+    assert found == expected, f"wrong bytes; {hint}"
+
+
+def _same(found: list[Any], expected: list[Any], what: str) -> None:
+    differences = [
+        f"{number}: {a} instead of {b}"
+        for number, (a, b) in enumerate(zip_longest(found, expected), 1)
+        if a != b
+    ]
+    assert not differences, f"{what}: {differences}"
 
 
 def _is_hidden(name: str) -> bool:
