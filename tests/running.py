@@ -42,8 +42,9 @@ class Site:
     def configure(self, *, drop: str = "", detection: str = "", rest: str = "") -> None:
         """Write the config; the arguments are lines of TOML for their tables."""
         settle = "" if "settle_s" in drop else "settle_s = 0.4"
+        give_up = "" if "give_up_s" in drop else "give_up_s = 0.8"
         self.config.write_text(
-            f"version = 1\n[drop]\nfolder = 'drop'\n{settle}\n{drop}\n"
+            f"version = 1\n[drop]\nfolder = 'drop'\n{settle}\n{give_up}\n{drop}\n"
             f"[results]\nfolder = 'results'\nmin_free = '1MB'\n[state]\nfolder = 'state'\n"
             f"[detection]\n{detection}\n{rest}\n",
             "utf-8",

@@ -7,6 +7,7 @@ The errors here are about the world around the frames.
 from dataclasses import dataclass
 
 EXIT_FAILED = 1
+EXIT_TAKEN = 75  # EX_TEMPFAIL of sysexits.h: try again later
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd prints it by name
 
 
@@ -38,6 +39,12 @@ class ConfigError(FramegateError):
         self.problems = problems
         self.path = path
         super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class AlreadyServed(FramegateError):  # noqa: N818 - it says what is so
+    """Another process serves the folder."""
+
+    exit_code = EXIT_TAKEN
 
 
 class SinkError(FramegateError):

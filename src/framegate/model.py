@@ -4,6 +4,7 @@ All are frozen. Names of files are relative to the drop folder, with ``/`` betwe
 are not UTF-8 stand in them as surrogates (``os.fsdecode``), so every name that Linux allows survives.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -44,6 +45,7 @@ class Reason(StrEnum):
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
+    CRASHER = "crasher"
     INTERNAL_ERROR = "internal_error"
 
     @property
@@ -102,8 +104,11 @@ class Candidate:
     captured_at_ns: int
     """Capture time, nanoseconds since the epoch."""
 
-    quiet: bool = True
-    """True: nobody has written for ``settle_s``. False: taken at once on its writer's close or move."""
+    unchanged_since_s: float = -math.inf
+    """Since when nothing about it has changed, by the loop's monotonic clock."""
+
+    is_final: bool = True
+    """Nothing about it has changed for so long that it is judged as it is, also if its content has no end."""
 
     @property
     def order(self) -> tuple[int, str]:

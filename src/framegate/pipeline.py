@@ -7,8 +7,8 @@ owns the decisions: one thread, in order, for each camera. The daemon, the scan 
 import hashlib
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from framegate.camera import Camera, Seen, detector_of
@@ -21,6 +21,23 @@ from framegate.keep.ledger import Ledger, Memory
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
 from framegate.settings import Settings
 
+MOST_CAMERAS_IN_MEMORY = 64
+"""A camera holds its reference, the frame before and its noise map: some 1 MB at 360 rows, 6 MB natively at
+1080p. Names make cameras, and names come from outside: the one that was quiet longest is put away first."""
+
+
+class NotYet(StrEnum):
+    """Why a candidate cannot be judged yet."""
+
+    CHANGED = "changed"
+    """It is another version than the one that settled, or changed while it was read."""
+
+    UNFINISHED = "unfinished"
+    """Its content has no end: more of the upload may come."""
+
+    UNREADABLE = "unreadable"
+    """It is we who cannot read it: no permission, an I/O error, no memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
@@ -30,15 +47,8 @@ class Unsettled:
     key: FileKey
     """The version that is there now."""
 
-    reason: Reason | None
-    """Why; None when it changed while it was read."""
-
+    why: NotYet
     detail: str = ""
-
-    @property
-    def may_be_unfinished(self) -> bool:
-        """Whether more of the upload may come; otherwise it is we who cannot read it."""
-        return self.reason is not Reason.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,6 @@ class Pipeline:
         ledger: what is remembered; used by the concluding thread only.
         announce: hears of every verdict, once it is durable.
         config_revision: number of the snapshot, for the log.
-        read_result: finds the bytes of an earlier result again, by its name.
     """
 
     def __init__(
@@ -83,7 +92,6 @@ class Pipeline:
         announce: Listener,
         *,
         config_revision: int = 1,
-        read_result: Callable[[str], bytes | None] = lambda _name: None,
     ) -> None:
         self._settings = settings
         self._drop = Path(settings.drop.folder)
@@ -91,7 +99,6 @@ class Pipeline:
         self._ledger = ledger
         self._announce = announce
         self._config_revision = config_revision
-        self._read_result = read_result
         self._cameras: dict[str, Camera] = {}
         self._held: _Judged | None = None
 
@@ -100,6 +107,8 @@ class Pipeline:
         started_s = time.perf_counter()
         try:
             return self._examine(candidate, started_s)
+        except MemoryError:
+            return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
         except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
             return Examined(candidate, started_s, rejection=_internal_error())
 
@@ -171,18 +180,19 @@ class Pipeline:
 
     def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
         drop = self._settings.drop
-        read = read_frame(self._drop, candidate.key, drop.max_size)
+        key = candidate.key
+        read = read_frame(self._drop, key, drop.max_size)
         if isinstance(read, Changed):
-            return Unsettled(candidate, read.key, None)
+            return Unsettled(candidate, read.key, NotYet.CHANGED)
         if isinstance(read, Unreadable):
             if read.reason is Reason.UNREADABLE:
-                return Unsettled(candidate, candidate.key, read.reason, read.detail)
+                return Unsettled(candidate, key, NotYet.UNREADABLE, read.detail)
             return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
         frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
         if not isinstance(frame, Undecodable):
             return Examined(candidate, started_s, read, frame)
-        if frame.may_be_unfinished and not candidate.quiet:
-            return Unsettled(candidate, candidate.key, frame.reason, frame.detail)
+        if frame.may_be_unfinished and not candidate.is_final:
+            return Unsettled(candidate, key, NotYet.UNFINISHED, frame.detail)
         return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))
 
     def _decide(self, examined: Examined) -> tuple[Decision, str | None]:
@@ -222,9 +232,13 @@ class Pipeline:
         self._announce(FrameDecided(entry, duration_ms, None if decision is None else decision.score))
 
     def _camera(self, name: str) -> Camera:
-        if name not in self._cameras:
-            self._cameras[name] = self._restored(name)
-        return self._cameras[name]
+        """Return a camera, from memory or as the ledger knows it; put away the one that was quiet longest."""
+        if name not in self._cameras and len(self._cameras) >= MOST_CAMERAS_IN_MEMORY:
+            self._ledger.flush()  # what it has learnt is committed, and comes back with it
+            del self._cameras[next(iter(self._cameras))]
+        camera = self._cameras.pop(name, None) or self._restored(name)
+        self._cameras[name] = camera
+        return camera
 
     def _restored(self, name: str) -> Camera:
         """Set up a camera as the last run left it."""
@@ -259,9 +273,10 @@ class Pipeline:
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Find the bytes of a kept frame again, in the results or else in the drop folder."""
-        data = self._read_result(entry.result or entry.key.name)
-        if data is not None and _sha256(data) == entry.sha256:
-            return data
+        name = entry.result or entry.key.name
+        for data in self._deliverer.standing(name, entry.captured_at_ns, entry.key.size_bytes):
+            if _sha256(data) == entry.sha256:
+                return data
         read = read_frame(self._drop, entry.key, self._settings.drop.max_size)
         return read.data if isinstance(read, EncodedFrame) and _sha256(read.data) == entry.sha256 else None
 

@@ -124,12 +124,21 @@ class DropSettings(Table):
     """Seconds without a change after which a file counts as complete. A file that its writer has closed
     or moved in, and whose content ends properly, is taken at once."""
 
+    give_up_s: Annotated[Number, Field(ge=0, le=86400)] = 60.0
+    """Seconds without a change after which a file whose content has no end is rejected, as `truncated` or
+    `empty`. When more of it comes later, it is judged again."""
+
     rescan_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
-    """Seconds between sweeps of the whole folder. A sweep finds what no event announced."""
+    """Seconds between sweeps of the whole folder while events announce what comes. A sweep finds what they
+    missed."""
+
+    poll_s: Annotated[Number, Field(ge=0.1, le=86400)] = 2.0
+    """Seconds between sweeps where no event announces anything: with `watch = "poll"`, and on a network
+    share. A large folder is swept less often: at most a tenth of the time."""
 
     watch: Annotated[Literal["auto", "inotify", "poll"], RestartOnly()] = "auto"
-    """How arrivals are noticed. `inotify`: at once, by the kernel. `poll`: by sweeps alone, for network
-    shares. `auto`: inotify, and poll where the kernel cannot see the writers."""
+    """How arrivals are noticed. `inotify`: at once, by the kernel. `poll`: by sweeps alone, every `poll_s`.
+    `auto`: inotify, and poll where the kernel cannot see the writers, as on a network share."""
 
     max_size: SizeValue = Size(64_000_000)
     """A larger file is rejected unread, as `too_large`."""

@@ -51,6 +51,7 @@ version = 1
 [drop]
 folder = "drop"
 settle_s = 0.5
+give_up_s = 1.0
 
 [results]
 folder = "results"

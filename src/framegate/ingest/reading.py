@@ -13,6 +13,7 @@ from framegate.model import EncodedFrame, FileKey, Reason, storable_ns
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """No link is followed, and a FIFO or a device at the name cannot block: a plain open() of a FIFO waits for
 ever."""
+_OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +47,27 @@ def look_at(folder: Path, name: str) -> FileKey | None:
         return None
 
 
-def nobody_writes(folder: Path, name: str) -> bool:
-    """Tell whether it is certain that no program on this machine has a file open for writing.
+def has_writer(folder: Path, name: str) -> bool | None:
+    """Tell whether some program on this machine has a file open for writing; None where it cannot be asked.
 
-    A read lease is granted only then; asking takes 7 microseconds. It needs the file's owner or CAP_LEASE,
-    and a file system that has leases; where it cannot be asked, the answer is False.
+    A read lease is granted only when there is none; asking takes 7 microseconds. It needs the file's owner or
+    CAP_LEASE, and a file system that has leases. On a network share only False counts: NFS and SMB refuse
+    every lease that their server has not delegated.
     """
     try:
-        fd = os.open(folder / name, _OPEN)
+        fd = _open_below(folder, name)
     except OSError:
-        return False
+        return None
     try:
         # Should a writer come in between, the kernel would end us by SIGIO; SIGURG is ignored unless handled.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return False
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
     finally:
         os.close(fd)
-    return True
+    return False
 
 
 def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
@@ -81,7 +83,7 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
         which may pass); or Changed, when it is no longer that version.
     """
     try:
-        fd = os.open(folder / key.name, _OPEN)
+        fd = _open_below(folder, key.name)
     except OSError as error:
         return _refused(error)
     try:
@@ -90,6 +92,21 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
         return _refused(error)
     finally:
         os.close(fd)
+
+
+def _open_below(folder: Path, name: str) -> int:
+    """Open a file below a folder, folder by folder: a link in place of one of them is not followed either."""
+    *folders, last = name.split("/")
+    above = os.open(folder, _OPEN_FOLDER) if folders else None
+    try:
+        for inner in folders:
+            below = os.open(inner, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
+            above, done = below, above
+            os.close(done)
+        return os.open(folder / last if above is None else last, _OPEN, dir_fd=above)
+    finally:
+        if above is not None:
+            os.close(above)
 
 
 def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
@@ -118,7 +135,7 @@ def _read_all(fd: int, size_bytes: int) -> bytes:
 
 
 def _refused(error: OSError) -> Unreadable:
-    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:  # ENOTDIR: also a link in place of a folder above it
         return Unreadable(Reason.VANISHED, "no longer there")
     if error.errno == errno.ELOOP:
         return Unreadable(Reason.NOT_A_REGULAR_FILE, "a symbolic link")

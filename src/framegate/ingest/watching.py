@@ -1,13 +1,17 @@
 """watchdog's events as hints: they shorten the wait, and nothing is lost when they are.
 
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
-``start``, ``on_any_event``, five event classes, ``is_alive``. What they differ in, or get wrong alike, is the
-sweep's business: sub-folders that are moved in (6.0 never watches them), overflow (6.0 says nothing), the
-reader thread that dies while ``is_alive`` stays true.
+``start``, ``on_any_event``, five event classes, ``stop``. When it has gone deaf it does not say so;
+``Watcher.complaint`` finds out, as far as the system shows it. The rest is the sweep's business: sub-folders
+that are moved in (6.0 never watches them) or came when the watches were used up, and overflow (6.0 is silent).
 """
 
+import errno
+import logging
 import os
+import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from watchdog.events import (
@@ -22,6 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from framegate.ingest.footprint import Footprint
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
 from framegate.model import Arrival, Origin
@@ -32,72 +37,146 @@ _ORIGINS: dict[type[FileSystemEvent], Origin] = {
     FileMovedEvent: Origin.MOVED,
 }
 _FOLDERS = (DirCreatedEvent, DirMovedEvent)
-_JOIN_S = 5.0
+_LOG = logging.getLogger("watchdog")
+_END_S = 1.5
+"""watchdog's threads end at once, or within the 0.5 s for which it holds back half of a move."""
+
+Identity = tuple[int, int]
+"""Which folder it is: ``st_dev`` and ``st_ino``."""
+
+
+def identity_of(folder: Path) -> Identity:
+    """Return which folder stands at a path, links followed.
+
+    Raises:
+        OSError: none does, or it may not be listed.
+    """
+    with os.scandir(folder):  # asks for the right to list it, and lets an automount mount
+        pass
+    status = os.stat(os.path.join(folder, "."))  # the dot asks for the right to open what is in it
+    return status.st_dev, status.st_ino
 
 
 class Watcher:
     """Hints about the drop folder, put into an inbox by watchdog's thread.
 
     Args:
-        folder: the drop folder; it exists.
-        rules: which names are frames.
+        folder: the drop folder.
+        rules: which names are frames; may be replaced at any time.
         inbox: where hints go.
         recursive: also hint about folders inside.
     """
 
     def __init__(self, folder: Path, rules: NameRules, inbox: Inbox, *, recursive: bool) -> None:
-        # watchdog does not follow a link to the folder: it would hear nothing (IN_DONT_FOLLOW).
-        self._folder = os.path.realpath(folder)
-        self._rules = rules
+        self.rules = rules
+        self.overflows = 0
+        """How often the kernel's queue was too short, as far as watchdog says so: 6.0 never does."""
+
+        self._folder = folder
         self._inbox = inbox
         self._recursive = recursive
+        self._identity: Identity | None = None
         self._observer: BaseObserver | None = None
+        self._footprint: Footprint | None = None
+        self._hinter: _Hinter | None = None
+        self._ear = _Ear(self)
+        self._last_words: str | None = None
 
     def start(self) -> None:
-        """Begin to watch.
+        """Begin to watch the folder that stands at the path now.
 
         Raises:
-            OSError: the folder is gone, or the kernel's inotify instances or watches are used up.
+            OSError: it is gone or may not be watched, or the kernel's inotify instances or watches, or the
+                process's descriptors or threads, are used up.
         """
         # 7.1 warns with a dump of every watch when folders are made quickly (3.4 MB seen at once).
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        observer = Observer()
-        observer.daemon = True
-        observer.schedule(
-            _Hinter(self._folder, self._rules, self._inbox),
-            self._folder,
-            recursive=self._recursive,
-            event_filter=[*_ORIGINS, *_FOLDERS],
-        )
-        observer.start()
-        self._observer = observer
+        self._identity = identity_of(self._folder)  # first: if another comes now, there will be a complaint
+        self._last_words = None
+        self._footprint = footprint = Footprint()
+        self._ear.attach()
+        try:
+            self._observe()
+            footprint.measure()
+            if footprint.is_watching_nothing:
+                raise PermissionError(errno.EACCES, "the kernel does not let us watch it", str(self._folder))
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            footprint.measure()
+            self.stop()
+            if isinstance(error, OSError):
+                raise
+            raise OSError(errno.EAGAIN, str(error)) from error
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether watchdog's threads run; true is no proof that it hears."""
-        return self._observer is not None and self._observer.is_alive()
+    def complaint(self) -> str | None:
+        """Return why it can no longer be trusted to hear; None while nothing speaks against it."""
+        if self._footprint is None:
+            return "it does not watch"
+        try:
+            if identity_of(self._folder) != self._identity:
+                return "another folder stands at the path"
+        except OSError as error:
+            return f"the folder cannot be listed: {error.strerror}"
+        return self._footprint.complaint() or self._last_words
 
     def stop(self) -> None:
-        """Stop watching; watchdog 7.1 may raise KeyError here, which then is no one's concern."""
+        """Stop watching; hints and complaints end at once, and what was taken is given back."""
+        self._ear.detach()
+        if self._hinter is not None:
+            self._hinter.is_muted = True
         observer, self._observer = self._observer, None
-        if observer is None:
+        footprint, self._footprint = self._footprint, None
+        if footprint is None:
             return
+        # In a thread of its own, since it may hang: on a lock that a thread of watchdog's held when it died.
+        ending = threading.Thread(target=_end, args=(observer, footprint), daemon=True)
         try:
+            ending.start()
+        except RuntimeError:  # no more threads
+            _end(observer, footprint)
+        else:
+            ending.join(2 * _END_S)
+
+    def hear_words(self, record: logging.LogRecord) -> None:
+        """Take in a warning of watchdog's: something was lost, so a sweep is due."""
+        message = record.getMessage()
+        # One overflow has two warnings: that it came, and that the watches are being renewed.
+        if "overflow" in message and "reconciling" not in message:
+            self.overflows += 1
+        if record.levelno >= logging.ERROR:
+            self._last_words = f"watchdog says: {message}"
+        self._inbox.ask_for_sweep()
+
+    def _observe(self) -> None:
+        # watchdog does not follow a link to the folder: it would hear nothing (IN_DONT_FOLLOW).
+        folder = os.path.realpath(self._folder)
+        self._hinter = _Hinter(folder, self, self._inbox)
+        self._observer = Observer()
+        self._observer.schedule(
+            self._hinter, folder, recursive=self._recursive, event_filter=[*_ORIGINS, *_FOLDERS]
+        )
+        self._observer.start()
+
+
+def _end(observer: BaseObserver | None, footprint: Footprint) -> None:
+    if observer is not None:
+        with suppress(Exception):  # 7.1 was seen to raise KeyError, and then leaves its reader running
             observer.stop()
-        except KeyError:
-            return
-        observer.join(_JOIN_S)
+    footprint.end_threads(_END_S)
+    footprint.close_leftovers()
 
 
 class _Hinter(FileSystemEventHandler):
     """Puts a hint, and does nothing else: an exception here would end watchdog's thread without a word."""
 
-    def __init__(self, folder: str, rules: NameRules, inbox: Inbox) -> None:
+    def __init__(self, folder: str, watcher: Watcher, inbox: Inbox) -> None:
+        self.is_muted = False
         self._prefix = folder.rstrip("/") + "/"
-        self._rules = rules
+        self._watcher = watcher
         self._inbox = inbox
 
     def on_any_event(self, event: FileSystemEvent) -> None:
+        if self.is_muted:  # the inbox may be closed by now
+            return
         try:
             self._hint(event)
         except Exception:  # noqa: BLE001 - whatever it was, the sweep will see
@@ -109,5 +188,29 @@ class _Hinter(FileSystemEventHandler):
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
-        if self._rules.is_frame(name):
+        if self._watcher.rules.is_frame(name):
             self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
+
+
+class _Ear(logging.Handler):
+    """Listens to watchdog's log, and keeps it from standing as plain text between our own lines."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(logging.WARNING)
+        self._watcher = watcher
+
+    def attach(self) -> None:
+        """Begin to listen. What watchdog says when nobody listens any more goes nowhere."""
+        if not any(isinstance(handler, logging.NullHandler) for handler in _LOG.handlers):
+            _LOG.addHandler(logging.NullHandler())
+        _LOG.propagate = False
+        _LOG.addHandler(self)
+
+    def detach(self) -> None:
+        """Listen no longer."""
+        _LOG.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a warning on; an error here would reach the thread that gave it, and end it."""
+        with suppress(Exception):
+            self._watcher.hear_words(record)

@@ -7,8 +7,9 @@ on ext4; with both fsyncs none was lost on ext4, XFS or btrfs.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +23,21 @@ LONGEST_NAME_BYTES = 255
 LONGEST_SUFFIX_BYTES = 16
 """A longer one is no suffix, but a name with a dot in it."""
 
+MOST_REMEMBERED_FOLDERS = 1000
+_TEMP_NAME = re.compile(r"\.framegate-[0-9a-f]{20}\.tmp")
+
 
 class Deliverer(Protocol):
     """Where kept frames go."""
 
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
         """Keep a frame for good; raise SinkError when that cannot be done now."""
+
+    def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
+        """Yield what stands under the names that a frame may have got, up to one that is free.
+
+        Of a file that is larger than ``size_bytes``, a part.
+        """
 
 
 class ResultsFolder:
@@ -45,6 +55,7 @@ class ResultsFolder:
         self._folder = folder
         self._min_free_bytes = min_free_bytes
         self._disk = disk or Disk()
+        self._durable_folders: set[str] = set()
 
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
         """Write a frame's bytes durably under a name of its own.
@@ -61,15 +72,49 @@ class ResultsFolder:
             self._require_space(len(frame.data))
             folder_fd = self._open_folders(folders, stack)
             name, already_there = self._place(frame, name, captured_at_ns, folder_fd)
-            self._disk.sync_folder(folder_fd)
+            self._make_name_durable(name, folder_fd, is_ours=not already_there)
         return Delivery("/".join((*folders, name)), already_there)
 
-    def read(self, name: str) -> bytes | None:
-        """Return the bytes of a result, None when it is not there (any more)."""
+    def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
+        """Yield what stands under the names that a frame may have got, up to one that is free.
+
+        Of a file that is larger than ``size_bytes``, a part. A folder that cannot be read has nothing.
+        """
+        *folders, last = name.split("/")
         try:
-            return (self._folder / name).read_bytes()
+            with ExitStack() as stack:
+                fd = self._disk.open_folder(os.fspath(self._folder))
+                stack.callback(os.close, fd)
+                for folder in folders:
+                    fd = self._disk.open_folder(folder, fd)
+                    stack.callback(os.close, fd)
+                for its_name in _names(last, captured_at_ns):
+                    data = self._disk.read_existing(its_name, fd, size_bytes + 1)
+                    if data is None:
+                        return
+                    yield data
         except OSError:
-            return None
+            return
+
+    def clear_abandoned(self) -> None:
+        """Remove the temporary files that a crash has left, where there may be any.
+
+        Only file systems without O_TMPFILE have them: elsewhere a results folder of a million files need not
+        be walked. One whose frame comes again is removed then as well (see ``Disk.open_temp``).
+
+        Raises:
+            SinkError: the results folder cannot be written now.
+        """
+        with _as_sink_error(self._folder), ExitStack() as stack:
+            folder_fd = self._open_folders([], stack)
+            if (fd := self._disk.open_unnamed(folder_fd)) is not None:
+                os.close(fd)
+                return
+            for _path, _folders, names, inner_fd in os.fwalk(dir_fd=folder_fd):
+                for name in names:
+                    if _TEMP_NAME.fullmatch(name):
+                        with suppress(OSError):  # another daemon's, or gone
+                            self._disk.remove_if_abandoned(name, inner_fd)
 
     def _require_space(self, needed_bytes: int) -> None:
         free = self._disk.free_bytes(os.fspath(self._folder))
@@ -82,15 +127,24 @@ class ResultsFolder:
     def _open_folders(self, folders: list[str], stack: ExitStack) -> int:
         fd = self._disk.open_folder(os.fspath(self._folder))
         stack.callback(os.close, fd)
-        for folder in folders:
+        for depth, folder in enumerate(folders, 1):
+            path = "/".join(folders[:depth])
             try:
                 inner = self._disk.open_folder(folder, fd)
+                if path not in self._durable_folders:  # a crash may have come between its making and this
+                    self._disk.sync_folder(fd)
             except FileNotFoundError:
                 self._disk.make_folder(folder, fd)
                 inner = self._disk.open_folder(folder, fd)
             stack.callback(os.close, inner)
+            self._remember_durable(path)
             fd = inner
         return fd
+
+    def _remember_durable(self, path: str) -> None:
+        if len(self._durable_folders) >= MOST_REMEMBERED_FOLDERS:
+            self._durable_folders.clear()
+        self._durable_folders.add(path)
 
     def _place(
         self, frame: EncodedFrame, first_name: str, captured_at_ns: int, folder_fd: int
@@ -100,10 +154,21 @@ class ResultsFolder:
             existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
             if existing == frame.data:
                 self._disk.remove_temp(temp, folder_fd)
+                self._disk.sync_existing(name, folder_fd)
                 return name, True
             if existing is None and self._write_new(frame, temp, name, folder_fd):
                 return name, False
         raise AssertionError("names do not end")
+
+    def _make_name_durable(self, name: str, folder_fd: int, *, is_ours: bool) -> None:
+        """Sync the folder; when that fails, take the name back, since a second sync of it would lie."""
+        try:
+            self._disk.sync_folder(folder_fd)
+        except OSError:
+            if is_ours:
+                with suppress(OSError):
+                    self._disk.take_back(name, folder_fd)
+            raise
 
     def _write_new(self, frame: EncodedFrame, temp: str, name: str, folder_fd: int) -> bool:
         unnamed = fd = self._disk.open_unnamed(folder_fd)
@@ -132,6 +197,10 @@ class NoDelivery:
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:  # noqa: ARG002
         """Say where a frame would go first."""
         return Delivery(frame.name, already_there=False)
+
+    def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:  # noqa: ARG002
+        """Yield nothing: nothing was delivered."""
+        return iter(())
 
 
 def _names(name: str, captured_at_ns: int) -> Iterator[str]:

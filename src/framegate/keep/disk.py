@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 from enum import StrEnum
@@ -17,12 +18,14 @@ WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Step(StrEnum):
-    """Every operation of a delivery, in its order."""
+    """Every operation that keeps a frame, in its order."""
 
+    INTEND = "intend"
     FREE_SPACE = "free_space"
     OPEN_FOLDER = "open_folder"
     MAKE_FOLDER = "make_folder"
     READ_EXISTING = "read_existing"
+    SYNC_EXISTING = "sync_existing"
     OPEN_TEMP = "open_temp"
     WRITE = "write"
     STAMP = "stamp"
@@ -30,6 +33,9 @@ class Step(StrEnum):
     PUBLISH = "publish"
     REMOVE_TEMP = "remove_temp"
     SYNC_FOLDER = "sync_folder"
+    TAKE_BACK = "take_back"
+    FINISH = "finish"
+    FLUSH = "flush"
 
 
 class Disk:
@@ -85,6 +91,15 @@ class Disk:
         finally:
             os.close(fd)
 
+    def sync_existing(self, name: str, folder_fd: int) -> None:
+        """Wait until a file that was there before us is on the medium: who wrote it may not have waited."""
+        self.reach(Step.SYNC_EXISTING)
+        fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
     def open_unnamed(self, folder_fd: int) -> int | None:
         """Open a file that has no name yet, so that a crash leaves nothing; None where that cannot be."""
         self.reach(Step.OPEN_TEMP)
@@ -103,7 +118,19 @@ class Disk:
         self.reach(Step.OPEN_TEMP)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder_fd)
-        return os.open(name, WRITE | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder_fd)
+        fd = os.open(name, WRITE | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder_fd)
+        with contextlib.suppress(OSError):  # no locks here; then nobody sweeps it from under us either
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fd
+
+    def remove_if_abandoned(self, name: str, folder_fd: int) -> None:
+        """Remove a temporary file that no living process holds: two daemons may share a results folder."""
+        fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.remove_temp(name, folder_fd)
+        finally:
+            os.close(fd)
 
     def write(self, fd: int, data: bytes) -> None:
         """Write all the bytes."""
@@ -155,6 +182,11 @@ class Disk:
         self.reach(Step.REMOVE_TEMP)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder_fd)
+
+    def take_back(self, name: str, folder_fd: int) -> None:
+        """Remove a result whose name could not be made durable: it will be written anew."""
+        self.reach(Step.TAKE_BACK)
+        os.unlink(name, dir_fd=folder_fd)
 
     def sync_folder(self, fd: int) -> None:
         """Wait until the folder's names are on the medium."""

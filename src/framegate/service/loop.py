@@ -1,28 +1,29 @@
-"""The daemon's loop: one thread that waits, sweeps, settles, judges, and pauses when the disk is full.
+"""The daemon's loop: one thread that waits, gathers, judges, and pauses when the disk is full.
 
 Only this loop waits. Retries, sweeps and settle times are deadlines on one monotonic clock.
 """
 
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.config import Config
 from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening, Listener, announcer, happening
-from framegate.ingest.inbox import Inbox
-from framegate.ingest.naming import NameRules
-from framegate.ingest.reading import look_at, nobody_writes
-from framegate.ingest.settling import Settler
-from framegate.ingest.sweeping import sweep
-from framegate.ingest.watching import Watcher
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.model import Arrival, Candidate, FileKey, Origin, Verdict
-from framegate.pipeline import Pipeline, Unsettled
+from framegate.model import Candidate, Decision, Reason, Verdict
+from framegate.pipeline import Examined, Pipeline, Unsettled
+from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
+from framegate.service.intake import NEVER_S, Intake
+from framegate.service.lock import FolderLock
+from framegate.service.retrying import retry_delay_s
+from framegate.service.watch import CHECK_S
 
 FLUSH_S = 5.0
 """Lazy rows reach the ledger after this long: what a crash makes us decide again."""
@@ -30,10 +31,17 @@ FLUSH_S = 5.0
 FRAMES_A_TURN = 16
 """Frames judged before hints, deadlines and the wish to stop are looked at again."""
 
-FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
-"""A retry waits twice as long as the one before it, between these."""
-
 LEDGER_NAME = "ledger.sqlite3"
+IN_FLIGHT_NAME = "in-flight"
+
+
+@dataclass(slots=True)
+class _Pause:
+    """The intake is paused: results or ledger cannot be written."""
+
+    since_s: float
+    retry_at_s: float
+    failures: int = 1
 
 
 class Daemon:
@@ -43,7 +51,11 @@ class Daemon:
         config: the settings, with absolute folders that exist.
         listener: hears of every verdict and happening.
         clock: monotonic seconds.
-        disk: how results are written.
+        disk: how results and ledger are written.
+
+    Raises:
+        AlreadyServed: another process serves the drop folder, or uses the state folder.
+        SinkError: the ledger cannot be opened.
     """
 
     def __init__(
@@ -57,150 +69,117 @@ class Daemon:
         settings = config.settings
         assert settings.state.folder is not None
         self._config = config
-        self._drop = Path(settings.drop.folder)
         self._clock = clock
         self.tally: Counter[str] = Counter()
         self._announce = announcer([self._count, listener])
-
-        self._rules = NameRules(settings.drop)
-        self._inbox = Inbox()
-        self._settler = Settler(settings.drop.settle_s, self._rules.candidate)
-        self._ready: deque[Candidate] = deque()
-        self._queued: set[FileKey] = set()
-
-        results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
-        self._ledger = Ledger(Path(settings.state.folder) / LEDGER_NAME)
-        self._pipeline = Pipeline(settings, results, self._ledger, self._announce, read_result=results.read)
+        with ExitStack() as undo:
+            self._lock = FolderLock(settings.drop.folder, "drop folder")
+            undo.callback(self._lock.release)
+            state_lock = FolderLock(settings.state.folder, "state folder")
+            undo.callback(state_lock.release)
+            self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._announce)
+            undo.callback(self._ledger.close)
+            self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
+            undo.callback(self._in_flight.close)
+            self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
+            undo.callback(self._intake.stop)
+            self._held = undo.pop_all()
+        self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
+        self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
 
         self._is_stopping = self._is_recovered = False
-        self._next_sweep_s = self._next_flush_s = -float("inf")
-        self._paused_since_s: float | None = None
-        self._retry_at_s = 0.0
-        self._failures = 0
-        self._tries: Counter[str] = Counter()
-        self._drop_is_absent = False
+        self._next_flush_s = self._next_follow_s = -NEVER_S
+        self._pause: _Pause | None = None
+
+    @property
+    def in_hand(self) -> int:
+        """Files that settle or wait for their judgement: never more than ``backlog.MOST_IN_HAND``."""
+        return len(self._intake)
 
     def stop(self) -> None:
         """Finish the frame in hand and return from ``run``; may be called from a signal handler."""
         self._is_stopping = True
-        self._inbox.wake()
+        self._intake.interrupt()
 
     def run(self) -> None:
         """Serve until ``stop``."""
-        watcher = self._watch()
-        self._announce_start(watching=watcher is not None)
+        self.start()
         try:
             while not self._is_stopping:
-                try:
-                    self._turn()
-                except SinkError as error:
-                    self._pause(str(error))
+                self.turn()
         finally:
-            if watcher is not None:
-                watcher.stop()
-            self._close()
-            self._inbox.close()
+            self.close()
 
-    def _turn(self) -> None:
-        for arrival in self._inbox.take(self._wait_s()):
-            self._hear(arrival)
-        now_s = self._clock()
-        if self._inbox.take_sweep_wish():
-            # 6.0 of watchdog may hear of a new folder before all that came with it: look again soon.
-            self._sweep(now_s)
-            self._next_sweep_s = min(self._next_sweep_s, now_s + self._settler.settle_s)
-        elif now_s >= self._next_sweep_s:
-            self._sweep(now_s)
-        self._queue(self._settler.ready(self._clock()))
-        self._write_what_is_due()
+    def start(self) -> None:
+        """Begin to watch, and say so; the backlog comes with the turns."""
+        self._intake.start()
+        self._announce_start()
 
-    def _wait_s(self) -> float:
-        """Return how long there is nothing to do."""
+    def turn(self, most_wait_s: float = NEVER_S) -> None:
+        """Wait until there is something to do, at most so long, and do some of it."""
+        try:
+            self._intake.gather(min(self.wait_s(), most_wait_s))
+            self._follow_the_folder()
+            self._write_what_is_due()
+        except SinkError as error:
+            self._pause_intake(str(error))
+
+    def wait_s(self) -> float:
+        """Return how long there is nothing to do, in seconds."""
         now_s = self._clock()
-        if self._paused_since_s is not None:
-            deadlines = [self._retry_at_s, self._next_sweep_s]
-        elif self._ready:
+        deadlines = [self._intake.deadline_s(now_s)]
+        if self._pause is not None:
+            deadlines.append(self._pause.retry_at_s)
+        elif self._intake.has_ready:
             return 0.0
-        else:
-            deadlines = [self._next_sweep_s, *([self._next_flush_s] if self._ledger.has_pending else [])]
-            if (settled_at_s := self._settler.next_deadline_s(now_s)) is not None:
-                deadlines.append(settled_at_s)
+        elif self._ledger.has_pending:
+            deadlines.append(self._next_flush_s)
         return max(0.0, min(deadlines) - now_s)
 
-    def _hear(self, arrival: Arrival) -> None:
-        there = look_at(self._drop, arrival.name)
-        if there is None:
-            self._settler.vanished(arrival.name)
-            return
-        origin = arrival.origin
-        if origin is Origin.CREATED and nobody_writes(self._drop, arrival.name):
-            origin = Origin.MOVED  # from another folder, or linked in: watchdog calls that created, too
-        self._observe(there, origin)
-
-    def _observe(self, key: FileKey, origin: Origin) -> None:
-        if key not in self._queued and not self._ledger.knows(key):
-            self._settler.observe(key, origin, self._clock())
-
-    def _sweep(self, now_s: float) -> None:
-        drop = self._config.settings.drop
-        self._next_sweep_s = now_s + drop.rescan_s
-        seen: set[str] = set()
+    def close(self) -> None:
+        """Save what is pending and give everything back."""
         try:
-            for key in sweep(self._drop, self._rules, recursive=drop.recursive):
-                seen.add(key.name)
-                self._observe(key, Origin.SWEEP)
-        except OSError as error:
-            if not self._drop_is_absent:
-                self._announce(happening("drop.absent", "warning", folder=drop.folder, error=error.strerror))
-            self._drop_is_absent = True
-            return
-        if self._drop_is_absent:
-            self._announce(happening("drop.back", folder=drop.folder))
-        self._drop_is_absent = False
-        self._settler.forget_all_but(seen)
-
-    def _queue(self, candidates: list[Candidate]) -> None:
-        self._ready.extend(candidates)
-        self._queued.update(candidate.key for candidate in candidates)
+            self._pipeline.flush()
+        except SinkError as error:
+            self._announce(happening("ledger.unsaved", "error", error=str(error)))
+        self._held.close()
+        verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
+        self._announce(Happening("daemon.stopped", verdicts))
 
     def _judge_some(self) -> None:
         if not self._is_recovered:
+            self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True
-        for _ in range(min(FRAMES_A_TURN, len(self._ready))):
-            if self._is_stopping:
-                return
-            candidate = self._ready.popleft()
-            self._queued.discard(candidate.key)
-            if not self._ledger.knows(candidate.key):
+        try:
+            for _ in range(FRAMES_A_TURN):
+                if self._is_stopping or (candidate := self._intake.next()) is None:
+                    break
                 self._judge(candidate)
+        finally:
+            self._in_flight.clear()
 
     def _judge(self, candidate: Candidate) -> None:
-        examined = self._pipeline.examine(candidate)
+        """Judge the next frame; when it cannot be recorded now, it stays the next."""
+        examined = self._examine(candidate)
         if isinstance(examined, Unsettled):
-            self._postpone(examined)
-            return
-        self._tries.pop(candidate.key.name, None)
-        self._pipeline.conclude(examined)
+            self._intake.put_back(examined)
+        else:
+            self._pipeline.conclude(examined)
+            self._intake.done()
 
-    def _postpone(self, unsettled: Unsettled) -> None:
-        """Let a file settle anew; one that we may not read, with growing pauses and one warning."""
-        key, delay_s = unsettled.key, 0.0
-        if not unsettled.may_be_unfinished:
-            delay_s = _retry_delay_s(self._tries[key.name])
-            self._tries[key.name] += 1
-        is_first = self._tries[key.name] == 1
-        self._announce(
-            happening(
-                "frame.postponed",
-                "warning" if is_first else "debug",
-                frame=key.name,
-                reason=str(unsettled.reason or "changed while it was read"),
-                detail=unsettled.detail,
-            )
-        )
-        if key.name not in self._settler:
-            self._settler.put_back(key, self._clock(), delay_s)
+    def _examine(self, candidate: Candidate) -> Examined | Unsettled:
+        self._in_flight.mark(candidate.key)
+        deaths = self._in_flight.deaths_of(candidate.key)
+        if deaths >= DEATHS_BEFORE_TRIAL and not self._survives_trial(candidate):
+            detail = f"framegate ended {deaths} times while it was decoded, and so did a process of its own"
+            return Examined(candidate, time.perf_counter(), rejection=Decision(Reason.CRASHER, detail=detail))
+        return self._pipeline.examine(candidate)
+
+    def _survives_trial(self, candidate: Candidate) -> bool:
+        drop = self._config.settings.drop
+        file = Path(drop.folder, candidate.key.name)
+        return survives_trial(file, drop.max_size, drop.max_megapixels * 1e6)
 
     def _write_what_is_due(self) -> None:
         """Judge and record, unless the intake is paused and its next try is not due.
@@ -209,53 +188,39 @@ class Daemon:
             SinkError: results or ledger cannot be written now.
         """
         now_s = self._clock()
-        if self._paused_since_s is not None:
-            if now_s < self._retry_at_s:
+        if self._pause is not None:
+            if now_s < self._pause.retry_at_s:
                 return
             self._pipeline.resume()
             self._flush(now_s)
         self._judge_some()
         if self._ledger.is_crowded or now_s >= self._next_flush_s:
             self._flush(now_s)
-        if self._paused_since_s is not None:
-            self._announce(happening("intake.resumed", paused_s=round(now_s - self._paused_since_s, 1)))
-            self._paused_since_s, self._failures = None, 0
+        if self._pause is not None:
+            self._announce(happening("intake.resumed", paused_s=round(now_s - self._pause.since_s, 1)))
+            self._pause = None
 
     def _flush(self, now_s: float) -> None:
         self._pipeline.flush()
         self._next_flush_s = now_s + FLUSH_S
 
-    def _pause(self, why: str) -> None:
+    def _pause_intake(self, why: str) -> None:
         """Stop judging until the next try; say so once."""
         now_s = self._clock()
-        self._retry_at_s = now_s + _retry_delay_s(self._failures)
-        self._failures += 1
-        if self._paused_since_s is None:
-            self._paused_since_s = now_s
+        if self._pause is None:
+            self._pause = _Pause(now_s, now_s + retry_delay_s(0))
             self._announce(happening("intake.paused", "error", error=why))
+        elif now_s >= self._pause.retry_at_s:  # else it was not the try itself that failed, but a sweep
+            self._pause.retry_at_s = now_s + retry_delay_s(self._pause.failures)
+            self._pause.failures += 1
 
-    def _watch(self) -> Watcher | None:
-        drop = self._config.settings.drop
-        if drop.watch == "poll":
-            return None
-        watcher = Watcher(self._drop, self._rules, self._inbox, recursive=drop.recursive)
-        try:
-            watcher.start()
-        except OSError as error:
-            self._announce(happening("watch.failed", "warning", error=str(error), rescan_s=drop.rescan_s))
-            return None
-        return watcher
+    def _follow_the_folder(self) -> None:
+        now_s = self._clock()
+        if now_s >= self._next_follow_s:
+            self._next_follow_s = now_s + CHECK_S
+            self._lock.follow()
 
-    def _close(self) -> None:
-        try:
-            self._pipeline.flush()
-        except SinkError as error:
-            self._announce(happening("ledger.unsaved", "error", error=str(error)))
-        self._ledger.close()
-        verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
-        self._announce(Happening("daemon.stopped", verdicts))
-
-    def _announce_start(self, *, watching: bool) -> None:
+    def _announce_start(self) -> None:
         settings = self._config.settings
         self._announce(
             happening(
@@ -263,7 +228,7 @@ class Daemon:
                 drop=settings.drop.folder,
                 results=settings.results.folder,
                 state=settings.state.folder,
-                watch="inotify" if watching else "poll",
+                watch=self._intake.watch.mode,
                 preset=settings.detection.preset_name,
                 config=None if self._config.path is None else os.fspath(self._config.path),
                 remembered={str(verdict): count for verdict, count in self._ledger.counts().items()},
@@ -274,7 +239,3 @@ class Daemon:
     def _count(self, event: Event) -> None:
         if isinstance(event, FrameDecided):
             self.tally[event.entry.reason.verdict] += 1
-
-
-def _retry_delay_s(tries: int) -> float:
-    return min(FIRST_RETRY_S * 2.0 ** min(tries, 10), LAST_RETRY_S)

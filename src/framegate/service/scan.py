@@ -16,7 +16,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.model import Candidate, Decision, Reason, Verdict, iso_utc
-from framegate.pipeline import Examined, Pipeline, Unsettled
+from framegate.pipeline import Examined, NotYet, Pipeline, Unsettled
 from framegate.settings import Settings
 
 AHEAD = 8
@@ -139,10 +139,11 @@ def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
     for _ in range(TRIES):
         if isinstance(examined, Examined):
             return examined
-        if examined.reason is not None:
+        if examined.why is not NotYet.CHANGED:
             break
         examined = pipeline.examine(replace(examined.candidate, key=examined.key))
     assert isinstance(examined, Unsettled)
-    reason = examined.reason or Reason.TRUNCATED
+    is_ours = examined.why is NotYet.UNREADABLE
+    reason = Reason.UNREADABLE if is_ours else Reason.TRUNCATED
     detail = examined.detail or "it changes while it is read"
     return Examined(examined.candidate, time.perf_counter(), rejection=Decision(reason, detail=detail))

@@ -5,15 +5,21 @@ import signal
 from types import FrameType
 
 from framegate.config import Config
+from framegate.keep.disk import Disk
 from framegate.service.checkup import prepare_to_start
 from framegate.service.logs import log_listener, own_stderr
 from framegate.service.loop import Daemon
 
 
-def serve(config: Config) -> None:
+def serve(config: Config, *, disk: Disk | None = None) -> None:
     """Run the daemon until SIGTERM or SIGINT; a second SIGINT ends it at once.
 
+    Args:
+        config: the settings.
+        disk: how results and ledger are written; a test gives one that fails.
+
     Raises:
+        AlreadyServed: another process serves the drop folder, or uses the state folder.
         ConfigError: the folders do not allow a start.
         SinkError: the ledger cannot be opened.
     """
@@ -21,9 +27,8 @@ def serve(config: Config) -> None:
     is_terminal = os.isatty(2)
     log = config.settings.log
     stream = own_stderr()
-    daemon = Daemon(
-        config, log_listener(stream, level=log.level, output_format=log.format, is_terminal=is_terminal)
-    )
+    listener = log_listener(stream, level=log.level, output_format=log.format, is_terminal=is_terminal)
+    daemon = Daemon(config, listener, disk=disk)
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)

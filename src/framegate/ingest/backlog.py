@@ -1,0 +1,165 @@
+"""How much of a backlog is in hand. The drop folder is the queue; memory holds its oldest frames.
+
+Fifty thousand frames that wait in the folder are not fifty thousand objects: a sweep takes the oldest of
+each camera, and leaves the rest where they are until those are judged. A live frame of a camera that has
+frames left there comes after them; of any other it is taken at once, and the cameras are served in turn.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from framegate.model import Candidate, FileKey
+
+MOST_IN_HAND = 4096
+"""Files that settle or wait for their judgement, at the most: about 4 MB. A sweep of 50,000 files takes some
+0.3 s; taking this many at a time, a backlog costs one for every half minute of judging."""
+
+MOST_BY_SWEEP = MOST_IN_HAND * 3 // 4
+"""A sweep leaves room for what other cameras send meanwhile."""
+
+REFILL_BELOW = MOST_IN_HAND // 8
+
+LANES = 1024
+"""Cameras are names, and names come from outside: a million of them take no more room than this many lanes.
+Cameras that share a lane share its turn in a backlog; each is still judged in its own order."""
+
+Order = tuple[int, str]
+
+
+def lane_of(camera: str) -> int:
+    """Return the lane of a camera."""
+    return hash(camera) % LANES
+
+
+class Backlog:
+    """Decides what comes into hand now and what stays in the folder; remembers where each camera goes on."""
+
+    def __init__(self) -> None:
+        self._goes_on_at: dict[int, Order] = {}
+        """The oldest frame that was left in the folder, by lane."""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether frames were left in the folder that only a sweep will find."""
+        return bool(self._goes_on_at)
+
+    def wants_refill(self, in_hand: int) -> bool:
+        """Tell whether it is time for the next sweep of a backlog."""
+        return self.is_left and in_hand <= REFILL_BELOW
+
+    def admits(self, candidate: Candidate, in_hand: int) -> bool:
+        """Tell whether a file that was heard of comes into hand; if not, it is left in the folder."""
+        goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
+        if in_hand < MOST_IN_HAND and (goes_on_at is None or candidate.order < goes_on_at):
+            return True
+        self._leave(candidate)
+        return False
+
+    def selection(self, in_hand: int) -> "Selection":
+        """Begin a sweep: offer it every new file, then ``settle_on`` what it chose."""
+        return Selection(max(0, MOST_BY_SWEEP - in_hand))
+
+    def settle_on(self, selection: "Selection") -> list[Candidate]:
+        """End a sweep; return the files that come into hand, each camera's in order."""
+        chosen = selection.chosen()
+        self._goes_on_at = {}
+        for candidate in selection.left():
+            self._leave(candidate)
+        return chosen
+
+    def _leave(self, candidate: Candidate) -> None:
+        known = self._goes_on_at.get(lane_of(candidate.camera))
+        if known is None or candidate.order < known:
+            self._goes_on_at[lane_of(candidate.camera)] = candidate.order
+
+
+class _YoungestFirst(tuple[Order, FileKey]):
+    """The other way round, for a heap that gives up its youngest."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        assert isinstance(other, tuple)
+        return tuple(self) > tuple(other)
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one lane has been given of a sweep."""
+
+    heap: list[tuple[_YoungestFirst, Candidate]] = field(default_factory=list)
+    left: Candidate | None = None
+    """The oldest that it was not given."""
+
+    def trim(self, room: int) -> None:
+        while len(self.heap) > room:
+            candidate = heapq.heappop(self.heap)[1]
+            if self.left is None or candidate.order < self.left.order:
+                self.left = candidate
+
+
+class Selection:
+    """The oldest files that one sweep offers, in equal shares for the lanes it meets.
+
+    Args:
+        room: files to choose at the most.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._shares: dict[int, _Share] = {}
+
+    def offer(self, candidate: Candidate) -> None:
+        """Take in a file that the sweep found new."""
+        share = self._shares.setdefault(lane_of(candidate.camera), _Share())
+        heapq.heappush(share.heap, (_YoungestFirst((candidate.order, candidate.key)), candidate))
+        share.trim(self._room // len(self._shares))
+
+    def chosen(self) -> list[Candidate]:
+        """Return the chosen files, each camera's in order."""
+        self._trim()
+        return [c for share in self._shares.values() for _, c in sorted(share.heap, reverse=True)]
+
+    def left(self) -> Iterator[Candidate]:
+        """Yield, for each lane that has more, the oldest file that was not chosen."""
+        self._trim()
+        return (share.left for share in self._shares.values() if share.left is not None)
+
+    def _trim(self) -> None:
+        """Hold every lane to its share, now that it is known how many there are."""
+        if self._shares:
+            for share in self._shares.values():
+                share.trim(self._room // len(self._shares))
+
+
+class InTurn:
+    """The files to judge next: within a camera in their order, the cameras in turn."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Candidate]] = {}
+        self._keys: set[FileKey] = set()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: FileKey) -> bool:
+        return key in self._keys
+
+    def append(self, candidate: Candidate) -> None:
+        """Put a file behind the others of its camera."""
+        self._queues.setdefault(candidate.camera, deque()).append(candidate)
+        self._keys.add(candidate.key)
+
+    def peek(self) -> Candidate:
+        """Return the next file of the camera whose turn it is; there is one."""
+        return next(iter(self._queues.values()))[0]
+
+    def drop(self) -> None:
+        """Be done with the file that ``peek`` returns: the turn passes to the next camera."""
+        camera, queue = next(iter(self._queues.items()))
+        self._keys.discard(queue.popleft().key)
+        del self._queues[camera]
+        if queue:
+            self._queues[camera] = queue

@@ -1,0 +1,127 @@
+"""One SQLite file that outlives its errors: full disks, failed fsyncs, damage.
+
+After an error the connection is given up and the next loan is of a new one. After a failed fsync the kernel
+has marked the pages clean, so a second fsync of the same file would lie (Rebello et al., USENIX ATC 2020);
+closing moves what the log holds to the file itself, and the next connection begins a new log.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from framegate.errors import SinkError
+from framegate.events import Listener, happening
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+IN_MEMORY = ":memory:"
+
+
+class Database:
+    """A connection to one file, made when it is needed, used by one thread.
+
+    Args:
+        path: the file, made if need be; None is one in memory.
+        schema: statements that make its tables.
+        version: of the schema.
+        announce: hears when a damaged file was set aside.
+    """
+
+    def __init__(self, path: Path | None, schema: str, version: int, announce: Listener) -> None:
+        self._where = IN_MEMORY if path is None else os.fspath(path)
+        self._schema = schema
+        self._version = version
+        self._announce = announce
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def lend(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for one piece of work.
+
+        Raises:
+            SinkError: in place of every error of SQLite's or the disk's within. A damaged file is set aside
+                then, and the next loan is of a new one.
+        """
+        with self.as_sink_error():
+            try:
+                if self._connection is None:
+                    self._connection = self._opened()
+                yield self._connection
+            except BaseException as error:
+                self._give_up()
+                if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+                    self._set_aside(error)
+                raise
+
+    @contextmanager
+    def transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for statements that are committed together, or not at all.
+
+        Args:
+            synchronous: ``FULL`` survives a power cut; ``NORMAL`` does after the next ``FULL``.
+
+        Raises:
+            SinkError: as ``lend``. A commit that failed may yet come true, when a crash comes next: what it
+                wrote has to bear being written again.
+        """
+        with self.lend() as connection:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def as_sink_error(self) -> Iterator[None]:
+        """Turn the errors of SQLite and of the disk into the one that pauses the intake."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise SinkError(f"cannot use the ledger {self._where}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _give_up(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if self._where != IN_MEMORY:  # that would be gone with its connection
+            self._connection = None
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        with ExitStack() as undo:
+            connection = sqlite3.connect(self._where, isolation_level=None, timeout=5)
+            undo.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            self._make_schema(connection)
+            undo.pop_all()
+        return connection
+
+    def _make_schema(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > self._version:
+            raise SinkError(f"{self._where} was written by a newer framegate (schema {version})")
+        if not version:
+            connection.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT")
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Rename a damaged file out of the way: its frames are judged again, and find their results."""
+        aside = f"{self._where}.damaged-{time.time_ns()}"
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(self._where + ending, aside + ending)
+        self._announce(happening("ledger.damaged", "error", error=str(error), set_aside=aside))
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED

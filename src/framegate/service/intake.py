@@ -1,0 +1,245 @@
+"""From hints and sweeps to the frames that may be judged now: what the loop asks for its next frame.
+
+Events are hints, the sweep is the truth; what settles comes into the queue, and what the window over a
+backlog has no room for stays in the folder.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from framegate.errors import SinkError
+from framegate.events import Listener, happening
+from framegate.ingest.backlog import Backlog, InTurn
+from framegate.ingest.inbox import Inbox
+from framegate.ingest.naming import NameRules
+from framegate.ingest.reading import has_writer, look_at
+from framegate.ingest.settling import Settler
+from framegate.ingest.sweeping import sweep
+from framegate.keep.ledger import Ledger
+from framegate.model import Arrival, Candidate, FileKey, Origin
+from framegate.pipeline import NotYet, Unsettled
+from framegate.service.retrying import retry_delay_s
+from framegate.service.watch import Watch
+from framegate.settings import DropSettings
+
+BURST_HINTS = 1000
+"""After so many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000 files
+in the experiments (research/reliability.md, 4.2), and watchdog 6 says nothing of it."""
+
+NEVER_S = float("inf")
+
+
+class Intake:
+    """Finds the frames of one drop folder, and hands them out in their order.
+
+    Args:
+        drop: its settings.
+        ledger: knows what has its verdict.
+        announce: hears of files that cannot be judged yet, and of the watch.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, drop: DropSettings, ledger: Ledger, announce: Listener, clock: Callable[[], float]
+    ) -> None:
+        self._drop = drop
+        self._folder = Path(drop.folder)
+        self._ledger = ledger
+        self._announce = announce
+        self._clock = clock
+
+        self._rules = NameRules(drop)
+        self.inbox = Inbox()
+        self.watch = Watch(drop, self._rules, self.inbox, announce)
+        self._settler = Settler(drop.settle_s, drop.give_up_s, self._rules.candidate)
+        self._backlog = Backlog()
+        self._queue = InTurn()
+
+        self._tries: Counter[str] = Counter()
+        self._next_round_s = NEVER_S
+        self._asked_sweep_s = -NEVER_S
+        self._earliest_sweep_s = -NEVER_S
+        self._wants_second_look = False
+        self._hints_since_sweep = 0
+        self._is_stopping = False
+
+    def __len__(self) -> int:
+        """Return how many files are in hand: settling, or settled and not yet taken."""
+        return len(self._settler) + len(self._queue)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a frame may be taken now."""
+        return bool(self._queue)
+
+    def start(self) -> None:
+        """Begin to watch; the first sweep comes with the first ``gather``."""
+        self.watch.start(self._clock())
+
+    def stop(self) -> None:
+        """Stop watching; a sweep under way ends."""
+        self.watch.stop()
+        self.inbox.close()
+
+    def interrupt(self) -> None:
+        """Let ``gather`` return soon; may be called from a signal handler."""
+        self._is_stopping = True
+        self.inbox.wake()
+
+    def gather(self, wait_s: float) -> None:
+        """Wait for a hint, at most so long; take in what came, what is due, and what has settled."""
+        arrivals = self.inbox.take(wait_s)
+        try:
+            for arrival in arrivals:
+                self._hear(arrival)
+            self._hints_since_sweep += len(arrivals)
+            now_s = self._clock()
+            if now_s >= self.watch.next_check_s:
+                self.watch.check(now_s)
+            self._note_wishes(now_s)
+            self._sweep_if_due(now_s)
+        except SinkError:  # the ledger cannot tell what is new: those hints are gone
+            self._ask(self._clock() + self._settler.settle_s)
+            raise
+        self._queue_settled()
+
+    def next(self) -> Candidate | None:
+        """Return the next frame that has no verdict yet; it stays next until ``done`` or ``put_back``."""
+        while self._queue:
+            candidate = self._queue.peek()
+            if not self._ledger.knows(candidate.key):
+                return candidate
+            self._queue.drop()
+        return None
+
+    def done(self) -> None:
+        """Take in that the next frame has its verdict."""
+        self._tries.pop(self._queue.peek().key.name, None)
+        self._queue.drop()
+
+    def put_back(self, unsettled: Unsettled) -> None:
+        """Let the next frame settle anew; one that we may not read, with growing pauses and one warning."""
+        self._queue.drop()
+        name, delay_s, is_first = unsettled.key.name, 0.0, False
+        if unsettled.why is NotYet.UNREADABLE:
+            delay_s = retry_delay_s(self._tries[name])
+            is_first = not self._tries[name]
+            self._tries[name] += 1
+        self._announce_postponed(name, unsettled.why, unsettled.detail, is_first=is_first)
+        lacks_its_end = unsettled.why is NotYet.UNFINISHED
+        self._settler.put_back(
+            unsettled.candidate, unsettled.key, self._clock(), delay_s=delay_s, lacks_its_end=lacks_its_end
+        )
+
+    def deadline_s(self, now_s: float) -> float:
+        """Return when ``gather`` has something to do, if no hint comes before."""
+        deadlines = [self._next_round_s, self._asked_sweep_s, self.watch.next_check_s]
+        if (settled_at_s := self._settler.next_deadline_s(now_s)) is not None:
+            deadlines.append(settled_at_s)
+        return min(deadlines)
+
+    def _hear(self, arrival: Arrival) -> None:
+        self.watch.heard(arrival.name)
+        there = look_at(self._folder, arrival.name)
+        if there is None:
+            self._settler.vanished(arrival.name)
+            return
+        if not self._is_new(there):
+            return
+        if there.name in self._settler or self._backlog.admits(self._rules.candidate(there), len(self)):
+            # What is moved in from another folder, or linked in, watchdog calls created, too.
+            is_done = arrival.origin is Origin.CREATED and has_writer(self._folder, there.name) is False
+            self._settler.observe(there, arrival.origin, self._clock(), writer_is_done=is_done)
+
+    def _is_new(self, key: FileKey) -> bool:
+        return key not in self._queue and not self._ledger.knows(key)
+
+    def _note_wishes(self, now_s: float) -> None:
+        """Set the time of the next sweep that is not the one that comes round."""
+        if self.inbox.take_sweep_wish():
+            self._ask(now_s)
+            # 6.0 of watchdog may hear of a new folder before all that came with it: look again soon.
+            self._wants_second_look = True
+        if self._hints_since_sweep >= BURST_HINTS:
+            self._ask(now_s + self._settler.settle_s)
+        if self._backlog.wants_refill(len(self)):
+            self._ask(now_s)
+
+    def _ask(self, at_s: float) -> None:
+        self._asked_sweep_s = min(self._asked_sweep_s, max(at_s, self._earliest_sweep_s))
+
+    def _sweep_if_due(self, now_s: float) -> None:
+        is_asked_for = now_s >= self._asked_sweep_s
+        if self.watch.is_absent or not (is_asked_for or now_s >= self._next_round_s):
+            return
+        self._hints_since_sweep = 0
+        has_seen_all = not (is_asked_for or self._backlog.is_left)
+        started_s = time.perf_counter()
+        try:
+            found = self._sweep()
+            if has_seen_all:
+                # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
+                news = (name for name in found if not self._ledger.knows_name(name))
+                self.watch.swept(news, self._clock())
+        finally:
+            self._plan_next_sweep(is_asked_for=is_asked_for, took_s=time.perf_counter() - started_s)
+
+    def _plan_next_sweep(self, *, is_asked_for: bool, took_s: float) -> None:
+        now_s = self._clock()
+        self._next_round_s = now_s + self.watch.sweep_interval_s(took_s)
+        self._earliest_sweep_s = now_s + 9 * took_s  # a sweep takes a tenth of the time at the most
+        self._asked_sweep_s = NEVER_S
+        if is_asked_for and self._wants_second_look:
+            self._wants_second_look = False
+            self._ask(now_s + self._settler.settle_s)
+
+    def _sweep(self) -> list[str]:
+        """Take in the whole folder; what is new and has no room in hand stays there.
+
+        Returns:
+            The names that came into hand, and that no event had named so far.
+        """
+        selection = self._backlog.selection(len(self))
+        still_there: set[str] = set()
+        try:
+            for key in sweep(self._folder, self._rules, recursive=self._drop.recursive):
+                if self._is_stopping:
+                    return []
+                if key.name in self._settler:
+                    still_there.add(key.name)
+                if not self._is_new(key):
+                    continue
+                if key.name in self._settler:
+                    self._settler.observe(key, Origin.SWEEP, self._clock())
+                else:
+                    selection.offer(self._rules.candidate(key))
+        except OSError:
+            self.watch.check(self._clock())  # it says what is wrong with the folder
+            return []
+        self._settler.forget_all_but(still_there)
+        found = self._backlog.settle_on(selection)
+        for candidate in found:
+            is_done = has_writer(self._folder, candidate.key.name) is False
+            self._settler.observe(candidate.key, Origin.SWEEP, self._clock(), writer_is_done=is_done)
+        return [candidate.key.name for candidate in found]
+
+    def _queue_settled(self) -> None:
+        for candidate in self._settler.ready(self._clock()):
+            if not candidate.is_final and self._is_being_written(candidate):
+                self._announce_postponed(candidate.key.name, "being_written")
+                self._settler.put_back(
+                    candidate, candidate.key, self._clock(), delay_s=self._settler.settle_s
+                )
+            else:
+                self._queue.append(candidate)
+
+    def _is_being_written(self, candidate: Candidate) -> bool:
+        """Tell whether a writer on this machine is known to be at it; a share refuses the question."""
+        return self.watch.mode == "inotify" and has_writer(self._folder, candidate.key.name) is True
+
+    def _announce_postponed(self, name: str, why: str, detail: str = "", *, is_first: bool = False) -> None:
+        level = "warning" if is_first else "debug"
+        fields = {"frame": name, "reason": str(why), **({"detail": detail} if detail else {})}
+        self._announce(happening("frame.postponed", level, **fields))

@@ -1,0 +1,78 @@
+"""One daemon for each drop folder: a lock that the kernel gives back when its holder dies, however it dies.
+
+It is a lock on the folder itself, so nothing is written into it, and daemons of other users, configs and
+mount namespaces meet it all the same. While it is held, ``umount`` of the folder says that it is busy.
+"""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+
+from framegate.errors import AlreadyServed
+
+
+class FolderLock:
+    """Holds a folder for this process.
+
+    Args:
+        folder: it exists.
+        what: what it is, for the error.
+
+    Raises:
+        AlreadyServed: another process holds it; names that process where the kernel tells.
+    """
+
+    def __init__(self, folder: str, what: str) -> None:
+        self._folder, self._what = folder, what
+        self._fd: int | None = _locked(folder, what)
+
+    def follow(self) -> None:
+        """Go on to the folder that stands at the name now, if it is another than the one held.
+
+        Raises:
+            AlreadyServed: another process holds that one.
+        """
+        try:
+            there = os.stat(self._folder)
+        except OSError:  # nothing to hold; it may come back
+            return
+        if self._fd is None or not os.path.samestat(os.fstat(self._fd), there):
+            self.release()
+            self._fd = _locked(self._folder, self._what)
+
+    def release(self) -> None:
+        """Give the folder back."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+
+def _locked(folder: str, what: str) -> int | None:
+    """Lock a folder; None where there are no locks (some network shares), or no folder any more."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder_of(fd)
+        os.close(fd)
+        raise AlreadyServed(f"{what} {folder} is already served by {holder}") from None
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def _holder_of(fd: int) -> str:
+    """Name the process that holds a lock, as /proc/locks has it; systemd may hide that file."""
+    status = os.fstat(fd)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        locks = Path("/proc/locks").read_text("ascii")
+    except OSError:
+        return "another process"
+    held = re.search(rf"FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+{place}\s", locks)
+    return f"process {held[1]}" if held and held[1] != "0" else "another process"

@@ -1,0 +1,9 @@
+"""How long to wait before the next try: of a file that may not be read, of a disk that may not be written."""
+
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
+"""A retry waits twice as long as the one before it, between these."""
+
+
+def retry_delay_s(tries: int) -> float:
+    """Return the pause after so many tries, in seconds."""
+    return min(FIRST_RETRY_S * 2.0 ** min(tries, 10), LAST_RETRY_S)
