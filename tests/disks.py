@@ -45,7 +45,8 @@ def run_tool(*command: str | os.PathLike[str]) -> str:
     words = [os.fspath(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, timeout=TOOL_S, check=False)
     if done.returncode:
-        raise ToolError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
+        complaint, *_ = (done.stderr.strip() or done.stdout.strip()).splitlines() or [""]
+        raise ToolError(f"{' '.join(words)}: {complaint}")
     return done.stdout.strip()
 
 

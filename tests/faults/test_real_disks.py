@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,6 @@ from disks import (
     mounted,
     need,
     run_tool,
-    skipping,
     tracing,
     unmount_when_free,
 )
@@ -185,7 +184,13 @@ def fragile_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fail(disk: Path) -> None:
     """Let an ext4 find an error in itself."""
-    (trigger_of(disk)).write_text("a test", "ascii")
+    trigger_of(disk).write_text("a test", "ascii")
+
+
+def need_trigger(disk: Path) -> None:
+    """Skip the test where ext4 cannot be told to find an error."""
+    if not trigger_of(disk).exists():
+        pytest.skip("this kernel does not let ext4 fail on request")
 
 
 def trigger_of(disk: Path) -> Path:
@@ -201,17 +206,42 @@ def repair(disk: Path) -> None:
     run_tool("mount", device, disk)
 
 
-@pytest.mark.parametrize("folders", [("results",), ("state",), ("results", "state")], ids="-and-".join)
-def test_a_disk_that_failed_is_repaired_under_the_daemon(
+def test_a_results_disk_that_failed_is_repaired_under_the_daemon(
+    site: Site, camera: FlatCamera, tmp_path: Path
+) -> None:
+    """When ext4 has turned read-only after an error, the daemon lets go of it, and waits for the repair."""
+    need("e2fsck")
+    with fragile_disk(tmp_path) as disk:
+        on(disk, site, "results")
+        need_trigger(disk)
+        check_a_pause(site, camera, lambda: fail(disk), lambda: repair(disk))
+
+
+@pytest.mark.parametrize("folders", [("state",), ("results", "state")], ids="-and-".join)
+def test_a_ledger_disk_that_failed_is_repaired_between_two_runs(
     site: Site, camera: FlatCamera, tmp_path: Path, folders: tuple[str, ...]
 ) -> None:
-    """When ext4 has turned read-only after an error, the daemon waits for the repair, and lets go of it."""
+    """The ledger's disk fails: the daemon pauses, ends when asked, and goes on after the repair."""
     need("e2fsck")
     with fragile_disk(tmp_path) as disk:
         on(disk, site, *folders)
-        if not trigger_of(disk).exists():
-            pytest.skip("this kernel does not let ext4 fail on request")
-        check_a_pause(site, camera, lambda: fail(disk), lambda: repair(disk))
+        need_trigger(disk)
+        with started(site) as daemon:
+            camera.take(6)
+            daemon.wait_for_verdicts(6)
+            fail(disk)
+            camera.take(8, is_new_scene=True)
+            daemon.wait_for("intake.paused")
+            check_that_all_is_whole(site, camera)
+            assert daemon.stop() == 0
+        assert daemon.noise == []
+        repair(disk)
+        with started(site) as daemon:
+            (last,) = camera.take(1, is_new_scene=True)
+            daemon.wait_for("frame.kept", frame=last.name)
+            assert daemon.stop() == 0
+        check_end(site, camera)
+        check_inputs(site, camera)
 
 
 def test_results_made_read_only_pause_the_intake(site: Site, camera: FlatCamera, tmp_path: Path) -> None:
@@ -310,12 +340,10 @@ def test_results_may_be_on_any_file_system(site: Site, camera: FlatCamera, tmp_p
 def test_names_that_differ_in_case_alone_are_two_results(site: Site, tmp_path: Path, kind: str) -> None:
     """Where A.jpg and a.jpg are one name, both frames are kept, and neither replaces the other."""
     frames = {"A.jpg": flat_jpeg(LEVELS[0]), "a.jpg": flat_jpeg(LEVELS[1]), "B.JPG": flat_jpeg(LEVELS[2])}
-    casefold = ("-O", "casefold") if kind == "ext4" else ()
-    with loop_disk(tmp_path / "disk", tmp_path / "disk.img", kind, mkfs_options=casefold) as disk:
+    with case_blind_disk(tmp_path, kind) as disk:
         on(disk, site, "results")
         if kind == "ext4":
-            with skipping():
-                run_tool("chattr", "+F", site.results)
+            run_tool("chattr", "+F", site.results)
         is_case_blind(site.results)
         for _ in range(2):  # the second time without a memory
             with started(site) as daemon:
@@ -325,6 +353,14 @@ def test_names_that_differ_in_case_alone_are_two_results(site: Site, tmp_path: P
                 assert daemon.stop() == 0
             assert everything(site.results) == results
             sweep_up(site.state)
+
+
+def case_blind_disk(tmp_path: Path, kind: str) -> AbstractContextManager[Path]:
+    """Mount a disk on which names that differ in case alone are one name, or can be made so."""
+    if kind == "ext4" and not Path("/sys/fs/ext4/features/casefold").exists():
+        pytest.skip("this kernel's ext4 knows no casefold")
+    options = ("-O", "casefold") if kind == "ext4" else ()
+    return loop_disk(tmp_path / "disk", tmp_path / "disk.img", kind, mkfs_options=options)
 
 
 def is_case_blind(folder: Path) -> None:
