@@ -140,9 +140,14 @@ class Row:
 
 
 def ledger_rows(site: Site) -> list[Row]:
-    """Return the ledger's rows in their order; it has to be sound."""
-    with closing(sqlite3.connect(site.state / "ledger.sqlite3")) as db:
+    """Return the ledger's rows in their order; it has to be sound. One that was not made yet has none."""
+    path = site.state / "ledger.sqlite3"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frame'").fetchall():
+            return []
         rows = db.execute("SELECT name, verdict, result FROM frame ORDER BY id").fetchall()
     return [Row(os.fsdecode(n), verdict, None if r is None else os.fsdecode(r)) for n, verdict, r in rows]
 

@@ -5,7 +5,6 @@ FRAMEGATE_POWER_CUTS says how many cuts each file system has to survive, FRAMEGA
 
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -171,7 +170,7 @@ def test_a_daemon_that_does_not_sync_is_caught(call: str, store: Path, tmp_path:
     need_root("mkfs.ext4", "strace")
     machine = Machine(tmp_path, store, "ext4", random.Random(SEED))
     machine.live_until_a_cut(SHOTS_A_LIFE // 2, through=tracing(call, f"{call}:retval=0"))
-    with pytest.raises((AssertionError, sqlite3.DatabaseError), match=r"not synced|no such table|malformed"):
+    with pytest.raises(AssertionError, match="not synced"):
         machine.check_what_is_left("not synced")
 
 
