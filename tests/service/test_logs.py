@@ -59,6 +59,14 @@ def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> No
     assert "\x1b" not in text
 
 
+def test_a_name_cannot_write_on_the_operators_terminal(tmp_path: Path) -> None:
+    """What a terminal would obey in a file's name is printed as text, on the console as well."""
+    name = "\x1b]0;owned\x07\x1b[31m\u202egpj.jpg"
+    text = printed(tmp_path, happening("frame.postponed", frame=name), output_format="console")
+    assert text.rstrip("\n").isprintable()
+    assert r"\x1b]0;owned" in text
+
+
 def test_lines_below_the_level_are_not_printed(tmp_path: Path) -> None:
     """The level keeps the log short."""
     events = [happening("sweep.finished", "debug"), happening("drop.absent", "warning")]

@@ -14,6 +14,7 @@ from framegate.camera import read_mask
 from framegate.config import Config
 from framegate.errors import ConfigError, Problem
 from framegate.ingest.inbox import Inbox
+from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.naming import NameRules
 from framegate.ingest.watching import Watcher
 from framegate.quantities import Size
@@ -157,7 +158,10 @@ def _mask(key: str, path: str) -> Finding:
 
 
 def _inotify(settings: Settings) -> Iterator[Finding]:
-    if settings.drop.watch == "poll" or not os.path.isdir(settings.drop.folder):
+    if not os.path.isdir(settings.drop.folder):
+        return
+    if (why := _polls_because(settings)) is not None:
+        yield Finding(Grade.OK, "drop.watch", f"sweeps every {settings.drop.poll_s:g} s: {why}")
         return
     with closing(Inbox()) as inbox:
         watcher = Watcher(Path(settings.drop.folder), NameRules(settings.drop), inbox, recursive=False)
@@ -175,6 +179,15 @@ def _inotify(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.WARNING, "drop.watch", words)
     else:
         yield Finding(Grade.OK, "drop.watch", f"inotify works: {folders} of {watches} watches needed")
+
+
+def _polls_because(settings: Settings) -> str | None:
+    if settings.drop.watch == "poll":
+        return 'watch = "poll"'
+    mount = mount_of(Path(settings.drop.folder)) if settings.drop.watch == "auto" else None
+    if mount is None or sees_all_writers(mount.kind):
+        return None
+    return f"{mount.point} is {mount.kind}, where the kernel does not see all who write"
 
 
 def _limit(name: str) -> int:
