@@ -1,0 +1,190 @@
+"""The power is cut at random moments while the real daemon runs on a real file system.
+
+FRAMEGATE_POWER_CUTS says how many cuts each file system has to survive, FRAMEGATE_POWER_SEED which ones.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from disks import after_the_cut, cut_power, loop_disk, make_image, need_root, reflink_store, skipping, tracing
+from flat_camera import FlatCamera, LiveCamera, check_end, configure, everything, ledger_rows
+from running import Line, RunningDaemon, Site, started, wait_until
+
+CUTS = int(os.environ.get("FRAMEGATE_POWER_CUTS", "5"))
+SEED = int(os.environ.get("FRAMEGATE_POWER_SEED", "0")) or random.SystemRandom().getrandbits(32)
+
+DISK_BYTES = 512 * 2**20
+SHOTS_A_LIFE = 40
+LONGEST_PAUSE_S = 0.012
+LONGEST_MOMENT_S = 0.02
+
+RENAME_WITHOUT_SYNC = """
+import os, sys
+folder = sys.argv[1]
+for number in range(100_000):
+    with open(f"{folder}/.{number}.tmp", "wb") as file:
+        file.write(b"%d" % number * 8192)
+    os.rename(f"{folder}/.{number}.tmp", f"{folder}/{number}")
+    print(number, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which images are copied at one moment."""
+    with reflink_store(tmp_path_factory.mktemp("power")) as folder:
+        yield folder
+
+
+class Machine:
+    """A daemon's machine, its power supply, and its disk, which is all that outlives a cut."""
+
+    def __init__(self, home: Path, store: Path, kind: str, chance: random.Random) -> None:
+        self._site = Site(home / "site")
+        self._store, self._kind, self._chance = store, kind, chance
+        self._platter = home / "platter"
+        self._image, self._cut = store / f"{kind}.img", store / f"{kind}-cut.img"
+        self.camera = FlatCamera(self._site, chance.getrandbits(32))
+        self.acknowledged: dict[str, str] = {}
+        with skipping():
+            make_image(self._image, kind, size_bytes=DISK_BYTES)
+
+    def start_until_a_cut(self) -> None:
+        """Start, and let the power go while the ledger is being made."""
+        with self._powered(self._image) as site:
+            ledger, moment_s = site.state / "ledger.sqlite3", self._moment_s()
+
+            def cut_soon() -> None:
+                wait_until(ledger.exists)
+                Event().wait(moment_s)
+                cut_power(self._image, self._cut)
+
+            cutter = Thread(target=cut_soon)
+            cutter.start()
+            with started(site) as daemon:
+                cutter.join()
+                kill(daemon)
+        self._cut.replace(self._image)
+
+    def live_until_a_cut(self, verdicts: int | None = None, through: tuple[str, ...] = ()) -> None:
+        """Run, under a camera that does not stop, until the power goes; the disk is what is left then."""
+        if verdicts is None:
+            verdicts = self._chance.randrange(SHOTS_A_LIFE)
+        with self._powered(self._image) as site, started(site, through) as daemon:
+            with LiveCamera(self.camera, self._chance.getrandbits(32), SHOTS_A_LIFE, LONGEST_PAUSE_S):
+                daemon.wait_for_verdicts(verdicts)
+                Event().wait(self._moment_s())
+                self.acknowledged |= results_by_frame(heard(daemon))
+                cut_power(self._image, self._cut)
+            kill(daemon)
+        self._cut.replace(self._image)
+
+    def check_what_is_left(self, hint: str) -> None:
+        """Look at the disk without changing it, and let a daemon bring its copy to the end."""
+        copy = self._store / f"{self._kind}-check.img"
+        cut_power(self._image, copy)
+        with self._powered(copy) as site:
+            self._check_results(site, hint)
+            self._check_ledger(site, hint)
+            self._live_to_the_end(site)
+            check_end(site, self.camera, hint=hint)
+        copy.unlink()
+
+    def _check_results(self, site: Site, hint: str) -> None:
+        shots = {shot.name: shot.data for shot in self.camera.shots}
+        found = everything(site.results)
+        assert {name for name, data in found.items() if shots.get(name) != data} == set(), hint
+        lost = {frame for frame, result in self.acknowledged.items() if found.get(result) != shots[frame]}
+        assert lost == set(), hint
+
+    def _check_ledger(self, site: Site, hint: str) -> None:
+        rows, expected = ledger_rows(site), self.camera.expected()
+        verdicts = [(s.name, "kept" if s.name in expected else "dropped") for s in self.camera.shots]
+        assert [(row.name, row.verdict) for row in rows] == verdicts[: len(rows)], hint
+        assert set(self.acknowledged) <= {row.name for row in rows if row.verdict == "kept"}, hint
+        promised = {row.result for row in rows if row.result is not None}
+        assert promised <= set(everything(site.results)), hint
+
+    def _live_to_the_end(self, site: Site) -> None:
+        (last,) = self.camera.take()
+        with started(site) as daemon:
+            daemon.wait_for(
+                "frame.kept" if last.name in self.camera.expected() else "frame.dropped", frame=last.name
+            )
+            assert daemon.stop() == 0
+
+    def _moment_s(self) -> float:
+        return self._chance.uniform(0, LONGEST_MOMENT_S)
+
+    @contextmanager
+    def _powered(self, image: Path) -> Iterator[Site]:
+        with after_the_cut(image, self._platter, self._kind) as disk:
+            self._site.results, self._site.state = disk / "results", disk / "state"
+            configure(self._site)
+            yield self._site
+
+
+def heard(daemon: RunningDaemon) -> list[Line]:
+    """Return every line that the daemon's log has by now."""
+    daemon._drain()
+    return daemon.lines
+
+
+def kill(daemon: RunningDaemon) -> None:
+    """End a machine's processes, so that its disk can be taken out."""
+    daemon.process.kill()
+    daemon.process.wait()
+
+
+def results_by_frame(lines: list[Line]) -> dict[str, str]:
+    return {line["frame"]: line["result"] for line in lines if line["event"] == "frame.kept"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 30 * CUTS)
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+def test_a_power_cut_loses_nothing_that_was_reported(kind: str, store: Path, tmp_path: Path) -> None:
+    """Cut and cut again: what was logged as kept is there, nothing is half there, and the end is the same."""
+    need_root(f"mkfs.{kind}")
+    machine = Machine(tmp_path, store, kind, random.Random(f"{SEED} {kind}"))
+    machine.start_until_a_cut()
+    machine.check_what_is_left(f"{kind}, cut 0 of FRAMEGATE_POWER_SEED={SEED}")
+    for number in range(1, CUTS + 1):
+        machine.live_until_a_cut()
+        machine.check_what_is_left(f"{kind}, cut {number} of FRAMEGATE_POWER_SEED={SEED}")
+    assert machine.acknowledged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", ["fsync", "fdatasync"])
+def test_a_daemon_that_does_not_sync_is_caught(call: str, store: Path, tmp_path: Path) -> None:
+    """The test of the test: with fsync, or the ledger's fdatasync, doing nothing, loss is found."""
+    need_root("mkfs.ext4", "strace")
+    machine = Machine(tmp_path, store, "ext4", random.Random(SEED))
+    machine.live_until_a_cut(SHOTS_A_LIFE // 2, through=tracing(call, f"{call}:retval=0"))
+    with pytest.raises(AssertionError, match="not synced"):
+        machine.check_what_is_left("not synced")
+
+
+@pytest.mark.slow
+def test_the_power_cut_can_be_felt(store: Path, tmp_path: Path) -> None:
+    """The test of the test: a publisher that renames without fsync loses at the cut what it reported."""
+    image, copy = store / "careless.img", store / "careless-cut.img"
+    with loop_disk(tmp_path / "platter", image, "ext4") as disk:
+        command = [sys.executable, "-c", RENAME_WITHOUT_SYNC, disk]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as careless:
+            assert careless.stdout is not None
+            reported = [int(careless.stdout.readline()) for _ in range(200)]
+            cut_power(image, copy)
+            careless.kill()
+    with after_the_cut(copy, tmp_path / "platter", "ext4") as disk:
+        left = everything(disk)
+    assert [n for n in reported if left.get(str(n)) != b"%d" % n * 8192]
