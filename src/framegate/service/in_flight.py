@@ -77,7 +77,7 @@ class InFlight:
 
 def survives_trial(path: Path, most_bytes: int, most_pixels: float) -> bool:
     """Decode a file in a process of its own; tell whether that process came through."""
-    numbers = (str(most_bytes), str(most_pixels))
+    numbers = (f"{int(most_bytes)}", f"{most_pixels}")  # a Size writes itself as 50MB
     command = (sys.executable, "-m", "framegate.service.trial", os.fspath(path), *numbers)
     try:
         done = subprocess.run(  # noqa: S603 - ourselves
