@@ -1,14 +1,19 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from framegate.service.scan import STATS_COLUMNS
-from running import contents
+from framegate import pipeline
+from framegate.config import load
+from framegate.events import Event, FrameDecided
+from framegate.model import Reason
+from framegate.service.scan import STATS_COLUMNS, candidates_of, scan
+from running import Site, contents
 
 FIRST_COLUMNS = "frame,camera,captured_at,reference,score_percent,threshold_percent,verdict,reason"
 
@@ -91,6 +96,81 @@ def test_json_is_one_object_whose_sums_balance(frames: Path, tmp_path: Path) -> 
         == len(list(frames.iterdir()))
     )
     assert summary["kept"] == len(list((tmp_path / "out").iterdir()))
+
+
+def test_a_frame_that_is_overwritten_under_the_scan_is_judged_as_it_is_then(
+    site: Site, morning: list[bytes]
+) -> None:
+    """A version that is gone when its turn comes is not rejected: the one that is there is judged."""
+    (site.drop / "a.jpg").write_bytes(b"an earlier version")
+    settings = load(site.config).settings
+    candidates = candidates_of(settings)
+    (site.drop / "a.jpg").write_bytes(morning[0])
+    events: list[Event] = []
+    summary = scan(settings, candidates, events.append)
+    assert (summary.seen, summary.kept) == (1, 1)
+    assert contents(site.results) == {"a.jpg": morning[0]}
+    (event,) = events
+    assert isinstance(event, FrameDecided)
+    assert event.entry.key.size_bytes == len(morning[0])
+
+
+def test_a_frame_that_is_gone_when_its_turn_comes_is_rejected(site: Site, morning: list[bytes]) -> None:
+    """A finite folder has no later: every file that was listed gets its verdict."""
+    for name in ("a.jpg", "b.jpg"):
+        (site.drop / name).write_bytes(morning[0])
+    settings = load(site.config).settings
+    candidates = candidates_of(settings)
+    (site.drop / "a.jpg").unlink()
+    events: list[Event] = []
+    summary = scan(settings, candidates, events.append)
+    assert (summary.seen, summary.kept, summary.rejected) == (2, 1, 1)
+    reasons = [event.entry.reason for event in events if isinstance(event, FrameDecided)]
+    assert reasons == [Reason.VANISHED, Reason.FIRST]
+
+
+def test_what_cannot_be_read_now_is_rejected_by_a_scan(site: Site) -> None:
+    """What the daemon would try again later a scan rejects as unreadable, and says why."""
+    folder, name = "/sys/kernel", "uevent_seqnum"  # its status has another size than its content
+    if not os.path.isfile(f"{folder}/{name}"):
+        pytest.skip(f"no {folder}/{name} here")
+    site.config.write_text(
+        f"version = 1\n[drop]\nfolder = '{folder}'\ninclude = ['{name}']\nrecursive = false\n"
+        f"[results]\nfolder = '{site.results}'\nmin_free = '1MB'\n"
+    )
+    settings = load(site.config).settings
+    events: list[Event] = []
+    assert scan(settings, candidates_of(settings), events.append).rejected == 1
+    (event,) = events
+    assert isinstance(event, FrameDecided)
+    assert event.entry.reason is Reason.UNREADABLE
+    assert "bytes" in event.entry.detail
+
+
+def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cameras that do not fit into memory are put away and come back, also where nothing is delivered."""
+    for path in list(frames.iterdir()):
+        for camera in "abc":
+            shutil.copy2(path, frames / f"{camera}{path.name}")
+        path.unlink()
+    config = tmp_path / "many.toml"
+    config.write_text(
+        f"version = 1\n[drop]\nfolder = '{frames}'\ncamera_pattern = '^(?P<camera>[abc])'\n"
+        f"[results]\nfolder = '{tmp_path}'\n[state]\nfolder = '{tmp_path}'\n"
+    )
+    settings = load(config).settings
+
+    def decisions() -> list[tuple[object, ...]]:
+        events: list[Event] = []
+        scan(settings, candidates_of(settings), events.append, dry_run=True)
+        decided = [event.entry for event in events if isinstance(event, FrameDecided)]
+        return [(e.key, e.reason, e.score_percent, e.threshold_percent, e.reference) for e in decided]
+
+    expected = decisions()
+    monkeypatch.setattr(pipeline, "MOST_CAMERAS_IN_MEMORY", 1)
+    assert decisions() == expected
 
 
 def test_a_dry_run_decides_and_delivers_nothing(frames: Path, tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framegate.demo.uploads import write_at_once
+from framegate.quantities import Size
+from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, survives_trial
+from running import Site, running, scanned, started, wait_until
+
+MARK = b"framegate-test-marker"
+SHIM = r"""
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t read(int fd, void *buffer, size_t size) {
+    ssize_t got = syscall(SYS_read, fd, buffer, size);
+    const char *act = getenv("AT_THE_MARK");
+    if (act && got > 0 && memmem(buffer, got, "%(mark)s", strlen("%(mark)s"))) {
+        if (!strcmp(act, "abort")) abort();
+        for (;;) pause();
+    }
+    return got;
+}
+"""
+"""A decoder that crashes or hangs at a certain picture, as near as can be had: already in the read."""
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "shim.c").write_text(SHIM % {"mark": MARK.decode()})
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", folder / "shim.so", folder / "shim.c"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return folder / "shim.so"
+
+
+@pytest.fixture
+def at_the_mark(shim: Path) -> Callable[[str], tuple[str, ...]]:
+    """Return what to start a daemon through, so that it aborts or pauses where it reads the marker."""
+    return lambda act: ("env", f"LD_PRELOAD={shim}", f"AT_THE_MARK={act}")
+
+
+def marked(jpeg: bytes) -> bytes:
+    """Return the same picture with the marker in a comment."""
+    return jpeg[:2] + b"\xff\xfe" + (len(MARK) + 2).to_bytes(2, "big") + MARK + jpeg[2:]
+
+
+def fill(site: Site, frames: list[bytes], at: int) -> str:
+    """Lay frames into the drop folder, one of them marked; return the name of that one."""
+    for number, data in enumerate(frames):
+        path = site.drop / f"lot_{number:04d}.jpg"
+        write_at_once(path, marked(data) if number == at else data)
+        os.utime(path, (1_700_000_000 + number,) * 2)
+    return f"lot_{at:04d}.jpg"
+
+
+def test_a_frame_that_crashes_the_daemon_is_rejected_at_its_third_try(
+    site: Site, tmp_path: Path, morning: list[bytes], at_the_mark: Callable[[str], tuple[str, ...]]
+) -> None:
+    """A frame that ends the process ends it twice; the third start rejects it and goes on behind it."""
+    crasher = fill(site, morning, at=5)
+    for _ in range(DEATHS_BEFORE_TRIAL):
+        with started(site, through=at_the_mark("abort")) as daemon:
+            assert daemon.process.wait(20) == -signal.SIGABRT
+    with running(site, through=at_the_mark("abort")) as daemon:
+        (line,) = daemon.wait_for("frame.rejected")
+        daemon.wait_for("frame.dropped", frame=f"lot_{len(morning) - 1:04d}.jpg")
+    assert (line["frame"], line["reason"]) == (crasher, "crasher")
+    assert "ended 2 times" in line["detail"]
+    (site.drop / crasher).unlink()
+    assert site.kept_bytes() == scanned(site, tmp_path / "scan")
+
+    with running(site, through=at_the_mark("abort")) as daemon:
+        write_at_once(site.drop / "lot_9999.jpg", morning[-1])
+        daemon.wait_for_verdicts(1)
+    assert [line["frame"] for line in daemon.verdicts()] == ["lot_9999.jpg"], "it is rejected for good"
+
+
+def test_a_crasher_sent_again_is_tried_again(
+    site: Site, morning: list[bytes], at_the_mark: Callable[[str], tuple[str, ...]]
+) -> None:
+    """A whole upload under the name of a crasher is another version, and is judged."""
+    crasher = fill(site, morning[:1], at=0)
+    for _ in range(DEATHS_BEFORE_TRIAL):
+        with started(site, through=at_the_mark("abort")) as daemon:
+            assert daemon.process.wait(20) == -signal.SIGABRT
+    with running(site, through=at_the_mark("abort")) as daemon:
+        daemon.wait_for("frame.rejected", reason="crasher")
+        write_at_once(site.drop / crasher, morning[0])
+        daemon.wait_for("frame.kept", frame=crasher)
+
+
+def test_a_good_frame_that_was_in_flight_at_every_kill_is_judged(
+    site: Site, tmp_path: Path, morning: list[bytes], at_the_mark: Callable[[str], tuple[str, ...]]
+) -> None:
+    """A frame during which others killed the daemon, however often, is tried apart and not rejected."""
+    innocent = fill(site, morning, at=5)
+    for _ in range(DEATHS_BEFORE_TRIAL + 1):
+        with started(site, through=at_the_mark("pause")) as daemon:
+            wait_until(lambda: innocent.encode() in (site.state / "in-flight").read_bytes())
+            daemon.process.kill()
+            assert daemon.process.wait(10) == -signal.SIGKILL
+    with running(site) as daemon:
+        daemon.wait_for("frame.dropped", frame=f"lot_{len(morning) - 1:04d}.jpg")
+    assert daemon.tally()["rejected"] == 0
+    assert site.kept_bytes() == scanned(site, tmp_path / "scan")
+
+
+def test_a_picture_that_takes_its_process_along_does_not_survive_its_trial(
+    tmp_path: Path, morning: list[bytes], shim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial tells who dies from who lives, under the same conditions."""
+    monkeypatch.setenv("LD_PRELOAD", os.fspath(shim))
+    monkeypatch.setenv("AT_THE_MARK", "abort")
+    (tmp_path / "good.jpg").write_bytes(morning[0])
+    (tmp_path / "bad.jpg").write_bytes(marked(morning[0]))
+    most_bytes = Size(10_000_000)  # as the settings have it
+    assert survives_trial(tmp_path / "good.jpg", most_bytes, 1e8)
+    assert not survives_trial(tmp_path / "bad.jpg", most_bytes, 1e8)

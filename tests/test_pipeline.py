@@ -1,0 +1,426 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from framegate import pipeline as pipeline_module
+from framegate.config import load
+from framegate.errors import SinkError
+from framegate.events import Event, FrameDecided, Happening
+from framegate.keep.delivery import Deliverer, NoDelivery, ResultsFolder
+from framegate.keep.disk import Disk, Step
+from framegate.keep.ledger import Ledger
+from framegate.model import Candidate, EncodedFrame, Reason, Verdict
+from framegate.pipeline import Examined, NotYet, Pipeline, Unsettled
+from framegate.service.scan import candidates_of
+from running import Site, contents
+
+CAMERAS = 5
+
+
+class Bench:
+    """A pipeline over a site, with a ledger of its own and everything that it announced."""
+
+    def __init__(self, site: Site, disk: Disk | None = None, deliverer: Deliverer | None = None) -> None:
+        self.settings = load(site.config).settings
+        self.events: list[Event] = []
+        self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
+        results = deliverer or ResultsFolder(site.results, disk=disk)
+        self.pipeline = Pipeline(self.settings, results, self.ledger, self.events.append)
+
+    @property
+    def decided(self) -> list[FrameDecided]:
+        return [event for event in self.events if isinstance(event, FrameDecided)]
+
+    @property
+    def said(self) -> list[str]:
+        return [event.event for event in self.events if isinstance(event, Happening)]
+
+    def candidates(self) -> list[Candidate]:
+        """List what has no verdict yet, in order."""
+        return [c for c in candidates_of(self.settings) if not self.ledger.knows(c.key)]
+
+    def judge(self, candidate: Candidate) -> None:
+        examined = self.pipeline.examine(candidate)
+        assert isinstance(examined, Examined)
+        self.pipeline.conclude(examined)
+
+    def judge_all(self) -> None:
+        for candidate in self.candidates():
+            self.judge(candidate)
+        self.pipeline.flush()
+
+    def numbers(self) -> list[tuple[Any, ...]]:
+        """Return all that was decided, by what, against what: to the last bit."""
+        return [
+            (
+                e.entry.key.name,
+                e.entry.reason,
+                e.entry.score_percent,
+                e.entry.threshold_percent,
+                e.entry.reference,
+            )
+            for e in self.decided
+        ]
+
+
+@pytest.fixture
+def bench(site: Site) -> Iterator[Callable[..., Bench]]:
+    """Make benches over the site, one after the other; the last is closed at the end."""
+    made: list[Bench] = []
+
+    def make(disk: Disk | None = None, deliverer: Deliverer | None = None) -> Bench:
+        for former in made:
+            former.ledger.close()
+        made.append(Bench(site, disk, deliverer))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.ledger.close()
+
+
+def lay(site: Site, frames: list[bytes], *, cameras: int = 1) -> None:
+    """Lay the frames into the drop folder, a copy for each camera, all cameras in turn."""
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'")
+    for number, data in enumerate(frames):
+        for camera in range(cameras):
+            path = site.drop / f"c{camera}_{number:04d}.jpg"
+            path.write_bytes(frames[(number + camera) % len(frames)] if cameras > 1 else data)
+            moment_ns = 10**9 * (1_700_000_000 + 60 * number + camera)
+            os.utime(path, ns=(moment_ns, moment_ns))
+
+
+@pytest.mark.parametrize("is_delivered", [True, False], ids=["delivered", "dry-run"])
+def test_cameras_that_are_put_away_come_back_exactly(
+    site: Site,
+    bench: Callable[..., Bench],
+    morning: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_delivered: bool,
+) -> None:
+    """With memory for fewer cameras than there are, every score is to the last bit what it is with enough."""
+    lay(site, morning, cameras=CAMERAS)
+    deliverer = None if is_delivered else NoDelivery()
+    plenty = bench(deliverer=deliverer)
+    plenty.judge_all()
+    assert "reference.restored" not in plenty.said
+    expected, results = plenty.numbers(), site.kept_bytes()
+    assert len(expected) == CAMERAS * len(morning)
+    for folder in (site.state, site.results):
+        for file in folder.iterdir():
+            file.unlink()
+
+    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 2)
+    scarce = bench(deliverer=deliverer)
+    for candidate in scarce.candidates():
+        scarce.judge(candidate)
+        assert len(scarce.pipeline._cameras) <= 2
+    assert scarce.numbers() == expected
+    assert site.kept_bytes() == results
+    assert scarce.said.count("reference.restored") > CAMERAS
+
+
+def test_the_camera_that_was_quiet_longest_is_put_away(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that sends all the time stays, whatever others come and go."""
+    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 2)
+    lay(site, morning[:1], cameras=4)
+    for number in range(1, 4):
+        (site.drop / f"c0_{number:04d}.jpg").write_bytes(morning[0])
+    box = bench()
+    by_name = {c.key.name: c for c in box.candidates()}
+    for name in ("c0_0000", "c1_0000", "c0_0001", "c2_0000", "c0_0002", "c3_0000", "c0_0003"):
+        box.judge(by_name[f"{name}.jpg"])
+    assert list(box.pipeline._cameras) == ["c3", "c0"]
+    assert "reference.restored" not in box.said
+
+
+def test_a_camera_whose_frames_are_gone_from_the_drop_folder_comes_back_from_the_results(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The camera may clean up its drop folder: its reference stands in the results, and is found there."""
+    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 1)
+    lay(site, morning[:2], cameras=2)
+    box = bench()
+    for candidate in box.candidates():
+        box.judge(candidate)
+        (site.drop / candidate.key.name).unlink()
+    assert "reference.lost" not in box.said
+    again = [e.entry for e in box.decided if e.entry.key.name.endswith("_0001.jpg")]
+    assert [entry.reference for entry in again] == ["c0_0000.jpg", "c1_0000.jpg"]
+
+
+class FailingOnce(Disk):
+    """A disk that fails a step once, at its n-th time."""
+
+    def __init__(self, step: Step, nth: int = 1) -> None:
+        self.step, self.left = step, nth
+
+    def reach(self, step: Step) -> None:
+        if step is self.step:
+            self.left -= 1
+            if not self.left:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def judge_over_errors(box: Bench) -> int:
+    """Judge all as the loop does: resume what is held, and try again what could not even be decided."""
+    errors = 0
+    for candidate in box.candidates():
+        while not box.ledger.knows(candidate.key) or box.pipeline._held is not None:
+            try:
+                box.pipeline.resume()
+                if not box.ledger.knows(candidate.key):
+                    box.judge(candidate)
+            except SinkError:
+                errors += 1
+    return errors
+
+
+FAILING = [
+    Step.INTEND, Step.FREE_SPACE, Step.OPEN_FOLDER, Step.READ_EXISTING, Step.OPEN_TEMP, Step.WRITE,
+    Step.STAMP, Step.SYNC_FILE, Step.PUBLISH, Step.SYNC_FOLDER, Step.FINISH, Step.FLUSH,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", FAILING)
+def test_whichever_step_fails_every_frame_is_judged_once(
+    site: Site,
+    bench: Callable[..., Bench],
+    morning: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    step: Step,
+) -> None:
+    """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
+    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 1)  # so that lazy rows are flushed as well
+    lay(site, morning, cameras=2)
+    undisturbed = bench()
+    undisturbed.judge_all()
+    expected, results = undisturbed.numbers(), site.kept_bytes()
+    for folder in (site.state, site.results):
+        for file in folder.iterdir():
+            file.unlink()
+    box = bench(FailingOnce(step, nth=2))
+    assert judge_over_errors(box) == 1
+    assert box.numbers() == expected
+    assert site.kept_bytes() == results
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from framegate.config import load
+from framegate.keep.delivery import ResultsFolder
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.pipeline import Pipeline
+from framegate.service.scan import candidates_of
+
+class DyingDisk(Disk):
+    left = int(sys.argv[3])
+
+    def reach(self, step):
+        if step == sys.argv[2]:
+            self.left -= 1
+            if not self.left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+settings = load(Path(sys.argv[1])).settings
+disk = DyingDisk()
+ledger = Ledger(Path(settings.state.folder, "ledger.sqlite3"), disk)
+results = ResultsFolder(Path(settings.results.folder), disk=disk)
+pipeline = Pipeline(settings, results, ledger, lambda event: None)
+pipeline.recover()
+for number, candidate in enumerate(candidates_of(settings)):
+    if not ledger.knows(candidate.key):
+        pipeline.conclude(pipeline.examine(candidate))
+    if number % 5 == 4:
+        pipeline.flush()
+"""
+
+
+@pytest.mark.parametrize("step", FAILING)
+def test_killed_at_any_step_the_next_run_ends_with_the_same(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], step: Step
+) -> None:
+    """SIGKILL at any step of results or ledger: the next run has the same results, scores and books."""
+    lay(site, morning)
+    undisturbed = bench()
+    undisturbed.judge_all()
+    expected, results = {n[0]: n for n in undisturbed.numbers()}, site.kept_bytes()
+    counts = undisturbed.ledger.counts()
+    undisturbed.ledger.close()
+    for folder in (site.state, site.results):
+        for file in folder.iterdir():
+            file.unlink()
+    command = [sys.executable, "-c", DYING, os.fspath(site.config), step, "2"]
+    died = subprocess.run(command, timeout=30, capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    box = bench()
+    box.pipeline.recover()
+    box.judge_all()
+    assert box.ledger.counts() == counts
+    assert site.kept_bytes() == results
+    redone = [n for n in box.numbers() if n[0] in expected and n[2] is not None]
+    assert redone
+    assert all(numbers == expected[numbers[0]] for numbers in redone)
+
+
+def interrupt_before_finish(bench: Callable[..., Bench], disk: Disk) -> Candidate:
+    """Judge the first frame up to a failure, and end there."""
+    box = bench(disk)
+    (candidate,) = box.candidates()
+    with pytest.raises(SinkError):
+        box.judge(candidate)
+    return candidate
+
+
+def test_a_delivered_frame_whose_source_has_gone_is_found_under_its_other_name(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """A crash after delivery, a collision of names, and a camera that has cleaned up: the frame is kept."""
+    lay(site, morning[:1])
+    (site.results / "c0_0000.jpg").write_bytes(b"somebody else's")
+    candidate = interrupt_before_finish(bench, FailingOnce(Step.FINISH))
+    (site.drop / candidate.key.name).unlink()
+    box = bench()
+    box.pipeline.recover()
+    (event,) = box.decided
+    assert (event.entry.reason, event.entry.result) == (Reason.FIRST, "c0_0000_20231114T221320.000Z.jpg")
+    assert contents(site.results)[event.entry.result] == morning[0]
+    assert len(contents(site.results)) == 2
+    assert box.ledger.intended() == []
+    box.pipeline.recover()
+    assert len(box.decided) == 1, "a second recovery has nothing to do"
+
+
+def test_an_intended_frame_that_is_nowhere_is_rejected(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """What was to be kept and has gone before it was delivered is said to have vanished, and no reference."""
+    lay(site, morning[:1])
+    candidate = interrupt_before_finish(bench, FailingOnce(Step.WRITE))
+    (site.drop / candidate.key.name).unlink()
+    box = bench()
+    box.pipeline.recover()
+    (event,) = box.decided
+    assert (event.entry.reason, event.entry.result) == (Reason.VANISHED, None)
+    assert box.ledger.counts()[Verdict.REJECTED] == 1
+    assert box.ledger.last_kept("c0") is None
+
+
+def test_recovery_waits_for_a_disk_that_cannot_be_written(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """Recovery that fails loses no intent: called again, it delivers what the first call could not."""
+    lay(site, morning[:1])
+    interrupt_before_finish(bench, FailingOnce(Step.WRITE))
+    box = bench(FailingOnce(Step.SYNC_FILE))
+    with pytest.raises(SinkError):
+        box.pipeline.recover()
+    assert box.decided == []
+    box.pipeline.recover()
+    assert [event.entry.result for event in box.decided] == ["c0_0000.jpg"]
+    assert site.kept_bytes() == {"c0_0000.jpg": morning[0]}
+
+
+@pytest.mark.parametrize("cut", [0, 100, -2], ids=["nothing", "in-the-header", "at-the-end"])
+def test_a_frame_without_its_end_is_rejected_only_when_no_more_can_be_expected(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], cut: int
+) -> None:
+    """While more of an upload may come, what has no end is put back; then it is judged as it is."""
+    lay(site, [morning[0][:cut]])
+    box = bench()
+    (candidate,) = box.candidates()
+    early = box.pipeline.examine(replace(candidate, is_final=False))
+    assert isinstance(early, Unsettled)
+    assert (early.why, early.key, early.candidate.key) == (NotYet.UNFINISHED, candidate.key, candidate.key)
+    late = box.pipeline.examine(candidate)
+    assert isinstance(late, Examined)
+    assert late.rejection is not None
+    assert late.rejection.reason is (Reason.TRUNCATED if cut else Reason.EMPTY)
+
+
+def test_a_frame_that_is_no_picture_is_rejected_at_once(site: Site, bench: Callable[..., Bench]) -> None:
+    """What no more bytes could mend is not waited for."""
+    lay(site, [b"no picture" * 100])
+    box = bench()
+    (candidate,) = box.candidates()
+    examined = box.pipeline.examine(replace(candidate, is_final=False))
+    assert isinstance(examined, Examined)
+    assert examined.rejection is not None
+    assert examined.rejection.reason is Reason.UNDECODABLE
+
+
+def test_a_frame_that_became_another_is_put_back_as_that(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """A version that is no longer there goes back to settling as the one that is, also when it was final."""
+    lay(site, morning[:1])
+    box = bench()
+    (candidate,) = box.candidates()
+    (site.drop / candidate.key.name).write_bytes(morning[1] + b"more")
+    outcome = box.pipeline.examine(candidate)
+    assert isinstance(outcome, Unsettled)
+    assert outcome.why is NotYet.CHANGED
+    assert outcome.candidate == candidate
+    assert outcome.key == box.candidates()[0].key != candidate.key
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from framegate.config import load
+from framegate.keep.delivery import NoDelivery
+from framegate.keep.ledger import Ledger
+from framegate.pipeline import Pipeline
+from framegate.service.scan import candidates_of
+
+settings = load(Path(sys.argv[1])).settings
+pipeline = Pipeline(settings, NoDelivery(), Ledger(None), lambda event: None)
+(candidate,) = candidates_of(settings)
+size = next(line for line in open("/proc/self/status") if line.startswith("VmPeak"))
+room = int(size.split()[1]) * 1024 + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+outcome = pipeline.examine(candidate)
+print(getattr(outcome, "why", None), getattr(outcome, "detail", None) or outcome.rejection)
+"""
+
+
+def examined_with(site: Site, room_bytes: int) -> str:
+    command = [sys.executable, "-c", LITTLE_MEMORY, os.fspath(site.config), str(room_bytes)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert said.returncode == 0, said.stderr
+    return said.stdout.strip()
+
+
+def test_a_frame_for_which_there_is_no_memory_is_tried_again(site: Site) -> None:
+    """That we have no memory to read a frame is no fault of the frame's: it is put back, not rejected."""
+    lay(site, [b""])
+    site.configure(drop="max_size = '10GB'")
+    os.truncate(site.drop / "c0_0000.jpg", 2_000_000_000)
+    assert examined_with(site, 500_000_000) == "unreadable out of memory"
+
+
+def test_what_is_delivered_is_what_was_judged(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """A file that is overwritten between its reading and its delivery is delivered as it was judged."""
+    lay(site, morning[:1])
+    box = bench()
+    (candidate,) = box.candidates()
+    examined = box.pipeline.examine(candidate)
+    (site.drop / candidate.key.name).write_bytes(b"overwritten")
+    assert isinstance(examined, Examined)
+    assert isinstance(examined.encoded, EncodedFrame)
+    box.pipeline.conclude(examined)
+    assert site.kept_bytes() == {"c0_0000.jpg": morning[0]}
