@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -135,21 +135,22 @@ def test_a_record_that_makes_no_sense_accuses_nobody(path: Path, content: bytes)
         assert deaths(path) == 1
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
-    """Let the kernel refuse every write to a file."""
+    """Let the kernel refuse every write to a file: no fixture, for pytest itself writes to one perhaps."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, former)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, former)
 
 
-@pytest.mark.usefixtures("no_room")
 def test_a_disk_without_room_holds_up_no_frame(path: Path) -> None:
     """A mark that cannot be written is done without."""
-    with closing(InFlight(path)) as flight:
+    with no_room(), closing(InFlight(path)) as flight:
         flight.mark(KEY)
         assert flight.deaths_of(KEY) == 0
     assert path.read_bytes() == b""
