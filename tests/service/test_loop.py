@@ -15,6 +15,7 @@ from framegate.events import Event, FrameDecided
 from framegate.keep.disk import Disk, Step
 from framegate.service.loop import Daemon
 from running import Site, contents, running, scanned
+from stepping import Stepped
 
 
 class FullDisk(Disk):
@@ -155,3 +156,16 @@ def test_a_file_that_may_not_be_read_is_tried_again(site: Site, morning: list[by
         (site.drop / "a.jpg").chmod(0o644)
         daemon.wait_for("frame.kept", frame="a.jpg")
     assert len([line for line in daemon.lines if line["event"] == "frame.postponed"]) == 1
+
+
+def test_an_absent_drop_folder_keeps_nobody_busy(site: Site) -> None:
+    """While the drop folder is away the daemon waits from look to look, and does not spin."""
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.go(5)
+    site.drop.rmdir()
+    daemon.go(100)
+    assert daemon.daemon is not None
+    assert daemon.daemon.wait_s() > 0.1
+    daemon.stop()
+    assert daemon.count("drop.absent") == 1

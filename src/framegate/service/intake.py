@@ -135,7 +135,9 @@ class Intake:
 
     def deadline_s(self, now_s: float) -> float:
         """Return when ``gather`` has something to do, if no hint comes before."""
-        deadlines = [self._next_round_s, self._asked_sweep_s, self.watch.next_check_s]
+        deadlines = [self.watch.next_check_s]
+        if not self.watch.is_absent:
+            deadlines += [self._next_round_s, self._asked_sweep_s]
         if (settled_at_s := self._settler.next_deadline_s(now_s)) is not None:
             deadlines.append(settled_at_s)
         return min(deadlines)
@@ -207,7 +209,7 @@ class Intake:
             for key in sweep(self._folder, self._rules, recursive=self._drop.recursive):
                 if self._is_stopping:
                     return []
-                if key.name in self._settler:
+                if key.name in self._settler or key.name in self._tries:
                     still_there.add(key.name)
                 if not self._is_new(key):
                     continue
@@ -219,6 +221,7 @@ class Intake:
             self.watch.check(self._clock())  # it says what is wrong with the folder
             return []
         self._settler.forget_all_but(still_there)
+        self._tries = Counter({name: tries for name, tries in self._tries.items() if name in still_there})
         found = self._backlog.settle_on(selection)
         for candidate in found:
             # Never at once, though a lease may tell that it is whole: a listing takes time, and may show a
