@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -73,11 +74,11 @@ def scan(
             tally[event.entry.reason.verdict] += 1
 
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
-    pipeline = Pipeline(
-        settings, NoDelivery() if dry_run else results, Ledger(None), announcer([count, listener])
-    )
-    for examined in _ahead(candidates, pipeline.examine):
-        pipeline.conclude(_settled(examined, pipeline))
+    deliverer = NoDelivery() if dry_run else results
+    with closing(Ledger(None)) as ledger:
+        pipeline = Pipeline(settings, deliverer, ledger, announcer([count, listener]))
+        for examined in _ahead(candidates, pipeline.examine):
+            pipeline.conclude(_settled(examined, pipeline))
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds
