@@ -1,9 +1,6 @@
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +8,8 @@ import pytest
 from invariants import check
 from oracle import DETECTION, Shot, shot, upload
 from running import RunningDaemon, Site, running
+from troubles import limited
 
-QUEUE_LIMIT = Path("/proc/sys/fs/inotify/max_queued_events")
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
 
 
@@ -77,19 +74,6 @@ def test_a_mount_that_comes_and_goes_is_followed(site: Site, shots: list[Shot]) 
     check(site, shots[:3], inputs=[shots[0], shots[2]], acknowledged=daemon.lines)
 
 
-@contextmanager
-def short_queue(events: int) -> Iterator[None]:
-    """Give the inotify instances that are made in this time a short queue; other tests wait."""
-    with Path("/tmp/framegate-test-sysctl.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        before = QUEUE_LIMIT.read_text("ascii")
-        QUEUE_LIMIT.write_text(str(events), "ascii")
-        try:
-            yield
-        finally:
-            QUEUE_LIMIT.write_text(before, "ascii")
-
-
 @ROOT_ONLY
 def test_a_burst_that_overflows_the_kernels_queue_loses_nothing(site: Site, tmp_path: Path) -> None:
     """5,000 frames renamed in at once, through a queue of 16 events: each has its verdict."""
@@ -98,7 +82,7 @@ def test_a_burst_that_overflows_the_kernels_queue_loses_nothing(site: Site, tmp_
     spool = tmp_path / "spool"
     for taken in shots:
         upload(taken, spool)
-    with short_queue(16), running(site) as daemon:
+    with limited("max_queued_events", 16), running(site) as daemon:
         for taken in shots:
             (spool / taken.name).rename(site.drop / taken.name)
         daemon.wait_for_verdicts(len(shots), within_s=50)
