@@ -15,7 +15,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.service.watch import LATE_S
 from running import wait_until
 from supervised import RESCAN_S, Supervised
-from troubles import limited
+from troubles import limited, rename_at_a_stroke
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
 
@@ -298,10 +298,10 @@ def test_a_share_whose_server_died_is_absent(drop: Path, tmp_path: Path, supervi
 
 def rename_many(outside: Path, drop: Path, count: int) -> None:
     outside.mkdir()
-    for number in range(count):
-        (outside / f"b{number:05d}.jpg").touch()
-    for number in range(count):
-        os.rename(outside / f"b{number:05d}.jpg", drop / f"b{number:05d}.jpg")
+    names = [f"b{number:05d}.jpg" for number in range(count)]
+    for name in names:
+        (outside / name).touch()
+    rename_at_a_stroke((outside / name, drop / name) for name in names)
 
 
 def test_an_overflow_is_noticed_and_the_watch_goes_on(
