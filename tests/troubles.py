@@ -91,7 +91,7 @@ def rename_at_a_stroke(renames: Iterable[tuple[Path, Path]]) -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(60)
     try:
-        assert not any([rename(old, new) for old, new in pairs])
+        assert not any(rename(old, new) for old, new in pairs)
     finally:
         sys.setswitchinterval(before)
 
