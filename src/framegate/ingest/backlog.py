@@ -57,9 +57,13 @@ class Backlog:
         self._leave(candidate)
         return False
 
+    def room(self, in_hand: int) -> int:
+        """Return how many more files a sweep may bring into hand."""
+        return max(0, MOST_BY_SWEEP - in_hand)
+
     def selection(self, in_hand: int) -> "Selection":
         """Begin a sweep: offer it every new file, then ``settle_on`` what it chose."""
-        return Selection(max(0, MOST_BY_SWEEP - in_hand))
+        return Selection(self.room(in_hand))
 
     def settle_on(self, selection: "Selection") -> list[Candidate]:
         """End a sweep; return the files that come into hand, each camera's in order."""

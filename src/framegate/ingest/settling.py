@@ -42,6 +42,10 @@ class Settler:
     def __init__(self, settle_s: float, give_up_s: float, describe: Callable[[FileKey], Candidate]) -> None:
         self.settle_s = settle_s
         self.give_up_s = max(settle_s, give_up_s)
+        self.is_hurried = False
+        """Others wait for the room: a file without an end is not waited for longer than ``settle_s``. Nothing
+        is lost by it; when more of it comes it is another version."""
+
         self._describe = describe
         self._waiting: dict[str, _Waiting] = {}
 
@@ -128,7 +132,15 @@ class Settler:
     def _settles_at_s(self, waiting: _Waiting, now_s: float) -> float:
         if waiting.on_trial:
             return now_s
-        return waiting.unchanged_since_s + (self.give_up_s if waiting.lacks_its_end else self.settle_s)
+        return self._given_up_at_s(waiting) if waiting.lacks_its_end else self._quiet_at_s(waiting)
+
+    def _quiet_at_s(self, waiting: _Waiting) -> float:
+        return waiting.unchanged_since_s + self.settle_s
+
+    def _given_up_at_s(self, waiting: _Waiting) -> float:
+        if self.is_hurried and waiting.lacks_its_end:
+            return self._quiet_at_s(waiting)
+        return waiting.unchanged_since_s + self.give_up_s
 
     def _free_to_go(self, now_s: float) -> list[_Waiting]:
         """Return what is settled and not held by an older frame of its camera."""
@@ -140,7 +152,7 @@ class Settler:
         return now_s >= waiting.not_before_s and now_s >= self._settles_at_s(waiting, now_s)
 
     def _holds_others(self, waiting: _Waiting, now_s: float) -> bool:
-        return not self._is_settled(waiting, now_s) and now_s - waiting.first_seen_s < self.settle_s
+        return not self._is_settled(waiting, now_s) and now_s < waiting.first_seen_s + self.settle_s
 
     def _oldest_unsettled(self, now_s: float) -> dict[str, Candidate]:
         oldest: dict[str, Candidate] = {}
@@ -155,7 +167,7 @@ class Settler:
         return replace(
             waiting.candidate,
             unchanged_since_s=waiting.unchanged_since_s,
-            is_final=now_s >= waiting.unchanged_since_s + self.give_up_s,
+            is_final=now_s >= self._given_up_at_s(waiting),
         )
 
 

@@ -5,7 +5,6 @@ backlog has no room for stays in the folder.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
 from framegate.model import Arrival, Candidate, FileKey, Origin
 from framegate.pipeline import NotYet, Unsettled
-from framegate.service.retrying import retry_delay_s
+from framegate.service.unreadable import Unreadable
 from framegate.service.watch import Watch
 from framegate.settings import DropSettings
 
@@ -57,7 +56,7 @@ class Intake:
         self._backlog = Backlog()
         self._queue = InTurn()
 
-        self._tries: Counter[str] = Counter()
+        self._unreadable = Unreadable()
         self._next_round_s = NEVER_S
         self._asked_sweep_s = -NEVER_S
         self._earliest_sweep_s = -NEVER_S
@@ -103,6 +102,7 @@ class Intake:
         except SinkError:  # the ledger cannot tell what is new: those hints are gone
             self._ask(self._clock() + self._settler.settle_s)
             raise
+        self._try_again()
         self._queue_settled()
 
     def next(self) -> Candidate | None:
@@ -116,18 +116,22 @@ class Intake:
 
     def done(self) -> None:
         """Take in that the next frame has its verdict."""
-        self._tries.pop(self._queue.peek().key.name, None)
+        self._unreadable.forget(self._queue.peek().key.name)
         self._queue.drop()
 
     def put_back(self, unsettled: Unsettled) -> None:
-        """Let the next frame settle anew; one that we may not read, with growing pauses and one warning."""
+        """Let the next frame settle anew, or wait for its next try when we may not read it."""
         self._queue.drop()
-        name, delay_s, is_first = unsettled.key.name, 0.0, False
-        if unsettled.why is NotYet.UNREADABLE:
-            delay_s = retry_delay_s(self._tries[name])
-            is_first = not self._tries[name]
-            self._tries[name] += 1
-        self._announce_postponed(name, unsettled.why, unsettled.detail, is_first=is_first)
+        name = unsettled.key.name
+        is_known = name in self._unreadable  # one warning is enough
+        is_unreadable = unsettled.why is NotYet.UNREADABLE
+        self._announce_postponed(
+            name, unsettled.why, unsettled.detail, is_warning=is_unreadable and not is_known
+        )
+        delay_s = self._unreadable.note_try(name) if is_unreadable else 0.0
+        if is_unreadable and name not in self._settler and self._unreadable.admits():
+            self._unreadable.wait(unsettled.candidate, delay_s, self._clock())
+            return
         lacks_its_end = unsettled.why is NotYet.UNFINISHED
         self._settler.put_back(
             unsettled.candidate, unsettled.key, self._clock(), delay_s=delay_s, lacks_its_end=lacks_its_end
@@ -138,6 +142,9 @@ class Intake:
         deadlines = [self.watch.next_check_s]
         if not self.watch.is_absent:
             deadlines += [self._next_round_s, self._asked_sweep_s]
+            if self._backlog.room(len(self)):
+                deadlines.append(self._unreadable.next_deadline_s())
+        self._settler.is_hurried = self._is_stuck
         if (settled_at_s := self._settler.next_deadline_s(now_s)) is not None:
             deadlines.append(settled_at_s)
         return min(deadlines)
@@ -147,6 +154,7 @@ class Intake:
         there = look_at(self._folder, arrival.name)
         if there is None:
             self._settler.vanished(arrival.name)
+            self._unreadable.forget(arrival.name)
             return
         if not self._is_new(there):
             return
@@ -209,9 +217,9 @@ class Intake:
             for key in sweep(self._folder, self._rules, recursive=self._drop.recursive):
                 if self._is_stopping:
                     return []
-                if key.name in self._settler or key.name in self._tries:
+                if key.name in self._settler or key.name in self._unreadable:
                     still_there.add(key.name)
-                if not self._is_new(key):
+                if not self._is_new(key) or self._unreadable.is_waiting(key):
                     continue
                 if key.name in self._settler:
                     self._settler.observe(key, Origin.SWEEP, self._clock())
@@ -221,7 +229,7 @@ class Intake:
             self.watch.check(self._clock())  # it says what is wrong with the folder
             return []
         self._settler.forget_all_but(still_there)
-        self._tries = Counter({name: tries for name, tries in self._tries.items() if name in still_there})
+        self._unreadable.forget_all_but(still_there)
         found = self._backlog.settle_on(selection)
         for candidate in found:
             # Never at once, though a lease may tell that it is whole: a listing takes time, and may show a
@@ -229,7 +237,22 @@ class Intake:
             self._settler.observe(candidate.key, Origin.SWEEP, self._clock())
         return [candidate.key.name for candidate in found]
 
+    def _try_again(self) -> None:
+        if self.watch.is_absent:
+            return
+        now_s = self._clock()
+        for candidate in self._unreadable.take_due(now_s, most=self._backlog.room(len(self))):
+            self._settler.put_back(candidate, candidate.key, now_s)
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether all that is in hand waits, and frames in the folder cannot come in because of it."""
+        return (
+            not self._queue and self._backlog.is_left and not self._backlog.wants_refill(len(self._settler))
+        )
+
     def _queue_settled(self) -> None:
+        self._settler.is_hurried = self._is_stuck
         for candidate in self._settler.ready(self._clock()):
             if not candidate.is_final and self._is_being_written(candidate):
                 self._announce_postponed(candidate.key.name, "being_written")
@@ -243,7 +266,7 @@ class Intake:
         """Tell whether a writer on this machine is known to be at it; a share refuses the question."""
         return self.watch.mode == "inotify" and has_writer(self._folder, candidate.key.name) is True
 
-    def _announce_postponed(self, name: str, why: str, detail: str = "", *, is_first: bool = False) -> None:
-        level = "warning" if is_first else "debug"
+    def _announce_postponed(self, name: str, why: str, detail: str = "", *, is_warning: bool = False) -> None:
+        level = "warning" if is_warning else "debug"
         fields = {"frame": name, "reason": str(why), **({"detail": detail} if detail else {})}
         self._announce(happening("frame.postponed", level, **fields))

@@ -1,0 +1,173 @@
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framegate.demo.scene import Lot
+from framegate.ingest import backlog
+from framegate.model import Candidate, FileKey, Origin
+from framegate.service import unreadable
+from framegate.service.unreadable import Unreadable
+from running import Site
+from stepping import Stepped
+from troubles import powerless
+
+MANY = 40
+"""More than the small window has room for."""
+
+
+def candidate(name: str, size_bytes: int = 1) -> Candidate:
+    return Candidate(FileKey(name, size_bytes, 0), "cam", 0)
+
+
+@pytest.fixture
+def waiting() -> Unreadable:
+    return Unreadable()
+
+
+@pytest.fixture
+def stepped(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepped]:
+    """A daemon with room for a few files, which may read only what modes let it."""
+    monkeypatch.setattr(backlog, "MOST_IN_HAND", 16)
+    monkeypatch.setattr(backlog, "MOST_BY_SWEEP", 12)
+    monkeypatch.setattr(backlog, "REFILL_BELOW", 4)
+    daemon = Stepped(site)
+    with powerless():
+        yield daemon
+        daemon.stop()
+
+
+def lay(drop: Path, name: str, data: bytes, mode: int = 0o644) -> None:
+    (drop / name).write_bytes(data)
+    (drop / name).chmod(mode)
+
+
+def names_of(stepped: Stepped) -> list[str]:
+    return [event.entry.key.name for event in stepped.verdicts()]
+
+
+@pytest.fixture
+def picture() -> bytes:
+    return Lot(width=160, height=90).jpeg()
+
+
+def test_files_without_permission_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:
+    """However many files of a camera may not be read, the frames behind them are judged."""
+    drop = stepped.site.drop
+    for number in range(MANY):
+        lay(drop, f"a{number:02}.jpg", picture, mode=0)
+    stepped.start()
+    stepped.go(10)
+    lay(drop, "good.jpg", picture)
+    stepped.hint("good.jpg", Origin.CLOSED)
+    stepped.go(5)
+    assert names_of(stepped) == ["good.jpg"]
+
+
+def test_files_that_become_readable_are_judged_in_their_order(stepped: Stepped, picture: bytes) -> None:
+    """Mended permissions, of which nothing was heard, are found by the next try, oldest frame first."""
+    drop = stepped.site.drop
+    for number in range(MANY):
+        lay(drop, f"a{number:02}.jpg", picture, mode=0)
+        os.utime(drop / f"a{number:02}.jpg", (1_700_000_000 + number,) * 2)
+    stepped.start()
+    stepped.go(300)
+    for file in drop.iterdir():
+        file.chmod(0o644)
+    stepped.daemon._intake.inbox.take(0)  # type: ignore[union-attr]  # no hint tells of it
+    stepped.go(130)
+    assert names_of(stepped) == [f"a{number:02}.jpg" for number in range(MANY)]
+
+
+def test_a_file_that_is_heard_of_is_tried_at_once(stepped: Stepped, picture: bytes) -> None:
+    """A mended permission that is heard of does not wait for the minute to end."""
+    lay(stepped.site.drop, "a.jpg", picture, mode=0)
+    stepped.start()
+    stepped.go(300)
+    (stepped.site.drop / "a.jpg").chmod(0o644)
+    stepped.hint("a.jpg", Origin.CREATED)
+    stepped.go(2)
+    assert names_of(stepped) == ["a.jpg"]
+
+
+def test_a_file_that_stays_unreadable_is_one_warning_and_ever_fewer_tries(
+    stepped: Stepped, picture: bytes
+) -> None:
+    """It is said once that a file may not be read; it is tried some ten times in five minutes."""
+    lay(stepped.site.drop, "a.jpg", picture, mode=0)
+    stepped.start()
+    stepped.go(300)
+    levels = [event.level for event in stepped.events if event.event == "frame.postponed"]
+    assert levels.count("warning") == 1
+    assert 6 < len(levels) < 14
+
+
+def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:
+    """A backlog of cut files is not waited for while it takes the room of the frames behind it."""
+    drop = stepped.site.drop
+    for number in range(MANY):
+        lay(drop, f"a{number:02}.jpg", picture[: len(picture) // 2])
+        os.utime(drop / f"a{number:02}.jpg", (1_700_000_000 + number,) * 2)
+    lay(drop, "good.jpg", picture)
+    stepped.site.configure(drop="give_up_s = 60")
+    stepped.start()
+    stepped.go(15)
+    assert "good.jpg" in names_of(stepped)
+
+
+def test_one_unfinished_upload_is_waited_for(stepped: Stepped, picture: bytes) -> None:
+    """While there is room, a cut file has give_up_s to go on."""
+    lay(stepped.site.drop, "a.jpg", picture[: len(picture) // 2])
+    stepped.site.configure(drop="give_up_s = 60")
+    stepped.start()
+    stepped.go(55)
+    assert not names_of(stepped)
+    stepped.go(10)
+    assert names_of(stepped) == ["a.jpg"]
+
+
+def test_pauses_grow_and_fall_on_common_instants(waiting: Unreadable) -> None:
+    """Files that were found unreadable at odd times come due together."""
+    for name, tries, now_s in (("a", 9, 1000.3), ("b", 7, 1011.9)):
+        for _ in range(tries):
+            delay_s = waiting.note_try(name)
+        assert delay_s == 60
+        waiting.wait(candidate(name), delay_s, now_s)
+    assert waiting.next_deadline_s() == 1020
+    assert [c.key.name for c in waiting.take_due(1020, most=9)] == ["a", "b"]
+    assert waiting.next_deadline_s() == math.inf
+
+
+def test_no_more_come_due_than_there_is_room_for(waiting: Unreadable) -> None:
+    """What is due and has no room stays due."""
+    for name in "abc":
+        waiting.wait(candidate(name), waiting.note_try(name), 10.0)
+    assert len(waiting.take_due(11, most=2)) == 2
+    assert waiting.next_deadline_s() == 11
+
+
+def test_another_version_does_not_wait(waiting: Unreadable) -> None:
+    """Only the version that could not be read waits."""
+    waiting.wait(candidate("a", 1), waiting.note_try("a"), 10.0)
+    assert waiting.is_waiting(FileKey("a", 1, 0))
+    assert not waiting.is_waiting(FileKey("a", 2, 0))
+
+
+def test_what_is_gone_is_forgotten(waiting: Unreadable) -> None:
+    """A sweep that does not see a file ends its wait and its count."""
+    for name in "ab":
+        waiting.wait(candidate(name), waiting.note_try(name), 10.0)
+    waiting.forget_all_but({"b"})
+    assert "a" not in waiting
+    assert [c.key.name for c in waiting.take_due(99, most=9)] == ["b"]
+
+
+def test_there_is_an_end_to_what_waits(waiting: Unreadable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more files wait here than memory is meant for."""
+    monkeypatch.setattr(unreadable, "MOST_WAITING", 2)
+    for name in "ab":
+        assert waiting.admits()
+        waiting.wait(candidate(name), 1.0, 10.0)
+    assert not waiting.admits()
