@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from framegate import pipeline as pipeline_module
@@ -409,6 +411,46 @@ def test_a_frame_for_which_there_is_no_memory_is_tried_again(site: Site) -> None
     site.configure(drop="max_size = '10GB'")
     os.truncate(site.drop / "c0_0000.jpg", 2_000_000_000)
     assert examined_with(site, 500_000_000) == "unreadable out of memory"
+
+
+LITTLE_MEMORY_TO_JUDGE = """
+import resource, sys
+from pathlib import Path
+from framegate.config import load
+from framegate.keep.delivery import NoDelivery
+from framegate.keep.ledger import Ledger
+from framegate.pipeline import Pipeline
+from framegate.service.scan import candidates_of
+
+def judge_all(pipeline, room_bytes):
+    for number, candidate in enumerate(candidates):
+        examined = pipeline.examine(candidate)
+        if room_bytes and number == 2:
+            pages = int(open("/proc/self/statm").read().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + room_bytes, resource.RLIM_INFINITY))
+            print(pipeline.conclude(examined).why)
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        decision = pipeline.conclude(examined)
+        yield decision.reason, decision.score and decision.score.score_percent
+
+settings = load(Path(sys.argv[1])).settings
+candidates = list(candidates_of(settings))
+plenty, little = (Pipeline(settings, NoDelivery(), Ledger(None), lambda event: None) for _ in "12")
+expected = list(judge_all(plenty, 0))
+print(list(judge_all(little, int(sys.argv[2]))) == expected)
+"""
+
+
+@pytest.mark.parametrize("room_bytes", [1, 20_000_000, 60_000_000])
+def test_a_want_of_memory_in_judging_is_no_verdict_and_teaches_nothing(site: Site, room_bytes: int) -> None:
+    """Wherever in the judging memory ends, the frame is tried again, and then as if nothing had been."""
+    chance = np.random.default_rng(4)
+    small = [cv2.resize(chance.integers(0, 255, (9, 16), np.uint8), (4800, 2700)) for _ in range(4)]
+    lay(site, [cv2.imencode(".jpg", picture)[1].tobytes() for picture in small])
+    site.configure(detection="working_height = 0")
+    command = [sys.executable, "-c", LITTLE_MEMORY_TO_JUDGE, os.fspath(site.config), str(room_bytes)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (said.stdout, said.stderr) == ("unreadable\nTrue\n", "")
 
 
 def test_what_is_delivered_is_what_was_judged(

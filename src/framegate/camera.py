@@ -7,6 +7,7 @@ import numpy as np
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
+from framegate.detect.memory import want_of_memory_told
 from framegate.keep.ledger import Memory
 from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
@@ -53,11 +54,16 @@ class Camera:
         """The frame before, kept or not: what the noise map learns against."""
 
     def judge(self, key: FileKey, frame: Frame) -> Decision:
-        """Decide about a frame, learn from it, and make it the reference when it is kept."""
-        current = Seen(key, self.detector.prepare(frame.gray))
-        decision = self._decide(current.prepared)
-        if self.previous is not None:
-            self.detector.learn(self.previous.prepared, current.prepared)
+        """Decide about a frame, learn from it, and make it the reference when it is kept.
+
+        Raises:
+            MemoryError: there is none for it now; then nothing was learnt.
+        """
+        with want_of_memory_told():
+            current = Seen(key, self.detector.prepare(frame.gray))
+            decision = self._decide(current.prepared)
+            if self.previous is not None:
+                self.detector.learn(self.previous.prepared, current.prepared)
         self.previous = current
         if decision.reason.is_kept:
             self.reference = current

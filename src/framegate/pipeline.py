@@ -114,18 +114,24 @@ class Pipeline:
         except SinkError:
             raise
         except MemoryError:  # it may be this frame's size alone, and must not stop the others
-            return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
+            return _out_of_memory(candidate)
         except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
             return Examined(candidate, started_s, rejection=_internal_error())
 
-    def conclude(self, examined: Examined) -> Decision:
+    def conclude(self, examined: Examined) -> Decision | Unsettled:
         """Decide about an examined frame, deliver it if it is kept, record and announce the verdict.
+
+        Returns:
+            The decision; or that there is no memory to come to one now.
 
         Raises:
             SinkError: results or ledger cannot be written now. The frame is held: call ``resume``.
         """
         assert self._held is None, "a held frame comes first: resume()"
-        decision, reference = self._decide(examined)
+        try:
+            decision, reference = self._decide(examined)
+        except MemoryError:
+            return _out_of_memory(examined.candidate)
         self._held = self._judged(examined, decision, reference)
         self.resume()
         return decision
@@ -209,7 +215,7 @@ class Pipeline:
             camera = self._camera(examined.candidate.camera)
             reference = None if camera.reference is None else camera.reference.key.name
             decision = camera.judge(examined.candidate.key, examined.frame)
-        except SinkError:  # the ledger could not tell what the camera knows; a sweep finds the frame again
+        except (SinkError, MemoryError):  # not the frame's fault: it comes again
             raise
         except Exception:  # noqa: BLE001 - as in examine
             return _internal_error(), None
@@ -285,6 +291,10 @@ class Pipeline:
                 return data
         read = read_frame(self._drop, entry.key, self._settings.drop.max_size)
         return read.data if isinstance(read, EncodedFrame) and _sha256(read.data) == entry.sha256 else None
+
+
+def _out_of_memory(candidate: Candidate) -> Unsettled:
+    return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
 
 
 def _internal_error() -> Decision:

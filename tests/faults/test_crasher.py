@@ -10,6 +10,7 @@ import pytest
 from framegate.demo.uploads import write_at_once
 from framegate.quantities import Size
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, survives_trial
+from framegate.settings import DetectionSettings
 from running import Site, running, scanned, started, wait_until
 
 MARK = b"framegate-test-marker"
@@ -126,5 +127,28 @@ def test_a_picture_that_takes_its_process_along_does_not_survive_its_trial(
     (tmp_path / "good.jpg").write_bytes(morning[0])
     (tmp_path / "bad.jpg").write_bytes(marked(morning[0]))
     most_bytes = Size(10_000_000)  # as the settings have it
-    assert survives_trial(tmp_path / "good.jpg", most_bytes, 1e8)
-    assert not survives_trial(tmp_path / "bad.jpg", most_bytes, 1e8)
+    assert survives_trial(tmp_path / "good.jpg", most_bytes, 1e8, DetectionSettings())
+    assert not survives_trial(tmp_path / "bad.jpg", most_bytes, 1e8, DetectionSettings())
+
+
+CRASHES_IN_SCORING = """
+import os
+from framegate.detect import scoring
+scoring.regions_of = lambda *_: os.abort()
+"""
+
+
+def test_a_frame_that_crashes_the_scoring_is_rejected_too(
+    site: Site, tmp_path: Path, morning: list[bytes]
+) -> None:
+    """The trial walks as far as the daemon does: what dies later than in the decoder is found as well."""
+    (tmp_path / "site").mkdir(exist_ok=True)
+    (tmp_path / "site" / "sitecustomize.py").write_text(CRASHES_IN_SCORING, "ascii")
+    crashing = ("env", f"PYTHONPATH={tmp_path / 'site'}")
+    fill(site, morning[:2], at=0)
+    for _ in range(DEATHS_BEFORE_TRIAL):
+        with started(site, through=crashing) as daemon:
+            assert daemon.process.wait(20) == -signal.SIGABRT
+    with running(site, through=crashing) as daemon:
+        daemon.wait_for("frame.rejected", frame="lot_0001.jpg", reason="crasher")
+    assert set(site.kept_bytes()) == {"lot_0000.jpg"}

@@ -12,6 +12,7 @@ import pytest
 from framegate.model import FileKey
 from framegate.service import in_flight
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
+from framegate.settings import DetectionSettings
 
 KEY = FileKey("lot.jpg", 10, 20)
 OTHER = FileKey("other.jpg", 10, 20)
@@ -176,12 +177,13 @@ def test_a_mark_that_cannot_be_made_stops_no_start(tmp_path: Path, occupy: Calla
 
 
 MOST = 10_000_000
+DETECTION = DetectionSettings()
 
 
 def test_a_good_frame_survives_its_trial(tmp_path: Path, morning: list[bytes]) -> None:
     """A frame that was there by chance when the daemon was killed decodes in a process of its own."""
     (tmp_path / "lot.jpg").write_bytes(morning[0])
-    assert survives_trial(tmp_path / "lot.jpg", MOST, MOST)
+    assert survives_trial(tmp_path / "lot.jpg", MOST, MOST, DETECTION)
 
 
 @pytest.mark.parametrize(
@@ -199,16 +201,16 @@ def test_a_good_frame_survives_its_trial(tmp_path: Path, morning: list[bytes]) -
 def test_what_is_no_picture_survives_too(tmp_path: Path, make: Callable[[Path], object], name: str) -> None:
     """A trial asks only whether the process lives: what is wrong with a file is for the daemon to find."""
     make(tmp_path / name)
-    assert survives_trial(tmp_path / name, MOST, MOST)
+    assert survives_trial(tmp_path / name, MOST, MOST, DETECTION)
 
 
 def test_a_limit_of_the_config_holds_in_the_trial(tmp_path: Path, morning: list[bytes]) -> None:
     """A file that the daemon would not read, or not decode, is not read or decoded in its trial either."""
     (tmp_path / "huge.jpg").write_bytes(morning[0])
     os.truncate(tmp_path / "huge.jpg", 1 << 40)
-    assert survives_trial(tmp_path / "huge.jpg", MOST, MOST)
+    assert survives_trial(tmp_path / "huge.jpg", MOST, MOST, DETECTION)
     (tmp_path / "lot.jpg").write_bytes(morning[0])
-    assert survives_trial(tmp_path / "lot.jpg", MOST, 1.0)
+    assert survives_trial(tmp_path / "lot.jpg", MOST, 1.0, DETECTION)
 
 
 def test_a_trial_that_hangs_is_not_survived(
@@ -217,7 +219,7 @@ def test_a_trial_that_hangs_is_not_survived(
     """A decoder that never comes back counts as one that dies."""
     monkeypatch.setattr(in_flight, "TRIAL_TIMEOUT_S", 0.001)
     (tmp_path / "lot.jpg").write_bytes(morning[0])
-    assert not survives_trial(tmp_path / "lot.jpg", MOST, MOST)
+    assert not survives_trial(tmp_path / "lot.jpg", MOST, MOST, DETECTION)
 
 
 def test_where_no_process_can_be_had_nobody_is_guilty(
@@ -226,7 +228,7 @@ def test_where_no_process_can_be_had_nobody_is_guilty(
     """A trial that cannot be held proves nothing."""
     (tmp_path / "lot.jpg").write_bytes(morning[0])
     monkeypatch.setattr(sys, "executable", os.fspath(tmp_path / "no-python"))
-    assert survives_trial(tmp_path / "lot.jpg", MOST, MOST)
+    assert survives_trial(tmp_path / "lot.jpg", MOST, MOST, DETECTION)
 
 
 LITTLE_MEMORY = """
@@ -234,11 +236,12 @@ import resource, sys
 from pathlib import Path
 from framegate.service import trial
 from framegate.service.in_flight import survives_trial
+from framegate.settings import DetectionSettings
 
 size = next(line for line in open("/proc/self/status") if line.startswith("VmPeak"))
 room = int(size.split()[1]) * 1024 + 200_000_000
 resource.setrlimit(resource.RLIMIT_AS, (room, room))
-print(survives_trial(Path(sys.argv[1]), 1 << 40, 1e9))
+print(survives_trial(Path(sys.argv[1]), 1 << 40, 1e9, DetectionSettings()))
 """
 
 

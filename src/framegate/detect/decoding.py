@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from framegate.detect.containers import read_header
+from framegate.detect.memory import want_of_memory_told
 from framegate.model import Frame, Reason
 
 
@@ -60,9 +61,8 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
 
 def _decode_gray(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None:
     try:
-        gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:  # not the frame's fault: it may pass
-            raise MemoryError from error
+        with want_of_memory_told():
+            gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
         return None  # e.g. its own pixel limit; a frame's fault, so an ordinary None like the rest
     return None if gray is None or gray.ndim != 2 else gray.astype(np.uint8, copy=False)  # noqa: PLR2004

@@ -58,14 +58,13 @@ class NoiseMap:
             most: gray levels for which a pixel counts at most.
         """
         height, width = difference.shape
+        state, learnt = self._state, self._learnt + 1
         if self._shape != (height, width):
-            self._shape = (height, width)
-            self._state = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.uint16)
-            self._learnt = 0
-        self._learnt += 1
-        rate = max(SLOWEST_RATE, ONE // (self._learnt + QUIET_FRAMES))
-        step = _block_means(np.minimum(difference, most)) - self._state.astype(np.int32)
-        self._state = (self._state + ((step * rate + ONE // 2) >> 16)).astype(np.uint16)
+            state, learnt = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.uint16), 1
+        rate = max(SLOWEST_RATE, ONE // (learnt + QUIET_FRAMES))
+        step = _block_means(np.minimum(difference, most)) - state.astype(np.int32)
+        state = (state + ((step * rate + ONE // 2) >> 16)).astype(np.uint16)
+        self._shape, self._state, self._learnt = (height, width), state, learnt
 
     def threshold(self, pixel_threshold: int, noise_gain: float) -> GrayImage:
         """Return the threshold of each pixel, uint8 (height, width), at most 255: which nothing exceeds."""

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from framegate.model import FileKey
+from framegate.settings import DetectionSettings
 
 DEATHS_BEFORE_TRIAL = 2
 TRIAL_TIMEOUT_S = 60.0
@@ -75,13 +76,17 @@ class InFlight:
             return None, 0
 
 
-def survives_trial(path: Path, most_bytes: int, most_pixels: float) -> bool:
-    """Decode a file in a process of its own; tell whether that process came through."""
+def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: DetectionSettings) -> bool:
+    """Judge a file in a process of its own; tell whether that process came through."""
     numbers = (f"{int(most_bytes)}", f"{most_pixels}")
     command = (sys.executable, "-m", "framegate.service.trial", os.fspath(path), *numbers)
     try:
         done = subprocess.run(  # noqa: S603 - ourselves
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TRIAL_TIMEOUT_S, check=False
+            command,
+            input=detection.model_dump_json(by_alias=True).encode(),
+            capture_output=True,
+            timeout=TRIAL_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

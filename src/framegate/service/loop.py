@@ -162,24 +162,25 @@ class Daemon:
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame; when it cannot be recorded now, it stays the next."""
         examined = self._examine(candidate)
-        if isinstance(examined, Unsettled):
-            self._intake.put_back(examined)
+        outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
+        if isinstance(outcome, Unsettled):
+            self._intake.put_back(outcome)
         else:
-            self._pipeline.conclude(examined)
             self._intake.done()
 
     def _examine(self, candidate: Candidate) -> Examined | Unsettled:
         self._in_flight.mark(candidate.key)
         deaths = self._in_flight.deaths_of(candidate.key)
         if deaths >= DEATHS_BEFORE_TRIAL and not self._survives_trial(candidate):
-            detail = f"framegate ended {deaths} times while it was decoded, and so did a process of its own"
+            detail = f"framegate ended {deaths} times while it was judged, and so did a process of its own"
             return Examined(candidate, time.perf_counter(), rejection=Decision(Reason.CRASHER, detail=detail))
         return self._pipeline.examine(candidate)
 
     def _survives_trial(self, candidate: Candidate) -> bool:
-        drop = self._config.settings.drop
-        file = Path(drop.folder, candidate.key.name)
-        return survives_trial(file, drop.max_size, drop.max_megapixels * 1e6)
+        settings = self._config.settings
+        file = Path(settings.drop.folder, candidate.key.name)
+        detection = settings.detection_of(candidate.camera)
+        return survives_trial(file, settings.drop.max_size, settings.drop.max_megapixels * 1e6, detection)
 
     def _write_what_is_due(self) -> None:
         """Judge and record, unless the intake is paused and its next try is not due.

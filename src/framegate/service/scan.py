@@ -78,7 +78,9 @@ def scan(
     with closing(Ledger(None)) as ledger:
         pipeline = Pipeline(settings, deliverer, ledger, announcer([count, listener]))
         for examined in _ahead(candidates, pipeline.examine):
-            pipeline.conclude(_settled(examined, pipeline))
+            outcome = pipeline.conclude(_settled(examined, pipeline))
+            if isinstance(outcome, Unsettled):
+                pipeline.conclude(_settled(outcome, pipeline))
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds

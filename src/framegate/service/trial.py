@@ -1,24 +1,31 @@
-"""A process that decodes one file and ends: ``python -m framegate.service.trial FILE BYTES PIXELS``.
+"""A process that judges one file and ends: ``python -m framegate.service.trial FILE BYTES PIXELS``.
 
-It is run for a frame that was in flight when the daemon died twice (see ``in_flight.py``). That no signal
-ends it says all: whether the picture is good is for the daemon to find, and an exception it survives.
+It is run for a frame that was in flight when the daemon died twice (see ``in_flight.py``), and finds its
+camera's settings, as JSON, on stdin. That no signal ends it says all: whether the picture is good is for the
+daemon to find, and an exception it survives.
 """
 
 import sys
 from pathlib import Path
 
+from framegate.camera import Camera, detector_of
 from framegate.detect.decoding import decode
 from framegate.ingest.reading import look_at, read_frame
-from framegate.model import EncodedFrame
+from framegate.model import EncodedFrame, Frame
+from framegate.settings import DetectionSettings
 
 
-def main(file: Path, most_bytes: int, most_pixels: float) -> None:
-    """Read and decode a file as the daemon would."""
+def main(file: Path, most_bytes: int, most_pixels: float, detection: str) -> None:
+    """Read, decode and judge a file as the daemon would: twice, so that it is scored as well."""
     key = look_at(file.parent, file.name)
     read = None if key is None else read_frame(file.parent, key, most_bytes)
-    if isinstance(read, EncodedFrame):
-        decode(read.data, max_pixels=most_pixels)
+    frame = decode(read.data, max_pixels=most_pixels) if isinstance(read, EncodedFrame) else None
+    if key is None or not isinstance(frame, Frame):
+        return
+    camera = Camera("trial", detector_of(DetectionSettings.model_validate_json(detection)))
+    for _ in range(2):
+        camera.judge(key, frame)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.stdin.read())
