@@ -369,6 +369,15 @@ def ledger_rows(site: Site) -> list[Row]:
         return [_row(values) for values in ledger.execute(f"SELECT {columns} FROM frame ORDER BY id")]
 
 
+def has_ledger(site: Site) -> bool:
+    """Tell whether a ledger was made, to the end: a crash may come before that."""
+    path = site.state / LEDGER_NAME
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(path)) as ledger:
+        return bool(ledger.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frame'").fetchall())
+
+
 def visible(folder: Path) -> dict[str, bytes]:
     """Return the files that somebody who lists a folder sees: all but the hidden ones, by relative name."""
     return {

@@ -39,20 +39,26 @@ class Site:
         self.config = self.home / "site.toml"
         self.configure()
 
-    def configure(self, *, drop: str = "", detection: str = "", rest: str = "") -> None:
-        """Write the config; the arguments are lines of TOML for their tables."""
+    def configure(
+        self, *, drop: str = "", detection: str = "", rest: str = "", min_free: str = "1MB"
+    ) -> None:
+        """Write the config, with the folders as they are now; ``drop`` and others are lines of TOML."""
         settle = "" if "settle_s" in drop else "settle_s = 0.4"
         give_up = "" if "give_up_s" in drop else "give_up_s = 0.8"
         self.config.write_text(
-            f"version = 1\n[drop]\nfolder = 'drop'\n{settle}\n{give_up}\n{drop}\n"
-            f"[results]\nfolder = 'results'\nmin_free = '1MB'\n[state]\nfolder = 'state'\n"
-            f"[detection]\n{detection}\n{rest}\n",
+            f"version = 1\n[drop]\nfolder = {_toml(self.drop)}\n{settle}\n{give_up}\n{drop}\n"
+            f"[results]\nfolder = {_toml(self.results)}\nmin_free = '{min_free}'\n"
+            f"[state]\nfolder = {_toml(self.state)}\n[detection]\n{detection}\n{rest}\n",
             "utf-8",
         )
 
     def kept_bytes(self) -> dict[str, bytes]:
         """Return what stands in the results folder, by relative name."""
         return contents(self.results)
+
+
+def _toml(path: Path) -> str:
+    return json.dumps(os.fspath(path))
 
 
 def wait_until(condition: Callable[[], bool], within_s: float = WITHIN_S) -> None:
