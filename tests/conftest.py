@@ -1,10 +1,12 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from framegate.demo.scene import Lot
 from running import Site
+from supervised import Supervise, Supervised
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -13,6 +15,20 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def site(tmp_path: Path) -> Site:
     """Folders and a config of their own for one daemon."""
     return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def supervise() -> Iterator[Supervise]:
+    """Watch a folder until the test ends."""
+    begun: list[Supervised] = []
+
+    def begin(drop: Path, **settings: object) -> Supervised:
+        begun.append(Supervised(drop, **settings))
+        return begun[-1]
+
+    yield begin
+    for supervised in begun:
+        supervised.watch.stop()
 
 
 @pytest.fixture(scope="session")

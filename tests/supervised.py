@@ -1,6 +1,7 @@
 """A Watch under test: over a real folder, with a clock that the test moves."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from framegate.events import Event, Happening
@@ -76,3 +77,7 @@ class Supervised:
         """Let a periodic sweep find frames that no hint names; return what is announced then."""
         self.watch.swept(names, self.now_s)
         return self.tick(LATE_S)
+
+
+Supervise = Callable[..., Supervised]
+"""Watch a folder, with these settings, until the test ends."""

@@ -106,3 +106,24 @@ def test_a_share_is_polled_by_itself(site: Site, shots: list[Shot], tmp_path: Pa
         check(site, shots, acknowledged=daemon.lines)
     finally:
         tool("umount", "--lazy", site.drop)
+
+
+THREAD_THAT_FAILS = """
+from watchdog.observers.api import BaseObserver
+
+def fail(*_):
+    raise RuntimeError("this is a test")
+
+BaseObserver.dispatch_events = fail
+"""
+
+
+def test_a_thread_that_fails_is_a_line_of_the_log(site: Site, tmp_path: Path) -> None:
+    """A watcher's thread that ends with an exception is announced as JSON; frames are found without it."""
+    (tmp_path / "failing").mkdir()
+    (tmp_path / "failing" / "sitecustomize.py").write_text(THREAD_THAT_FAILS, "ascii")
+    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    with running(site, through=("env", f"PYTHONPATH={tmp_path / 'failing'}")) as daemon:
+        judge(site, daemon, shot(0, 0))
+        (line, *_) = daemon.wait_for("thread.failed", level="error")
+    assert "this is a test" in line["error"]

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +14,12 @@ from framegate.ingest.naming import NameRules
 from framegate.ingest.sweeping import sweep
 from framegate.service.watch import LATE_S
 from running import wait_until
-from supervised import RESCAN_S, Supervised
+from supervised import RESCAN_S, Supervise, Supervised
 from troubles import limited, rename_at_a_stroke
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
 
 TELLS_OF_OVERFLOW = not version("watchdog").startswith("6.")
-Supervise = Callable[..., Supervised]
 
 
 def run(*command: str | Path) -> str:
@@ -42,20 +41,6 @@ def drop(tmp_path: Path) -> Iterator[Path]:
     yield folder
     while os.path.ismount(folder):
         umount(folder, "-l")
-
-
-@pytest.fixture
-def supervise() -> Iterator[Supervise]:
-    """Watch a folder until the test ends."""
-    begun: list[Supervised] = []
-
-    def begin(drop: Path, **settings: object) -> Supervised:
-        begun.append(Supervised(drop, **settings))
-        return begun[-1]
-
-    yield begin
-    for supervised in begun:
-        supervised.watch.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,8 @@ import pytest
 from framegate.ingest.naming import NameRules
 from framegate.service.watch import CHECK_S, LATE_S, MOST_REBUILDS, QUIET_S
 from running import wait_until
-from supervised import RESCAN_S, Supervised
+from supervised import RESCAN_S, Supervise
 from troubles import drop_kernel_watches, kill_thread, no_inotify_instances, powerless
-
-Supervise = Callable[..., Supervised]
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -23,20 +20,6 @@ def drop(tmp_path: Path) -> Path:
     folder = tmp_path / "drop"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def supervise() -> Iterator[Supervise]:
-    """Watch a folder until the test ends."""
-    begun: list[Supervised] = []
-
-    def begin(drop: Path, **settings: object) -> Supervised:
-        begun.append(Supervised(drop, **settings))
-        return begun[-1]
-
-    yield begin
-    for supervised in begun:
-        supervised.watch.stop()
 
 
 def test_a_folder_that_is_well_is_watched_in_silence(drop: Path, supervise: Supervise) -> None:

@@ -98,11 +98,24 @@ def _writable(key: str, folder: str) -> Iterator[Finding]:
 
 def _made(key: str, folder: str) -> Iterator[Finding]:
     try:
-        os.makedirs(folder, exist_ok=True)
+        _make_durably(Path(folder))
     except OSError as error:
         yield Finding(Grade.ERROR, key, f"{folder} cannot be made: {error.strerror}")
         return
     yield from _writable(key, folder)
+
+
+def _make_durably(folder: Path) -> None:
+    """Make a folder, and those above it: a power cut must not take it away with the results in it."""
+    if folder.is_dir():
+        return
+    _make_durably(folder.parent)
+    folder.mkdir(exist_ok=True)
+    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def _overlap(settings: Settings) -> Iterator[Finding]:

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import threading
 from types import FrameType
 
 from framegate.config import Config
+from framegate.events import happening
 from framegate.keep.disk import Disk
 from framegate.service.checkup import prepare_to_start
 from framegate.service.logs import log_listener, own_stderr
@@ -35,6 +37,11 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
             signal.signal(number, signal.SIG_DFL)
         daemon.stop()
 
+    def say_what_ended(failed: threading.ExceptHookArgs) -> None:
+        name = "unknown" if failed.thread is None else failed.thread.name
+        listener(happening("thread.failed", "error", thread=name, error=repr(failed.exc_value)))
+
+    threading.excepthook = say_what_ended  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it must not end the frame in hand
