@@ -318,6 +318,22 @@ def test_results_may_be_on_any_file_system(site: Site, camera: FlatCamera, tmp_p
         check_an_undisturbed_run(site, camera)
 
 
+@pytest.mark.parametrize("kind", ["exfat", "vfat"])
+def test_a_card_that_cannot_hold_a_name_stops_nothing(site: Site, tmp_path: Path, kind: str) -> None:
+    """Times with colons, and names that are no text, are delivered to a card under names that it can hold."""
+    names = ("10:00/a.jpg", "b?.jpg", os.fsdecode(b"c\xf6.jpg"), "d.jpg")
+    shots = [Shot(name, scene_jpeg(scene, 0), scene * 10**9, scene) for scene, name in enumerate(names)]
+    with loop_disk(tmp_path / "disk", tmp_path / "disk.img", kind) as disk:
+        on(disk, site, "results")
+        with started(site) as daemon:
+            for taken in shots:
+                upload(taken, site.drop)
+            results = {line["frame"]: line["result"] for line in daemon.wait_for("frame.kept", len(shots))}
+            assert daemon.stop() == 0
+        assert contents(site.results) == {results[taken.name]: taken.data for taken in shots}
+    assert results["d.jpg"] == "d.jpg"
+
+
 @pytest.mark.parametrize("kind", ["ext4", "exfat", "vfat"])
 def test_names_that_differ_in_case_alone_are_two_results(site: Site, tmp_path: Path, kind: str) -> None:
     """Where A.jpg and a.jpg are one name, both frames are kept, and neither replaces the other."""

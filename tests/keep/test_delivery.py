@@ -13,7 +13,9 @@ from framegate.errors import SinkError
 from framegate.keep import delivery
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step
+from framegate.keep.result_names import portable
 from framegate.model import Delivery, EncodedFrame
+from troubles import descriptors_left
 
 CAPTURED_AT_NS = 1_616_694_872_510_000_000
 MOMENT = "20210325T175432.510Z"
@@ -228,12 +230,79 @@ def test_a_path_that_leads_out_is_refused(results: Path, tmp_path: Path, name: s
 
 
 def test_a_link_to_a_folder_is_not_delivered_into(results: Path, tmp_path: Path) -> None:
-    """A link in place of a camera's folder cannot lead results elsewhere."""
+    """A link in place of a camera's folder cannot lead results elsewhere: the folder gets another name."""
     (tmp_path / "elsewhere").mkdir()
     (results / "cam").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SinkError):
-        deliver(results, "cam/lot.jpg")
-    assert files(tmp_path) == {}
+    assert deliver(results, "cam/lot.jpg").name == "cam.d/lot.jpg"
+    assert files(tmp_path / "elsewhere") == {}
+
+
+def test_a_file_where_a_folder_has_to_be_stops_nothing(results: Path) -> None:
+    """A frame, and then a folder of the same name with frames in it, are all delivered, and found again."""
+    for name in ("a.jpg", "a.jpg.d"):
+        deliver(results, name, OTHER)
+    for _ in range(2):
+        assert deliver(results, "a.jpg/b.jpg").name == "a.jpg.d2/b.jpg"
+    assert files(results) == {"a.jpg": OTHER, "a.jpg.d": OTHER, "a.jpg.d2/b.jpg": JPEG}
+    folder = ResultsFolder(results)
+    assert list(folder.standing("a.jpg/b.jpg", CAPTURED_AT_NS, len(JPEG))) == [JPEG]
+    assert list(folder.standing("a.jpg.d2/b.jpg", CAPTURED_AT_NS, len(JPEG))) == [JPEG]
+
+
+def test_a_folder_name_of_full_length_can_still_be_told_apart(results: Path) -> None:
+    """Where nothing can be added to a folder's name it loses letters, and the frame is delivered."""
+    longest = "f" * 251 + ".jpg"
+    deliver(results, longest, OTHER)
+    assert deliver(results, f"{longest}/b.jpg").name == f"{longest[:253]}.d/b.jpg"
+
+
+def test_the_deepest_folder_takes_no_more_descriptors_than_the_first(results: Path) -> None:
+    """Folders in folders, as deep as a path may be, do not use up what a process may open."""
+    name = "d/" * 500 + "lot.jpg"
+    with descriptors_left(8):
+        assert deliver(results, name).name == name
+
+
+class CardDisk(Disk):
+    """The real disk, with the errors of a card that cannot hold some letters in a name."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def refuse(self, name: str) -> None:
+        if ":" in name:
+            raise OSError(self.code, os.strerror(self.code))
+
+    def open_folder(self, name: str, parent_fd: int | None = None) -> int:
+        if parent_fd is not None:
+            self.refuse(name)
+        return super().open_folder(name, parent_fd)
+
+    def make_folder(self, name: str, parent_fd: int) -> None:
+        self.refuse(name)
+        super().make_folder(name, parent_fd)
+
+    def publish_unnamed(self, fd: int, name: str, folder_fd: int) -> None:
+        self.refuse(name)
+        super().publish_unnamed(fd, name, folder_fd)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.ENAMETOOLONG])
+def test_a_name_that_the_disk_cannot_hold_is_changed(results: Path, code: int) -> None:
+    """A time with colons in a name stops no card: the letters give way, with a mark, the same every time."""
+    disk = CardDisk(code)
+    first = deliver(results, "12:00/12:00:05.jpg", disk=disk)
+    assert re.fullmatch(r"12_00_[0-9a-f]{8}/12_00_05_[0-9a-f]{8}\.jpg", first.name)
+    assert deliver(results, "12:00/12:00:05.jpg", disk=disk) == Delivery(first.name, already_there=True)
+    found = ResultsFolder(results, disk=disk).standing("12:00/12:00:05.jpg", CAPTURED_AT_NS, len(JPEG))
+    assert list(found) == [JPEG]
+
+
+def test_names_that_lose_the_same_letters_stay_apart() -> None:
+    """Two names that differ only in what a card cannot hold become two names."""
+    names = ["a:b.jpg", "a?b.jpg", "a_b.jpg", os.fsdecode(b"a\xf6b.jpg"), "a_b.jpg."]
+    assert len({portable([name])[0] for name in names}) == len(names)
+    assert portable(["a_b.jpg"]) == ["a_b.jpg"]
 
 
 class DiskWithSpace(Disk):

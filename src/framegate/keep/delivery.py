@@ -5,26 +5,23 @@ Measured with cut power (research/reliability.md, 5): rename alone lost 2,740 of
 on ext4; with both fsyncs none was lost on ext4, XFS or btrfs.
 """
 
-import hashlib
+import errno
 import os
-import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import count
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from framegate.errors import SinkError
 from framegate.keep.disk import Disk
-from framegate.model import Delivery, EncodedFrame, iso_utc
+from framegate.keep.result_names import TEMP_NAME, folder_names_of, names_of, portable, temp_name_of
+from framegate.model import Delivery, EncodedFrame
 from framegate.quantities import Size
 
-LONGEST_NAME_BYTES = 255
-LONGEST_SUFFIX_BYTES = 16
-"""A longer one is no suffix, but a name with a dot in it."""
-
 MOST_REMEMBERED_FOLDERS = 1000
-_TEMP_NAME = re.compile(r"\.framegate-[0-9a-f]{20}\.tmp")
+
+NO_NAME_HERE = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.ENAMETOOLONG})
+"""What file systems say to a name that they cannot hold. exFAT by FUSE says ENOENT to a colon."""
 
 
 class Deliverer(Protocol):
@@ -65,36 +62,32 @@ class ResultsFolder:
         Raises:
             SinkError: disk full, read-only, I/O error, no permission. Nothing half-written is visible.
         """
-        *folders, name = frame.name.split("/")
-        if any(part in {"", ".", ".."} for part in (*folders, name)):
+        parts = frame.name.split("/")
+        if any(part in {"", ".", ".."} for part in parts):
             raise ValueError(f"{frame.name!r} is no path below a folder")
-        with _as_sink_error(self._folder), ExitStack() as stack:
+        with _as_sink_error(self._folder):
             self._require_space(len(frame.data))
-            folder_fd = self._open_folders(folders, stack)
-            name, already_there = self._place(frame, name, captured_at_ns, folder_fd)
-            self._make_name_durable(name, folder_fd, is_ours=not already_there)
-        return Delivery("/".join((*folders, name)), already_there)
+            try:
+                return self._deliver(frame, parts, captured_at_ns)
+            except OSError as error:
+                if error.errno not in NO_NAME_HERE or parts == (plain := portable(parts)):
+                    raise
+                return self._deliver(frame, plain, captured_at_ns)
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
         """Yield what stands under the names that a frame may have got, up to one that is free.
 
         Of a file that is larger than ``size_bytes``, a part. A folder that cannot be read has nothing.
         """
-        *folders, last = name.split("/")
-        try:
-            with ExitStack() as stack:
-                fd = self._disk.open_folder(os.fspath(self._folder))
-                stack.callback(os.close, fd)
-                for folder in folders:
-                    fd = self._disk.open_folder(folder, fd)
-                    stack.callback(os.close, fd)
-                for its_name in _names(last, captured_at_ns):
-                    data = self._disk.read_existing(its_name, fd, size_bytes + 1)
+        parts = name.split("/")
+        plain = portable(parts)
+        for *folders, last in [parts] if plain == parts else [parts, plain]:
+            with suppress(OSError), self._opened(folders, may_make=False) as (folder_fd, _):
+                for its_name in names_of(last, captured_at_ns):
+                    data = self._disk.read_existing(its_name, folder_fd, size_bytes + 1)
                     if data is None:
-                        return
+                        break
                     yield data
-        except OSError:
-            return
 
     def clear_abandoned(self) -> None:
         """Remove the temporary files that a crash has left, where there may be any.
@@ -105,14 +98,13 @@ class ResultsFolder:
         Raises:
             SinkError: the results folder cannot be written now.
         """
-        with _as_sink_error(self._folder), ExitStack() as stack:
-            folder_fd = self._open_folders([], stack)
+        with _as_sink_error(self._folder), self._opened([]) as (folder_fd, _):
             if (fd := self._disk.open_unnamed(folder_fd)) is not None:
                 os.close(fd)
                 return
             for _path, _folders, names, inner_fd in os.fwalk(dir_fd=folder_fd):
                 for name in names:
-                    if _TEMP_NAME.fullmatch(name):
+                    if TEMP_NAME.fullmatch(name):
                         with suppress(OSError):  # another daemon's, or gone
                             self._disk.remove_if_abandoned(name, inner_fd)
 
@@ -124,22 +116,60 @@ class ResultsFolder:
                 f" above min_free = {Size(self._min_free_bytes)}"
             )
 
-    def _open_folders(self, folders: list[str], stack: ExitStack) -> int:
+    def _deliver(self, frame: EncodedFrame, parts: list[str], captured_at_ns: int) -> Delivery:
+        *folders, name = parts
+        with self._opened(folders) as (folder_fd, folders):
+            name, already_there = self._place(frame, name, captured_at_ns, folder_fd)
+            self._make_name_durable(name, folder_fd, is_ours=not already_there)
+        return Delivery("/".join((*folders, name)), already_there)
+
+    @contextmanager
+    def _opened(self, folders: list[str], *, may_make: bool = True) -> Iterator[tuple[int, list[str]]]:
+        """Open the folder of a result, folder by folder, each closed when the next is open.
+
+        Where a file or a link holds a folder's name, the folder gets another: an uploader who removes a
+        frame and makes a folder of its name must not stop the line.
+        """
         fd = self._disk.open_folder(os.fspath(self._folder))
-        stack.callback(os.close, fd)
-        for depth, folder in enumerate(folders, 1):
-            path = "/".join(folders[:depth])
+        opened: list[str] = []
+        try:
+            for folder in folders:
+                for name in folder_names_of(folder):
+                    inner = self._open_inner(fd, [*opened, name], may_make=may_make)
+                    if inner is not None:
+                        opened.append(name)
+                        os.close(fd)
+                        fd = inner
+                        break
+            yield fd, opened
+        finally:
+            os.close(fd)
+
+    def _open_inner(self, fd: int, path: list[str], *, may_make: bool) -> int | None:
+        """Open the last folder of a path, durably made if need be; None when its name is not a folder's."""
+        name, joined = path[-1], "/".join(path)
+        is_durable = joined in self._durable_folders
+        try:
             try:
-                inner, is_durable = self._disk.open_folder(folder, fd), path in self._durable_folders
+                inner = self._disk.open_folder(name, fd)
             except FileNotFoundError:
-                self._disk.make_folder(folder, fd)
-                inner, is_durable = self._disk.open_folder(folder, fd), True
-            stack.callback(os.close, inner)
-            if not is_durable:  # a crash may have come between its making and this
+                if not may_make:
+                    raise
+                self._disk.make_folder(name, fd)
+                inner, is_durable = self._disk.open_folder(name, fd), True
+        except OSError as error:
+            if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+                return None
+            raise
+        if not is_durable and may_make:  # a crash may have come between its making and this
+            try:
                 self._disk.sync_folder(fd)
-            self._remember_durable(path)
-            fd = inner
-        return fd
+            except OSError:
+                os.close(inner)
+                raise
+        if may_make:
+            self._remember_durable(joined)
+        return inner
 
     def _remember_durable(self, path: str) -> None:
         if len(self._durable_folders) >= MOST_REMEMBERED_FOLDERS:
@@ -149,8 +179,8 @@ class ResultsFolder:
     def _place(
         self, frame: EncodedFrame, first_name: str, captured_at_ns: int, folder_fd: int
     ) -> tuple[str, bool]:
-        temp = _temp_name(frame.name)
-        for name in _names(first_name, captured_at_ns):
+        temp = temp_name_of(frame.name)
+        for name in names_of(first_name, captured_at_ns):
             existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
             if existing == frame.data:
                 self._disk.remove_temp(temp, folder_fd)
@@ -201,25 +231,6 @@ class NoDelivery:
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:  # noqa: ARG002
         """Yield nothing: nothing was delivered."""
         return iter(())
-
-
-def _names(name: str, captured_at_ns: int) -> Iterator[str]:
-    """Yield the name itself, then with the capture time, then with a number as well."""
-    stem, suffix = os.path.splitext(name)
-    if len(os.fsencode(suffix)) > LONGEST_SUFFIX_BYTES:
-        stem, suffix = name, ""
-    moment = iso_utc(captured_at_ns).replace("-", "").replace(":", "")
-    yield name
-    for number in count(1):
-        tail = f"_{moment}" + (f"_{number}" if number > 1 else "") + suffix
-        while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
-            stem = stem[:-1]  # a letter at a time, so that none is cut in two
-        yield stem + tail
-
-
-def _temp_name(name: str) -> str:
-    """Return a temporary name that depends on the frame alone, so that recovery finds and reuses it."""
-    return f".framegate-{hashlib.blake2s(os.fsencode(name), digest_size=10).hexdigest()}.tmp"
 
 
 @contextmanager
