@@ -1,9 +1,13 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from framegate.demo.scene import Lot, encoded
 from framegate.demo.uploads import write_at_once
 from invariants import check, ledger_rows, whole_and_ours
 from oracle import DETECTION, shot, upload
@@ -54,6 +58,48 @@ def test_an_upload_that_stalls_and_goes_on_is_one_frame(site: Site, morning: lis
         writer.send_signal(signal.SIGCONT)
         daemon.wait_for("frame.kept", frame="a.jpg", reason="changed")
         assert verdicts_of(daemon, "a.jpg") == [("frame.kept", "changed")]
+
+
+STRANGER = 12_345
+NO_LEASES = ("setpriv", "--bounding-set", "-lease")
+"""Root without this may ask who writes a file of its own, and of nobody else's."""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="only root may own as another")
+@pytest.mark.parametrize("is_new", [True, False], ids=["size-set-first", "rewritten-in-place"])
+def test_what_another_user_has_open_is_not_kept_half(site: Site, *, is_new: bool) -> None:
+    """A stranger's upload that stalls, and whose end proves nothing, is waited for: the usual service."""
+    before, after = (
+        encoded(Lot(width=320, height=180, parked=cars).picture(), ".bmp") for cars in ({}, {2: 5})
+    )
+    site.configure(drop="settle_s = 0.3\ngive_up_s = 60\nrescan_s = 0.5", rest='[log]\nlevel = "debug"')
+    path = site.drop / "a.bmp"
+    with running(site, through=NO_LEASES) as daemon:
+        if not is_new:
+            write_at_once(path, before)
+            daemon.wait_for("frame.kept", frame="a.bmp", reason="first")
+        with path.open("wb" if is_new else "r+b", buffering=0) as file:
+            os.fchown(file.fileno(), STRANGER, STRANGER)
+            file.truncate(len(after))
+            file.write(after[: len(after) // 2])
+            daemon.wait_for("frame.postponed", frame="a.bmp", reason="being_written", count=2)
+            file.write(after[len(after) // 2 :])
+        daemon.wait_for("frame.kept", frame="a.bmp", reason="first" if is_new else "changed")
+    assert set(site.kept_bytes().values()) == ({after} if is_new else {before, after})
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="only root may own as another")
+def test_a_mode_given_later_is_no_write(site: Site, morning: list[bytes]) -> None:
+    """A stranger's file that is moved in, and gets mode and time after that, waits for settle_s alone."""
+    site.configure(drop="settle_s = 0.3\ngive_up_s = 60")
+    ready = site.home / "ready.jpg"
+    write_at_once(ready, morning[0])
+    os.chown(ready, STRANGER, STRANGER)
+    with running(site, through=NO_LEASES) as daemon:
+        ready.rename(site.drop / "a.jpg")
+        (site.drop / "a.jpg").chmod(0o644)
+        os.utime(site.drop / "a.jpg", (1_700_000_000, 1_700_000_000))
+        daemon.wait_for("frame.kept", frame="a.jpg", within_s=10)
 
 
 def test_an_upload_that_goes_on_after_it_was_given_up_is_judged_again(

@@ -71,6 +71,18 @@ def has_writer(folder: Path, name: str) -> bool | None:
     return False
 
 
+def was_last_written(folder: Path, name: str) -> bool:
+    """Tell whether the last thing that happened to a file was a write, and no change of mode, time or name.
+
+    A write sets both times of a file at once; all else sets the second alone, or sets them apart.
+    """
+    try:
+        status = os.lstat(folder / name)
+    except OSError:
+        return False
+    return status.st_mtime_ns == status.st_ctime_ns
+
+
 def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
     """Read the version ``key`` of a file.
 

@@ -1,7 +1,7 @@
 """watchdog's events as hints: they shorten the wait, and nothing is lost when they are.
 
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
-``start``, ``on_any_event``, five event classes, ``stop``. When it has gone deaf it does not say so;
+``start``, ``on_any_event``, six event classes, ``stop``. When it has gone deaf it does not say so;
 ``Watcher.complaint`` finds out, as far as the system shows it. The rest is the sweep's business: sub-folders
 that are moved in (6.0 never watches them) or came when all watches were taken, and overflow (6.0 is silent).
 """
@@ -19,6 +19,7 @@ from watchdog.events import (
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
+    FileModifiedEvent,
     FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
@@ -37,6 +38,9 @@ _ORIGINS: dict[type[FileSystemEvent], Origin] = {
     FileMovedEvent: Origin.MOVED,
 }
 _FOLDERS = (DirCreatedEvent, DirMovedEvent)
+_MOST_OPEN = 10_000
+"""Files that are known to be written at one time; more are judged by time alone."""
+
 _LOG = logging.getLogger("watchdog")
 _END_S = 1.5
 """watchdog's threads end at once, or within the 0.5 s for which it holds back half of a move."""
@@ -118,6 +122,13 @@ class Watcher:
             return f"the folder cannot be listed: {error.strerror}"
         return self._footprint.complaint() or self._last_words
 
+    def was_written_to(self, name: str) -> bool:
+        """Tell whether a file was heard to change, and not to be closed since.
+
+        A change of mode or time sounds the same: ask ``reading.was_last_written`` as well.
+        """
+        return self._hinter is not None and name in self._hinter.unclosed
+
     def stop(self) -> None:
         """Stop watching; hints and complaints end at once, and what was taken is given back."""
         self._ear.detach()
@@ -152,7 +163,10 @@ class Watcher:
         self._hinter = _Hinter(folder, self, self._inbox)
         self._observer = Observer()
         self._observer.schedule(
-            self._hinter, folder, recursive=self._recursive, event_filter=[*_ORIGINS, *_FOLDERS]
+            self._hinter,
+            folder,
+            recursive=self._recursive,
+            event_filter=[*_ORIGINS, FileModifiedEvent, *_FOLDERS],
         )
         self._observer.start()
 
@@ -170,6 +184,7 @@ class _Hinter(FileSystemEventHandler):
 
     def __init__(self, folder: str, watcher: Watcher, inbox: Inbox) -> None:
         self.is_muted = False
+        self.unclosed: dict[str, None] = {}
         self._prefix = folder.rstrip("/") + "/"
         self._watcher = watcher
         self._inbox = inbox
@@ -188,6 +203,12 @@ class _Hinter(FileSystemEventHandler):
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
+        if isinstance(event, FileModifiedEvent):
+            if len(self.unclosed) < _MOST_OPEN and self._watcher.rules.is_frame(name):
+                self.unclosed[name] = None
+            return
+        if not isinstance(event, FileCreatedEvent):
+            self.unclosed.pop(name, None)
         if self._watcher.rules.is_frame(name):
             self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
 

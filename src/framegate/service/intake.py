@@ -13,7 +13,7 @@ from framegate.events import Listener, happening
 from framegate.ingest.backlog import Backlog, InTurn
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
-from framegate.ingest.reading import has_writer, look_at
+from framegate.ingest.reading import has_writer, look_at, was_last_written
 from framegate.ingest.settling import Settler
 from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
@@ -263,8 +263,18 @@ class Intake:
                 self._queue.append(candidate)
 
     def _is_being_written(self, candidate: Candidate) -> bool:
-        """Tell whether a writer on this machine is known to be at it; a share refuses the question."""
-        return self.watch.mode == "inotify" and has_writer(self._folder, candidate.key.name) is True
+        """Tell whether a writer on this machine is known to be at it.
+
+        The kernel tells the file's owner, and root. For others there is what was heard: in the usual service
+        the uploader owns the files, and half of a picture whose size was set first has an end.
+        """
+        if self.watch.mode != "inotify":  # a share refuses the question
+            return False
+        name = candidate.key.name
+        has_it_open = has_writer(self._folder, name)
+        if has_it_open is None:
+            return self.watch.was_written_to(name) and was_last_written(self._folder, name)
+        return has_it_open
 
     def _announce_postponed(self, name: str, why: str, detail: str = "", *, is_warning: bool = False) -> None:
         level = "warning" if is_warning else "debug"

@@ -97,6 +97,10 @@ class Watch:
         """How often the kernel's queue of events overflowed; watchdog 6.0 does not tell."""
         return self._watcher.overflows
 
+    def was_written_to(self, name: str) -> bool:
+        """Tell whether a file was heard to change, and not to be closed since."""
+        return self.mode == "inotify" and self._watcher.was_written_to(name)
+
     def sweep_interval_s(self, last_sweep_s: float) -> float:
         """Return the seconds from one sweep to the next, of which the last took ``last_sweep_s``.
 
