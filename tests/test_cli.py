@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,67 @@ def test_run_needs_no_config_file(tmp_path: Path) -> None:
     if Path("/etc/framegate/config.toml").exists():
         pytest.skip("this machine has a framegate of its own")
     done = framegate("run", code=78, **nowhere)
-    assert "drop: is required" in done.stderr
+    assert "no config found" in done.stderr
+
+
+def test_scan_reads_the_config_that_the_others_read(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """Without -c a scan judges by $FRAMEGATE_CONFIG, as the help says."""
+    (tmp_path / "c.toml").write_text("version = 1\n[detection]\nscore_threshold = '90%'\n")
+    for config, kept in (("", 2), (str(tmp_path / "c.toml"), 1)):
+        done = framegate(
+            "scan", pair[0].parent, tmp_path.parent / "out", "-n", "--json", FRAMEGATE_CONFIG=config
+        )
+        assert json.loads(done.stdout)["kept"] == kept
+    assert not (tmp_path.parent / "out").exists()
+
+
+def test_scan_says_which_folder_it_could_not_list(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """A folder without permission is no empty folder: a scan and a check name it."""
+    if os.getuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root may list any folder")
+    closed = tmp_path / "in" / "night"
+    closed.mkdir(parents=True, mode=0o700)
+    (tmp_path / "in" / "a.jpg").write_bytes(pair[0].read_bytes())
+    closed.chmod(0)
+    (tmp_path / "c.toml").write_text("version = 1\n[drop]\nfolder = 'in'\n[results]\nfolder = 'r'\n")
+    through = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    itself = [*through, sys.executable, "-m", "framegate"]
+    scan = subprocess.run(
+        [*itself, "scan", tmp_path / "in", tmp_path / "out"], capture_output=True, text=True
+    )
+    assert "'night' may not be listed: Permission denied" in scan.stderr
+    check = subprocess.run([*itself, "check", "-c", tmp_path / "c.toml"], capture_output=True, text=True)
+    assert re.search(r"warning +drop.folder +\S*/night may not be listed", check.stdout)
+
+
+def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """--stats into a folder that is not there is an error in words."""
+    (tmp_path / "in").mkdir()
+    done = framegate("scan", tmp_path / "in", tmp_path / "out", "--stats", tmp_path / "no" / "s.csv", code=1)
+    assert done.stderr.strip().endswith("s.csv: No such file or directory")
+
+
+def test_explain_waits_for_nobody(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """A FIFO is no frame, and is not opened."""
+    os.mkfifo(tmp_path / "f.jpg")
+    assert "no regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
+
+
+def test_explain_knows_the_cameras(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    """A camera that the config does not have is a wrong word, and the right ones are said."""
+    (tmp_path / "c.toml").write_text("version = 1\n[camera.c21.detection]\nscore_threshold = '90%'\n")
+    config = ("-c", tmp_path / "c.toml")
+    assert "c21" in framegate("explain", *pair, *config, "--camera", "c211", code=2).stderr
+    assert framegate("explain", *pair, *config, "--camera", "c21").stdout.startswith("dropped")
+
+
+def test_check_tells_of_cameras_that_no_frame_has(tmp_path: Path) -> None:
+    """A table for a camera that no pattern finds has no effect, and check says so."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "c.toml").write_text(
+        "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[camera.c1.detection]\nblur = 3\n"
+    )
+    assert "camera.c1" in framegate("check", "-c", tmp_path / "c.toml").stdout
 
 
 def test_check_passes_on_sound_folders(tmp_path: Path) -> None:

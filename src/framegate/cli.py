@@ -99,7 +99,7 @@ def scan(  # noqa: PLR0917
             "detection.min_contour_area": f"{min_contour_area:.10g}px",
             "detection.score_threshold": f"{score_threshold:.10g}px",
         }
-    run_scan(_load(config, flags, search=False), stats=stats, dry_run=dry_run, as_json=as_json)
+    run_scan(_load(config, flags), stats=stats, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
@@ -120,6 +120,9 @@ def explain(
 
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = _load(config, flags)
+    if camera != "default" and camera not in loaded.settings.camera:
+        known = ", ".join(loaded.settings.camera) or "none"
+        raise typer.BadParameter(f"the config has no [camera.{camera}.detection]; it has {known}")
     run_explain(
         reference, current, loaded.settings.detection_of(camera), overlay_file=overlay, as_json=as_json
     )
@@ -180,15 +183,20 @@ def demo() -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _load(config: Path | None, flags: dict[str, Any] | None = None, *, search: bool = True) -> "Config":
+def _load(config: Path | None, flags: dict[str, Any] | None = None) -> "Config":
     from framegate.config import find_config, load  # noqa: PLC0415
+    from framegate.errors import Problem  # noqa: PLC0415
 
     given = {
         key: str(value.absolute()) if isinstance(value, Path) else value
         for key, value in (flags or {}).items()
         if value is not None
     }
-    return load(find_config(config) if search else config, given)
+    path = find_config(config)
+    if path is None and "drop.folder" not in given:
+        words = "no config found: give -c FILE, or name the folders (see --help of the command)"
+        raise ConfigError((Problem("", words),))
+    return load(path, given)
 
 
 def _say(words: str) -> None:

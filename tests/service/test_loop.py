@@ -169,3 +169,19 @@ def test_an_absent_drop_folder_keeps_nobody_busy(site: Site) -> None:
     assert daemon.daemon.wait_s() > 0.1
     daemon.stop()
     assert daemon.count("drop.absent") == 1
+
+
+def test_a_ledger_that_was_removed_is_said_to_be_gone(site: Site, morning: list[bytes]) -> None:
+    """When somebody removes the state folder the daemon says so, waits for it, and loses no frame."""
+    site.configure(drop="rescan_s = 0.5")
+    with daemon_in_thread(site, Disk()) as heard:
+        write_at_once(site.drop / "a.jpg", morning[0])
+        heard.wait_for(verdict)
+        shutil.rmtree(site.state)
+        heard.wait_for(named("ledger.gone"))
+        write_at_once(site.drop / "b.jpg", morning[4])
+        heard.wait_for(named("intake.paused"))
+        site.state.mkdir()
+        heard.wait_for(named("intake.resumed"))
+        heard.wait_for(verdict, 2)
+    assert set(contents(site.results)) == {"a.jpg", "b.jpg"}

@@ -10,7 +10,7 @@ from framegate.ingest import backlog
 from framegate.model import Candidate, FileKey, Origin
 from framegate.service import unreadable
 from framegate.service.unreadable import Unreadable
-from running import Site
+from running import Site, wait_until
 from stepping import Stepped
 from troubles import powerless
 
@@ -102,6 +102,23 @@ def test_a_file_that_stays_unreadable_is_one_warning_and_ever_fewer_tries(
     levels = [event.level for event in stepped.events if event.event == "frame.postponed"]
     assert levels.count("warning") == 1
     assert 6 < len(levels) < 14
+
+
+def test_a_folder_that_may_not_be_listed_is_said_once(stepped: Stepped, picture: bytes) -> None:
+    """Folders without permission are one warning each; mended, they are heard from then on."""
+    closed = stepped.site.drop / "night"
+    closed.mkdir(mode=0o755)
+    lay(closed, "a.jpg", picture)
+    closed.chmod(0)
+    stepped.start()
+    stepped.go(200)
+    assert [e.fields["folder"] for e in stepped.events if e.event == "folder.unlisted"] == ["night"]
+    closed.chmod(0o755)
+    stepped.go(60)
+    assert names_of(stepped) == ["night/a.jpg"]
+    assert not stepped.count("watch.missed")
+    lay(closed, "b.jpg", picture)
+    wait_until(lambda: (stepped.go(1), len(names_of(stepped)) == 2)[1])
 
 
 def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:

@@ -1,7 +1,7 @@
 """A sweep: the whole drop folder, listed. Events are hints; this is the truth."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from framegate.ingest.naming import NameRules
@@ -9,11 +9,18 @@ from framegate.ingest.reading import key_of
 from framegate.model import FileKey
 
 
-def sweep(folder: Path, rules: NameRules, *, recursive: bool) -> Iterator[FileKey]:
+def sweep(
+    folder: Path,
+    rules: NameRules,
+    *,
+    recursive: bool,
+    skipped: Callable[[str, OSError], None] = lambda _name, _error: None,
+) -> Iterator[FileKey]:
     """Yield every version of a file whose name is a frame's, in no order.
 
-    Links to folders are not followed. What vanishes under the sweep, or may not be listed, is passed over.
-    What is no regular file is yielded all the same: reading it gives the reason for its rejection.
+    Links to folders are not followed. What vanishes under the sweep is passed over, and what may not be
+    listed is ``skipped``. What is no regular file is yielded all the same: reading it gives the reason for
+    its rejection.
 
     Raises:
         OSError: when the drop folder itself cannot be listed.
@@ -23,9 +30,14 @@ def sweep(folder: Path, rules: NameRules, *, recursive: bool) -> Iterator[FileKe
         below = pending.pop()
         try:
             entries = os.scandir(folder / below)
-        except OSError:
+        except FileNotFoundError:
             if not below:
                 raise
+            continue
+        except OSError as error:
+            if not below:
+                raise
+            skipped(below.rstrip("/"), error)
             continue
         with entries:
             for entry in entries:

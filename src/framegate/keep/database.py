@@ -39,6 +39,7 @@ class Database:
         self._version = version
         self._announce = announce
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
 
     @contextmanager
     def lend(self) -> Iterator[sqlite3.Connection]:
@@ -84,6 +85,13 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise SinkError(f"cannot use the ledger {self._where}: {error}") from error
 
+    def follow(self) -> None:
+        """Go on with a new file when the one in use is no longer at its place: somebody removed it."""
+        if self._connection is None or self._identity is None or self._identity == self._there():
+            return
+        self._give_up()
+        self._announce(happening("ledger.gone", "error", ledger=self._where))
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
@@ -108,7 +116,17 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             self._make_schema(connection)
             undo.pop_all()
+        self._identity = self._there()
         return connection
+
+    def _there(self) -> tuple[int, int] | None:
+        if self._where == IN_MEMORY:
+            return None
+        try:
+            status = os.stat(self._where)
+        except OSError:
+            return (0, 0)
+        return status.st_dev, status.st_ino
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

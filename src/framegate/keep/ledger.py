@@ -194,6 +194,10 @@ class Ledger:
             rows = dict(db.execute("SELECT verdict, count(*) FROM frame GROUP BY verdict"))
         return {verdict: rows.get(verdict, 0) for verdict in Verdict}
 
+    def follow(self) -> None:
+        """Notice when the file was removed: what it knew is judged again, and finds its results."""
+        self._database.follow()
+
     def close(self) -> None:
         """Close the file. What is pending and was not flushed will be decided again."""
         self._database.close()

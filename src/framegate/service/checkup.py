@@ -18,9 +18,10 @@ from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.naming import NameRules
 from framegate.ingest.watching import Watcher
 from framegate.quantities import Size
-from framegate.settings import Settings
+from framegate.settings import DEFAULT_CAMERA, Settings
 
 MOST_FOLDERS_COUNTED = 200_000
+MOST_FOLDERS_NAMED = 20
 
 
 class Grade(StrEnum):
@@ -50,13 +51,15 @@ def examine_surroundings(config: Config) -> list[Finding]:
         *_writable("results.folder", settings.results.folder),
         *_writable("state.folder", settings.state.folder or ""),
         *_overlap(settings),
+        *_unlisted(settings),
+        *_cameras(settings),
         *_space(settings),
         *_masks(settings),
         *_inotify(settings),
     ]
 
 
-def prepare_to_start(config: Config, *, needs_state: bool = True) -> None:
+def prepare_to_start(config: Config, *, needs_state: bool = True, needs_results: bool = True) -> None:
     """Make the results and state folders if they are missing, and insist on what a start needs.
 
     Raises:
@@ -64,7 +67,7 @@ def prepare_to_start(config: Config, *, needs_state: bool = True) -> None:
     """
     settings = config.settings
     findings = [*_drop(settings), *_overlap(settings), *_masks(settings)]
-    folders = [("results.folder", settings.results.folder)]
+    folders = [("results.folder", settings.results.folder)] if needs_results else []
     if needs_state:
         folders.append(("state.folder", settings.state.folder or ""))
     if not any(finding.grade is Grade.ERROR for finding in findings):
@@ -141,10 +144,33 @@ def _is_inside(folder: str, outer: str) -> bool:
     return any(os.path.samefile(above, outer) for above in (there, *there.parents))
 
 
+def _unlisted(settings: Settings) -> Iterator[Finding]:
+    """Find folders inside the drop folder that a sweep will pass over."""
+    failed: list[OSError] = []
+    walk = os.walk(settings.drop.folder, onerror=failed.append) if settings.drop.recursive else ()
+    for number, _ in enumerate(walk):
+        if number >= MOST_FOLDERS_COUNTED or len(failed) > MOST_FOLDERS_NAMED:
+            break
+    for error in failed[:MOST_FOLDERS_NAMED]:
+        if error.filename != settings.drop.folder:
+            yield Finding(
+                Grade.WARNING, "drop.folder", f"{error.filename} may not be listed: {error.strerror}"
+            )
+
+
+def _cameras(settings: Settings) -> Iterator[Finding]:
+    if settings.camera and settings.drop.camera_pattern is None:
+        words = "has no effect: without drop.camera_pattern every frame is of camera default"
+        for name in settings.camera:
+            if name != DEFAULT_CAMERA:
+                yield Finding(Grade.WARNING, f"camera.{name}", words)
+
+
 def _space(settings: Settings) -> Iterator[Finding]:
     space = os.statvfs(_nearest_existing(settings.results.folder))
     free, least = Size(space.f_bavail * space.f_frsize), settings.results.min_free
-    words = f"{free / 1e9:.1f}GB free, min_free is {least}"
+    shown = f"{free / 1e9:.1f}GB" if free >= 10e9 else f"{free / 1e6:.0f}MB"  # noqa: PLR2004 - ten gigabytes
+    words = f"{shown} free, min_free is {least}"
     if free <= least:
         yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")
     else:

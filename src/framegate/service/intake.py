@@ -19,7 +19,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
 from framegate.model import Arrival, Candidate, FileKey, Origin
 from framegate.pipeline import NotYet, Unsettled
-from framegate.service.unreadable import Unreadable
+from framegate.service.unreadable import Unlisted, Unreadable
 from framegate.service.watch import Watch
 from framegate.settings import DropSettings
 
@@ -57,6 +57,7 @@ class Intake:
         self._queue = InTurn()
 
         self._unreadable = Unreadable()
+        self._unlisted = Unlisted(announce)
         self._next_round_s = NEVER_S
         self._asked_sweep_s = -NEVER_S
         self._earliest_sweep_s = -NEVER_S
@@ -188,11 +189,8 @@ class Intake:
         has_seen_all = not (is_asked_for or self._backlog.is_left)
         started_s = time.perf_counter()
         try:
-            found = self._sweep()
-            if has_seen_all:
-                # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
-                news = (name for name in found if not self._ledger.knows_name(name))
-                self.watch.swept(news, self._clock())
+            if (found := self._sweep()) is not None:
+                self._note_what_was_missed(found, has_seen_all=has_seen_all)
         finally:
             self._plan_next_sweep(is_asked_for=is_asked_for, took_s=time.perf_counter() - started_s)
 
@@ -205,18 +203,27 @@ class Intake:
             self._wants_second_look = False
             self._ask(now_s + self._settler.settle_s)
 
-    def _sweep(self) -> list[str]:
+    def _note_what_was_missed(self, found: list[str], *, has_seen_all: bool) -> None:
+        if self._unlisted.end_of_sweep():
+            self.watch.renew("a folder may be listed now", self._clock())
+        elif has_seen_all:
+            # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
+            news = (name for name in found if not self._ledger.knows_name(name))
+            self.watch.swept(news, self._clock())
+
+    def _sweep(self) -> list[str] | None:
         """Take in the whole folder; what is new and has no room in hand stays there.
 
         Returns:
-            The names that came into hand, and that no event had named so far.
+            The names that came into hand, and that no event had named so far; None when it was not ended.
         """
         selection = self._backlog.selection(len(self))
         still_there: set[str] = set()
         try:
-            for key in sweep(self._folder, self._rules, recursive=self._drop.recursive):
+            skipped = self._unlisted.note
+            for key in sweep(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped):
                 if self._is_stopping:
-                    return []
+                    return None
                 if key.name in self._settler or key.name in self._unreadable:
                     still_there.add(key.name)
                 if not self._is_new(key) or self._unreadable.is_waiting(key):
@@ -227,7 +234,7 @@ class Intake:
                     selection.offer(self._rules.candidate(key))
         except OSError:
             self.watch.check(self._clock())  # it says what is wrong with the folder
-            return []
+            return None
         self._settler.forget_all_but(still_there)
         self._unreadable.forget_all_but(still_there)
         found = self._backlog.settle_on(selection)

@@ -75,8 +75,8 @@ class Daemon:
         with ExitStack() as undo:
             self._lock = FolderLock(settings.drop.folder, "drop folder")
             undo.callback(self._lock.release)
-            state_lock = FolderLock(settings.state.folder, "state folder")
-            undo.callback(state_lock.release)
+            self._state_lock = FolderLock(settings.state.folder, "state folder")
+            undo.callback(self._state_lock.release)
             self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._announce)
             undo.callback(self._ledger.close)
             self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
@@ -220,6 +220,8 @@ class Daemon:
         if now_s >= self._next_follow_s:
             self._next_follow_s = now_s + CHECK_S
             self._lock.follow()
+            self._state_lock.follow()
+            self._ledger.follow()
 
     def _announce_start(self) -> None:
         settings = self._config.settings

@@ -5,6 +5,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -19,10 +20,15 @@ from rich.progress import (
 from rich.text import Text
 
 from framegate.config import Config
+from framegate.errors import FramegateError
 from framegate.events import Event, FrameDecided, Listener, announcer
 from framegate.model import Verdict
 from framegate.service.checkup import prepare_to_start
 from framegate.service.scan import Summary, candidates_of, scan, stats_listener
+
+
+class StatsError(FramegateError):
+    """The table could not be written."""
 
 
 class Rate(ProgressColumn):
@@ -35,20 +41,29 @@ class Rate(ProgressColumn):
 
 def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool) -> None:
     """Scan, showing progress on standard error; print the sums on standard output."""
-    prepare_to_start(config, needs_state=False)
-    candidates = candidates_of(config.settings)
+    prepare_to_start(config, needs_state=False, needs_results=not dry_run)
+    candidates = candidates_of(config.settings, _say_skipped)
     with ExitStack() as stack:
         listeners: list[Listener] = [stack.enter_context(_Bar(len(candidates)))]
         if stats is not None:
-            file = stack.enter_context(
-                stats.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-            )
+            file = stack.enter_context(_opened(stats))
             listeners.append(stats_listener(file))
         summary = scan(config.settings, candidates, announcer(listeners), dry_run=dry_run)
     if as_json:
         print(json.dumps({"schema": 1, **asdict(summary), "seconds": round(summary.seconds, 3)}))
     else:
         print(_in_words(summary, config, dry_run=dry_run))
+
+
+def _say_skipped(name: str, error: OSError) -> None:
+    print(f"skipped: {name!r} may not be listed: {error.strerror}", file=sys.stderr)
+
+
+def _opened(stats: Path) -> IO[str]:
+    try:
+        return stats.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise StatsError(f"{stats}: {error.strerror}") from error
 
 
 def _in_words(summary: Summary, config: Config, *, dry_run: bool) -> str:

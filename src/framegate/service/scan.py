@@ -43,11 +43,19 @@ class Summary:
     seconds: float
 
 
-def candidates_of(settings: Settings) -> list[Candidate]:
-    """List the drop folder's frames in the order in which they will be judged."""
+def candidates_of(
+    settings: Settings, skipped: Callable[[str, OSError], None] = lambda _name, _error: None
+) -> list[Candidate]:
+    """List the drop folder's frames in the order in which they will be judged.
+
+    Args:
+        settings: name the folder, and say what a frame is.
+        skipped: hears of each folder inside that may not be listed.
+    """
     rules = NameRules(settings.drop)
     drop = Path(settings.drop.folder)
-    found = (rules.candidate(key) for key in sweep(drop, rules, recursive=settings.drop.recursive))
+    recursive = settings.drop.recursive
+    found = (rules.candidate(key) for key in sweep(drop, rules, recursive=recursive, skipped=skipped))
     return sorted(found, key=lambda candidate: (candidate.order, candidate.key))
 
 

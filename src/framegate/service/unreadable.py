@@ -1,8 +1,8 @@
-"""Files that may not be read now, each until it is tried again.
+"""Files that may not be read now, each until it is tried again; and folders that may not be listed.
 
-They are not in hand: an FTP server whose umask leaves us no permission makes thousands of them in a day, and
-those must not take the places of the frames behind them. Tries fall on the same instants, so that files which
-become readable together are judged together, in their order.
+The files are not in hand: an FTP server whose umask leaves us no permission makes thousands of them in a
+day, and those must not take the places of the frames behind them. Tries fall on the same instants, so that
+files which become readable together are judged together, in their order.
 """
 
 import heapq
@@ -11,11 +11,15 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from framegate.events import Listener, happening
 from framegate.model import Candidate, FileKey
 from framegate.service.retrying import retry_delay_s
 
 MOST_WAITING = 65_536
 """Some 30 MB. Those beyond it stay in hand."""
+
+MOST_NAMED = 100
+"""Folders that may not be listed and are each said by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +95,27 @@ class Unreadable:
     def _is_valid(self, retry_at_s: float, name: str) -> bool:
         wait = self._waits.get(name)
         return wait is not None and wait.retry_at_s == retry_at_s
+
+
+class Unlisted:
+    """Remembers which folders inside the drop folder may not be listed, and says it once of each."""
+
+    def __init__(self, announce: Listener) -> None:
+        self._announce = announce
+        self._known: set[str] = set()
+        self._met: set[str] = set()
+
+    def note(self, name: str, error: OSError) -> None:
+        """Take in that a sweep passed a folder over."""
+        if name not in self._known and len(self._known) < MOST_NAMED:
+            self._known.add(name)
+            words = error.strerror or str(error)
+            self._announce(happening("folder.unlisted", "warning", folder=name, error=words))
+        self._met.add(name)
+
+    def end_of_sweep(self) -> bool:
+        """Return whether a folder that could not be listed was listed, or is gone."""
+        mended = self._known - self._met
+        self._known &= self._met
+        self._met = set()
+        return bool(mended)

@@ -150,6 +150,11 @@ class Watch:
         self._note_overflows(now_s)
         self._judge_suspects(identity, now_s)
 
+    def renew(self, why: str, now_s: float) -> None:
+        """Watch anew: something can be heard now that could not be before."""
+        if self.mode == "inotify" and self._identity is not None:
+            self._mend(why, self._identity, now_s)
+
     def heard(self, name: str) -> None:
         """Take in that a hint named a file."""
         self._suspects.discard(name)

@@ -127,6 +127,8 @@ def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: flo
 
 def _frame(path: Path, max_pixels: float) -> Frame:
     try:
+        if path.exists() and not path.is_file():  # a FIFO would let us wait for ever
+            raise NotAFrameError(f"{path}: is no regular file")
         data = path.read_bytes()
     except OSError as error:
         raise NotAFrameError(f"{path}: {error.strerror}") from error
