@@ -137,12 +137,11 @@ def test_run_needs_no_config_file(tmp_path: Path) -> None:
 def test_scan_reads_the_config_that_the_others_read(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     """Without -c a scan judges by $FRAMEGATE_CONFIG, as the help says."""
     (tmp_path / "c.toml").write_text("version = 1\n[detection]\nscore_threshold = '90%'\n")
+    out = tmp_path.with_name(f"{tmp_path.name}-out")
     for config, kept in (("", 2), (str(tmp_path / "c.toml"), 1)):
-        done = framegate(
-            "scan", pair[0].parent, tmp_path.parent / "out", "-n", "--json", FRAMEGATE_CONFIG=config
-        )
+        done = framegate("scan", pair[0].parent, out, "-n", "--json", FRAMEGATE_CONFIG=config)
         assert json.loads(done.stdout)["kept"] == kept
-    assert not (tmp_path.parent / "out").exists()
+    assert not out.exists()
 
 
 def test_scan_says_which_folder_it_could_not_list(tmp_path: Path, pair: tuple[Path, Path]) -> None:
