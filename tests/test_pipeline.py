@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate import pipeline as pipeline_module
+from framegate import cameras
 from framegate.config import load
 from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening
@@ -120,7 +120,7 @@ def test_cameras_that_are_put_away_come_back_exactly(
         for file in folder.iterdir():
             file.unlink()
 
-    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 2)
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
     scarce = bench(deliverer=deliverer)
     for candidate in scarce.candidates():
         scarce.judge(candidate)
@@ -134,7 +134,7 @@ def test_the_camera_that_was_quiet_longest_is_put_away(
     site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A camera that sends all the time stays, whatever others come and go."""
-    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 2)
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
     lay(site, morning[:1], cameras=4)
     for number in range(1, 4):
         (site.drop / f"c0_{number:04d}.jpg").write_bytes(morning[0])
@@ -150,7 +150,7 @@ def test_a_camera_whose_frames_are_gone_from_the_drop_folder_comes_back_from_the
     site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The camera may clean up its drop folder: its reference stands in the results, and is found there."""
-    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 1)
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)
     lay(site, morning[:2], cameras=2)
     box = bench()
     for candidate in box.candidates():
@@ -203,7 +203,7 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     step: Step,
 ) -> None:
     """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
-    monkeypatch.setattr(pipeline_module, "MOST_CAMERAS_IN_MEMORY", 1)  # so that lazy rows are flushed as well
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)  # so that lazy rows are flushed as well
     lay(site, morning, cameras=2)
     undisturbed = bench()
     undisturbed.judge_all()

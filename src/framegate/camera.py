@@ -1,6 +1,7 @@
 """One camera: its detector, its reference, and the frame before; restored from the ledger after a restart."""
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import want_of_memory_told
-from framegate.keep.ledger import Memory
+from framegate.keep.rows import Memory
 from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
 
@@ -33,16 +34,29 @@ def read_mask(path: str) -> GrayImage:
     return picture.astype(np.uint8, copy=False)
 
 
+HOUR_NS, MINUTE_NS = 3600 * 10**9, 60 * 10**9
+"""A storm is counted by the hour of capture time, and thinned to one frame a minute of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A frame as the camera remembers it."""
 
     key: FileKey
+    captured_at_ns: int
     prepared: Prepared
 
 
+@dataclass(slots=True)
+class Storm:
+    """So many frames differ that only one a minute is kept."""
+
+    kept: int = 0
+    dropped: int = 0
+
+
 class Camera:
-    """Judges the frames of one camera, in order."""
+    """Judges the frames of one camera, in order; by their own times, so that a replay judges alike."""
 
     def __init__(self, name: str, detector: ChangeDetector) -> None:
         self.name = name
@@ -53,20 +67,26 @@ class Camera:
         self.previous: Seen | None = None
         """The frame before, kept or not: what the noise map learns against."""
 
-    def judge(self, key: FileKey, frame: Frame) -> Decision:
+        self.kept_at_ns: deque[int] = deque()
+        """Capture times of what was kept lately: as many as make a storm."""
+
+        self.storm: Storm | None = None
+
+    def judge(self, key: FileKey, captured_at_ns: int, frame: Frame) -> Decision:
         """Decide about a frame, learn from it, and make it the reference when it is kept.
 
         Raises:
             MemoryError: there is none for it now; then nothing was learnt.
         """
         with want_of_memory_told():
-            current = Seen(key, self.detector.prepare(frame.gray))
-            decision = self._decide(current.prepared)
+            current = Seen(key, captured_at_ns, self.detector.prepare(frame.gray))
+            decision = self._by_time(self._by_content(current.prepared), captured_at_ns)
             if self.previous is not None:
                 self.detector.learn(self.previous.prepared, current.prepared)
         self.previous = current
         if decision.reason.is_kept:
-            self.reference = current
+            self._keep(current)
+        self._follow_the_storm(decision.reason, captured_at_ns)
         return decision
 
     def memory(self) -> Memory:
@@ -74,7 +94,7 @@ class Camera:
         previous = None if self.previous is None else self.previous.key
         return Memory(previous, self.detector.noise.to_bytes())
 
-    def _decide(self, current: Prepared) -> Decision:
+    def _by_content(self, current: Prepared) -> Decision:
         if self.reference is None:
             return Decision(Reason.FIRST)
         reference = self.reference.prepared
@@ -83,3 +103,40 @@ class Camera:
             return Decision(Reason.SIZE_CHANGED, detail=f"{was_width}x{was_height} -> {width}x{height}")
         score = self.detector.score(reference, current)
         return decide(score, self.detector.threshold_percent(current))
+
+    def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
+        """Keep a frame that nothing was kept for too long before; drop what is too much in a storm."""
+        if self.reference is None:
+            return decision
+        settings = self.detector.settings
+        since_ns = abs(captured_at_ns - self.reference.captured_at_ns)  # a camera's clock may be set back
+        if decision.reason is Reason.UNCHANGED and settings.keep_every is not None:
+            return (
+                replace(decision, reason=Reason.HEARTBEAT)
+                if since_ns >= settings.keep_every * 1e9
+                else decision
+            )
+        if decision.reason is Reason.CHANGED and self._is_storm_at(captured_at_ns):
+            return replace(decision, reason=Reason.STORM if since_ns >= MINUTE_NS else Reason.STORM_DROPPED)
+        return decision
+
+    def _is_storm_at(self, captured_at_ns: int) -> bool:
+        most = self.detector.settings.max_kept_per_hour
+        if most is None:
+            return False
+        in_the_hour = sum(0 <= captured_at_ns - kept_at_ns < HOUR_NS for kept_at_ns in self.kept_at_ns)
+        return in_the_hour >= most
+
+    def _keep(self, current: Seen) -> None:
+        self.reference = current
+        self.kept_at_ns.append(current.captured_at_ns)
+        while len(self.kept_at_ns) > (self.detector.settings.max_kept_per_hour or 0):
+            self.kept_at_ns.popleft()
+
+    def _follow_the_storm(self, reason: Reason, captured_at_ns: int) -> None:
+        if reason is Reason.STORM or reason is Reason.STORM_DROPPED:
+            self.storm = self.storm or Storm()
+            self.storm.kept += reason is Reason.STORM
+            self.storm.dropped += reason is Reason.STORM_DROPPED
+        elif not self._is_storm_at(captured_at_ns):
+            self.storm = None

@@ -4,13 +4,14 @@ import difflib
 import hashlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from framegate.config_lines import line_of, line_of_error
 from framegate.errors import ConfigError, Problem
 from framegate.settings import CLASSIC, Settings, Table
 
@@ -31,6 +32,12 @@ class Config:
     given: Mapping[str, str] = field(default_factory=dict)
     """Origin of each value that was given, by dotted key."""
 
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    """Values that went over those of the file, and will when it is read again."""
+
+    text: str = ""
+    """What the file said."""
+
     def origin_of(self, key: str) -> str:
         """Return where a value came from: a flag, the file, a preset, or the default."""
         if key in self.given:
@@ -42,6 +49,14 @@ class Config:
         if table.endswith("detection") and name in CLASSIC and self._preset_of(table) == "classic":
             return "preset classic"
         return DEFAULT
+
+    def line_of(self, key: str) -> int | None:
+        """Return the line of the file that a value, or the table around it, stands on."""
+        camera = next(
+            (f"camera.{name}" for name in self.settings.camera if key.startswith(f"camera.{name}.")), ""
+        )
+        place = ("camera", camera.removeprefix("camera."), *key.removeprefix(f"{camera}.").split("."))
+        return line_of(self.text, place if camera else tuple(key.split(".")))
 
     def _preset_of(self, table: str) -> str:
         camera = table.removeprefix("camera.").removesuffix(".detection")
@@ -69,27 +84,47 @@ def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
     Raises:
         ConfigError: with every problem, each with its dotted key.
     """
-    tables = {"version": 1} if path is None else _read(path)
+    return parse(path, b"version = 1" if path is None else read(path), flags)
+
+
+def read(path: Path) -> bytes:
+    """Read a config file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError((Problem("", f"cannot be read: {error.strerror}"),), str(path)) from error
+
+
+def parse(path: Path | None, data: bytes, flags: Mapping[str, Any] | None = None) -> Config:
+    """Validate and complete the settings that a file's bytes say; see ``load``."""
+    text = _text_of(data, path)
+    tables = _tables_of(text, path)
     given = {".".join(place): FROM_FILE for place in _flat(tables)}
     if path is not None:
         _anchor(tables, path.absolute().parent)
     for key, value in (flags or {}).items():
         _put(tables, tuple(key.split(".")), value)
         given[key] = FROM_FLAG
-    return _validated(tables, path, given)
+    settings = _validated(tables, path, given, text)
+    return Config(settings, path, given, flags or {}, text)
 
 
-def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str]) -> Config:
+def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str], text: str) -> Settings:
     merged = _with_camera_tables(tables)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_problems(error), str(path or "")) from None
+        problems = tuple(_problems(error, given, text))
+        raise ConfigError(problems, str(path or "")) from None
     if settings.state.folder is None:
         folder, origin = default_state_folder(settings.drop.folder)
         settings = settings.model_copy(update={"state": settings.state.model_copy(update={"folder": folder})})
         given["state.folder"] = origin
-    return Config(settings, path, given)
+    return settings
 
 
 def default_state_folder(drop_folder: str) -> tuple[str, str]:
@@ -101,15 +136,21 @@ def default_state_folder(drop_folder: str) -> tuple[str, str]:
     return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _text_of(data: bytes, path: Path | None) -> str:
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise ConfigError((Problem("", f"cannot be read: {error.strerror}"),), str(path)) from error
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError((Problem("", f"is not UTF-8 (byte {error.start})"),), str(path)) from error
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = Problem("", f"is not UTF-8 (byte {error.start})", line)
+        raise ConfigError((problem,), str(path or "")) from error
+
+
+def _tables_of(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers and nesting that break the parser
-        raise ConfigError((Problem("", f"is not TOML: {error}"),), str(path)) from error
+        line = line_of_error(str(error), text)
+        raise ConfigError((Problem("", f"is not TOML: {error}", line),), str(path or "")) from error
 
 
 Place = tuple[str, ...]
@@ -158,17 +199,21 @@ def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
     return tables | {"camera": merged}
 
 
-def _problems(error: ValidationError) -> tuple[Problem, ...]:
+def _problems(error: ValidationError, given: Mapping[str, str], text: str) -> Iterator[Problem]:
     faults = error.errors(include_url=False)
     general = {(fault["loc"][1:], fault["msg"]) for fault in faults if fault["loc"][:1] == ("detection",)}
-    problems: dict[Problem, None] = {}
+    seen: set[Problem] = set()
     for fault in faults:
         location = fault["loc"]
         if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
             continue  # inherited: it stands in the general table, and is reported there
+        key = ".".join(map(str, location))
         message = _message(fault["type"], fault["msg"], location, fault.get("input"))
-        problems[Problem(".".join(map(str, location)), message)] = None
-    return tuple(problems)
+        line = None if given.get(key) == FROM_FLAG else line_of(text, location)
+        problem = Problem(key, message, line)
+        if problem not in seen:
+            seen.add(problem)
+            yield problem
 
 
 def _message(kind: str, message: str, location: tuple[int | str, ...], value: Any) -> str:

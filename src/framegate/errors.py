@@ -25,9 +25,12 @@ class Problem:
     """Dotted key, as in ``camera.c21.detection.blur``; empty when the whole file is meant."""
 
     message: str
+    line: int | None = None
+    """Where it stands in the file, from 1."""
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.message}" if self.key else self.message
+        words = f"{self.key}: {self.message}" if self.key else self.message
+        return words if self.line is None else f"line {self.line}: {words}"
 
 
 class ConfigError(FramegateError):

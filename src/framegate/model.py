@@ -35,8 +35,11 @@ class Reason(StrEnum):
     FIRST = "first"
     CHANGED = "changed"
     SIZE_CHANGED = "size_changed"
+    HEARTBEAT = "heartbeat"
+    STORM = "storm"
 
     UNCHANGED = "unchanged"
+    STORM_DROPPED = "storm_dropped"
 
     EMPTY = "empty"
     TRUNCATED = "truncated"
@@ -53,12 +56,15 @@ class Reason(StrEnum):
         """The verdict that this reason explains."""
         if self.is_kept:
             return Verdict.KEPT
-        return Verdict.DROPPED if self is Reason.UNCHANGED else Verdict.REJECTED
+        return Verdict.DROPPED if self in {Reason.UNCHANGED, Reason.STORM_DROPPED} else Verdict.REJECTED
 
     @property
     def is_kept(self) -> bool:
         """Whether it explains ``kept``."""
-        return self in {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED}
+        return self in _KEPT
+
+
+_KEPT = {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Reason.STORM}
 
 
 class Origin(StrEnum):

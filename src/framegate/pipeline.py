@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from framegate.camera import Camera, Seen, detector_of
+from framegate.camera import Camera, Storm
+from framegate.cameras import Cameras
 from framegate.detect.decoding import Undecodable, decode
 from framegate.errors import SinkError
 from framegate.events import FrameDecided, Listener, happening
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger, Memory
+from framegate.keep.ledger import Ledger
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
 from framegate.settings import Settings
-
-MOST_CAMERAS_IN_MEMORY = 64
-"""A camera holds its reference, the frame before and its noise map: some 1 MB at 360 rows, 6 MB natively at
-1080p. Names make cameras, and names come from outside: the one that was quiet longest is put away first."""
 
 
 class NotYet(StrEnum):
@@ -99,8 +96,14 @@ class Pipeline:
         self._ledger = ledger
         self._announce = announce
         self._config_revision = config_revision
-        self._cameras: dict[str, Camera] = {}
+        self._cameras = Cameras(settings, ledger, announce, self._bytes_of)
         self._held: _Judged | None = None
+
+    def retune(self, settings: Settings, config_revision: int) -> None:
+        """Judge by another snapshot from the next frame on; a frame that is held keeps its decision."""
+        self._settings = settings
+        self._config_revision = config_revision
+        self._cameras.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
         """Read and decode a candidate. May run in any thread; touches nothing but the file.
@@ -212,15 +215,26 @@ class Pipeline:
             assert examined.rejection is not None
             return examined.rejection, None
         try:
-            camera = self._camera(examined.candidate.camera)
+            camera = self._cameras.get(examined.candidate.camera)
             reference = None if camera.reference is None else camera.reference.key.name
-            decision = camera.judge(examined.candidate.key, examined.frame)
+            storm = camera.storm
+            decision = camera.judge(examined.candidate.key, examined.candidate.captured_at_ns, examined.frame)
         except (SinkError, MemoryError):  # not the frame's fault: it comes again
             raise
         except Exception:  # noqa: BLE001 - as in examine
             return _internal_error(), None
         self._ledger.learn(camera.name, camera.memory)
+        self._announce_storm(camera, storm)
         return decision, reference
+
+    def _announce_storm(self, camera: Camera, before: Storm | None) -> None:
+        if camera.storm is not None and before is None:
+            most = camera.detector.settings.max_kept_per_hour
+            self._announce(happening("camera.storm", "warning", camera=camera.name, max_kept_per_hour=most))
+        elif camera.storm is None and before is not None:
+            self._announce(
+                happening("camera.calm", camera=camera.name, kept=before.kept, dropped=before.dropped)
+            )
 
     def _judged(self, examined: Examined, decision: Decision, reference: str | None) -> _Judged:
         is_kept = decision.reason.is_kept
@@ -242,46 +256,6 @@ class Pipeline:
     def _announce_verdict(self, entry: Entry, started_s: float, decision: Decision | None = None) -> None:
         duration_ms = 1000 * (time.perf_counter() - started_s)
         self._announce(FrameDecided(entry, duration_ms, None if decision is None else decision.score))
-
-    def _camera(self, name: str) -> Camera:
-        """Return a camera, from memory or as the ledger knows it; put away the one that was quiet longest."""
-        if name not in self._cameras and len(self._cameras) >= MOST_CAMERAS_IN_MEMORY:
-            self._ledger.flush()  # what it has learnt is committed, and comes back with it
-            del self._cameras[next(iter(self._cameras))]
-        camera = self._cameras.pop(name, None) or self._restored(name)
-        self._cameras[name] = camera
-        return camera
-
-    def _restored(self, name: str) -> Camera:
-        """Set up a camera as the last run left it."""
-        camera = Camera(name, detector_of(self._settings.detection_of(name)))
-        if (last := self._ledger.last_kept(name)) is None:
-            return camera
-        data = self._bytes_of(last)
-        frame = None if data is None else decode(data)
-        if not isinstance(frame, Frame):
-            self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
-            return camera
-        camera.reference = Seen(last.key, camera.detector.prepare(frame.gray))
-        self._restore_memory(camera, self._ledger.memory_of(name))
-        self._announce(happening("reference.restored", camera=name, frame=last.key.name))
-        return camera
-
-    def _restore_memory(self, camera: Camera, memory: Memory) -> None:
-        if memory.noise is not None:
-            try:
-                camera.detector.noise.restore(memory.noise)
-            except ValueError as error:
-                self._announce(happening("noise.lost", "warning", camera=camera.name, error=str(error)))
-        camera.previous = self._seen_again(memory.previous, camera)
-
-    def _seen_again(self, key: FileKey | None, camera: Camera) -> Seen | None:
-        """Find the frame before again, in the drop folder; without it one difference is not learnt."""
-        if key is None or (camera.reference is not None and camera.reference.key == key):
-            return camera.reference
-        read = read_frame(self._drop, key, self._settings.drop.max_size)
-        frame = decode(read.data) if isinstance(read, EncodedFrame) else None
-        return Seen(key, camera.detector.prepare(frame.gray)) if isinstance(frame, Frame) else None
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Find the bytes of a kept frame again, in the results or else in the drop folder."""

@@ -1,4 +1,4 @@
-"""Areas and sizes, written with their unit: ``"0.2%"``, ``"5000px"``, ``"500MB"``.
+"""Areas, sizes and durations, written with their unit: ``"0.2%"``, ``"5000px"``, ``"500MB"``, ``"1h"``.
 
 Absolute pixel thresholds are the best-documented mistake of this field (research/peers.md, 1 to 6): a bare
 number means one thing to its writer and another to its reader, so it is an error that says both spellings.
@@ -88,3 +88,24 @@ class Size(int):
             if self and self % self._FACTORS[unit.lower()] == 0:
                 return f"{self // self._FACTORS[unit.lower()]}{unit}"
         return f"{int(self)}B"
+
+
+class Duration(float):
+    """A number of seconds, written ``90s``, ``15m``, ``1.5h`` or ``30d``."""
+
+    _FACTORS: ClassVar[dict[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    _SPELLING = re.compile(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])\s*", re.ASCII | re.IGNORECASE)
+
+    @classmethod
+    def parse(cls, text: object) -> "Duration":
+        """Read ``"1h"``; raise ValueError that shows the spelling."""
+        if isinstance(text, Duration):
+            return text
+        match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
+        if match is None or not float(match[1]):
+            raise ValueError(f'write a time with its unit, as "90s", "15m", "1h" or "30d", not {text!r}')
+        return cls(float(match[1]) * cls._FACTORS[match[2].lower()])
+
+    def __str__(self) -> str:
+        unit = next(unit for unit in "dhms" if unit == "s" or self % self._FACTORS[unit] == 0)
+        return f"{f'{self / self._FACTORS[unit]:.6f}'.rstrip('0').rstrip('.')}{unit}"

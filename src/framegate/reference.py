@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from framegate.config import Config
 from framegate.quantities import Size
-from framegate.settings import CLASSIC, Settings, Table
+from framegate.settings import CLASSIC, RestartOnly, Settings, Table
 
 WIDTH = 98
 
@@ -19,6 +19,13 @@ SAMPLES = {
     "drop.camera_pattern": r"^(?P<camera>c\d+)",
     "state.folder": "/var/lib/framegate/lot1",
     "detection.mask_file": "mask.png",
+    "drop.silent_after": "15m",
+    "results.max_age": "30d",
+    "results.max_size": "20GB",
+    "detection.keep_every": "1h",
+    "detection.max_kept_per_hour": 120,
+    "metrics.listen": "127.0.0.1:9188",
+    "metrics.textfile": "/var/lib/prometheus/node-exporter/framegate_lot1.prom",
 }
 """What the example shows where there is no default."""
 
@@ -27,6 +34,7 @@ SECTIONS: dict[str, str] = {
     "results": "Where kept frames go.",
     "state": "What framegate remembers.",
     "detection": "When a frame differs enough from the last kept one.",
+    "metrics": "Numbers for a monitoring system.",
     "log": "What the log says, and how.",
 }
 
@@ -80,15 +88,37 @@ def markdown_table() -> str:
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for table in SECTIONS:
         for key, setting in settings_of(table):
-            meaning = " ".join((setting.description or "").split()).replace("|", "\\|")
+            meaning = _meaning(setting).replace("|", "\\|")
             lines.append(f"| `{table}.{key}` | {_default_cell(table, key, setting)} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
 def effective_values(config: Config) -> list[tuple[str, Any, str]]:
     """Return (dotted key, value, origin) of every setting in force."""
-    values = config.settings.model_dump(by_alias=True, mode="json")
-    return [(key, value, config.origin_of(key)) for key, value in _leaves(values)]
+    return [(key, value, config.origin_of(key)) for key, value in _values_by_key(config).items()]
+
+
+def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Return old and new value of every setting that differs, by dotted key; None where there was none."""
+    before, after = _values_by_key(old), _values_by_key(new)
+    changes = {}
+    for key in sorted(before.keys() | after.keys()):
+        general = f"detection.{key.rpartition('.')[2]}"  # of a camera that has no table of its own
+        was = before.get(key, before.get(general) if key.startswith("camera.") else None)
+        is_now = after.get(key, after.get(general) if key.startswith("camera.") else None)
+        if was != is_now:
+            changes[key] = (was, is_now)
+    return changes
+
+
+def restart_only_keys() -> frozenset[str]:
+    """Return the settings that a running daemon cannot change."""
+    return frozenset(
+        f"{table}.{key}"
+        for table in SECTIONS
+        for key, setting in settings_of(table)
+        if _is_restart_only(setting)
+    )
 
 
 def toml_value(value: Any) -> str:
@@ -107,8 +137,7 @@ def toml_value(value: Any) -> str:
 
 
 def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
-    description = " ".join((setting.description or "").split())
-    lines = textwrap.wrap(description, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    lines = textwrap.wrap(_meaning(setting), WIDTH, initial_indent="# ", subsequent_indent="# ")
     if (classic := CLASSIC.get(key)) is not None and table == "detection":
         lines.append(f"# classic: {_classic(classic)}")
     if setting.is_required():
@@ -117,6 +146,20 @@ def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
         default = SAMPLES.get(f"{table}.{key}", setting.default)
         lines.append(f"#{key} = {toml_value(default)}")
     return "\n" + "\n".join(lines)
+
+
+def _meaning(setting: FieldInfo) -> str:
+    words = " ".join((setting.description or "").split())
+    return f"{words} A change needs a restart." if _is_restart_only(setting) else words
+
+
+def _is_restart_only(setting: FieldInfo) -> bool:
+    return any(isinstance(mark, RestartOnly) for mark in setting.metadata)
+
+
+def _values_by_key(config: Config) -> dict[str, Any]:
+    values = config.settings.model_dump(by_alias=True, mode="json")
+    return dict(_leaves(values))
 
 
 def _default_cell(table: str, key: str, setting: FieldInfo) -> str:

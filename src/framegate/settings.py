@@ -4,26 +4,31 @@ From here come the validation, ``config.example.toml``, the README's table and t
 (see ``config.py`` and ``reference.py``). A field's docstring is its documentation everywhere.
 """
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    Strict,
-    StringConstraints,
-    WrapSerializer,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WrapSerializer, model_validator
 
-from framegate.capture_time import MTIME, reader_of
+from framegate.capture_time import MTIME
 from framegate.quantities import NOT_GIVEN, Area, Size
+from framegate.setting_values import (
+    AreaValue,
+    Borders,
+    CameraPattern,
+    CaptureTimes,
+    DurationValue,
+    Folder,
+    Listen,
+    Number,
+    OddSide,
+    Patterns,
+    Point,
+    SizeValue,
+    Text,
+    Version,
+    Whole,
+)
 
 DEFAULT_CAMERA = "default"
 """The camera of every frame when no ``camera_pattern`` is set or the pattern does not match."""
@@ -33,58 +38,7 @@ class RestartOnly:
     """Marks a setting that a running daemon cannot change: it holds the folder open, or a lock on it."""
 
 
-def _odd(value: int) -> int:
-    if value and value % 2 == 0:
-        raise ValueError(f"the kernel of a Gaussian is odd: use {value - 1} or {value + 1}, or 0 for none")
-    return value
-
-
-def _has_camera_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groupindex
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"is no regular expression: {error}") from error
-    if "camera" not in groups:
-        raise ValueError(r"needs a group named camera, as in '^(?P<camera>c\d+)'")
-    return pattern
-
-
-def _known_version(version: int) -> int:
-    if version != 1:
-        raise ValueError(f"this framegate reads version 1, not {version}")
-    return version
-
-
-def _readable_times(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        reader_of(pattern)
-    return patterns
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
-    left, top, right, bottom = value
-    if left + right >= 100 or top + bottom >= 100:  # noqa: PLR2004 - a hundred percent
-        raise ValueError(f"masks the whole picture: {left:g}% + {right:g}% wide, {top:g}% + {bottom:g}% high")
-    return value
-
-
-_as_text = PlainSerializer(str, return_type=str)
-
-Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
-Folder = Annotated[str, Strict(), StringConstraints(min_length=1)]
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-AreaValue = Annotated[Area, BeforeValidator(Area.parse), _as_text]
-SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
-Percent = Annotated[Number, Field(ge=0, lt=100)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
-Point = tuple[Fraction, Fraction]
-Borders = tuple[Percent, Percent, Percent, Percent]
-Patterns = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+AfterVerdict = Literal["leave", "delete"]
 
 
 class Table(BaseModel):
@@ -102,7 +56,8 @@ class DropSettings(Table):
     """Where frames arrive, and when one is complete."""
 
     folder: Annotated[Folder, RestartOnly()]
-    """The folder that the camera uploads to. framegate never writes, renames or deletes in it."""
+    """The folder that the camera uploads to. framegate never writes or renames in it, and deletes only what
+    `after_kept` and its like say."""
 
     include: Patterns = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp")
     """Names that are frames, matched without regard to case. Dot-files, `*.part`, `*.tmp`, `*.filepart`
@@ -111,11 +66,11 @@ class DropSettings(Table):
     recursive: Annotated[bool, Strict(), RestartOnly()] = True
     """Watch folders inside the folder too, also those made later."""
 
-    camera_pattern: Annotated[Text, AfterValidator(_has_camera_group)] | None = None
+    camera_pattern: CameraPattern | None = None
     """For many cameras in one folder: a regular expression with a group `camera`, searched in the path
     below the folder. Each camera has its own reference. Without it all frames are camera `default`."""
 
-    capture_time: Annotated[Patterns, AfterValidator(_readable_times)] = (MTIME,)
+    capture_time: CaptureTimes = (MTIME,)
     """When a frame was taken, which is the order of judging: `mtime`, or read from the file name by a
     strptime pattern (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is tried in
     order; a name that none fits falls back to `mtime`."""
@@ -146,22 +101,43 @@ class DropSettings(Table):
     max_megapixels: Annotated[Number, Field(gt=0, le=1000)] = 100.0
     """A picture with more pixels is rejected from its header, before memory is taken for it."""
 
+    after_kept: AfterVerdict = "leave"
+    """What becomes of a frame in the drop folder when its copy is safe on the disk: `leave` it, or
+    `delete` it."""
+
+    after_dropped: AfterVerdict = "leave"
+    """The same for a frame that was dropped, when the ledger has it."""
+
+    after_rejected: AfterVerdict = "leave"
+    """The same for a file that was rejected. An upload that goes on after that has lost its beginning."""
+
+    silent_after: DurationValue | None = None
+    """Warn when a camera has sent nothing for so long, as `"15m"`; once, and once more when it is back."""
+
 
 class ResultsSettings(Table):
     """Where kept frames go."""
 
     folder: Annotated[Folder, RestartOnly()]
     """The folder that kept frames are copied to, byte for byte, under the path they had in the drop
-    folder. Nothing in it is ever overwritten or deleted."""
+    folder. Nothing in it is ever overwritten, and nothing deleted but by `max_age` and `max_size`."""
 
     min_free: SizeValue = Size(500_000_000)
     """Free space below which intake pauses, before the disk is full. It resumes by itself."""
+
+    max_age: DurationValue | None = None
+    """Delete results that framegate put there and that were captured longer ago than this, as `"30d"`. Each
+    camera's last kept frame stays."""
+
+    max_size: SizeValue | None = None
+    """Delete the oldest results that framegate put there while they are more than this together, as
+    `"20GB"`. Each camera's last kept frame stays."""
 
 
 class StateSettings(Table):
     """What framegate remembers."""
 
-    folder: Annotated[Folder, RestartOnly()] | None = None
+    folder: Annotated[Folder | None, RestartOnly()] = None
     """The folder of the ledger. Default: `$STATE_DIRECTORY`, which systemd sets; else a folder of the
     drop folder's own below `$XDG_STATE_HOME/framegate`."""
 
@@ -201,7 +177,7 @@ class DetectionSettings(Table):
     score_threshold: AreaValue = Area(0.2, "%")
     """A frame is kept when its changed regions sum to more than this. Raise it when too much is kept."""
 
-    border_mask: Annotated[Borders, AfterValidator(_inside_the_picture)] = (0.0, 0.0, 0.0, 0.0)
+    border_mask: Borders = (0.0, 0.0, 0.0, 0.0)
     """Ignore this much at the edges, in percent: `[left, top, right, bottom]`."""
 
     mask_file: Text | None = None
@@ -210,7 +186,7 @@ class DetectionSettings(Table):
     working_height: Annotated[Whole, Field(ge=0, le=10000)] = 360
     """Frames are compared at this many rows, never enlarged; 0 is the native size."""
 
-    blur: Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)] = 5
+    blur: OddSide = 5
     """Side of the Gaussian blur in pixels of the working size, odd; 0 is none. More forgives more noise."""
 
     pixel_threshold: Annotated[Whole, Field(ge=0, le=254)] = 30
@@ -226,6 +202,13 @@ class DetectionSettings(Table):
     noise_gain: Annotated[Number, Field(ge=0, le=50)] = 4.0
     """How strongly places that are always restless (leaves, rain, a running clock) are discounted; 0 is
     not at all."""
+
+    keep_every: DurationValue | None = None
+    """Keep a frame, as `heartbeat`, when the last kept one was captured so long before it, as `"1h"`."""
+
+    max_kept_per_hour: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
+    """Above so many kept frames in an hour of capture time the camera is in a storm: of those that differ
+    only one a minute is kept, as `storm`; the others are dropped, as `storm_dropped`."""
 
     ignore: tuple[IgnoredArea, ...] = ()
     """Parts of the picture that do not count, such as a burnt-in clock or a street behind the fence."""
@@ -258,6 +241,18 @@ class CameraSettings(Table):
     """Any setting of `[detection]`, for this camera only."""
 
 
+class MetricsSettings(Table):
+    """Numbers for a monitoring system."""
+
+    listen: Annotated[Listen | None, RestartOnly()] = None
+    """Serve Prometheus metrics at this address, as `"127.0.0.1:9188"`. It needs `pip install
+    'framegate[metrics]'`."""
+
+    textfile: Text | None = None
+    """Write the same metrics to this file every 15 s, for node_exporter's textfile collector; its name ends
+    in `.prom`."""
+
+
 class LogSettings(Table):
     """What the log says, and how."""
 
@@ -271,7 +266,7 @@ class LogSettings(Table):
 class Settings(Table):
     """A whole config file: an immutable snapshot, by which a frame is judged from first to last."""
 
-    version: Annotated[Whole, AfterValidator(_known_version)]
+    version: Version
     """The version of this file's format."""
 
     drop: DropSettings
@@ -283,6 +278,7 @@ class Settings(Table):
         AfterValidator(MappingProxyType),
         WrapSerializer(lambda cameras, as_dict: as_dict(dict(cameras))),
     ] = Field(default_factory=lambda: MappingProxyType({}))
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
     def detection_of(self, camera: str) -> DetectionSettings:

@@ -18,7 +18,8 @@ from framegate.events import Event, Happening
 from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step
-from framegate.keep.ledger import MOST_PENDING_ROWS, SCHEMA_VERSION, Ledger, Memory
+from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
+from framegate.keep.rows import SCHEMA_VERSION, Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 FULL, NORMAL = 2, 1

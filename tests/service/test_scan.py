@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate import pipeline
+from framegate import cameras
 from framegate.config import load
 from framegate.events import Event, FrameDecided
 from framegate.model import Reason
@@ -169,7 +169,7 @@ def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
         return [(e.key, e.reason, e.score_percent, e.threshold_percent, e.reference) for e in decided]
 
     expected = decisions()
-    monkeypatch.setattr(pipeline, "MOST_CAMERAS_IN_MEMORY", 1)
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)
     assert decisions() == expected
 
 

@@ -45,9 +45,18 @@ class Inbox:
 
     def take(self, timeout_s: float) -> list[Arrival]:
         """Wait for the first hint or wake, at most ``timeout_s``; return all hints that are there."""
-        if self._poll.poll(max(0.0, timeout_s) * 1000):
+        readable = self._poll.poll(max(0.0, timeout_s) * 1000)
+        if any(fd == self._bell for fd, _ in readable):
             os.eventfd_read(self._bell)  # before the hints are taken, so that one put meanwhile rings again
         return [self._hints.popleft() for _ in range(len(self._hints))]
+
+    def is_woken_by(self, fd: int) -> None:
+        """Let ``take`` return also when a descriptor becomes readable."""
+        self._poll.register(fd, select.POLLIN)
+
+    def wakes_no_more(self, fd: int) -> None:
+        """Take back ``is_woken_by``."""
+        self._poll.unregister(fd)
 
     def take_sweep_wish(self) -> bool:
         """Return whether a sweep was asked for since the last call."""

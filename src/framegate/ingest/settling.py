@@ -40,8 +40,7 @@ class Settler:
     """
 
     def __init__(self, settle_s: float, give_up_s: float, describe: Callable[[FileKey], Candidate]) -> None:
-        self.settle_s = settle_s
-        self.give_up_s = max(settle_s, give_up_s)
+        self.retune(settle_s, give_up_s)
         self.is_hurried = False
         """Others wait for the room: a file without an end is not waited for longer than ``settle_s``. Nothing
         is lost by it; when more of it comes it is another version."""
@@ -54,6 +53,11 @@ class Settler:
 
     def __contains__(self, name: str) -> bool:
         return name in self._waiting
+
+    def retune(self, settle_s: float, give_up_s: float) -> None:
+        """Take other times, also for what waits."""
+        self.settle_s = settle_s
+        self.give_up_s = max(settle_s, give_up_s)
 
     def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> None:
         """Take in that a version of a file was seen, and perhaps that nobody has it open for writing."""

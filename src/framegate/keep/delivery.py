@@ -50,7 +50,7 @@ class ResultsFolder:
 
     def __init__(self, folder: Path, min_free_bytes: int = 0, disk: Disk | None = None) -> None:
         self._folder = folder
-        self._min_free_bytes = min_free_bytes
+        self.min_free_bytes = min_free_bytes
         self._disk = disk or Disk()
         self._durable_folders: set[str] = set()
 
@@ -110,10 +110,10 @@ class ResultsFolder:
 
     def _require_space(self, needed_bytes: int) -> None:
         free = self._disk.free_bytes(os.fspath(self._folder))
-        if free - needed_bytes < self._min_free_bytes:
+        if free - needed_bytes < self.min_free_bytes:
             raise SinkError(
                 f"{self._folder} has {free / 1e6:.1f}MB free, too few for {needed_bytes / 1e6:.1f}MB"
-                f" above min_free = {Size(self._min_free_bytes)}"
+                f" above min_free = {Size(self.min_free_bytes)}"
             )
 
     def _deliver(self, frame: EncodedFrame, parts: list[str], captured_at_ns: int) -> Delivery:

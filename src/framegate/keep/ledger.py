@@ -9,7 +9,6 @@ with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged co
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +16,20 @@ from framegate.errors import SinkError
 from framegate.events import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
+from framegate.keep.rows import (
+    COLUMNS,
+    INSERT,
+    MEMORY_COLUMNS,
+    REPLACE_MEMORY,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Memory,
+    entry_columns,
+    entry_of,
+    key_columns,
+    memory_columns,
+)
 from framegate.model import Entry, FileKey, Reason, Verdict
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE frame (
-    id INTEGER PRIMARY KEY,            -- the order of decisions
-    name BLOB NOT NULL,                -- relative to the drop folder; any bytes that Linux allows
-    size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    camera TEXT NOT NULL,
-    captured_at_ns INTEGER NOT NULL,
-    verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
-    reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    score_percent REAL,
-    threshold_percent REAL,
-    reference BLOB,                    -- name of the frame it was compared with
-    config_revision INTEGER NOT NULL,
-    decided_at_ns INTEGER NOT NULL,
-    sha256 BLOB,                       -- of a kept frame
-    result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
-    UNIQUE (name, size_bytes, mtime_ns)
-) STRICT;
-CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
-CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
-CREATE TABLE camera (
-    camera TEXT PRIMARY KEY,
-    previous_name BLOB,                -- the frame that the noise map saw last
-    previous_size_bytes INTEGER,
-    previous_mtime_ns INTEGER,
-    noise BLOB                         -- what the detector learnt; NULL: nothing yet
-) STRICT;
-"""
 
 MOST_PENDING_ROWS = 500
 """Lazy rows are committed when they are this many, at the latest."""
@@ -57,16 +37,6 @@ MOST_PENDING_ROWS = 500
 MOST_CACHED_NAMES = 100_000
 """Names whose last version is known without asking SQLite: about 25 MB, loaded in some 0.2 s. A year of a
 camera is millions of names; what is not here is looked up, in about 15 microseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a camera has learnt, as of one decision."""
-
-    previous: FileKey | None
-    """The frame that the noise map saw last."""
-
-    noise: bytes | None
 
 
 class Ledger:
@@ -120,7 +90,7 @@ class Ledger:
             return True
         query = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
         with self._database.lend() as db:
-            is_known = db.execute(query, _key_columns(key)).fetchone() is not None
+            is_known = db.execute(query, key_columns(key)).fetchone() is not None
         if is_known:
             self._cache(key)
         return is_known
@@ -135,7 +105,7 @@ class Ledger:
 
     def note(self, entry: Entry) -> None:
         """Remember a dropped or rejected frame, lazily."""
-        self._pending.append((_INSERT, _columns(entry)))
+        self._pending.append((INSERT, entry_columns(entry)))
         self._unsaved.add(entry.key)
         self._cache(entry.key)
 
@@ -145,7 +115,7 @@ class Ledger:
 
     def intend(self, entry: Entry) -> None:
         """Remember durably that a frame is to be kept, before it is delivered."""
-        self._commit([*self._pending, (_INSERT, _columns(entry))], Step.INTEND)
+        self._commit([*self._pending, (INSERT, entry_columns(entry))], Step.INTEND)
         self._cache(entry.key)
 
     def finish(self, key: FileKey, result: str) -> None:
@@ -153,7 +123,7 @@ class Ledger:
         with self._database.as_sink_error():
             self._disk.reach(Step.FINISH)
         statement = "UPDATE frame SET result = ? WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
-        self._pending.append((statement, (os.fsencode(result), *_key_columns(key))))
+        self._pending.append((statement, (os.fsencode(result), *key_columns(key))))
 
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
         """Turn an intent whose bytes are gone into a rejected frame."""
@@ -161,7 +131,7 @@ class Ledger:
             "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
             " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
         )
-        self._pending.append((statement, (reason.verdict, reason, detail, *_key_columns(key))))
+        self._pending.append((statement, (reason.verdict, reason, detail, *key_columns(key))))
 
     def flush(self) -> None:
         """Commit what is pending; it survives a crash at once, and a power cut after the next intent."""
@@ -178,9 +148,16 @@ class Ledger:
             iter(self._entries("verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT 1", camera)), None
         )
 
+    def kept_at_ns(self, camera: str, most: int) -> list[int]:
+        """Return when a camera's latest kept frames were captured, oldest first, at the most so many."""
+        where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT ?"
+        with self._database.lend() as db:
+            rows = db.execute(f"SELECT captured_at_ns FROM frame WHERE {where}", (camera, most))  # noqa: S608 - ours
+            return [moment for (moment,) in reversed(rows.fetchall())]
+
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last commit."""
-        query = f"SELECT {_MEMORY_COLUMNS} FROM camera WHERE camera = ?"  # noqa: S608 - our own names
+        query = f"SELECT {MEMORY_COLUMNS} FROM camera WHERE camera = ?"  # noqa: S608 - our own names
         with self._database.lend() as db:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
@@ -209,8 +186,8 @@ class Ledger:
 
     def _entries(self, where: str, *values: str) -> list[Entry]:
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
-            return [_entry(row) for row in rows]
+            rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
+            return [entry_of(row) for row in rows]
 
     def _cache(self, key: FileKey) -> None:
         self._latest[key.name] = (key.size_bytes, key.mtime_ns)
@@ -225,63 +202,7 @@ class Ledger:
             for statement, values in statements:
                 db.execute(statement, values)
             db.executemany(
-                _REPLACE_MEMORY,
-                [(camera, *_memory_columns(learnt())) for camera, learnt in self._memories.items()],
+                REPLACE_MEMORY,
+                [(camera, *memory_columns(learnt())) for camera, learnt in self._memories.items()],
             )
         self._pending, self._memories, self._unsaved = [], {}, set()
-
-
-_COLUMNS = (
-    "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score_percent, threshold_percent, reference, sha256, result"
-)
-_MEMORY_COLUMNS = "previous_name, previous_size_bytes, previous_mtime_ns, noise"
-_REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {_MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-_INSERT = f"INSERT OR REPLACE INTO frame ({_COLUMNS}, verdict) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - our own names
-
-
-def _key_columns(key: FileKey) -> tuple[bytes, int, int]:
-    return os.fsencode(key.name), key.size_bytes, key.mtime_ns
-
-
-def _memory_columns(memory: Memory) -> tuple[Any, ...]:
-    return (*(_key_columns(memory.previous) if memory.previous else (None, None, None)), memory.noise)
-
-
-def _columns(entry: Entry) -> tuple[Any, ...]:
-    return (
-        *_key_columns(entry.key), entry.camera, entry.captured_at_ns, entry.reason, entry.decided_at_ns,
-        entry.config_revision, entry.detail, entry.score_percent, entry.threshold_percent,
-        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
-    )  # fmt: skip
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    (
-        name,
-        size,
-        mtime,
-        camera,
-        captured,
-        reason,
-        decided,
-        revision,
-        detail,
-        score,
-        threshold,
-        ref,
-        sha,
-        result,
-    ) = row
-    return Entry(
-        FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
-        score, threshold, _fsdecode(ref), sha, _fsdecode(result),
-    )  # fmt: skip
-
-
-def _fsencode(name: str | None) -> bytes | None:
-    return None if name is None else os.fsencode(name)
-
-
-def _fsdecode(name: bytes | None) -> str | None:
-    return None if name is None else os.fsdecode(name)

@@ -54,7 +54,7 @@ def examine_surroundings(config: Config) -> list[Finding]:
         *_unlisted(settings),
         *_cameras(settings),
         *_space(settings),
-        *_masks(settings),
+        *examine_masks(settings),
         *_inotify(settings),
     ]
 
@@ -66,7 +66,7 @@ def prepare_to_start(config: Config, *, needs_state: bool = True, needs_results:
         ConfigError: with everything that stands in the way.
     """
     settings = config.settings
-    findings = [*_drop(settings), *_overlap(settings), *_masks(settings)]
+    findings = [*_drop(settings), *_overlap(settings), *examine_masks(settings)]
     folders = [("results.folder", settings.results.folder)] if needs_results else []
     if needs_state:
         folders.append(("state.folder", settings.state.folder or ""))
@@ -177,7 +177,8 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "results.min_free", words)
 
 
-def _masks(settings: Settings) -> Iterator[Finding]:
+def examine_masks(settings: Settings) -> Iterator[Finding]:
+    """Look at every mask file that the settings name."""
     tables = {"detection": settings.detection}
     tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
     for table, detection in tables.items():

@@ -38,16 +38,23 @@ class Intake:
         ledger: knows what has its verdict.
         announce: hears of files that cannot be judged yet, and of the watch.
         clock: monotonic seconds.
+        beat: called during long work.
     """
 
     def __init__(
-        self, drop: DropSettings, ledger: Ledger, announce: Listener, clock: Callable[[], float]
+        self,
+        drop: DropSettings,
+        ledger: Ledger,
+        announce: Listener,
+        clock: Callable[[], float],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._drop = drop
         self._folder = Path(drop.folder)
         self._ledger = ledger
         self._announce = announce
         self._clock = clock
+        self._beat = beat
 
         self._rules = NameRules(drop)
         self.inbox = Inbox()
@@ -82,6 +89,20 @@ class Intake:
         """Stop watching; a sweep under way ends."""
         self.watch.stop()
         self.inbox.close()
+
+    def retune(self, drop: DropSettings) -> None:
+        """Take new settings, but for those that need a restart; what is named anew settles anew."""
+        before, self._drop = self._drop, drop
+        if drop == before:
+            return
+        self._rules = NameRules(drop)
+        self.watch.retune(drop, self._rules)
+        self._settler.retune(drop.settle_s, drop.give_up_s)
+        if _naming(drop) != _naming(before):
+            self._settler = Settler(drop.settle_s, drop.give_up_s, self._rules.candidate)
+            self._backlog, self._queue = Backlog(), InTurn()
+        self._earliest_sweep_s = -NEVER_S
+        self._ask(self._clock())
 
     def interrupt(self) -> None:
         """Let ``gather`` return soon; may be called from a signal handler."""
@@ -224,6 +245,7 @@ class Intake:
             for key in sweep(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped):
                 if self._is_stopping:
                     return None
+                self._beat()
                 if key.name in self._settler or key.name in self._unreadable:
                     still_there.add(key.name)
                 if not self._is_new(key) or self._unreadable.is_waiting(key):
@@ -287,3 +309,7 @@ class Intake:
         level = "warning" if is_warning else "debug"
         fields = {"frame": name, "reason": str(why), **({"detail": detail} if detail else {})}
         self._announce(happening("frame.postponed", level, **fields))
+
+
+def _naming(drop: DropSettings) -> tuple[object, ...]:
+    return drop.include, drop.camera_pattern, drop.capture_time

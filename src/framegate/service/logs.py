@@ -8,6 +8,7 @@ from typing import Any, Literal
 import structlog
 
 from framegate.events import Event, Listener
+from framegate.settings import LogSettings, Settings
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -79,6 +80,34 @@ def log_listener(
         getattr(logger, event.level)(event.event, level=event.level, **event.fields)
 
     return listen
+
+
+class Log:
+    """The log of a daemon: a listener whose settings may change.
+
+    Args:
+        stream: where to.
+        settings: level and format.
+        is_terminal: whether ``stream`` is a terminal.
+    """
+
+    def __init__(self, stream: SteadyStream, settings: LogSettings, *, is_terminal: bool) -> None:
+        self._stream = stream
+        self._is_terminal = is_terminal
+        self._listener = self._made_for(settings)
+
+    def __call__(self, event: Event) -> None:
+        """Write one line, if the level lets it."""
+        self._listener(event)
+
+    def retune(self, settings: Settings) -> None:
+        """Take other settings."""
+        self._listener = self._made_for(settings.log)
+
+    def _made_for(self, log: LogSettings) -> Listener:
+        return log_listener(
+            self._stream, level=log.level, output_format=log.format, is_terminal=self._is_terminal
+        )
 
 
 def own_stderr() -> SteadyStream:

@@ -22,14 +22,17 @@ from framegate.pipeline import Examined, Pipeline, Unsettled
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
 from framegate.service.intake import NEVER_S, Intake
 from framegate.service.lock import FolderLock
+from framegate.service.notify import Notifier
+from framegate.service.reloading import Reloader
 from framegate.service.retrying import retry_delay_s
 from framegate.service.watch import CHECK_S
+from framegate.settings import Settings
 
 FLUSH_S = 5.0
 """Lazy rows reach the ledger after this long: what a crash makes us decide again."""
 
-FRAMES_A_TURN = 16
-"""Frames judged before hints, deadlines and the wish to stop are looked at again."""
+FRAMES_A_TURN, TURN_S = 16, 0.25
+"""Frames judged, and for how long, before hints, deadlines and a new config are looked at again."""
 
 LEDGER_NAME = "ledger.sqlite3"
 IN_FLIGHT_NAME = "in-flight"
@@ -52,6 +55,8 @@ class Daemon:
         listener: hears of every verdict and happening.
         clock: monotonic seconds.
         disk: how results and ledger are written.
+        notifier: tells systemd.
+        retuned: hears of settings that came into force while it runs.
 
     Raises:
         AlreadyServed: another process serves the drop folder, or uses the state folder.
@@ -65,11 +70,15 @@ class Daemon:
         *,
         clock: Callable[[], float] = time.monotonic,
         disk: Disk | None = None,
+        notifier: Notifier | None = None,
+        retuned: Callable[[Settings], None] = lambda _settings: None,
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
         self._config = config
         self._clock = clock
+        self._notifier = notifier or Notifier({})
+        self._retuned = retuned
         self.tally: Counter[str] = Counter()
         self._announce = announcer([self._count, listener])
         with ExitStack() as undo:
@@ -81,8 +90,10 @@ class Daemon:
             undo.callback(self._ledger.close)
             self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
             undo.callback(self._in_flight.close)
-            self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
+            self._intake = Intake(settings.drop, self._ledger, self._announce, clock, self._beat)
             undo.callback(self._intake.stop)
+            self._reloader = Reloader(config, self._intake.inbox, self._announce)
+            undo.callback(self._reloader.stop)
             self._held = undo.pop_all()
         self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
@@ -101,6 +112,10 @@ class Daemon:
         self._is_stopping = True
         self._intake.interrupt()
 
+    def reload(self) -> None:
+        """Read the config now, whether or not it was saved; may be called from a signal handler."""
+        self._reloader.ask()
+
     def run(self) -> None:
         """Serve until ``stop``."""
         self.start()
@@ -113,12 +128,16 @@ class Daemon:
     def start(self) -> None:
         """Begin to watch, and say so; the backlog comes with the turns."""
         self._intake.start()
+        self._reloader.start(self._clock())
         self._announce_start()
+        self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
         """Wait until there is something to do, at most so long, and do some of it."""
         try:
             self._intake.gather(min(self.wait_s(), most_wait_s))
+            self._beat()
+            self._reload()
             self._follow_the_folder()
             self._write_what_is_due()
         except SinkError as error:
@@ -127,7 +146,7 @@ class Daemon:
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds."""
         now_s = self._clock()
-        deadlines = [self._intake.deadline_s(now_s)]
+        deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
         if self._pause is not None:
             deadlines.append(self._pause.retry_at_s)
         elif self._intake.has_ready:
@@ -138,6 +157,7 @@ class Daemon:
 
     def close(self) -> None:
         """Save what is pending and give everything back."""
+        self._notifier.stopping()
         try:
             self._pipeline.flush()
         except SinkError as error:
@@ -151,9 +171,10 @@ class Daemon:
             self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True
+        end_s = self._clock() + TURN_S
         try:
             for _ in range(FRAMES_A_TURN):
-                if self._is_stopping or (candidate := self._intake.next()) is None:
+                if self._is_stopping or self._clock() > end_s or (candidate := self._intake.next()) is None:
                     break
                 self._judge(candidate)
         finally:
@@ -181,6 +202,24 @@ class Daemon:
         file = Path(settings.drop.folder, candidate.key.name)
         detection = settings.detection_of(candidate.camera)
         return survives_trial(file, settings.drop.max_size, settings.drop.max_megapixels * 1e6, detection)
+
+    def _beat(self) -> None:
+        self._notifier.beat(self._clock())
+
+    def _reload(self) -> None:
+        """Swap in a new config, if there is one: between two frames, for all that come after."""
+        is_asked = self._reloader.is_asked
+        if is_asked:
+            self._notifier.reloading()
+        if (config := self._reloader.poll(self._clock())) is not None:
+            self._config = config
+            settings = config.settings
+            self._pipeline.retune(settings, self._reloader.revision)
+            self._results.min_free_bytes = settings.results.min_free
+            self._intake.retune(settings.drop)
+            self._retuned(settings)
+        if is_asked:
+            self._notifier.ready()  # also when it was refused: else systemctl reload waits for ever
 
     def _write_what_is_due(self) -> None:
         """Judge and record, unless the intake is paused and its next try is not due.

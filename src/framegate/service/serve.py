@@ -9,8 +9,9 @@ from framegate.config import Config
 from framegate.events import happening
 from framegate.keep.disk import Disk
 from framegate.service.checkup import prepare_to_start
-from framegate.service.logs import log_listener, own_stderr
+from framegate.service.logs import Log, own_stderr
 from framegate.service.loop import Daemon
+from framegate.service.notify import Notifier
 
 
 def serve(config: Config, *, disk: Disk | None = None) -> None:
@@ -27,10 +28,9 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
     """
     prepare_to_start(config)
     is_terminal = os.isatty(2)
-    log = config.settings.log
-    stream = own_stderr()
-    listener = log_listener(stream, level=log.level, output_format=log.format, is_terminal=is_terminal)
-    daemon = Daemon(config, listener, disk=disk)
+    listener = Log(own_stderr(), config.settings.log, is_terminal=is_terminal)
+    notifier = Notifier(os.environ)
+    daemon = Daemon(config, listener, disk=disk, notifier=notifier, retuned=listener.retune)
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -44,5 +44,5 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
     threading.excepthook = say_what_ended  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it must not end the frame in hand
+    signal.signal(signal.SIGHUP, lambda *_: daemon.reload())
     daemon.run()

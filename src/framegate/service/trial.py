@@ -24,7 +24,7 @@ def main(file: Path, most_bytes: int, most_pixels: float, detection: str) -> Non
         return
     camera = Camera("trial", detector_of(DetectionSettings.model_validate_json(detection)))
     for _ in range(2):
-        camera.judge(key, frame)
+        camera.judge(key, 0, frame)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""What systemd is told of us (sd_notify): ready, reloading, stopping, one line of status, and that we live.
+
+Our own few lines: of the libraries for it one swallows every error, one measures its interval with the wall
+clock, and the others need a C compiler (research/reliability.md, 6).
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from framegate.service.config_watch import NEVER_S
+
+BEATS = 3
+"""How often within the watchdog's time we say that we live."""
+
+
+class Notifier:
+    """Speaks to the service manager that started us; to nobody when there is none.
+
+    Args:
+        environ: has NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them.
+
+    Times are seconds of one monotonic clock, given by the caller.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._address = environ.get("NOTIFY_SOCKET", "")
+        self._beat_s = _watchdog_s(environ) / BEATS
+        self._next_beat_s = -NEVER_S
+        self._status = ""
+
+    def ready(self) -> None:
+        """Say that we serve, or serve again after ``reloading``."""
+        self._tell("READY=1")
+
+    def reloading(self) -> None:
+        """Say that the config is being read; ``ready`` has to follow."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def stopping(self) -> None:
+        """Say that we end."""
+        self._tell("STOPPING=1")
+
+    def status(self, line: str) -> None:
+        """Show a line in ``systemctl status``."""
+        if line != self._status:
+            self._status = line
+            self._tell("STATUS=" + " ".join(line.split()))  # a line break would begin another message
+
+    def beat(self, now_s: float) -> None:
+        """Say that the pipeline moves; what is said too often is not sent."""
+        if now_s >= self._next_beat_s:
+            self._next_beat_s = now_s + self._beat_s
+            self._tell("WATCHDOG=1")
+
+    def deadline_s(self) -> float:
+        """Return when the next beat is due; infinity when nobody listens for it."""
+        return self._next_beat_s if self._beat_s < NEVER_S else NEVER_S
+
+    def _tell(self, message: str) -> None:
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with (
+            suppress(OSError),  # a manager that cannot be told is no reason to stop
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_manager,
+        ):
+            to_manager.connect(address)
+            to_manager.sendall(message.encode("utf-8", "backslashreplace"))
+
+
+def _watchdog_s(environ: Mapping[str, str]) -> float:
+    """Return the seconds after which we are taken for dead; infinity when nobody asks."""
+    if environ.get("WATCHDOG_PID") not in {None, str(os.getpid())}:
+        return NEVER_S
+    try:
+        return int(environ["WATCHDOG_USEC"]) / 1e6
+    except (KeyError, ValueError):
+        return NEVER_S
