@@ -9,9 +9,10 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from framegate.errors import SinkError
 from framegate.events import Listener, happening
@@ -31,13 +32,23 @@ class Database:
         schema: statements that make its tables.
         version: of the schema.
         announce: hears when a damaged file was set aside.
+        migrations: statements that make the next version of each older one.
     """
 
-    def __init__(self, path: Path | None, schema: str, version: int, announce: Listener) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        schema: str,
+        version: int,
+        announce: Listener,
+        *,
+        migrations: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
         self._where = IN_MEMORY if path is None else os.fspath(path)
         self._schema = schema
         self._version = version
         self._announce = announce
+        self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -134,6 +145,10 @@ class Database:
             raise SinkError(f"{self._where} was written by a newer framegate (schema {version})")
         if not version:
             connection.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT")
+            return
+        for older in range(version, self._version):  # each is whole or not at all: a crash leaves a version
+            statements = f"{self._migrations[older]} PRAGMA user_version = {older + 1};"
+            connection.executescript(f"BEGIN; {statements} COMMIT")
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file out of the way: its frames are judged again, and find their results."""
