@@ -25,6 +25,7 @@ from framegate.service.lock import FolderLock
 from framegate.service.notify import Notifier
 from framegate.service.reloading import Reloader
 from framegate.service.retrying import retry_delay_s
+from framegate.service.tidying import tidying
 from framegate.service.watch import CHECK_S
 from framegate.settings import Settings
 
@@ -54,6 +55,7 @@ class Daemon:
         config: the settings, with absolute folders that exist.
         listener: hears of every verdict and happening.
         clock: monotonic seconds.
+        wall_ns: the wall clock, by which results grow old.
         disk: how results and ledger are written.
         notifier: tells systemd.
         retuned: hears of settings that came into force while it runs.
@@ -69,6 +71,7 @@ class Daemon:
         listener: Listener,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
         disk: Disk | None = None,
         notifier: Notifier | None = None,
         retuned: Callable[[Settings], None] = lambda _settings: None,
@@ -97,6 +100,15 @@ class Daemon:
             self._held = undo.pop_all()
         self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
+        self._chores = tidying(
+            settings,
+            self._ledger,
+            self._announce,
+            disk or Disk(),
+            clock=clock,
+            wall_ns=wall_ns,
+            is_absent=lambda: self._intake.watch.is_absent,
+        )
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -142,11 +154,14 @@ class Daemon:
             self._write_what_is_due()
         except SinkError as error:
             self._pause_intake(str(error))
+        for chore in self._chores:
+            chore.tend(self._clock())
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds."""
         now_s = self._clock()
         deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
+        deadlines += [chore.deadline_s() for chore in self._chores]
         if self._pause is not None:
             deadlines.append(self._pause.retry_at_s)
         elif self._intake.has_ready:
@@ -217,6 +232,8 @@ class Daemon:
             self._pipeline.retune(settings, self._reloader.revision)
             self._results.min_free_bytes = settings.results.min_free
             self._intake.retune(settings.drop)
+            for chore in self._chores:
+                chore.retune(settings)
             self._retuned(settings)
         if is_asked:
             self._notifier.ready()  # also when it was refused: else systemctl reload waits for ever
