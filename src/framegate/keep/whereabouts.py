@@ -16,7 +16,8 @@ from framegate.model import Entry, Verdict
 HOUR_NS = 3600 * 10**9
 """A storm is counted by what was kept within an hour: those rows stay."""
 
-_LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera)"
+# Not an intent: should its bytes be gone, the one before is the reference again.
+_LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
 _IS_PREVIOUS = (
     "EXISTS (SELECT 1 FROM camera AS c WHERE c.camera = f.camera AND c.previous_name = f.name"
     " AND c.previous_size_bytes = f.size_bytes AND c.previous_mtime_ns = f.mtime_ns)"
