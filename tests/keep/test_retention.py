@@ -101,6 +101,17 @@ def test_what_is_not_as_it_was_is_left(results: Path, tmp_path: Path, change: st
     assert path.exists()
 
 
+def test_a_link_of_the_right_size_and_time_is_left(results: Path) -> None:
+    """A link is no result of ours, though all else about it fits."""
+    entry = delivered(results)
+    path = results / "gate/a.jpg"
+    path.unlink()
+    path.symlink_to("x" * len(DATA))
+    os.utime(path, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
+    assert remove_result(results, entry, Disk()) is Removal.FOREIGN
+    assert path.is_symlink()
+
+
 @pytest.mark.parametrize(("data", "removal"), [(DATA, Removal.REMOVED), (DATA[::-1], Removal.FOREIGN)])
 def test_where_times_are_coarse_the_content_decides(results: Path, data: bytes, removal: Removal) -> None:
     """On a card that keeps times to two seconds a result is known by its bytes."""

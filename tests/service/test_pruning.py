@@ -137,6 +137,36 @@ def test_a_kept_frame_is_forgotten_when_both_its_files_are_gone(world: World) ->
     assert world.names() == ["1.jpg", "2.jpg", "3.jpg", "last.jpg"]
 
 
+def test_a_kept_frame_has_its_day_after_each_of_its_files(world: World) -> None:
+    """The grace begins with the later of the two: a result that was just deleted still has its row."""
+    world.judge("a.jpg", Reason.CHANGED, result=True)
+    world.judge("last.jpg", Reason.CHANGED, captured_h=5, is_there=True, result=True)
+    world.go_round()
+    world.pass_time(2 * GRACE_NS / 1e9)
+    world.ledger.whereabouts.mark(results={1: world.wall_ns})
+    world.judge("now.jpg", is_there=True)
+    world.pass_time(ROUND_S)
+    world.go_round()
+    world.go_round()
+    assert world.names() == ["a.jpg", "last.jpg", "now.jpg"]
+    world.pass_time(GRACE_NS / 1e9)
+    world.go_round()
+    assert world.names() == ["last.jpg", "now.jpg"]
+
+
+def test_what_has_no_result_misses_none(world: World) -> None:
+    """A dropped frame, and one that is still to be delivered, are not said to have lost a result."""
+    world.judge("a.jpg")
+    world.judge("b.jpg", Reason.CHANGED, is_there=True, result=True)
+    world.ledger.intend(Entry(FileKey("c.jpg", 4, 5), "c", 0, Reason.CHANGED, NOW_NS, 1, sha256=b"x"))
+    world.judge("end.jpg", is_there=True)
+    world.go_round()
+    world.go_round()
+    rows = world.ledger.whereabouts.after(0, 9)
+    assert [row.input_gone_ns is None for row in rows] == [False, True, False, True]
+    assert [row.result_gone_ns for row in rows] == [None] * 4
+
+
 def test_what_a_camera_rests_on_is_never_forgotten(world: World) -> None:
     """A camera's last kept frame stays, and what it kept in the hour before, though no file is left."""
     world.judge("old.jpg", Reason.CHANGED, captured_h=8.9)

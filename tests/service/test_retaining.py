@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -68,6 +69,10 @@ def test_what_is_too_old_goes_oldest_first(site: Site, daemon: Stepped) -> None:
     assert deletions(daemon) == [(taken.name, "max_age") for taken in shots[:3]]
     assert set(contents(site.results)) == names(shots[3:])
     assert set(contents(site.drop)) == names(shots)
+    db = sqlite3.connect(site.state / "ledger.sqlite3")
+    noted = db.execute("SELECT name FROM frame WHERE result_gone_ns IS NOT NULL").fetchall()
+    db.close()
+    assert {os.fsdecode(name) for (name,) in noted} == names(shots[:3])
 
 
 def test_what_is_too_much_goes_oldest_first(site: Site, daemon: Stepped) -> None:
