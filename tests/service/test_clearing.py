@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from framegate.events import FrameDecided
-from framegate.keep.disk import Disk, Step, TidyStep
+from framegate.keep.disk import Step, TidyStep
 from framegate.service.refusals import FIRST_PAUSE_S, LAST_PAUSE_S
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, Shot, shot, upload
@@ -327,14 +328,44 @@ def decisions(daemon: Stepped) -> dict[str, tuple[str, float | None]]:
     return found
 
 
-@pytest.mark.parametrize("end", [Stepped.stop, Stepped.crash], ids=["stopped", "killed"])
+class Remembered(FaultyDisk):
+    """Keeps a copy of the ledger as a power cut would leave it: as of the last commit with FULL.
+
+    Intents are committed so, and what ``harden`` commits; the next step, whichever it is, comes after that.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.state, self.copy = site.state, site.home / "durable"
+        self.was_made_durable = False
+
+    def reach(self, step: Step | TidyStep) -> None:
+        if self.was_made_durable:
+            shutil.rmtree(self.copy, ignore_errors=True)
+            shutil.copytree(self.state, self.copy)
+        self.was_made_durable = step in {Step.INTEND, TidyStep.HARDEN}
+        super().reach(step)
+
+
+def lose_power(daemon: Stepped) -> None:
+    """End a life as a power cut does: lazy rows that were committed are gone, deleted files too."""
+    assert isinstance(daemon.disk, Remembered)
+    daemon.crash()
+    if daemon.disk.copy.exists():
+        shutil.rmtree(daemon.disk.state)
+        shutil.copytree(daemon.disk.copy, daemon.disk.state)
+
+
+@pytest.mark.parametrize(
+    "end", [Stepped.stop, Stepped.crash, lose_power], ids=["stopped", "killed", "power cut"]
+)
 @pytest.mark.parametrize("wait_s", [0.0, 1.0, 5.5, 10.0])
 def test_a_restart_with_deleted_inputs_changes_no_score(
     tmp_path: Path, morning: list[bytes], end: Callable[[Stepped], None], wait_s: float
 ) -> None:
     """Restarted after each frame, its inputs deleted, the daemon scores as one that runs through."""
     sites = Site(tmp_path / "whole"), Site(tmp_path / "restarted")
-    whole, restarted = (Stepped(each, Disk()) for each in sites)
+    whole, restarted = (Stepped(each, Remembered(each)) for each in sites)
     configure(sites[0], detection="")
     configure(sites[1], *ALL, detection="")
     whole.start()
