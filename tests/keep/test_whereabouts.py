@@ -134,9 +134,6 @@ def test_results_are_offered_oldest_first_but_for_each_cameras_last(ledger: Ledg
     assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 2)) == ["1", "2"]
     first = ledger.whereabouts.oldest_results(BEFORE_ALL, 1)[0]
     assert names(ledger.whereabouts.oldest_results((1, first.id), 100)) == ["2", "3"]
-    newest = ledger.whereabouts.newest_result()
-    assert newest is not None
-    assert newest.entry.key.name == "4"
 
 
 def test_the_reference_before_an_intent_is_not_offered(ledger: Ledger) -> None:
@@ -208,7 +205,6 @@ def test_no_question_goes_through_all_rows(ledger: Ledger, path: Path) -> None:
     ledger.whereabouts.clearable(Verdict.DROPPED, 0, 20)
     ledger.whereabouts.oldest_results(BEFORE_ALL, 20)
     ledger.whereabouts.results_bytes()
-    ledger.whereabouts.newest_result()
     ledger.whereabouts.gone(10**18, 500)
     ledger.finish(FileKey("a.jpg", 1, 2), "a.jpg")
     ledger.flush()

@@ -9,7 +9,7 @@ from framegate.config import load
 from framegate.events import Event
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
-from framegate.service.pruning import GRACE_NS, MOST_A_TURN, PAUSE_S, ROUND_S, Pruning
+from framegate.service.pruning import GRACE_NS, LONGEST_S, MOST_A_TURN, PAUSE_S, ROUND_S, Pruning
 from framegate.service.wall_clock import WallClock
 from running import Site
 
@@ -26,6 +26,7 @@ class World:
     now_s: float = 1000.0
     wall_ns: int = NOW_NS
     is_absent: bool = False
+    look_takes_s: float = 0.0
     events: list[Event] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -33,7 +34,11 @@ class World:
             lambda: self.wall_ns, self.ledger.whereabouts.newest_decision_ns, self.events.append
         )
         settings = load(self.site.config).settings
-        self.pruning = Pruning(settings, self.ledger, lambda: self.now_s, clock, lambda: self.is_absent)
+        self.pruning = Pruning(settings, self.ledger, self.clock_s, clock, lambda: self.is_absent)
+
+    def clock_s(self) -> float:
+        self.now_s += self.look_takes_s
+        return self.now_s
 
     def pass_time(self, seconds: float) -> None:
         self.now_s += seconds
@@ -143,6 +148,7 @@ def test_a_kept_frame_has_its_day_after_each_of_its_files(world: World) -> None:
     world.judge("last.jpg", Reason.CHANGED, captured_h=5, is_there=True, result=True)
     world.go_round()
     world.pass_time(2 * GRACE_NS / 1e9)
+    (world.site.results / "a.jpg").unlink()
     world.ledger.whereabouts.mark(results={1: world.wall_ns})
     world.judge("now.jpg", is_there=True)
     world.pass_time(ROUND_S)
@@ -231,19 +237,42 @@ def test_what_comes_back_within_a_day_is_not_judged_again(world: World) -> None:
     assert world.ledger.whereabouts.after(0, 1)[0].input_gone_ns is None
 
 
-def test_results_on_another_disk_do_not_count_as_gone(world: World) -> None:
-    """While the newest result is missing, that one is missing proves nothing of the others."""
-    for number in range(3):
-        world.judge(f"{number}.jpg", Reason.CHANGED, captured_h=3 * number, result=True)
-    world.judge("end.jpg", is_there=True)
+def test_results_that_were_on_another_disk_are_ours_again(world: World) -> None:
+    """What is missing for some hours is not given up; what comes back after a day is somebody else's."""
+    for number in range(2):
+        world.judge(f"{number}.jpg", Reason.CHANGED, captured_h=3 * number, is_there=True, result=True)
     away = world.site.home / "away"
-    world.site.results.rename(away)
-    world.site.results.mkdir()
+    for hours, are_ours in ((20, True), (25, False)):
+        world.site.results.rename(away)
+        world.site.results.mkdir()
+        world.go_round()
+        assert None not in [row.result_gone_ns for row in world.ledger.whereabouts.after(0, 9)]
+        world.site.results.rmdir()
+        away.rename(world.site.results)
+        world.pass_time(hours * 3600)
+        world.go_round()
+        assert [row.result_gone_ns is None for row in world.ledger.whereabouts.after(0, 9)] == [are_ours] * 2
+
+
+def test_a_result_that_the_younger_frame_has_does_not_go_back(world: World) -> None:
+    """A file that two frames could claim stays with the one that claimed it last."""
+    world.judge("a.jpg", Reason.CHANGED, is_there=True, result=True)
+    again = Entry(FileKey("a.jpg", 4, NOW_NS + 1), "c", 1, Reason.CHANGED, NOW_NS, 1, sha256=b"x")
+    world.ledger.intend(again)
+    world.ledger.finish(again.key, "a.jpg")
+    world.ledger.flush()
     world.go_round()
-    after_the_grace(world)
-    world.site.results.rmdir()
-    away.rename(world.site.results)
-    assert [row.result_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [None] * 4
+    assert [row.result_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [0, None]
+
+
+def test_an_input_that_is_sent_again_is_there_again(world: World) -> None:
+    """However long a file was gone, its row knows when it has come back."""
+    world.judge("a.jpg", Reason.CHANGED, result=True)
+    world.go_round()
+    world.pass_time(3 * GRACE_NS / 1e9)
+    put(world.site.drop / "a.jpg")
+    world.go_round()
+    assert [row.input_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [None]
 
 
 def test_a_clock_in_doubt_forgets_nothing(world: World) -> None:
@@ -276,6 +305,40 @@ def test_a_large_ledger_is_gone_through_in_portions(world: World) -> None:
     world.pass_time(GRACE_NS / 1e9 + 60)
     world.go_round()
     assert world.names() == [f"{count - 1}.jpg"]
+
+
+def test_on_a_slow_share_a_turn_is_short(world: World) -> None:
+    """However long each look takes, a turn ends soon, and the next one goes on from there."""
+    for number in range(20):
+        world.judge(f"{number}.jpg")
+    world.pass_time(PAUSE_S)
+    world.look_takes_s = LONGEST_S / 4
+    for turn in (1, 2):
+        world.pruning.tend(world.now_s)
+        rows = world.ledger.whereabouts.after(0, 100)
+        assert 3 * turn <= sum(row.input_gone_ns is not None for row in rows) <= 5 * turn
+        world.pass_time(PAUSE_S)
+
+
+def test_what_came_back_since_the_last_look_is_not_forgotten(world: World) -> None:
+    """Before a row is forgotten its file is looked for once more, out of its turn."""
+    for number in range(MOST_A_TURN):
+        world.ledger.note(Entry(FileKey(f"{number}.jpg", 4, 5), "c", 0, Reason.UNCHANGED, NOW_NS, 1))
+    world.judge("back.jpg", is_there=True)
+    world.judge("end.jpg", is_there=True)
+    world.ledger.whereabouts.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
+    world.pass_time(PAUSE_S)
+    world.pruning.tend(world.now_s)
+    assert world.names()[-2:] == ["back.jpg", "end.jpg"]
+
+
+def test_a_time_that_a_wrong_clock_made_up_is_set_right(world: World) -> None:
+    """A file that has been gone since a time to come is gone since now."""
+    world.judge("a.jpg")
+    world.judge("end.jpg")
+    world.ledger.whereabouts.mark(inputs={1: NOW_NS + 5000 * GRACE_NS})
+    after_the_grace(world)
+    assert world.names() == ["end.jpg"]
 
 
 def test_an_idle_daemon_is_woken_once_an_hour(world: World) -> None:

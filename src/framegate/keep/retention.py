@@ -92,26 +92,28 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
 
 
 def is_standing(folder: Path, entry: Entry) -> bool:
-    """Tell whether something stands at the name of a frame's result.
+    """Tell whether what stands at the name of a frame's result looks like it: by size and time alone.
 
     Raises:
         OSError: that cannot be told.
     """
     assert entry.result is not None
     try:
-        (folder / entry.result).lstat()
+        status = (folder / entry.result).lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return True
+    return _looks_like_ours(status, entry)
+
+
+def _looks_like_ours(status: os.stat_result, entry: Entry) -> bool:
+    is_close = abs(status.st_mtime_ns - entry.key.mtime_ns) < COARSEST_MTIME_NS
+    return stat.S_ISREG(status.st_mode) and status.st_size == entry.key.size_bytes and is_close
 
 
 def _is_ours(name: str, folder_fd: int, entry: Entry, disk: Disk) -> bool:
     status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.key.size_bytes:
-        return False
-    off_ns = abs(status.st_mtime_ns - entry.key.mtime_ns)
-    if off_ns == 0 or off_ns >= COARSEST_MTIME_NS:
-        return off_ns == 0
+    if not _looks_like_ours(status, entry) or status.st_mtime_ns == entry.key.mtime_ns:
+        return _looks_like_ours(status, entry)
     data = disk.read_existing(name, folder_fd, entry.key.size_bytes + 1)
     return data is not None and hashlib.sha256(data).digest() == entry.sha256
 

@@ -123,10 +123,11 @@ ADMIT = "INSERT OR IGNORE INTO total VALUES (?, ?, 0)"
 """Gives a camera a count of its own, before its first row comes."""
 
 HAND_OVER = (
-    "UPDATE frame SET result_gone_ns = decided_at_ns WHERE result = ? AND result_gone_ns IS NULL"
+    "UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL"
     " AND NOT (name = ? AND size_bytes = ? AND mtime_ns = ?)"
 )
-"""A result belongs to one frame: to the last whose bytes were found or written at its name."""
+"""A result belongs to one frame: to the last whose bytes were found or written at its name. For any other it
+has been gone for ever, though it looks alike."""
 
 INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - our own names
 

@@ -36,7 +36,6 @@ _OLDEST_RESULTS = (
     " ORDER BY captured_at_ns, id LIMIT ?"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
-_NEWEST_RESULT = f"{_IS_DELIVERED} AND id = {_LAST_KEPT} ORDER BY captured_at_ns DESC, id DESC LIMIT 1"
 _GONE_SINCE = (
     f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"  # noqa: S608
     " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
@@ -103,11 +102,6 @@ class Whereabouts:
         its delivery, if it comes again, must find the same names taken.
         """
         return self._recorded(_OLDEST_RESULTS, *after, most)
-
-    def newest_result(self) -> Recorded | None:
-        """Return the youngest of the results that are a camera's last: nothing of ours deletes those."""
-        found = self._recorded(_NEWEST_RESULT)
-        return found[0] if found else None
 
     def newest_decision_ns(self) -> int | None:
         """Return when the last decision was made, by the wall clock of then."""

@@ -21,7 +21,7 @@ GRACE_NS = 86_400 * 10**9
 """How long a file has been gone when it is forgotten."""
 
 MOST_A_TURN, PAUSE_S = 500, 10.0
-"""Rows looked at, and as many forgotten: some 5 ms. A million rows take five and a half hours."""
+"""Rows looked at, and as many forgotten: some 10 ms. A million rows take five and a half hours."""
 
 LONGEST_S = 0.05
 """On a slow share a turn ends after so long, with fewer rows."""
@@ -75,14 +75,12 @@ class Pruning:
                 return
             with opened(self._drop) as root_fd:
                 is_round_over = self._look_at_some(root_fd, now_ns)
-                has_more = self._forget_some(root_fd, now_ns)
+                self._forget_some(root_fd, now_ns)
         except (SinkError, OSError):  # the intake and the watch say it
             return
         if is_round_over:
             self._after_id = 0
-            self._next_round_s = max(self._next_round_s + ROUND_S, self._next_s)
-            if not has_more:
-                self._next_s = self._next_round_s
+            self._next_round_s = self._next_s = max(self._next_round_s + ROUND_S, self._next_s)
 
     def _look_at_some(self, root_fd: int, now_ns: int) -> bool:
         """Note which files are gone; return whether that was the last row."""
@@ -91,48 +89,53 @@ class Pruning:
         results: dict[int, int | None] = {}
         rows = self._ledger.whereabouts.after(self._after_id, MOST_A_TURN)
         for row in rows:
-            if _is_unknown(row.input_gone_ns, now_ns):
-                if not self._has_input(root_fd, row):
-                    inputs[row.id] = now_ns
-            elif _is_unknown(row.result_gone_ns, now_ns) and not self._has_result(row):
-                results[row.id] = now_ns
+            input_gone_ns = _marked(row.input_gone_ns, self._has_input(root_fd, row), now_ns)
+            if input_gone_ns != row.input_gone_ns:
+                inputs[row.id] = input_gone_ns
+            result_gone_ns = _marked(row.result_gone_ns, self._has_result(row, now_ns), now_ns)
+            if result_gone_ns != row.result_gone_ns:
+                results[row.id] = result_gone_ns
             self._after_id = row.id
             if self._clock() > end_s:
                 break
-        if results and not self._has_newest_result():
-            results = {}
         self._ledger.whereabouts.mark(inputs, results)
         return not rows or (len(rows) < MOST_A_TURN and self._after_id == rows[-1].id)
 
-    def _forget_some(self, root_fd: int, now_ns: int) -> bool:
-        """Forget what is gone for good; return whether there is more of it."""
+    def _forget_some(self, root_fd: int, now_ns: int) -> None:
+        """Forget what is gone for good; it is looked for once more, since the last look may be long ago."""
         gone = self._ledger.whereabouts.gone(now_ns - GRACE_NS, MOST_A_TURN)
-        back = {row.id for row in gone if self._has_input(root_fd, row)}
-        self._ledger.whereabouts.mark(inputs=dict.fromkeys(back))
-        self._ledger.prune([row for row in gone if row.id not in back])
-        return len(gone) == MOST_A_TURN
+        is_there = {row.id: self._has_input(root_fd, row) for row in gone}
+        self._ledger.whereabouts.mark(inputs={row.id: None for row in gone if is_there[row.id]})
+        self._ledger.prune([row for row in gone if is_there[row.id] is False])
 
-    def _has_input(self, root_fd: int, row: Recorded) -> bool:
+    def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
+        """Tell whether an input is there; None if that cannot be told."""
         try:
             return stands(root_fd, row.entry.key)
-        except OSError:  # it cannot be told
-            return True
-
-    def _has_result(self, row: Recorded) -> bool:
-        entry = row.entry
-        if entry.reason.verdict is not Verdict.KEPT or entry.result is None:
-            return True  # there is none to miss
-        try:
-            return is_standing(self._results, entry)
         except OSError:
-            return True
+            return None
 
-    def _has_newest_result(self) -> bool:
-        """Tell whether the results folder is the one that we know, and not an empty one in its place."""
-        newest = self._ledger.whereabouts.newest_result()
-        return newest is not None and self._has_result(newest)
+    def _has_result(self, row: Recorded, now_ns: int) -> bool | None:
+        """Tell whether a result is there; None if there never was, that cannot be told, or it is long gone.
+
+        Another disk may be in the place of the results for some hours; but what comes a day after a result
+        was deleted, or given up, is not framegate's.
+        """
+        if row.entry.reason.verdict is not Verdict.KEPT or row.entry.result is None:
+            return None
+        if row.result_gone_ns is not None and row.result_gone_ns <= now_ns - GRACE_NS:
+            return None
+        try:
+            return is_standing(self._results, row.entry)
+        except OSError:
+            return None
 
 
-def _is_unknown(gone_ns: int | None, now_ns: int) -> bool:
-    """Tell whether it is to be looked at: it was there, or is gone since a day that a wrong clock made up."""
-    return gone_ns is None or gone_ns > now_ns + GRACE_NS
+def _marked(gone_ns: int | None, is_there: bool | None, now_ns: int) -> int | None:  # noqa: FBT001
+    """Return since when a file is known to be gone, now that it was looked for."""
+    if is_there is None:
+        return gone_ns
+    if is_there:
+        return None
+    is_possible = gone_ns is not None and gone_ns <= now_ns + GRACE_NS  # else a wrong clock made it up
+    return gone_ns if is_possible else now_ns

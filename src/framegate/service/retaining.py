@@ -9,7 +9,7 @@ from framegate.errors import SinkError
 from framegate.events import Listener, happening
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.keep.retention import Limits, Removal, Rule, is_standing, remove_result
+from framegate.keep.retention import Limits, Removal, Rule, remove_result
 from framegate.keep.whereabouts import Recorded
 from framegate.model import iso_utc
 from framegate.service.clearing import NEVER_S
@@ -106,11 +106,9 @@ class Retaining:
             self._refusals.note(entry.result, error)
             return False
         self._total_bytes -= entry.key.size_bytes
-        if removal is Removal.MISSING:
-            return self._has_its_newest()
         if removal is Removal.FOREIGN:
             self._say_foreign(entry.result)
-        else:
+        elif removal is Removal.REMOVED:
             self._announce(
                 happening(
                     "result.deleted",
@@ -123,11 +121,6 @@ class Retaining:
                 )
             )
         return True
-
-    def _has_its_newest(self) -> bool:
-        """Tell whether the results folder is the one that we know: what is missing may be on another disk."""
-        newest = self._ledger.whereabouts.newest_result()
-        return newest is not None and is_standing(self._folder, newest.entry)
 
     def _say_foreign(self, result: str) -> None:
         if not self._has_said_foreign:
