@@ -247,6 +247,7 @@ class Ledger:
     def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
+        self.whereabouts.is_hard = False  # a commit that fails may have come true all the same
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             db.executemany(ADMIT, self._admitted(db))
             for statement, values in statements:
