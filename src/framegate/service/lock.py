@@ -48,6 +48,14 @@ class FolderLock:
             os.close(fd)
 
 
+def is_served(folder: Path) -> bool:
+    """Tell whether some process holds a folder, without getting in the way of one that is about to."""
+    try:
+        return re.search(_held(os.stat(folder)), Path("/proc/locks").read_text("ascii")) is not None
+    except OSError:
+        return False
+
+
 def _locked(folder: str, what: str) -> int | None:
     """Lock a folder; None where there are no locks (some network shares), or no folder any more."""
     try:
@@ -68,11 +76,15 @@ def _locked(folder: str, what: str) -> int | None:
 
 def _holder_of(fd: int) -> str:
     """Name the process that holds a lock, as /proc/locks has it; systemd may hide that file."""
-    status = os.fstat(fd)
-    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
         locks = Path("/proc/locks").read_text("ascii")
     except OSError:
         return "another process"
-    held = re.search(rf"FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+{place}\s", locks)
+    held = re.search(_held(os.fstat(fd)), locks)
     return f"process {held[1]}" if held and held[1] != "0" else "another process"
+
+
+def _held(status: os.stat_result) -> str:
+    """Return a pattern for the line of /proc/locks that tells of a lock on a folder."""
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    return rf"FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+{place}\s"
