@@ -1,7 +1,7 @@
 """A systemd of its own as process 1, for tests: in a container over this machine's files.
 
-What it changes stays in memory and goes with it. framegate stands in it where the unit names it: of this test
-run, interpreter, packages and source are mounted there, since the unit sees nothing below /root, /home or /tmp.
+What it changes stays in memory and goes with it. framegate stands in it where the unit names it: interpreter,
+packages and source of this test run are mounted there, for the unit sees nothing below /root, /home or /tmp.
 """
 
 import os

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from booted import CLONE, Machine, booted
+from booted import CLONE, REPOSITORY, Machine, booted
+from framegate.service.loop import IN_FLIGHT_NAME
 from oracle import DETECTION, Shot, expected, in_capture_order, shot
 from readme import commands
 from running import VERDICTS, WITHIN_S, Line, contents, wait_until
@@ -28,7 +29,6 @@ sudo() { if [ "$1" = -u ]; then shift; as=$1; shift; runuser -u "$as" -- env "$@
 UPLOAD = """\
 umask 027
 for name; do
-  mkdir -p "$(dirname "drop/$name")"
   cp --preserve=timestamps "outbox/$name" "drop/$name.part" && mv "drop/$name.part" "drop/$name"
 done
 """
@@ -42,6 +42,17 @@ def run_readme(machine: Machine, *lines: str, site: str = "lot1") -> str:
     """Run commands of the README, for a site of that name; return what they print."""
     text = "\n".join(lines).replace("lot1", site)
     return machine.run("bash", "-c", f"{SUDO}cd {CLONE}\n{text}").stdout
+
+
+def trials(machine: Machine) -> list[str]:
+    """Return the processes that try a frame, as they are numbered inside."""
+    return machine.run("pgrep", "--full", "framegate.service.trial", check=False).stdout.split()
+
+
+def suggested(key: str) -> list[str]:
+    """Return the lines for a drop-in that the unit's comments suggest."""
+    unit = (REPOSITORY / "systemd" / "framegate@.service").read_text("utf-8")
+    return re.findall(rf"^#   ({key}=.*)$", unit, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +142,10 @@ class Service:
 
     def outbox(self, *shots: Shot) -> list[str]:
         """Put frames where the camera has them; return their names."""
+        outbox = self.machine.path(self.folder("outbox"))
+        outbox.mkdir(exist_ok=True)
         for taken in shots:
-            path = self.machine.path(self.folder("outbox")) / taken.name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = outbox / taken.name
             path.write_bytes(taken.data)
             os.utime(path, ns=(taken.mtime_ns, taken.mtime_ns))
         return [taken.name for taken in shots]
@@ -201,9 +213,8 @@ def test_the_commands_of_the_readme_lead_to_a_service_that_keeps_frames(machine:
         service.wait_for("frame.kept")
         looked = run_readme(machine, *commands("look"))
         assert "active (running)" in looked
-        assert any(
-            json.loads(line)["event"] == "frame.kept" for line in looked.splitlines() if line[:1] == "{"
-        )
+        assert '"event": "frame.kept"' in looked
+        assert "running for" in looked
         run_readme(machine, *commands("manage"))
         assert service.is_active()
         kept = service.results()
@@ -358,11 +369,13 @@ def test_an_idle_daemon_lives_longer_than_its_watchdog(service: Service) -> None
 
 def test_a_stop_is_quick_and_loses_nothing(service: Service) -> None:
     """``systemctl stop`` in the middle of the work ends within two seconds, well, and the rest waits."""
+    service.take(*(number % 3 for number in range(500)))
     service.systemctl("start")
-    service.take(*(number % 3 for number in range(120)))
     service.wait_for("frame.kept")
     took_s = service.systemctl("stop")
-    print(f"stopped in {took_s:.2f} s, after {len(service.verdicts())} of {len(service.shots)} frames")
+    judged = len(service.verdicts())
+    print(f"stopped in {took_s:.2f} s, after {judged} of {len(service.shots)} frames")
+    assert 0 < judged < len(service.shots)
     assert took_s < 2
     assert (service.shown("ActiveState"), service.shown("Result")) == ("inactive", "success")
     service.take(2, 0)
@@ -388,14 +401,25 @@ def test_a_second_daemon_is_refused(service: Service, new_service: NewService) -
     assert service.is_active()
 
 
-def test_a_frame_can_be_tried_in_a_process_of_its_own(service: Service) -> None:
-    """Under the hardening a child process can read and judge a frame, as for one that crashed the daemon."""
-    (name,) = service.outbox(shot(0, 1))
-    trial = (
-        f"/opt/framegate/bin/python -m framegate.service.trial {service.folder('outbox')}/{name} 64000000 1e8"
-    )
-    service.drop_in(f"ExecStartPre=/bin/sh -c 'echo {{}} | {trial}'")
+def test_a_stop_while_a_frame_is_tried_does_not_convict_it(service: Service) -> None:
+    """A frame on trial in a child process, after two crashes, is tried again when a stop came in between."""
+    service.drop_in("TimeoutStopSec=1s")
     service.systemctl("start")
+    service.systemctl("stop")
+    suspect = shot(0, 1)
+    crashed_once = json.dumps([*suspect.version, 1])
+    state = service.machine.path(f"/var/lib/framegate/{service.site}")
+    (state / IN_FLIGHT_NAME).write_text(crashed_once + "\n", "ascii")
+    service.take(1)
+
+    service.systemctl("start", "--no-block")
+    wait_until(lambda: bool(trials(service.machine)))
+    (trial,) = trials(service.machine)
+    service.machine.run("kill", "-STOP", trial)
+    service.machine.run("systemctl", "stop", service.unit)
+    assert service.verdicts() == []
+    service.systemctl("start")
+    service.check()
 
 
 def test_a_disk_that_is_mounted_later_is_seen(service: Service) -> None:
@@ -409,15 +433,26 @@ def test_a_disk_that_is_mounted_later_is_seen(service: Service) -> None:
     service.check()
 
 
+@pytest.mark.xfail(reason="nothing deletes yet: remove this mark when something does", strict=True)
 def test_frames_are_deleted_where_the_unit_allows_it(service: Service) -> None:
     """With ``after_kept = "delete"`` and the line that the unit names, kept frames leave the drop folder."""
     service.configure(drop=SETTLE + '\nafter_kept = "delete"')
-    service.drop_in(f"ReadWritePaths={service.folder('drop')}")
+    service.drop_in(suggested("ReadWritePaths")[-1].replace("lot1", service.site))
     service.systemctl("start")
     service.take(1, 1, 2)
     service.check()
     drop = service.machine.path(service.folder("drop"))
-    wait_until(lambda: set(contents(drop)) == {service.shots[1].name})
+    wait_until(lambda: set(contents(drop)) == {service.shots[1].name}, within_s=3)
+
+
+def test_metrics_are_served_where_the_unit_allows_it(service: Service) -> None:
+    """With the lines that the unit names, metrics can be asked for from this machine."""
+    service.configure(detection=f'{DETECTION}\n[metrics]\nlisten = "127.0.0.1:9188"')
+    network = ("PrivateNetwork", "RestrictAddressFamilies", "IPAddressAllow")
+    service.drop_in(*(line for key in network for line in suggested(key)))
+    service.systemctl("start")
+    fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9188/metrics').read().decode())"
+    assert "framegate_" in service.machine.run("python3", "-c", fetch).stdout
 
 
 def test_a_reload_waits_until_the_config_is_read(service: Service) -> None:
@@ -432,8 +467,11 @@ def test_a_reload_waits_until_the_config_is_read(service: Service) -> None:
     assert service.said("config.reloaded")
 
 
-@pytest.mark.xfail(reason="the status line is not in src yet: remove this mark when it is", strict=True)
 def test_systemctl_status_says_how_it_goes(service: Service) -> None:
-    """``systemctl status`` has a line of the daemon's own."""
+    """``systemctl status`` has a line of the daemon's own, which counts, and says what is wrong."""
     service.systemctl("start")
-    wait_until(lambda: bool(service.shown("StatusText")), within_s=3)
+    service.take(1, 1, 2)
+    service.check()
+    wait_until(lambda: "2 kept, 1 dropped" in service.shown("StatusText"))
+    service.configure(detection="blurr = 5")
+    wait_until(lambda: "CONFIG REFUSED" in service.shown("StatusText"))

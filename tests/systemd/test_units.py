@@ -20,8 +20,8 @@ MOST_EXPOSURE = 15
 EXPLAINED = re.findall(
     r"\w+",
     """After Type ExecReload WatchdogSec TimeoutStopSec KillMode User UMask ProtectSystem ReadWritePaths
-ProtectHome PrivateTmp AmbientCapabilities PrivateNetwork ProcSubset MemoryMax OOMPolicy TasksMax LimitNOFILE Nice
-LogRateLimitIntervalSec StartLimitIntervalSec""",
+ProtectHome PrivateTmp AmbientCapabilities PrivateNetwork ProcSubset MemoryMax OOMPolicy TasksMax LimitNOFILE
+Nice LogRateLimitIntervalSec StartLimitIntervalSec""",
 )
 """What an operator may have to relax, or may wonder about."""
 
