@@ -141,9 +141,9 @@ class Database:
         return status.st_dev, status.st_ino
 
     def _opened_to_look(self) -> sqlite3.Connection:
-        # Whoever may not write the folder cannot make the files beside it that a log in use needs.
-        has_log = os.path.exists(f"{self._where}-wal")
-        mode = "mode=ro" if has_log or os.access(os.path.dirname(self._where), os.W_OK) else "immutable=1"
+        # A reader of a log makes files beside it, which the daemon's user may then not write. So only where
+        # there is a log: a crash has left it, with those files.
+        mode = "mode=ro" if os.path.exists(f"{self._where}-wal") else "immutable=1"
         address = f"{Path(self._where).absolute().as_uri()}?{mode}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED_S)
         connection.execute("PRAGMA query_only = ON")
