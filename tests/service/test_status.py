@@ -20,6 +20,9 @@ from stepping import Stepped
 FRAMEGATE = (sys.executable, "-m", "framegate")
 
 
+COUNTS = {"kept": 3, "dropped": 1, "rejected": 1, "pending": 1}
+
+
 def status(site: Site, *options: str) -> dict[str, Any]:
     command = [*FRAMEGATE, "status", "-c", str(site.config), "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
@@ -51,7 +54,7 @@ def test_a_running_daemon_is_shown_as_it_is(site: Site) -> None:
             upload(shot(number, scene, camera=camera), site.drop)
         (site.drop / "c1_cut.jpg").write_bytes(shot(9, 0).data[:700])
         daemon.wait_for_verdicts(5)
-        wait_until(lambda: status(site)["totals"]["seen"] == 6)
+        wait_until(lambda: status(site)["totals"] == {"seen": 6, **COUNTS})
         now = status(site)
     assert now["running"]
     assert now["pid"] == daemon.process.pid
