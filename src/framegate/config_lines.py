@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from contextlib import suppress
 from typing import Any
 
 _TABLE = re.compile(r"\s*(\[{1,2})([^\[\]]+)\]{1,2}\s*(?:#.*)?")
@@ -26,6 +27,17 @@ def line_of(text: str, location: Location) -> int | None:
         if depth > best_depth:
             best, best_depth = number, depth
     return best
+
+
+def folders_in(text: str) -> dict[str, str]:
+    """Return ``folder`` of each table, as far as it can be read from a file that is not sound as a whole."""
+    folders: dict[str, str] = {}
+    lines = text.splitlines()
+    for number, place in _places(text):
+        if len(place) == 2 and place[1] == "folder":  # noqa: PLR2004 - table and key
+            with suppress(tomllib.TOMLDecodeError):
+                folders[str(place[0])] = str(tomllib.loads(lines[number - 1]).popitem()[1])
+    return folders
 
 
 def line_of_error(error: str, text: str) -> int:

@@ -135,6 +135,14 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
 
 
+def test_who_only_looks_migrates_nothing(path: Path) -> None:
+    """A ledger of the version before is not changed by a look, and the words say what to do."""
+    before = path.read_bytes()
+    with pytest.raises(SinkError, match="has schema 1, not 2: start the daemon once"):
+        Ledger(path, is_read_only=True)
+    assert path.read_bytes() == before
+
+
 def test_migrations_are_made_one_after_the_other(tmp_path: Path) -> None:
     """A file that is two versions old goes through both steps."""
     path = tmp_path / "some.sqlite3"

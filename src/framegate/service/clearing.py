@@ -16,6 +16,7 @@ from framegate.keep.ledger import Ledger
 from framegate.keep.whereabouts import Recorded
 from framegate.model import Verdict
 from framegate.service.refusals import Refusals
+from framegate.service.retrying import NEVER_S
 from framegate.settings import DropSettings, Settings
 
 MOST_A_TURN, PAUSE_S = 20, 0.1
@@ -23,8 +24,6 @@ MOST_A_TURN, PAUSE_S = 20, 0.1
 
 AWAY_S = 10.0
 """How long to wait for a drop folder, or a ledger, that is away."""
-
-NEVER_S = float("inf")
 
 
 def rules_of(drop: DropSettings) -> dict[Verdict, str]:

@@ -12,8 +12,8 @@ from framegate.keep.ledger import Ledger
 from framegate.keep.retention import Limits, Removal, Rule, remove_result
 from framegate.keep.whereabouts import Recorded
 from framegate.model import iso_utc
-from framegate.service.clearing import NEVER_S
 from framegate.service.refusals import Refusals
+from framegate.service.retrying import NEVER_S
 from framegate.service.wall_clock import WallClock
 from framegate.settings import Settings
 
