@@ -15,6 +15,7 @@ from framegate.service.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
     IN_DELETE,
+    IN_IGNORED,
     IN_MODIFY,
     IN_MOVED_TO,
     FolderEvents,
@@ -59,6 +60,9 @@ class ConfigWatch:
         self._changed_at_s: float | None = None
         """When it was last seen to change, while it has not been read since."""
 
+        self._awaits_writer = False
+        """It has settled but for its writer: there is nothing to do before the next look, or event."""
+
         self._next_look_s = -NEVER_S
 
     def start(self, now_s: float) -> None:
@@ -79,10 +83,16 @@ class ConfigWatch:
         self.take_in(now_s)
         if self._changed_at_s is None or now_s < self._settled_at_s(self._changed_at_s):
             return False
-        if self.is_half_written and now_s < self._changed_at_s + ABANDONED_S:
+        self._awaits_writer = now_s < self._changed_at_s + ABANDONED_S and self.is_half_written
+        if self._awaits_writer:
             return False
         self._changed_at_s = None
         return True
+
+    def expect(self, now_s: float) -> None:
+        """Count the version that is there as changed, if it is not anyway: ``is_saved`` will tell of it."""
+        if self._changed_at_s is None:
+            self._changed_at_s = now_s
 
     @property
     def is_half_written(self) -> bool:
@@ -95,11 +105,9 @@ class ConfigWatch:
 
     def deadline_s(self) -> float:
         """Return when ``is_saved`` has something to look at, if nothing happens before."""
-        if self._changed_at_s is None:
+        if self._changed_at_s is None or self._awaits_writer:
             return self._next_look_s
-        settled_at_s = self._settled_at_s(self._changed_at_s)
-        is_due = settled_at_s <= self._next_look_s - LOOK_S  # and waits for its writer: look again then
-        return self._next_look_s if is_due else min(self._next_look_s, settled_at_s)
+        return min(self._next_look_s, self._settled_at_s(self._changed_at_s))
 
     def take_in(self, now_s: float) -> None:
         """Take in what has happened since the last look."""
@@ -108,7 +116,7 @@ class ConfigWatch:
         self._next_look_s = now_s + LOOK_S
         self._watch_folders()
         if (there := self._look()) != self._seen:
-            self._seen, self._changed_at_s = there, now_s
+            self._seen, self._changed_at_s, self._awaits_writer = there, now_s, False
 
     def _hear(self) -> bool:
         if self._events is None:
@@ -117,6 +125,8 @@ class ConfigWatch:
         files = {os.fspath(self._path), os.path.realpath(self._path)}
         for path, mask in self._events.read():
             has_heard = True
+            if mask & IN_IGNORED:  # a folder is gone; another may get its very inode
+                self._watched = frozenset()
             if path in files and mask & _ENDS_A_WRITE:
                 self._is_being_written = False
             elif path in files and mask & IN_MODIFY:
@@ -131,7 +141,8 @@ class ConfigWatch:
             status = os.stat(self._path)
         except OSError:
             return None
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        # cp -p, rsync and unpackers set the mtime back; nobody sets the ctime.
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _watch_folders(self) -> None:
         """Watch the folder of the path and of the file that it leads to; anew when that is another one."""
