@@ -28,7 +28,10 @@ def read_mask(path: str) -> GrayImage:
         ValueError: it is no picture.
     """
     data = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    except cv2.error:  # for one, more pixels than it ever decodes
+        picture = None
     if picture is None:
         raise ValueError(f"{path} is no picture")
     return picture.astype(np.uint8, copy=False)
