@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from framegate import cameras
 from framegate.config import load
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
@@ -19,7 +20,8 @@ from framegate.pipeline import Examined, Pipeline
 from framegate.quantities import Area
 from framegate.service.scan import candidates_of, scan
 from framegate.settings import DetectionSettings
-from oracle import DETECTION, FIRST_MTIME_NS, Shot, shot, upload
+from invariants import check, lines_of
+from oracle import CAMERAS, DETECTION, FIRST_MTIME_NS, Shot, shot, upload
 from running import Site
 
 HOUR_S, MINUTE_S = 3600, 60
@@ -348,6 +350,23 @@ def test_an_edit_of_how_pictures_are_prepared_prepares_the_reference_anew(site: 
         run.judge()
     assert run.reasons == ["first", "unchanged", "unchanged", "changed"]
     assert [event.event for event in run.events][2] == "reference.restored"
+
+
+def test_edits_and_cameras_that_are_put_away_go_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With memory for two of five cameras, edits between frames change no verdict."""
+    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
+    site.configure(drop=CAMERAS, detection=DETECTION, min_free="0B")
+    shots = [shot(number, number // 7 % 4, camera=f"c{number * 3 % 5}") for number in range(60)]
+    for taken in shots:
+        upload(taken, site.drop)
+    with running(site) as run:
+        for edit in ("blur = 3", "dilate = 1", "working_height = 24", "", "keep_every = '1d'") * 5:
+            run.judge(2)
+            site.configure(drop=CAMERAS, detection=DETECTION + edit, min_free="0B")
+            run.retune()
+            run.judge(1)
+        run.pipeline.flush()
+    check(site, shots, acknowledged=lines_of(run.events))
 
 
 OTHERWISE: dict[str, object] = {

@@ -1,4 +1,5 @@
 import json
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -306,6 +307,29 @@ def test_without_a_file_there_is_nothing_to_reload(tmp_path: Path) -> None:
     assert events == []
 
 
+def test_a_config_that_came_through_a_pipe_is_not_read_again(bench: Bench) -> None:
+    """What was read from a pipe stays in force: a pipe that is read twice is empty, or never ends."""
+    reader, writer = os.pipe()
+    os.write(writer, bench.text().encode())
+    os.close(writer)
+    events: list[Event] = []
+    reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append)
+    reloader.start(0)
+    assert reloader.deadline_s() == float("inf")
+    assert reloader.poll(1000, is_asked=True) is None
+    assert events == []
+    os.close(reader)
+
+
+def test_a_refused_version_that_is_saved_again_is_looked_at_again(bench: Bench) -> None:
+    """What was refused for a missing mask is taken when it is saved again and the mask is there."""
+    edit = bench.text(detection='mask_file = "mask.png"')
+    assert names(bench.after_edit(edit)) == ["config.refused"]
+    assert cv2.imwrite(str(bench.folder / "mask.png"), np.full((9, 9), 255, np.uint8))
+    assert bench.after() == []
+    assert names(bench.after_edit(edit)) == ["config.reloaded"]
+
+
 def test_flags_stay_over_the_file(tmp_path: Path) -> None:
     """What the command line said goes over every version of the file."""
     bench = Bench(tmp_path)
@@ -338,9 +362,7 @@ def test_a_mask_that_is_no_picture_is_refused(bench: Bench, content: bytes) -> N
     said = bench.after_edit(detection='mask_file = "mask.png"')
     assert names(said) == ["config.refused"]
     assert "line 12: detection.mask_file: " in said[0][1]["errors"][0]
-    done, png = cv2.imencode(".png", np.full((9, 9), 255, np.uint8))
-    assert done
-    (bench.folder / "mask.png").write_bytes(png.tobytes())
+    assert cv2.imwrite(str(bench.folder / "mask.png"), np.full((9, 9), 255, np.uint8))
     assert names(bench.after(is_asked=True)) == ["config.reloaded"]
 
 

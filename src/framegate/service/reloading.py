@@ -3,7 +3,10 @@
 A refused version changes nothing: the last good one stays in force, and every error is said once.
 """
 
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from framegate.config import Config, parse, read
 from framegate.errors import ConfigError, Problem
@@ -37,7 +40,8 @@ class Reloader:
 
         self._inbox = inbox
         self._announce = announce
-        self._watch = None if config.path is None else ConfigWatch(config.path, inbox)
+        path = config.path
+        self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
         self._examined = config.text.encode()
         self._asks = self._asks_taken = 0
         self._owes_answer = False
@@ -93,8 +97,8 @@ class Reloader:
         data = b""
         try:
             data = read(path)
-            if data == self._examined and not is_asked:
-                return None
+            if data == self._examined and not is_asked and not self.refused:
+                return None  # refused: what it names may be there now
             config = parse(path, data, self.config.flags)
             _insist_on(tuple(self._obstacles(config)), str(path))
         except ConfigError as error:
@@ -132,6 +136,15 @@ class Reloader:
         elif is_asked:
             self._announce(happening("config.unchanged", revision=self.revision))
         return config if changed or is_asked else None  # asked: a mask's picture may be another
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether a config came through a pipe (``-c <(make-config)``): it can be read only once."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _insist_on(obstacles: tuple[Problem, ...], path: str) -> None:
