@@ -1,6 +1,8 @@
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -329,7 +331,58 @@ def test_without_inotify_it_is_looked_at(path: Path) -> None:
 def test_a_change_before_the_watch_began_is_read(path: Path) -> None:
     """The version that is there at the start is read: an edit after the first reading is not lost."""
     with closing(Watched(path)) as watched:
-        assert watched.reads_in(QUIET_S) == [OLD]
+        assert watched.reads_in(UNWATCHED_QUIET_S) == [OLD]
+
+
+@contextmanager
+def share(path: Path) -> Iterator[Path]:
+    """Let the config's folder be a share; yield the path by which its server writes the config."""
+    if shutil.which("bindfs") is None or os.getuid():
+        pytest.skip("no bindfs for us")
+    behind = path.parent.with_name("behind")
+    path.parent.rename(behind)
+    path.parent.mkdir()
+    subprocess.run(["bindfs", "-o", "attr_timeout=0", behind, path.parent], check=True)
+    try:
+        yield behind / path.name
+    finally:
+        subprocess.run(["umount", "-l", path.parent], check=True)
+
+
+def test_what_is_written_behind_a_share_is_found_when_it_is_whole(path: Path) -> None:
+    """A config that another machine writes, in pieces that no event tells of, is read once and whole."""
+    with share(path) as behind, closing(Watched(path)) as watched:
+        assert watched.reads_in(5) == [OLD]
+        with behind.open("wb", buffering=0) as file:
+            for at in range(0, len(NEW), 50):
+                file.write(NEW[at : at + 50])
+                assert watched.reads_in(UNWATCHED_QUIET_S - LOOK_S / 2) == []
+        assert watched.reads_in(LOOK_S + UNWATCHED_QUIET_S) == [NEW]
+
+
+def test_a_share_that_refuses_every_lease_holds_up_no_edit(path: Path) -> None:
+    """Where the kernel says of every file that it may have a writer, the writers that are heard count."""
+    with share(path), closing(Watched(path)) as watched, path.open("r+b"):
+        assert watched.reads_in(5) == [OLD]
+        with path.open("wb", buffering=0) as file:
+            file.write(NEW[:50])
+            assert watched.reads_in(10) == []
+            file.write(NEW[50:])
+        assert watched.reads_in(QUIET_S) == [NEW]
+
+
+@pytest.mark.usefixtures("ours_or_not")
+def test_what_is_written_by_another_name_of_the_file_is_found(watched: Watched) -> None:
+    """A writer that no event tells of, as behind a bind mount of the file, is waited for a little longer."""
+    other = watched.path.parent.with_name("other")
+    os.link(watched.path, other)
+    with other.open("wb", buffering=0) as file:
+        watched.go(5)
+        watched.read.clear()
+        for at in range(0, len(NEW), 100):
+            file.write(NEW[at : at + 100])
+            assert watched.reads_in(UNWATCHED_QUIET_S - LOOK_S / 2) == []
+    assert watched.reads_in(LOOK_S + UNWATCHED_QUIET_S) == [NEW]
 
 
 def test_it_gives_back_what_it_took(path: Path) -> None:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from framegate.ingest.inbox import Inbox
+from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.reading import has_writer
 from framegate.service.inotify import (
     IN_CLOSE_WRITE,
@@ -56,6 +57,9 @@ class ConfigWatch:
         self._events: FolderEvents | None = None
         self._watched: frozenset[tuple[str, int, int]] = frozenset()
         self._is_being_written = False
+        self._is_told = False
+        """Events tell of the last change, and so of its writer: not behind a share or a bind mount."""
+
         self._seen: Fingerprint = None
         self._changed_at_s: float | None = None
         """When it was last seen to change, while it has not been read since."""
@@ -100,8 +104,9 @@ class ConfigWatch:
         if self._seen is not None and self._seen[2] == 0:  # made or cut a moment ago
             return True
         file = Path(os.path.realpath(self._path))
-        has_it_open = has_writer(file.parent, file.name)  # None: we may not ask
-        return self._is_being_written if has_it_open is None else has_it_open
+        has_it_open = has_writer(file.parent, file.name)
+        is_unknown = has_it_open is None or (has_it_open and _is_on_a_share(file))
+        return self._is_being_written if is_unknown else has_it_open is True
 
     def deadline_s(self) -> float:
         """Return when ``is_saved`` has something to look at, if nothing happens before."""
@@ -111,12 +116,13 @@ class ConfigWatch:
 
     def take_in(self, now_s: float) -> None:
         """Take in what has happened since the last look."""
-        if not self._hear() and now_s < self._next_look_s:
+        if not (has_heard := self._hear()) and now_s < self._next_look_s:
             return
         self._next_look_s = now_s + LOOK_S
         self._watch_folders()
         if (there := self._look()) != self._seen:
             self._seen, self._changed_at_s, self._awaits_writer = there, now_s, False
+            self._is_told = has_heard
 
     def _hear(self) -> bool:
         if self._events is None:
@@ -127,6 +133,7 @@ class ConfigWatch:
             has_heard = True
             if mask & IN_IGNORED:  # a folder is gone; another may get its very inode
                 self._watched = frozenset()
+            self._is_told |= path in files
             if path in files and mask & _ENDS_A_WRITE:
                 self._is_being_written = False
             elif path in files and mask & IN_MODIFY:
@@ -134,7 +141,7 @@ class ConfigWatch:
         return has_heard
 
     def _settled_at_s(self, changed_at_s: float) -> float:
-        return changed_at_s + (UNWATCHED_QUIET_S if self._events is None else QUIET_S)
+        return changed_at_s + (QUIET_S if self._is_told else UNWATCHED_QUIET_S)
 
     def _look(self) -> Fingerprint:
         try:
@@ -157,6 +164,12 @@ class ConfigWatch:
         except OSError:  # no inotify to be had now: it is looked at all the same
             return
         self._inbox.is_woken_by(self._events.fd)
+
+
+def _is_on_a_share(file: Path) -> bool:
+    """Tell whether a file is where every lease is refused, whoever has it open or not."""
+    mount = mount_of(file.parent)
+    return mount is not None and not sees_all_writers(mount.kind)
 
 
 def _identified(folder: str) -> tuple[str, int, int] | None:
