@@ -175,6 +175,22 @@ def config_command(
 
 
 @app.command()
+def status(
+    config: ConfigOption = None,
+    drop: Annotated[Path | None, typer.Option(metavar="DIR", help="Over drop.folder.")] = None,
+    *,
+    as_json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")] = False,
+) -> None:
+    """Show how a daemon is doing, or what it has left: counts, what waits, what is wrong."""
+    from framegate.config import find_config  # noqa: PLC0415
+    from framegate.service.status_view import run_status  # noqa: PLC0415
+
+    flags = {"drop.folder": drop, "results.folder": None if drop is None else Path()}
+    run_status(find_config(config), lambda: _load(config, flags), as_json=as_json, watch=watch)
+
+
+@app.command()
 def demo() -> None:
     """Show the daemon at work on a simulated parking-lot camera, in under 20 seconds."""
     from framegate.demo.show import run_demo  # noqa: PLC0415

@@ -11,11 +11,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from framegate.config_lines import line_of, line_of_error
+from framegate.config_lines import folders_in, line_of, line_of_error
 from framegate.errors import ConfigError, Problem
 from framegate.settings import CLASSIC, Settings, Table
 
 DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
+
+SERVICE_CONFIGS, SERVICE_STATES = Path("/etc/framegate"), Path("/var/lib/framegate")
+"""Where ``systemd/framegate@.service`` has its instances' configs and state folders."""
 
 PATHS = (("drop", "folder"), ("results", "folder"), ("state", "folder"), ("detection", "mask_file"))
 """Settings that are paths; relative ones are relative to the config file."""
@@ -121,19 +124,36 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str],
         problems = tuple(sorted(_problems(error, given, text), key=lambda problem: problem.line or 0))
         raise ConfigError(problems, str(path or "")) from None
     if settings.state.folder is None:
-        folder, origin = default_state_folder(settings.drop.folder)
+        folder, origin = default_state_folder(settings.drop.folder, path)
         settings = settings.model_copy(update={"state": settings.state.model_copy(update={"folder": folder})})
         given["state.folder"] = origin
     return settings
 
 
-def default_state_folder(drop_folder: str) -> tuple[str, str]:
-    """Return the folder for the ledger when none is set, and where that came from."""
+def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[str, str]:
+    """Return the folder for the ledger when none is set, and where that came from.
+
+    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` finds the service's all the same.
+    """
     if named := os.environ.get("STATE_DIRECTORY"):
         return named.split(":")[0], "$STATE_DIRECTORY"
+    is_service = config is not None and config.absolute().parent == SERVICE_CONFIGS
+    if config is not None and is_service and (state := SERVICE_STATES / config.stem).is_dir():
+        return os.fspath(state), "the service"
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     own = hashlib.blake2s(os.fsencode(drop_folder), digest_size=4).hexdigest()
     return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
+
+
+def state_folders_in_spite_of(path: Path | None) -> Iterator[Path]:
+    """Yield where the ledger may be of a daemon whose config file is wrong by now."""
+    text = "" if path is None else path.read_bytes().decode("utf-8", "replace")
+    folders = folders_in(text)
+    for table, folder in folders.items():
+        folders[table] = os.path.normpath((path or Path()).absolute().parent / os.path.expanduser(folder))
+    if "state" in folders:
+        yield Path(folders["state"])
+    yield Path(default_state_folder(folders.get("drop", ""), path)[0])
 
 
 def _text_of(data: bytes, path: Path | None) -> str:

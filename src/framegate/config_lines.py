@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 _PIECE = re.compile(
@@ -32,7 +33,7 @@ def line_of(text: str, location: Location) -> int | None:
         location: the keys that lead to the setting, with numbers in arrays of tables.
     """
     best, best_depth = None, 0
-    for number, place in _places(text):
+    for number, place in _places(_statements(text)):
         is_around = place == location[: len(place)]
         is_inside = location == place[: len(location)]  # a table that is missing keys begins where they do
         depth = len(place) if is_around else len(location) if is_inside else 0
@@ -41,17 +42,31 @@ def line_of(text: str, location: Location) -> int | None:
     return best
 
 
+def folders_in(text: str) -> dict[str, str]:
+    """Return ``folder`` of each table, as far as it can be read from a file that is not sound as a whole."""
+    folders: dict[str, str] = {}
+    lines = [line.rstrip("\r") for line in text.split("\n")]  # an array that never ends hides no line
+    for number, place in _places(enumerate(lines)):
+        if len(place) == 2 and place[1] == "folder":  # noqa: PLR2004 - table and key
+            with suppress(tomllib.TOMLDecodeError):
+                value: Any = tomllib.loads(lines[number])
+                while isinstance(value, dict):
+                    value = value.popitem()[1]
+                folders[str(place[0])] = str(value)
+    return folders
+
+
 def line_of_error(error: str, text: str) -> int:
     """Return the line that a message of tomllib's names; the end of the file when it names that."""
     match = _PLACE.search(error)
     return int(match[1]) if match else text.count("\n") + 1
 
 
-def _places(text: str) -> list[tuple[int, Location]]:
+def _places(statements: Iterable[tuple[int, str]]) -> list[tuple[int, Location]]:
     places: list[tuple[int, Location]] = []
     table: Location = ()
     counts: dict[Location, int] = {}
-    for number, line in _statements(text):
+    for number, line in statements:
         if match := _TABLE.match(line):
             table = _numbered(_path(match[2]), counts)
             if match[1] == "[[":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from framegate.model import ChangeScore, Entry, iso_utc
+from framegate.model import ChangeScore, Entry, Reason, iso_utc
 
 REGIONS_LOGGED = 8
 """A storm of leaves has hundreds of regions; a log line names the largest and counts the rest."""
@@ -23,6 +23,9 @@ class FrameDecided:
 
     score: ChangeScore | None = None
     """None when nothing was compared, or when a crash came between the decision and this record."""
+
+    recovered_from: Reason | None = None
+    """The reason that the ledger had for it, when it was decided in a life before."""
 
     level = "info"
 

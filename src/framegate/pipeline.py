@@ -185,13 +185,14 @@ class Pipeline:
                 lost = replace(entry, reason=Reason.VANISHED, detail="gone before it could be delivered")
                 self._ledger.abandon(entry.key, lost.reason, lost.detail)
                 self._ledger.flush()
-                self._announce_verdict(lost, started_s)
+                self._announce_verdict(lost, started_s, recovered_from=entry.reason)
                 continue
             encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
             delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
             self._ledger.finish(entry.key, delivery.name)
             self._ledger.flush()
-            self._announce_verdict(replace(entry, result=delivery.name), started_s)
+            there = replace(entry, result=delivery.name)
+            self._announce_verdict(there, started_s, recovered_from=entry.reason)
 
     def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
         drop = self._settings.drop
@@ -253,9 +254,16 @@ class Pipeline:
         )
         return _Judged(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 
-    def _announce_verdict(self, entry: Entry, started_s: float, decision: Decision | None = None) -> None:
+    def _announce_verdict(
+        self,
+        entry: Entry,
+        started_s: float,
+        decision: Decision | None = None,
+        recovered_from: Reason | None = None,
+    ) -> None:
         duration_ms = 1000 * (time.perf_counter() - started_s)
-        self._announce(FrameDecided(entry, duration_ms, None if decision is None else decision.score))
+        score = None if decision is None else decision.score
+        self._announce(FrameDecided(entry, duration_ms, score, recovered_from))
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Find the bytes of a kept frame again, in the results or else in the drop folder."""

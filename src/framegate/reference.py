@@ -111,6 +111,15 @@ def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
     return changes
 
 
+def settings_that_differ(config: Config) -> dict[str, Any]:
+    """Return the settings that are not at their defaults, but for the folders, by dotted key."""
+    folders = {
+        table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
+    }
+    defaults = Config(Settings.model_validate({"version": 1, **folders}), None)
+    return {key: now for key, (_, now) in changes_between(defaults, config).items()}
+
+
 def restart_only_keys() -> frozenset[str]:
     """Return the settings that a running daemon cannot change."""
     return frozenset(

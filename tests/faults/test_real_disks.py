@@ -24,6 +24,8 @@ from disks import (
     tracing,
     unmount_when_free,
 )
+from framegate.errors import AlreadyServed
+from framegate.service.lock import FolderLock, is_served
 from invariants import check, visible
 from oracle import Shot, scene_jpeg, upload
 from running import WITHIN_S, RunningDaemon, Site, contents, started, wait_until
@@ -481,3 +483,16 @@ def test_a_ledger_that_cannot_be_tidied_loses_nothing(site: Site, camera: FlatCa
         assert daemon.stop() == 0
     assert (site.state / "ledger.sqlite3-wal").stat().st_size > 1000 * 4096
     check(site, camera.shots)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+def test_a_lock_is_seen_on_any_file_system(tmp_path: Path, kind: str) -> None:
+    """Who holds a folder is found where the file system numbers its files by subvolume, too."""
+    with loop_disk(tmp_path / "disk", tmp_path / "disk.img", kind) as disk:
+        (disk / "drop").mkdir()
+        assert not is_served(disk / "drop")
+        lock = FolderLock(os.fspath(disk / "drop"), "drop folder")
+        assert is_served(disk / "drop")
+        with pytest.raises(AlreadyServed, match=f"by process {os.getpid()}"):
+            FolderLock(os.fspath(disk / "drop"), "drop folder")
+        lock.release()

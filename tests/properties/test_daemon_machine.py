@@ -134,6 +134,20 @@ class DaemonMachine(RuleBasedStateMachine):
         self.edit(keeps_changes=keeps_changes)
         self.daemon.start()
 
+    @precondition(lambda self: not self.disk.faults and self.has_nothing_half_done())
+    @rule(keeps_changes=st.booleans())
+    def the_config_is_edited_while_it_runs(self, *, keeps_changes: bool) -> None:
+        assert self.daemon.daemon is not None
+        self.follow()
+        self.edit(keeps_changes=keeps_changes)
+        self.daemon.daemon.reload()
+        self.go(0)
+
+    def has_nothing_half_done(self) -> bool:
+        """Tell whether no frame is decided whose verdict was not told: such a one keeps its decision."""
+        daemon = self.daemon.daemon
+        return daemon is not None and daemon._is_recovered and daemon._pause is None
+
     # --- the camera -----------------------------------------------------------------------------------
 
     @rule(name=NAMES, scene=SCENES, is_heard=IS_HEARD)

@@ -252,3 +252,17 @@ def test_where_memory_is_short_nobody_is_guilty(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LITTLE_MEMORY, os.fspath(tmp_path / "huge.jpg")]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (said.stdout, said.stderr) == ("True\n", "")
+
+
+def test_a_trial_that_was_asked_to_end_proves_nothing(
+    tmp_path: Path, morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is stopped during a trial does not condemn the frame; a crash does."""
+    (tmp_path / "lot.jpg").write_bytes(morning[0])
+    ends = tmp_path / "python"
+    ends.write_text('#!/bin/sh\nkill -$(cat "$0.signal") $$\n', "ascii")
+    ends.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", os.fspath(ends))
+    for name, is_survived in {"TERM": True, "INT": True, "SEGV": False, "KILL": False}.items():
+        Path(f"{ends}.signal").write_text(name, "ascii")
+        assert survives_trial(tmp_path / "lot.jpg", MOST, MOST, DETECTION) is is_survived

@@ -6,9 +6,10 @@ frames left there comes after them; of any other it is taken at once, and the ca
 """
 
 import heapq
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from framegate.model import Candidate, FileKey
 
@@ -40,6 +41,9 @@ class Backlog:
         self._goes_on_at: dict[int, Order] = {}
         """The oldest frame that was left in the folder, by lane."""
 
+        self.left: Mapping[str, int] = {}
+        """How many frames the last sweep left there, by camera; beyond so many cameras as one, ``*``."""
+
     @property
     def is_left(self) -> bool:
         """Whether frames were left in the folder that only a sweep will find."""
@@ -69,6 +73,7 @@ class Backlog:
         """End a sweep; return the files that come into hand, each camera's in order."""
         chosen = selection.chosen()
         self._goes_on_at = {}
+        self.left = selection.left_counts(chosen)
         for candidate in selection.left():
             self._leave(candidate)
         return chosen
@@ -114,9 +119,11 @@ class Selection:
     def __init__(self, room: int) -> None:
         self._room = room
         self._shares: dict[int, _Share] = {}
+        self._offered: Counter[str] = Counter()
 
     def offer(self, candidate: Candidate) -> None:
         """Take in a file that the sweep found new."""
+        self._offered[self._counted_as(candidate.camera)] += 1
         share = self._shares.setdefault(lane_of(candidate.camera), _Share())
         heapq.heappush(share.heap, (_YoungestFirst((candidate.order, candidate.key)), candidate))
         share.trim(self._room // len(self._shares))
@@ -130,6 +137,14 @@ class Selection:
         """Yield, for each lane that has more, the oldest file that was not chosen."""
         self._trim()
         return (share.left for share in self._shares.values() if share.left is not None)
+
+    def left_counts(self, chosen: Iterable[Candidate]) -> dict[str, int]:
+        """Return how many were offered and not chosen, by camera."""
+        left = self._offered - Counter(self._counted_as(candidate.camera) for candidate in chosen)
+        return dict(left)
+
+    def _counted_as(self, camera: str) -> str:
+        return camera if camera in self._offered or len(self._offered) < LANES else "*"
 
     def _trim(self) -> None:
         """Hold every lane to its share, now that it is known how many there are."""
@@ -150,6 +165,9 @@ class InTurn:
 
     def __contains__(self, key: FileKey) -> bool:
         return key in self._keys
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return chain.from_iterable(self._queues.values())
 
     def append(self, candidate: Candidate) -> None:
         """Put a file behind the others of its camera."""

@@ -6,7 +6,7 @@ back of a FUSE file system, does not: measured with bindfs, no event at all came
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -26,6 +26,9 @@ class Mount:
     point: str
     kind: str
     """Its type as mount(8) names it: ``ext4``, ``nfs4``, ``fuse.sshfs``."""
+
+    device: str = field(default="", compare=False)
+    """The kernel's number of it, ``8:1``. A file's ``st_dev`` may be another: of a subvolume, on btrfs."""
 
 
 def sees_all_writers(kind: str) -> bool:
@@ -58,9 +61,9 @@ def find_mount(path: str, mountinfo: str) -> Mount | None:
 def _parse(line: str) -> Mount | None:
     """Read ``36 35 98:0 /root /point rw,noatime [tag:value ...] - ext4 /dev/sda1 rw``."""
     left, dash, right = line.partition(" - ")
-    _id, _parent, _device, _root, point, *_ = [*left.split(" "), "", "", "", "", ""]
+    _id, _parent, device, _root, point, *_ = [*left.split(" "), "", "", "", "", ""]
     kind = right.partition(" ")[0]
-    return Mount(_unescaped(point), _unescaped(kind)) if dash and point and kind else None
+    return Mount(_unescaped(point), _unescaped(kind), device) if dash and point and kind else None
 
 
 def _unescaped(text: str) -> str:

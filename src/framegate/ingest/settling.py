@@ -7,7 +7,7 @@ writer's close, or until it has not changed for ``give_up_s``. The time since it
 keep the mtime of where they came from.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from framegate.model import Candidate, FileKey, Origin
@@ -58,6 +58,10 @@ class Settler:
         """Take other times, also for what waits."""
         self.settle_s = settle_s
         self.give_up_s = max(settle_s, give_up_s)
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield what waits, as the version that was seen last."""
+        return (waiting.candidate for waiting in self._waiting.values())
 
     def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> None:
         """Take in that a version of a file was seen, and perhaps that nobody has it open for writing."""

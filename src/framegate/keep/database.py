@@ -31,13 +31,23 @@ class Database:
         schema: statements that make its tables.
         version: of the schema.
         announce: hears when a damaged file was set aside.
+        is_read_only: look at a file that nobody writes; it is there.
     """
 
-    def __init__(self, path: Path | None, schema: str, version: int, announce: Listener) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        schema: str,
+        version: int,
+        announce: Listener,
+        *,
+        is_read_only: bool = False,
+    ) -> None:
         self._where = IN_MEMORY if path is None else os.fspath(path)
         self._schema = schema
         self._version = version
         self._announce = announce
+        self._is_read_only = is_read_only
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -110,6 +120,8 @@ class Database:
                 connection.close()
 
     def _opened(self) -> sqlite3.Connection:
+        if self._is_read_only:
+            return self._opened_to_look()
         with ExitStack() as undo:
             connection = sqlite3.connect(self._where, isolation_level=None, timeout=LOCKED_S)
             undo.callback(connection.close)
@@ -128,6 +140,15 @@ class Database:
             return (0, 0)
         return status.st_dev, status.st_ino
 
+    def _opened_to_look(self) -> sqlite3.Connection:
+        # A reader of a log makes files beside it, which the daemon's user may then not write. So only where
+        # there is a log: a crash has left it, with those files.
+        mode = "mode=ro" if os.path.exists(f"{self._where}-wal") else "immutable=1"
+        address = f"{Path(self._where).absolute().as_uri()}?{mode}"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED_S)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > self._version:
@@ -137,6 +158,8 @@ class Database:
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file out of the way: its frames are judged again, and find their results."""
+        if self._is_read_only:
+            return
         aside = f"{self._where}.damaged-{time.time_ns()}"
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):

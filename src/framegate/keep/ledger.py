@@ -46,6 +46,7 @@ class Ledger:
         path: the file, made if need be; None is one in memory, for a single run.
         disk: told of each step; a test gives one that fails.
         announce: hears when a damaged ledger was set aside.
+        is_read_only: look, and touch nothing; no daemon may be writing it.
 
     Raises:
         SinkError: when the file cannot be read or written now. Nothing is lost: what was pending stays so,
@@ -53,9 +54,14 @@ class Ledger:
     """
 
     def __init__(
-        self, path: Path | None, disk: Disk | None = None, announce: Listener = lambda _event: None
+        self,
+        path: Path | None,
+        disk: Disk | None = None,
+        announce: Listener = lambda _event: None,
+        *,
+        is_read_only: bool = False,
     ) -> None:
-        self._database = Database(path, SCHEMA, SCHEMA_VERSION, announce)
+        self._database = Database(path, SCHEMA, SCHEMA_VERSION, announce, is_read_only=is_read_only)
         self._disk = disk or Disk()
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
         self._memories: dict[str, Callable[[], Memory]] = {}
@@ -176,6 +182,18 @@ class Ledger:
         """Notice when the file was removed: what it knew is judged again, and finds its results."""
         self._database.follow()
 
+    def totals(self) -> dict[tuple[str, Reason], int]:
+        """Return how many frames of each camera were decided for each reason, as of the last commit."""
+        with self._database.lend() as db:
+            rows = db.execute("SELECT camera, reason, count(*) FROM frame GROUP BY camera, reason").fetchall()
+        return {(camera, Reason(reason)): count for camera, reason, count in rows}
+
+    def latest(self, most: int) -> list[Entry]:
+        """Return the last decisions, and each camera's last kept frame, oldest first."""
+        last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
+        kept = "SELECT max(id) FROM frame WHERE verdict = 'kept' GROUP BY camera"
+        return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)  # noqa: S608
+
     def close(self) -> None:
         """Close the file. What is pending and was not flushed will be decided again."""
         self._database.close()
@@ -185,7 +203,7 @@ class Ledger:
             query = "SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id DESC LIMIT ?"
             return db.execute(query, (MOST_CACHED_NAMES,)).fetchall()
 
-    def _entries(self, where: str, *values: str) -> list[Entry]:
+    def _entries(self, where: str, *values: str | int) -> list[Entry]:
         with self._database.lend() as db:
             rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
             return [entry_of(row) for row in rows]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def examine_surroundings(config: Config) -> list[Finding]:
         *_cameras(settings),
         *_space(settings),
         *examine_masks(settings),
+        *examine_extras(settings),
         *_inotify(settings),
     ]
 
@@ -66,7 +68,7 @@ def prepare_to_start(config: Config, *, needs_state: bool = True, needs_results:
         ConfigError: with everything that stands in the way.
     """
     settings = config.settings
-    findings = [*_drop(settings), *_overlap(settings), *examine_masks(settings)]
+    findings = [*_drop(settings), *_overlap(settings), *examine_masks(settings), *examine_extras(settings)]
     folders = [("results.folder", settings.results.folder)] if needs_results else []
     if needs_state:
         folders.append(("state.folder", settings.state.folder or ""))
@@ -175,6 +177,14 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")
     else:
         yield Finding(Grade.OK, "results.min_free", words)
+
+
+def examine_extras(settings: Settings) -> Iterator[Finding]:
+    """Look whether what the settings ask for is installed."""
+    metrics = settings.metrics
+    if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
+        key = "metrics.listen" if metrics.listen else "metrics.textfile"
+        yield Finding(Grade.ERROR, key, "needs prometheus-client: pip install 'framegate[metrics]'")
 
 
 def examine_masks(settings: Settings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from framegate.service.inotify import (
     IN_MOVED_TO,
     FolderEvents,
 )
+from framegate.service.retrying import NEVER_S
 
 LOOK_S = 1.0
 """Seconds between two looks at the file when no event tells of it."""
@@ -34,7 +35,6 @@ UNWATCHED_QUIET_S = 2.0
 ABANDONED_S = 60.0
 """A writer that has not written for so long is taken for one whose close was not heard."""
 
-NEVER_S = float("inf")
 _ENDS_A_WRITE = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO
 
 Fingerprint = tuple[int, ...] | None

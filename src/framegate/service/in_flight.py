@@ -9,6 +9,7 @@ does not survive either.
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ from framegate.settings import DetectionSettings
 DEATHS_BEFORE_TRIAL = 2
 TRIAL_TIMEOUT_S = 60.0
 """The largest PNG that is allowed (100 megapixels) decodes in some 2 s here."""
+
+_ASKED_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+"""As when the whole service is stopped during a trial."""
 
 _MOST_RECORD_BYTES = 32_768
 """A path has at most 4096 bytes; JSON may write one of them as six."""
@@ -86,10 +90,11 @@ def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: D
             input=detection.model_dump_json(by_alias=True).encode(),
             capture_output=True,
             timeout=TRIAL_TIMEOUT_S,
+            process_group=0,  # Ctrl-C is for us
             check=False,
         )
     except subprocess.TimeoutExpired:
         return False
     except OSError:  # no process to be had now: it proves nothing
         return True
-    return done.returncode >= 0  # a signal ended it, or else it proves nothing against the file
+    return done.returncode >= 0 or -done.returncode in _ASKED_TO_END  # else a fault of the file's ended it

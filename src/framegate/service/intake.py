@@ -5,7 +5,8 @@ backlog has no room for stays in the folder.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from framegate.errors import SinkError
@@ -19,15 +20,11 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
 from framegate.model import Arrival, Candidate, FileKey, Origin
 from framegate.pipeline import NotYet, Unsettled
+from framegate.service.sweep_plan import SweepPlan
 from framegate.service.unreadable import Unlisted, Unreadable
+from framegate.service.waiting import Pending, Waiting
 from framegate.service.watch import Watch
 from framegate.settings import DropSettings
-
-BURST_HINTS = 1000
-"""After so many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000 files
-in the experiments (research/reliability.md, 4.2), and watchdog 6 says nothing of it."""
-
-NEVER_S = float("inf")
 
 
 class Intake:
@@ -65,11 +62,8 @@ class Intake:
 
         self._unreadable = Unreadable()
         self._unlisted = Unlisted(announce)
-        self._next_round_s = NEVER_S
-        self._asked_sweep_s = -NEVER_S
-        self._earliest_sweep_s = -NEVER_S
-        self._wants_second_look = False
-        self._hints_since_sweep = 0
+        self._plan = SweepPlan()
+        self._waiting = Waiting()
         self._is_stopping = False
 
     def __len__(self) -> int:
@@ -101,8 +95,7 @@ class Intake:
         if _naming(drop) != _naming(before):
             self._settler = Settler(drop.settle_s, drop.give_up_s, self._rules.candidate)
             self._backlog, self._queue = Backlog(), InTurn()
-        self._earliest_sweep_s = -NEVER_S
-        self._ask(self._clock())
+        self._plan.ask_now(self._clock())
 
     def interrupt(self) -> None:
         """Let ``gather`` return soon; may be called from a signal handler."""
@@ -115,14 +108,14 @@ class Intake:
         try:
             for arrival in arrivals:
                 self._hear(arrival)
-            self._hints_since_sweep += len(arrivals)
             now_s = self._clock()
+            self._plan.take_hints(len(arrivals), now_s, self._settler.settle_s)
             if now_s >= self.watch.next_check_s:
                 self.watch.check(now_s)
             self._note_wishes(now_s)
             self._sweep_if_due(now_s)
         except SinkError:  # the ledger cannot tell what is new: those hints are gone
-            self._ask(self._clock() + self._settler.settle_s)
+            self._plan.ask(self._clock() + self._settler.settle_s)
             raise
         self._try_again()
         self._queue_settled()
@@ -138,7 +131,7 @@ class Intake:
 
     def done(self) -> None:
         """Take in that the next frame has its verdict."""
-        self._unreadable.forget(self._queue.peek().key.name)
+        self._forget(self._queue.peek().key.name)
         self._queue.drop()
 
     def put_back(self, unsettled: Unsettled) -> None:
@@ -163,7 +156,7 @@ class Intake:
         """Return when ``gather`` has something to do, if no hint comes before."""
         deadlines = [self.watch.next_check_s]
         if not self.watch.is_absent:
-            deadlines += [self._next_round_s, self._asked_sweep_s]
+            deadlines.append(self._plan.deadline_s())
             if self._backlog.room(len(self)):
                 deadlines.append(self._unreadable.next_deadline_s())
         self._settler.is_hurried = self._is_stuck
@@ -171,12 +164,23 @@ class Intake:
             deadlines.append(settled_at_s)
         return min(deadlines)
 
+    def pending(self) -> dict[str, Pending]:
+        """Return how many frames have no verdict yet, and since when, by camera."""
+        return self._waiting.pending(self._in_hand(), self._clock())
+
+    def _in_hand(self) -> Iterator[Candidate]:
+        return chain(self._settler.candidates(), self._queue, self._unreadable.candidates())
+
+    def _forget(self, name: str) -> None:
+        self._unreadable.forget(name)
+        self._waiting.gone(name)
+
     def _hear(self, arrival: Arrival) -> None:
         self.watch.heard(arrival.name)
         there = look_at(self._folder, arrival.name)
         if there is None:
             self._settler.vanished(arrival.name)
-            self._unreadable.forget(arrival.name)
+            self._forget(arrival.name)
             return
         if not self._is_new(there):
             return
@@ -184,45 +188,31 @@ class Intake:
             # What is moved in from another folder, or linked in, watchdog calls created, too.
             is_done = arrival.origin is Origin.CREATED and has_writer(self._folder, there.name) is False
             self._settler.observe(there, arrival.origin, self._clock(), writer_is_done=is_done)
+            self._waiting.met(there.name, self._clock())
 
     def _is_new(self, key: FileKey) -> bool:
         return key not in self._queue and not self._ledger.knows(key)
 
     def _note_wishes(self, now_s: float) -> None:
-        """Set the time of the next sweep that is not the one that comes round."""
+        """Plan the sweeps that do not wait until one comes round."""
         if self.inbox.take_sweep_wish():
-            self._ask(now_s)
-            # 6.0 of watchdog may hear of a new folder before all that came with it: look again soon.
-            self._wants_second_look = True
-        if self._hints_since_sweep >= BURST_HINTS:
-            self._ask(now_s + self._settler.settle_s)
+            self._plan.ask_twice(now_s)
         if self._backlog.wants_refill(len(self)):
-            self._ask(now_s)
-
-    def _ask(self, at_s: float) -> None:
-        self._asked_sweep_s = min(self._asked_sweep_s, max(at_s, self._earliest_sweep_s))
+            self._plan.ask(now_s)
 
     def _sweep_if_due(self, now_s: float) -> None:
-        is_asked_for = now_s >= self._asked_sweep_s
-        if self.watch.is_absent or not (is_asked_for or now_s >= self._next_round_s):
+        if self.watch.is_absent or now_s < self._plan.deadline_s():
             return
-        self._hints_since_sweep = 0
-        has_seen_all = not (is_asked_for or self._backlog.is_left)
+        has_seen_all = not (self._plan.is_asked_for(now_s) or self._backlog.is_left)
         started_s = time.perf_counter()
+        self._plan.begin()
         try:
             if (found := self._sweep()) is not None:
                 self._note_what_was_missed(found, has_seen_all=has_seen_all)
         finally:
-            self._plan_next_sweep(is_asked_for=is_asked_for, took_s=time.perf_counter() - started_s)
-
-    def _plan_next_sweep(self, *, is_asked_for: bool, took_s: float) -> None:
-        now_s = self._clock()
-        self._next_round_s = now_s + self.watch.sweep_interval_s(took_s)
-        self._earliest_sweep_s = now_s + 9 * took_s  # a sweep takes a tenth of the time at the most
-        self._asked_sweep_s = NEVER_S
-        if is_asked_for and self._wants_second_look:
-            self._wants_second_look = False
-            self._ask(now_s + self._settler.settle_s)
+            took_s = time.perf_counter() - started_s
+            interval_s = self.watch.sweep_interval_s(took_s)
+            self._plan.end(self._clock(), took_s, interval_s=interval_s, settle_s=self._settler.settle_s)
 
     def _note_what_was_missed(self, found: list[str], *, has_seen_all: bool) -> None:
         if self._unlisted.end_of_sweep():
@@ -264,6 +254,9 @@ class Intake:
             # Never at once, though a lease may tell that it is whole: a listing takes time, and may show a
             # frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
             self._settler.observe(candidate.key, Origin.SWEEP, self._clock())
+            self._waiting.met(candidate.key.name, self._clock())
+        in_hand = {candidate.key.name for candidate in self._in_hand()}
+        self._waiting.swept(in_hand, self._backlog.left, self._clock())
         return [candidate.key.name for candidate in found]
 
     def _try_again(self) -> None:

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from framegate.errors import AlreadyServed
+from framegate.ingest.mounts import mount_of
 
 
 class FolderLock:
@@ -48,6 +49,14 @@ class FolderLock:
             os.close(fd)
 
 
+def is_served(folder: Path) -> bool:
+    """Tell whether some process holds a folder, without getting in the way of one that is about to."""
+    try:
+        return _lock_on(folder, os.stat(folder).st_ino) is not None
+    except OSError:
+        return False
+
+
 def _locked(folder: str, what: str) -> int | None:
     """Lock a folder; None where there are no locks (some network shares), or no folder any more."""
     try:
@@ -57,7 +66,7 @@ def _locked(folder: str, what: str) -> int | None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = _holder_of(fd)
+        holder = _holder_of(Path(folder), os.fstat(fd).st_ino)
         os.close(fd)
         raise AlreadyServed(f"{what} {folder} is already served by {holder}") from None
     except OSError:
@@ -66,13 +75,20 @@ def _locked(folder: str, what: str) -> int | None:
     return fd
 
 
-def _holder_of(fd: int) -> str:
+def _holder_of(folder: Path, inode: int) -> str:
     """Name the process that holds a lock, as /proc/locks has it; systemd may hide that file."""
-    status = os.fstat(fd)
-    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
-        locks = Path("/proc/locks").read_text("ascii")
+        held = _lock_on(folder, inode)
     except OSError:
         return "another process"
-    held = re.search(rf"FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+{place}\s", locks)
     return f"process {held[1]}" if held and held[1] != "0" else "another process"
+
+
+def _lock_on(folder: Path, inode: int) -> re.Match[str] | None:
+    """Find the line of /proc/locks that tells of a lock on a folder; its first group is the process."""
+    mount = mount_of(folder)
+    device = os.stat(folder).st_dev
+    major, minor = mount.device.split(":") if mount else (os.major(device), os.minor(device))
+    place = f"{int(major):02x}:{int(minor):02x}:{inode}"
+    locks = Path("/proc/locks").read_text("ascii")
+    return re.search(rf"FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+{place}\s", locks)

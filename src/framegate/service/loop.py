@@ -3,7 +3,6 @@
 Only this loop waits. Retries, sweeps and settle times are deadlines on one monotonic clock.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,18 +12,19 @@ from pathlib import Path
 
 from framegate.config import Config
 from framegate.errors import SinkError
-from framegate.events import Event, FrameDecided, Happening, Listener, announcer, happening
+from framegate.events import Event, FrameDecided, Happening, Listener, happening
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.model import Candidate, Decision, Reason, Verdict
 from framegate.pipeline import Examined, Pipeline, Unsettled
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
-from framegate.service.intake import NEVER_S, Intake
+from framegate.service.intake import Intake
 from framegate.service.lock import FolderLock
 from framegate.service.notify import Notifier
 from framegate.service.reloading import Reloader
-from framegate.service.retrying import retry_delay_s
+from framegate.service.reporting import Reporting, start_line
+from framegate.service.retrying import NEVER_S, retry_delay_s
 from framegate.service.watch import CHECK_S
 from framegate.settings import Settings
 
@@ -80,7 +80,7 @@ class Daemon:
         self._notifier = notifier or Notifier({})
         self._retuned = retuned
         self.tally: Counter[str] = Counter()
-        self._announce = announcer([self._count, listener])
+        self._audience: list[Listener] = [self._count, listener]
         with ExitStack() as undo:
             self._lock = FolderLock(settings.drop.folder, "drop folder")
             undo.callback(self._lock.release)
@@ -94,8 +94,18 @@ class Daemon:
             undo.callback(self._intake.stop)
             self._reloader = Reloader(config, self._intake.inbox, self._announce)
             undo.callback(self._reloader.stop)
+            self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
+            self._reporting = Reporting(
+                intake=self._intake,
+                reloader=self._reloader,
+                ledger=self._ledger,
+                notifier=self._notifier,
+                announce=self._announce,
+                clock=clock,
+            )
+            undo.callback(self._reporting.close)
+            self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
-        self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
 
         self._is_stopping = self._is_recovered = False
@@ -129,7 +139,7 @@ class Daemon:
         """Begin to watch, and say so; the backlog comes with the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._announce_start()
+        self._announce(start_line(self._config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
@@ -142,11 +152,13 @@ class Daemon:
             self._write_what_is_due()
         except SinkError as error:
             self._pause_intake(str(error))
+        self._reporting.tend(self._clock())
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds."""
         now_s = self._clock()
-        deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
+        attended = (self._reloader, self._notifier, self._reporting)
+        deadlines = [self._intake.deadline_s(now_s), *(one.deadline_s() for one in attended)]
         if self._pause is not None:
             deadlines.append(self._pause.retry_at_s)
         elif self._intake.has_ready:
@@ -217,6 +229,7 @@ class Daemon:
             self._pipeline.retune(settings, self._reloader.revision)
             self._results.min_free_bytes = settings.results.min_free
             self._intake.retune(settings.drop)
+            self._reporting.retune(settings)
             self._retuned(settings)
             if self._pause is not None:  # what stood in its way may have been a setting
                 self._pause.retry_at_s = -NEVER_S
@@ -264,21 +277,9 @@ class Daemon:
             self._state_lock.follow()
             self._ledger.follow()
 
-    def _announce_start(self) -> None:
-        settings = self._config.settings
-        self._announce(
-            happening(
-                "daemon.started",
-                drop=settings.drop.folder,
-                results=settings.results.folder,
-                state=settings.state.folder,
-                watch=self._intake.watch.mode,
-                preset=settings.detection.preset_name,
-                config=None if self._config.path is None else os.fspath(self._config.path),
-                remembered={str(verdict): count for verdict, count in self._ledger.counts().items()},
-                pid=os.getpid(),
-            )
-        )
+    def _announce(self, event: Event) -> None:
+        for listener in self._audience:
+            listener(event)
 
     def _count(self, event: Event) -> None:
         if isinstance(event, FrameDecided):

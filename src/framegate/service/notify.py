@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from framegate.service.config_watch import NEVER_S
+from framegate.service.retrying import NEVER_S
 
 BEATS = 3
 """How often within the watchdog's time we say that we live."""

@@ -13,8 +13,9 @@ from framegate.errors import ConfigError, Problem
 from framegate.events import Listener, happening
 from framegate.ingest.inbox import Inbox
 from framegate.reference import changes_between, restart_only_keys
-from framegate.service.checkup import Grade, examine_masks
-from framegate.service.config_watch import NEVER_S, ConfigWatch
+from framegate.service.checkup import Grade, examine_extras, examine_masks
+from framegate.service.config_watch import ConfigWatch
+from framegate.service.retrying import NEVER_S
 
 
 class Reloader:
@@ -111,7 +112,7 @@ class Reloader:
         for key in changes_between(self.config, config):
             if key in restart_only_keys():
                 yield Problem(key, "a running daemon cannot change this: restart it", config.line_of(key))
-        for finding in examine_masks(config.settings):
+        for finding in (*examine_masks(config.settings), *examine_extras(config.settings)):
             if finding.grade is Grade.ERROR:
                 yield Problem(finding.key, finding.message, config.line_of(finding.key))
 

@@ -1,5 +1,8 @@
 """How long to wait before the next try: of a file that may not be read, of a disk that may not be written."""
 
+NEVER_S = float("inf")
+"""The deadline of what is not planned."""
+
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 """A retry waits twice as long as the one before it, between these."""
 

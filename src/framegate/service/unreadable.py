@@ -8,7 +8,7 @@ files which become readable together are judged together, in their order.
 import heapq
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from framegate.events import Listener, happening
@@ -47,6 +47,10 @@ class Unreadable:
     def __contains__(self, name: str) -> bool:
         """Tell whether a file could not be read when it was last tried."""
         return name in self._tries
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield what waits."""
+        return (wait.candidate for wait in self._waits.values())
 
     def note_try(self, name: str) -> float:
         """Take in that a file could not be read; return how long to wait before the next try, in seconds."""
