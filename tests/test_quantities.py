@@ -1,8 +1,10 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from framegate.quantities import NOT_GIVEN, Area, Size
+from framegate.quantities import NOT_GIVEN, Area, Duration, Size
+from framegate.settings import MetricsSettings
 
 
 @pytest.mark.parametrize(
@@ -146,3 +148,86 @@ def test_a_size_beyond_all_numbers_is_refused_like_any_other() -> None:
     """A size with 400 digits is a ValueError too."""
     with pytest.raises(ValueError, match="500MB"):
         Size.parse("9" * 400 + "B")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("1.5h", 5400),
+        ("30d", 2_592_000),
+        (" 2 H ", 7200),
+        ("0.5s", 0.5),
+        ("1D", 86_400),
+    ],
+)
+def test_a_duration_is_read_with_its_unit(text: str, seconds: float) -> None:
+    """A duration is a number with s, m, h or d, in either case."""
+    assert Duration.parse(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "90",
+        90,
+        1.5,
+        True,
+        None,
+        "90 seconds",
+        "-1h",
+        "0s",
+        "0.0m",
+        "1h30m",
+        "1e3s",
+        "1w",
+        "٣h",
+        "1,5h",
+        ".5h",
+        [],
+    ],
+    ids=repr,
+)
+def test_anything_else_is_no_duration(text: object) -> None:
+    """What is no duration, or none at all, is refused with an example of each unit."""
+    with pytest.raises(ValueError, match=r'"90s", "15m", "1h" or "30d"'):
+        Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("60m", "1h"), ("24h", "1d"), ("90s", "90s"), ("1.5h", "90m"), ("0.25s", "0.25s")]
+)
+def test_a_duration_is_written_in_its_largest_whole_unit(text: str, written: str) -> None:
+    """Two ways to write one duration are one text, so that an edit from one to the other changes nothing."""
+    assert str(Duration.parse(text)) == written
+
+
+@given(st.decimals("0.000001", "999999.999999", allow_nan=False, places=6), st.sampled_from("smhd"))
+@example("999999999.999999", "d")
+@example("999999999", "d")
+@example("36500.000001", "d")
+def test_every_duration_can_be_read_back(number: object, unit: str) -> None:
+    """What framegate writes for a duration, it reads as the same duration, to the microsecond."""
+    duration = Duration.parse(f"{number}{unit}")
+    assert Duration.parse(str(duration)) == pytest.approx(duration, rel=1e-15, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:9188", "[::1]:9188", "localhost:1", "0.0.0.0:65535", ":::80"])
+def test_an_address_has_a_host_and_a_port(text: str) -> None:
+    """metrics.listen is a host and a port from 1 to 65535."""
+    assert MetricsSettings.model_validate({"listen": text}).listen == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "9188", ":9188", "host", "host:", "host:0", "a:65536", "a:-1", "a:٣", "a:80x", "a: 80",
+     "a:" + "9" * 5000, 9188, True],
+    ids=lambda text: repr(text)[:12],
+)  # fmt: skip
+def test_anything_else_is_no_address(text: object) -> None:
+    """What is no address is refused, and a text is told how one is written."""
+    with pytest.raises(ValidationError) as refusal:
+        MetricsSettings.model_validate({"listen": text})
+    assert not isinstance(text, str) or '"127.0.0.1:9188"' in str(refusal.value)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -17,21 +17,27 @@ INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 _CAPABILITY_VERSION = 0x20080522
 _READ_ANYTHING = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+_ASK_WHO_WRITES = 1 << 28  # CAP_LEASE
 
 
 @contextmanager
-def powerless() -> Iterator[None]:
+def powerless(powers: int = _READ_ANYTHING) -> Iterator[None]:
     """Make the calling thread, if it is root's, obey file modes like everybody else."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     before, during = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable
     assert LIBC.capget(header, before) == 0
     during[:] = before[:]
-    during[0] &= ~_READ_ANYTHING
+    during[0] &= ~powers
     assert LIBC.capset(header, during) == 0
     try:
         yield
     finally:
         assert LIBC.capset(header, before) == 0
+
+
+def leaseless() -> AbstractContextManager[None]:
+    """Let the calling thread, if it is root's, ask who has a file open only of files of its own."""
+    return powerless(_ASK_WHO_WRITES)
 
 
 @contextmanager

@@ -14,12 +14,6 @@ from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reaso
 from framegate.settings import DetectionSettings
 
 
-def detector_of(settings: DetectionSettings) -> ChangeDetector:
-    """Make a detector, with the mask file that the settings name."""
-    mask = None if settings.mask_file is None else read_mask(settings.mask_file)
-    return ChangeDetector(settings, mask_picture=mask)
-
-
 def read_mask(path: str) -> GrayImage:
     """Read a mask picture, uint8 (height, width), 0 ignores.
 
@@ -28,10 +22,19 @@ def read_mask(path: str) -> GrayImage:
         ValueError: it is no picture.
     """
     data = np.fromfile(path, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+    except cv2.error:  # for one, more pixels than it ever decodes
+        picture = None
     if picture is None:
         raise ValueError(f"{path} is no picture")
     return picture.astype(np.uint8, copy=False)
+
+
+def detector_of(settings: DetectionSettings) -> ChangeDetector:
+    """Make a detector, with the mask file that the settings name."""
+    mask = None if settings.mask_file is None else read_mask(settings.mask_file)
+    return ChangeDetector(settings, mask_picture=mask)
 
 
 HOUR_NS, MINUTE_NS = 3600 * 10**9, 60 * 10**9
@@ -92,7 +95,13 @@ class Camera:
     def memory(self) -> Memory:
         """Return what has to come back after a restart, beside the reference."""
         previous = None if self.previous is None else self.previous.key
-        return Memory(previous, self.detector.noise.to_bytes())
+        storm = None if self.storm is None else (self.storm.kept, self.storm.dropped)
+        return Memory(previous, self.detector.noise.to_bytes(), storm)
+
+    def retune(self, detector: ChangeDetector) -> None:
+        """Go on by other settings, which prepare a picture alike, with all that was learnt."""
+        detector.noise = self.detector.noise
+        self.detector = detector
 
     def _by_content(self, current: Prepared) -> Decision:
         if self.reference is None:

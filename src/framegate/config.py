@@ -121,7 +121,7 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str],
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems = tuple(_problems(error, given, text))
+        problems = tuple(sorted(_problems(error, given, text), key=lambda problem: problem.line or 0))
         raise ConfigError(problems, str(path or "")) from None
     if settings.state.folder is None:
         folder, origin = default_state_folder(settings.drop.folder, path)

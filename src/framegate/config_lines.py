@@ -2,11 +2,24 @@
 
 import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-_TABLE = re.compile(r"\s*(\[{1,2})([^\[\]]+)\]{1,2}\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PIECE = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}'  # strings over many lines may end in quotes of their own
+    r"|'''.*?'{3,5}"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*|[\[\]{}\n]",
+    re.DOTALL,
+)
+"""What decides where a statement begins: brackets and line ends, outside of strings and comments."""
+
+_NAME = r"""(?:[\w-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
+_DOTTED = rf"[ \t]*({_NAME}(?:[ \t]*\.[ \t]*{_NAME})*)[ \t]*"
+_TABLE = re.compile(rf"[ \t]*(\[{{1,2}}){_DOTTED}\]")
+_KEY = re.compile(f"{_DOTTED}=")
 _PLACE = re.compile(r"at line (\d+)")
 
 Location = tuple[int | str, ...]
@@ -20,7 +33,7 @@ def line_of(text: str, location: Location) -> int | None:
         location: the keys that lead to the setting, with numbers in arrays of tables.
     """
     best, best_depth = None, 0
-    for number, place in _places(text):
+    for number, place in _places(_statements(text)):
         is_around = place == location[: len(place)]
         is_inside = location == place[: len(location)]  # a table that is missing keys begins where they do
         depth = len(place) if is_around else len(location) if is_inside else 0
@@ -32,11 +45,14 @@ def line_of(text: str, location: Location) -> int | None:
 def folders_in(text: str) -> dict[str, str]:
     """Return ``folder`` of each table, as far as it can be read from a file that is not sound as a whole."""
     folders: dict[str, str] = {}
-    lines = text.splitlines()
-    for number, place in _places(text):
+    lines = [line.rstrip("\r") for line in text.split("\n")]  # an array that never ends hides no line
+    for number, place in _places(enumerate(lines)):
         if len(place) == 2 and place[1] == "folder":  # noqa: PLR2004 - table and key
             with suppress(tomllib.TOMLDecodeError):
-                folders[str(place[0])] = str(tomllib.loads(lines[number - 1]).popitem()[1])
+                value: Any = tomllib.loads(lines[number])
+                while isinstance(value, dict):
+                    value = value.popitem()[1]
+                folders[str(place[0])] = str(value)
     return folders
 
 
@@ -46,13 +62,13 @@ def line_of_error(error: str, text: str) -> int:
     return int(match[1]) if match else text.count("\n") + 1
 
 
-def _places(text: str) -> list[tuple[int, Location]]:
+def _places(statements: Iterable[tuple[int, str]]) -> list[tuple[int, Location]]:
     places: list[tuple[int, Location]] = []
     table: Location = ()
     counts: dict[Location, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _TABLE.fullmatch(line):
-            table = _path(match[2])
+    for number, line in statements:
+        if match := _TABLE.match(line):
+            table = _numbered(_path(match[2]), counts)
             if match[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
@@ -60,6 +76,29 @@ def _places(text: str) -> list[tuple[int, Location]]:
         elif match := _KEY.match(line):
             places.append((number, (*table, *_path(match[1]))))
     return places
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line that goes on with nothing from the one before."""
+    lines = text.split("\n")  # splitlines() takes U+2028 for a line's end, and TOML does not
+    number, depth = 1, 0
+    yield 1, lines[0]
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        number += piece.count("\n")
+        depth += (piece in "[{") - (piece in "]}")
+        if piece == "\n" and depth <= 0:
+            yield number, lines[number - 1]
+
+
+def _numbered(path: Location, counts: dict[Location, int]) -> Location:
+    """Put the number of its last element behind each array of tables that a path leads through."""
+    table: Location = ()
+    for key in path[:-1]:
+        table = (*table, key)
+        if table in counts:
+            table = (*table, counts[table])
+    return (*table, *path[-1:])
 
 
 def _path(keys: str) -> Location:

@@ -94,7 +94,7 @@ class Duration(float):
     """A number of seconds, written ``90s``, ``15m``, ``1.5h`` or ``30d``."""
 
     _FACTORS: ClassVar[dict[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    _SPELLING = re.compile(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*([smhd])\s*", re.ASCII | re.IGNORECASE)
+    _SPELLING = re.compile(r"\s*(\d{1,14}(?:\.\d{1,6})?)\s*([smhd])\s*", re.ASCII | re.IGNORECASE)
 
     @classmethod
     def parse(cls, text: object) -> "Duration":

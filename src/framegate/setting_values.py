@@ -50,8 +50,8 @@ def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
 
 def _address(text: str) -> str:
     """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``."""
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):  # noqa: PLR2004
+    address = re.fullmatch(r".+:([0-9]{1,5})", text)
+    if address is None or not 0 < int(address[1]) < 65_536:  # noqa: PLR2004
         raise ValueError(f'write an address and a port, as "127.0.0.1:9188", not {text!r}')
     return text
 

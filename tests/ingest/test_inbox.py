@@ -171,3 +171,10 @@ def test_a_signal_handler_may_put_while_a_put_is_under_way(
     taken += inbox.take(0)
     assert taken == [arrival(number) for number in range(put)]
     assert inbox.take_sweep_wish() == (disturb == "ask_for_sweep")
+
+
+def test_a_signal_that_comes_too_late_is_no_error() -> None:
+    """An inbox that is closed may still be woken: a signal comes when it likes."""
+    inbox = Inbox()
+    inbox.close()
+    inbox.wake()

@@ -287,12 +287,12 @@ def test_what_a_camera_learnt_is_asked_for_at_the_commit(
     ledger: Ledger, reopen: Callable[[], Ledger]
 ) -> None:
     """The memory that is saved is the one of the commit, so that it fits the rows saved with it."""
-    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"noise")]
+    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"noise", (3, 500))]
     ledger.learn("c", learnt.pop)
     assert ledger.has_pending
     assert ledger.memory_of("c") == Memory(None, None)
     ledger.flush()
-    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"noise")
+    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"noise", (3, 500))
     ledger.learn("c", learnt.pop)
     ledger.intend(kept("a.jpg"))
     assert reopen().memory_of("c") == Memory(None, None)

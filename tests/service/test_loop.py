@@ -14,8 +14,10 @@ from framegate.demo.uploads import write_at_once
 from framegate.events import Event, FrameDecided
 from framegate.keep.disk import Disk, Step
 from framegate.service.loop import Daemon
+from invariants import check, lines_of
+from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, contents, running, scanned
-from stepping import Stepped
+from stepping import FaultyDisk, Stepped
 
 
 class FullDisk(Disk):
@@ -185,3 +187,48 @@ def test_a_ledger_that_was_removed_is_said_to_be_gone(site: Site, morning: list[
         heard.wait_for(named("intake.resumed"))
         heard.wait_for(verdict, 2)
     assert set(contents(site.results)) == {"a.jpg", "b.jpg"}
+
+
+@pytest.mark.parametrize("pattern", ["", CAMERAS], ids=["include", "camera_pattern"])
+def test_an_edit_during_a_pause_loses_no_frame(site: Site, pattern: str) -> None:
+    """While a frame is held because the disk is full, names are read anew: each is judged once."""
+    site.configure(detection=DETECTION, min_free="0B")
+    disk = FaultyDisk()
+    daemon = Stepped(site, disk)
+    daemon.start()
+    shots = [shot(number, number % 2) for number in range(6)]
+    upload(shots[0], site.drop)
+    daemon.go(40)
+    disk.fail(Step.WRITE, lambda: OSError(errno.ENOSPC, "full"), lasts=True)
+    for taken in shots[1:]:
+        upload(taken, site.drop)
+    daemon.go(40)
+    assert daemon.count("intake.paused") == 1
+    for include in ("*.jpg", "*.jp*"):
+        site.configure(drop=f"include = ['{include}']\n{pattern}", detection=DETECTION, min_free="0B")
+        daemon.go(5)
+    assert daemon.count("config.reloaded") == 2
+    disk.heal()
+    daemon.go(100)
+    daemon.stop()
+    check(site, shots, acknowledged=lines_of(daemon.events))
+
+
+@pytest.mark.parametrize("where", ["beside the ledger", "beside the results"])
+def test_a_config_among_its_own_files_wakes_nobody_for_ever(site: Site, where: str) -> None:
+    """What the daemon writes beside its config makes no work that makes more of it."""
+    folder = site.state if where == "beside the ledger" else site.results
+    site.config = site.config.rename(folder / "site.toml")
+    site.configure(detection=DETECTION, min_free="0B")
+    daemon = Stepped(site)
+    daemon.start()
+    upload(shot(1, 0), site.drop)
+    daemon.go(60)
+    assert daemon.daemon is not None
+    turns = 0
+    while daemon.daemon._intake.inbox._poll.poll(0) and turns < 20:
+        daemon.daemon.turn(0)
+        turns += 1
+    assert turns < 5
+    daemon.stop()
+    assert len(daemon.verdicts()) == 1

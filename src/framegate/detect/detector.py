@@ -58,6 +58,10 @@ class ChangeDetector:
         image.flags.writeable = False
         return Prepared(image, source_size=(gray.shape[1], gray.shape[0]))
 
+    def prepares_like(self, settings: DetectionSettings) -> bool:
+        """Tell whether what is prepared here can be compared by other settings."""
+        return (settings.working_height, settings.blur) == (self.settings.working_height, self.settings.blur)
+
     def score(self, reference: Prepared, current: Prepared) -> ChangeScore:
         """Measure how much of the picture changed from ``reference`` to ``current``.
 

@@ -22,6 +22,7 @@ class Inbox:
     def __init__(self) -> None:
         self._hints: deque[Arrival] = deque()
         self._wants_sweep = False
+        self._is_closed = False
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._bell, select.POLLIN)
@@ -40,8 +41,9 @@ class Inbox:
         self.wake()
 
     def wake(self) -> None:
-        """Let ``take`` return; may be called from a signal handler."""
-        os.eventfd_write(self._bell, 1)
+        """Let ``take`` return; may be called from a signal handler, also when it is closed."""
+        if not self._is_closed:
+            os.eventfd_write(self._bell, 1)
 
     def take(self, timeout_s: float) -> list[Arrival]:
         """Wait for the first hint or wake, at most ``timeout_s``; return all hints that are there."""
@@ -64,5 +66,6 @@ class Inbox:
         return wished
 
     def close(self) -> None:
-        """Give the descriptor back; nobody may put or take any more."""
+        """Give the descriptor back; nobody may put or take any more, but a signal may still come."""
+        self._is_closed = True
         os.close(self._bell)

@@ -187,8 +187,9 @@ class Ledger:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
             return Memory(None, None)
-        name, size_bytes, mtime_ns, noise = row
-        return Memory(None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns), noise)
+        name, size_bytes, mtime_ns, noise, kept, dropped = row
+        previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns)
+        return Memory(previous, noise, None if kept is None else (kept, dropped))
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""

@@ -81,7 +81,9 @@ CREATE TABLE camera (
     previous_name BLOB,                -- the frame that the noise map saw last
     previous_size_bytes INTEGER,
     previous_mtime_ns INTEGER,
-    noise BLOB                         -- what the detector learnt; NULL: nothing yet
+    noise BLOB,                        -- what the detector learnt; NULL: nothing yet
+    storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
+    storm_dropped INTEGER
 ) STRICT;
 {_TOTALS}
 {_WHEREABOUTS}
@@ -91,6 +93,8 @@ MIGRATIONS = {
     1: f"""
 ALTER TABLE frame ADD COLUMN input_gone_ns INTEGER;
 ALTER TABLE frame ADD COLUMN result_gone_ns INTEGER;
+ALTER TABLE camera ADD COLUMN storm_kept INTEGER;
+ALTER TABLE camera ADD COLUMN storm_dropped INTEGER;
 {_TOTALS}
 INSERT INTO total
     SELECT CASE WHEN camera IN (
@@ -112,13 +116,16 @@ class Memory:
 
     noise: bytes | None
 
+    storm: tuple[int, int] | None = None
+    """Frames kept and dropped in the storm that it is in; None: in none."""
+
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
     " detail, score_percent, threshold_percent, reference, sha256, result"
 )
-MEMORY_COLUMNS = "previous_name, previous_size_bytes, previous_mtime_ns, noise"
-REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+MEMORY_COLUMNS = "previous_name, previous_size_bytes, previous_mtime_ns, noise, storm_kept, storm_dropped"
+REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 ADMIT = "INSERT OR IGNORE INTO total VALUES (?, ?, 0)"
 """Gives a camera a count of its own, before its first row comes."""
 
@@ -139,7 +146,8 @@ def key_columns(key: FileKey) -> tuple[bytes, int, int]:
 
 def memory_columns(memory: Memory) -> tuple[Any, ...]:
     """Return the columns of what a camera has learnt."""
-    return (*(key_columns(memory.previous) if memory.previous else (None, None, None)), memory.noise)
+    previous = key_columns(memory.previous) if memory.previous else (None, None, None)
+    return (*previous, memory.noise, *(memory.storm or (None, None)))
 
 
 def entry_columns(entry: Entry) -> tuple[Any, ...]:

@@ -10,11 +10,13 @@ import os
 from pathlib import Path
 
 from framegate.ingest.inbox import Inbox
+from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.reading import has_writer
 from framegate.service.inotify import (
     IN_CLOSE_WRITE,
     IN_CREATE,
     IN_DELETE,
+    IN_IGNORED,
     IN_MODIFY,
     IN_MOVED_TO,
     FolderEvents,
@@ -55,9 +57,15 @@ class ConfigWatch:
         self._events: FolderEvents | None = None
         self._watched: frozenset[tuple[str, int, int]] = frozenset()
         self._is_being_written = False
+        self._is_told = False
+        """Events tell of the last change, and so of its writer: not behind a share or a bind mount."""
+
         self._seen: Fingerprint = None
         self._changed_at_s: float | None = None
         """When it was last seen to change, while it has not been read since."""
+
+        self._awaits_writer = False
+        """It has settled but for its writer: there is nothing to do before the next look, or event."""
 
         self._next_look_s = -NEVER_S
 
@@ -79,10 +87,16 @@ class ConfigWatch:
         self.take_in(now_s)
         if self._changed_at_s is None or now_s < self._settled_at_s(self._changed_at_s):
             return False
-        if self.is_half_written and now_s < self._changed_at_s + ABANDONED_S:
+        self._awaits_writer = now_s < self._changed_at_s + ABANDONED_S and self.is_half_written
+        if self._awaits_writer:
             return False
         self._changed_at_s = None
         return True
+
+    def expect(self, now_s: float) -> None:
+        """Count the version that is there as changed, if it is not anyway: ``is_saved`` will tell of it."""
+        if self._changed_at_s is None:
+            self._changed_at_s = now_s
 
     @property
     def is_half_written(self) -> bool:
@@ -90,25 +104,25 @@ class ConfigWatch:
         if self._seen is not None and self._seen[2] == 0:  # made or cut a moment ago
             return True
         file = Path(os.path.realpath(self._path))
-        has_it_open = has_writer(file.parent, file.name)  # None: we may not ask
-        return self._is_being_written if has_it_open is None else has_it_open
+        has_it_open = has_writer(file.parent, file.name)
+        is_unknown = has_it_open is None or (has_it_open and _is_on_a_share(file))
+        return self._is_being_written if is_unknown else has_it_open is True
 
     def deadline_s(self) -> float:
         """Return when ``is_saved`` has something to look at, if nothing happens before."""
-        if self._changed_at_s is None:
+        if self._changed_at_s is None or self._awaits_writer:
             return self._next_look_s
-        settled_at_s = self._settled_at_s(self._changed_at_s)
-        is_due = settled_at_s <= self._next_look_s - LOOK_S  # and waits for its writer: look again then
-        return self._next_look_s if is_due else min(self._next_look_s, settled_at_s)
+        return min(self._next_look_s, self._settled_at_s(self._changed_at_s))
 
     def take_in(self, now_s: float) -> None:
         """Take in what has happened since the last look."""
-        if not self._hear() and now_s < self._next_look_s:
+        if not (has_heard := self._hear()) and now_s < self._next_look_s:
             return
         self._next_look_s = now_s + LOOK_S
         self._watch_folders()
         if (there := self._look()) != self._seen:
-            self._seen, self._changed_at_s = there, now_s
+            self._seen, self._changed_at_s, self._awaits_writer = there, now_s, False
+            self._is_told = has_heard
 
     def _hear(self) -> bool:
         if self._events is None:
@@ -117,6 +131,9 @@ class ConfigWatch:
         files = {os.fspath(self._path), os.path.realpath(self._path)}
         for path, mask in self._events.read():
             has_heard = True
+            if mask & IN_IGNORED:  # a folder is gone; another may get its very inode
+                self._watched = frozenset()
+            self._is_told |= path in files
             if path in files and mask & _ENDS_A_WRITE:
                 self._is_being_written = False
             elif path in files and mask & IN_MODIFY:
@@ -124,14 +141,15 @@ class ConfigWatch:
         return has_heard
 
     def _settled_at_s(self, changed_at_s: float) -> float:
-        return changed_at_s + (UNWATCHED_QUIET_S if self._events is None else QUIET_S)
+        return changed_at_s + (QUIET_S if self._is_told else UNWATCHED_QUIET_S)
 
     def _look(self) -> Fingerprint:
         try:
             status = os.stat(self._path)
         except OSError:
             return None
-        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        # cp -p, rsync and unpackers set the mtime back; nobody sets the ctime.
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _watch_folders(self) -> None:
         """Watch the folder of the path and of the file that it leads to; anew when that is another one."""
@@ -146,6 +164,12 @@ class ConfigWatch:
         except OSError:  # no inotify to be had now: it is looked at all the same
             return
         self._inbox.is_woken_by(self._events.fd)
+
+
+def _is_on_a_share(file: Path) -> bool:
+    """Tell whether a file is where every lease is refused, whoever has it open or not."""
+    mount = mount_of(file.parent)
+    return mount is not None and not sees_all_writers(mount.kind)
 
 
 def _identified(folder: str) -> tuple[str, int, int] | None:

@@ -234,10 +234,10 @@ class Daemon:
 
     def _reload(self) -> None:
         """Swap in a new config, if there is one: between two frames, for all that come after."""
-        is_asked = self._reloader.is_asked
+        is_asked = self._reloader.take_ask()
         if is_asked:
             self._notifier.reloading()
-        if (config := self._reloader.poll(self._clock())) is not None:
+        if (config := self._reloader.poll(self._clock(), is_asked=is_asked)) is not None:
             self._config = config
             settings = config.settings
             self._pipeline.retune(settings, self._reloader.revision)
@@ -246,6 +246,8 @@ class Daemon:
             for chore in self._chores:
                 chore.retune(settings)
             self._retuned(settings)
+            if self._pause is not None:  # what stood in its way may have been a setting
+                self._pause.retry_at_s = -NEVER_S
         if is_asked:
             self._notifier.ready()  # also when it was refused: else systemctl reload waits for ever
 

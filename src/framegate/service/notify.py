@@ -15,6 +15,9 @@ from framegate.service.retrying import NEVER_S
 BEATS = 3
 """How often within the watchdog's time we say that we live."""
 
+MOST_WAIT_S = 1.0
+"""How long a manager that does not listen, its queue full, may hold us up: frames come first."""
+
 
 class Notifier:
     """Speaks to the service manager that started us; to nobody when there is none.
@@ -51,7 +54,7 @@ class Notifier:
 
     def beat(self, now_s: float) -> None:
         """Say that the pipeline moves; what is said too often is not sent."""
-        if now_s >= self._next_beat_s:
+        if self._beat_s < NEVER_S and now_s >= self._next_beat_s:
             self._next_beat_s = now_s + self._beat_s
             self._tell("WATCHDOG=1")
 
@@ -67,6 +70,7 @@ class Notifier:
             suppress(OSError),  # a manager that cannot be told is no reason to stop
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to_manager,
         ):
+            to_manager.settimeout(MOST_WAIT_S)
             to_manager.connect(address)
             to_manager.sendall(message.encode("utf-8", "backslashreplace"))
 
@@ -76,6 +80,7 @@ def _watchdog_s(environ: Mapping[str, str]) -> float:
     if environ.get("WATCHDOG_PID") not in {None, str(os.getpid())}:
         return NEVER_S
     try:
-        return int(environ["WATCHDOG_USEC"]) / 1e6
+        watchdog_s = int(environ["WATCHDOG_USEC"]) / 1e6
     except (KeyError, ValueError):
         return NEVER_S
+    return watchdog_s if watchdog_s > 0 else NEVER_S

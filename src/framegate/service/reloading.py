@@ -3,7 +3,10 @@
 A refused version changes nothing: the last good one stays in force, and every error is said once.
 """
 
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from framegate.config import Config, parse, read
 from framegate.errors import ConfigError, Problem
@@ -38,9 +41,11 @@ class Reloader:
 
         self._inbox = inbox
         self._announce = announce
-        self._watch = None if config.path is None else ConfigWatch(config.path, inbox)
+        path = config.path
+        self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
         self._examined = config.text.encode()
-        self._is_asked = False
+        self._asks = self._asks_taken = 0
+        self._owes_answer = False
 
     def start(self, now_s: float) -> None:
         """Begin to watch the file."""
@@ -53,28 +58,38 @@ class Reloader:
             self._watch.stop()
 
     def ask(self) -> None:
-        """Let the next ``poll`` read the file whatever it looks like; may be called from a signal handler."""
-        self._is_asked = True
+        """Let the file be read even if it is as it was; may be called from a signal handler."""
+        self._asks += 1
         self._inbox.wake()
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether somebody waits for the next ``poll``."""
-        return self._is_asked
+    def take_ask(self) -> bool:
+        """Return whether somebody has asked since the last call; an ask that comes meanwhile is not lost."""
+        taken, self._asks_taken = self._asks_taken, self._asks
+        return taken != self._asks_taken
 
     def deadline_s(self) -> float:
         """Return when ``poll`` has something to do, if nothing happens before."""
         return NEVER_S if self._watch is None else self._watch.deadline_s()
 
-    def poll(self, now_s: float) -> Config | None:
-        """Return the settings to swap in now, if there are any."""
-        is_asked, self._is_asked = self._is_asked, False
+    def poll(self, now_s: float, *, is_asked: bool = False) -> Config | None:
+        """Return the settings to swap in now, if there are any; a half-written file is read when it is whole.
+
+        Args:
+            now_s: the time.
+            is_asked: read the file even if it is as it was.
+        """
         if self._watch is None:
             return None
+        self._owes_answer |= is_asked
         if is_asked:
             self._watch.take_in(now_s)
-            return None if self._watch.is_half_written else self._examine(is_asked=True)
-        return self._examine(is_asked=False) if self._watch.is_saved(now_s) else None
+            if self._watch.is_half_written:
+                self._watch.expect(now_s)
+                return None
+        elif not self._watch.is_saved(now_s):
+            return None
+        owed, self._owes_answer = self._owes_answer, False
+        return self._examine(is_asked=owed)
 
     def _examine(self, *, is_asked: bool) -> Config | None:
         """Read the file and take it or refuse it; a version that was examined before only when asked."""
@@ -83,8 +98,8 @@ class Reloader:
         data = b""
         try:
             data = read(path)
-            if data == self._examined and not is_asked:
-                return None
+            if data == self._examined and not is_asked and not self.refused:
+                return None  # refused: what it names may be there now
             config = parse(path, data, self.config.flags)
             _insist_on(tuple(self._obstacles(config)), str(path))
         except ConfigError as error:
@@ -122,6 +137,15 @@ class Reloader:
         elif is_asked:
             self._announce(happening("config.unchanged", revision=self.revision))
         return config if changed or is_asked else None  # asked: a mask's picture may be another
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether a config came through a pipe (``-c <(make-config)``): it can be read only once."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _insist_on(obstacles: tuple[Problem, ...], path: str) -> None:
