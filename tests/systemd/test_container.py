@@ -433,7 +433,6 @@ def test_a_disk_that_is_mounted_later_is_seen(service: Service) -> None:
     service.check()
 
 
-@pytest.mark.xfail(reason="nothing deletes yet: remove this mark when something does", strict=True)
 def test_frames_are_deleted_where_the_unit_allows_it(service: Service) -> None:
     """With ``after_kept = "delete"`` and the line that the unit names, kept frames leave the drop folder."""
     service.configure(drop=SETTLE + '\nafter_kept = "delete"')
@@ -442,7 +441,7 @@ def test_frames_are_deleted_where_the_unit_allows_it(service: Service) -> None:
     service.take(1, 1, 2)
     service.check()
     drop = service.machine.path(service.folder("drop"))
-    wait_until(lambda: set(contents(drop)) == {service.shots[1].name}, within_s=3)
+    wait_until(lambda: set(contents(drop)) == {service.shots[1].name})
 
 
 def test_metrics_are_served_where_the_unit_allows_it(service: Service) -> None:
