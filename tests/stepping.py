@@ -1,12 +1,13 @@
 """A daemon that goes when the test says so: real folders, real ledger, and a clock that the test moves."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from framegate.config import load
 from framegate.events import Event, FrameDecided
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Arrival, Origin
 from framegate.service.loop import Daemon
 from running import Site
@@ -31,11 +32,16 @@ class FaultyDisk(Disk):
     has_unnamed = True
 
     def __init__(self) -> None:
-        self.faults: dict[Step, Fault] = {}
-        self.hits: Counter[Step] = Counter()
+        self.faults: dict[Step | TidyStep, Fault] = {}
+        self.hits: Counter[Step | TidyStep] = Counter()
 
     def fail(
-        self, step: Step, fault: Callable[[], BaseException], *, at_reach: int = 1, lasts: bool = False
+        self,
+        step: Step | TidyStep,
+        fault: Callable[[], BaseException],
+        *,
+        at_reach: int = 1,
+        lasts: bool = False,
     ) -> None:
         """Fail at the n-th reach of a step from now on: once, or until ``heal``."""
         self.faults[step] = Fault(fault, at_reach, lasts)
@@ -44,7 +50,7 @@ class FaultyDisk(Disk):
         """Be a good disk again."""
         self.faults.clear()
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         fault = self.faults.get(step)
         if fault is None:
             return
@@ -67,13 +73,18 @@ class Stepped:
         self.site = site
         self.disk = disk or Disk()
         self.now_s = 1000.0
+        self.wall_ns: Callable[[], int] = time.time_ns
         self.events: list[Event] = []
         self.daemon: Daemon | None = None
 
     def start(self) -> None:
         """Begin a life."""
         self.daemon = Daemon(
-            load(self.site.config), self.events.append, clock=lambda: self.now_s, disk=self.disk
+            load(self.site.config),
+            self.events.append,
+            clock=lambda: self.now_s,
+            wall_ns=lambda: self.wall_ns(),  # noqa: PLW0108 - a test may set another one meanwhile
+            disk=self.disk,
         )
         self.daemon.start()
 

@@ -9,9 +9,10 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from framegate.errors import SinkError
 from framegate.events import Listener, happening
@@ -31,6 +32,7 @@ class Database:
         schema: statements that make its tables.
         version: of the schema.
         announce: hears when a damaged file was set aside.
+        migrations: statements that make the next version of each older one.
         is_read_only: look at a file that nobody writes; it is there.
     """
 
@@ -41,12 +43,14 @@ class Database:
         version: int,
         announce: Listener,
         *,
+        migrations: Mapping[int, str] = MappingProxyType({}),
         is_read_only: bool = False,
     ) -> None:
         self._where = IN_MEMORY if path is None else os.fspath(path)
         self._schema = schema
         self._version = version
         self._announce = announce
+        self._migrations = migrations
         self._is_read_only = is_read_only
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -145,8 +149,16 @@ class Database:
         # there is a log: a crash has left it, with those files.
         mode = "mode=ro" if os.path.exists(f"{self._where}-wal") else "immutable=1"
         address = f"{Path(self._where).absolute().as_uri()}?{mode}"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED_S)
-        connection.execute("PRAGMA query_only = ON")
+        with ExitStack() as undo:
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED_S)
+            undo.callback(connection.close)
+            connection.execute("PRAGMA query_only = ON")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != self._version:
+                raise SinkError(
+                    f"{self._where} has schema {version}, not {self._version}: start the daemon once"
+                )
+            undo.pop_all()
         return connection
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:
@@ -155,6 +167,10 @@ class Database:
             raise SinkError(f"{self._where} was written by a newer framegate (schema {version})")
         if not version:
             connection.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT")
+            return
+        for older in range(version, self._version):  # each is whole or not at all: a crash leaves a version
+            statements = f"{self._migrations[older]} PRAGMA user_version = {older + 1};"
+            connection.executescript(f"BEGIN; {statements} COMMIT")
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         """Rename a damaged file out of the way: its frames are judged again, and find their results."""

@@ -38,10 +38,20 @@ class Step(StrEnum):
     FLUSH = "flush"
 
 
+class TidyStep(StrEnum):
+    """Every operation that clears something away, in its order."""
+
+    HARDEN = "harden"
+    REMOVE_INPUT = "remove_input"
+    REMOVE_RESULT = "remove_result"
+    MARK = "mark"
+    PRUNE = "prune"
+
+
 class Disk:
     """The real disk. A test overrides ``reach`` to raise an OSError, or to die, at one step."""
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         """Be told that a step is about to happen."""
 
     def free_bytes(self, folder: str) -> int:
@@ -203,6 +213,11 @@ class Disk:
     def take_back(self, name: str, folder_fd: int) -> None:
         """Remove a result whose name could not be made durable: it will be written anew."""
         self.reach(Step.TAKE_BACK)
+        os.unlink(name, dir_fd=folder_fd)
+
+    def remove_result(self, name: str, folder_fd: int) -> None:
+        """Remove a result whose time is over."""
+        self.reach(TidyStep.REMOVE_RESULT)
         os.unlink(name, dir_fd=folder_fd)
 
     def sync_folder(self, fd: int) -> None:

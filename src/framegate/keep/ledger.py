@@ -8,7 +8,8 @@ with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged co
 """
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from framegate.events import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
 from framegate.keep.rows import (
+    ADMIT,
     COLUMNS,
+    HAND_OVER,
     INSERT,
     MEMORY_COLUMNS,
+    MIGRATIONS,
+    MOST_COUNTED_CAMERAS,
     REPLACE_MEMORY,
     SCHEMA,
     SCHEMA_VERSION,
@@ -29,6 +34,7 @@ from framegate.keep.rows import (
     key_columns,
     memory_columns,
 )
+from framegate.keep.whereabouts import Recorded, Whereabouts
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 MOST_PENDING_ROWS = 500
@@ -61,8 +67,18 @@ class Ledger:
         *,
         is_read_only: bool = False,
     ) -> None:
-        self._database = Database(path, SCHEMA, SCHEMA_VERSION, announce, is_read_only=is_read_only)
+        self._database = Database(
+            path, SCHEMA, SCHEMA_VERSION, announce, migrations=MIGRATIONS, is_read_only=is_read_only
+        )
         self._disk = disk or Disk()
+        self.whereabouts = Whereabouts(self._database, self._disk)
+        self.commits = 0
+        """Counts the commits, so that others may look only when there is something new."""
+
+        self._counted: set[str] | None = None
+        """Cameras that are counted by their names; None: not read yet."""
+
+        self._uncounted: set[tuple[str, Reason]] = set()
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
         self._memories: dict[str, Callable[[], Memory]] = {}
         self._unsaved: set[FileKey] = set()
@@ -112,6 +128,7 @@ class Ledger:
     def note(self, entry: Entry) -> None:
         """Remember a dropped or rejected frame, lazily."""
         self._pending.append((INSERT, entry_columns(entry)))
+        self._uncounted.add((entry.camera, entry.reason))
         self._unsaved.add(entry.key)
         self._cache(entry.key)
 
@@ -121,6 +138,7 @@ class Ledger:
 
     def intend(self, entry: Entry) -> None:
         """Remember durably that a frame is to be kept, before it is delivered."""
+        self._uncounted.add((entry.camera, entry.reason))
         self._commit([*self._pending, (INSERT, entry_columns(entry))], Step.INTEND)
         self._cache(entry.key)
 
@@ -129,7 +147,8 @@ class Ledger:
         with self._database.as_sink_error():
             self._disk.reach(Step.FINISH)
         statement = "UPDATE frame SET result = ? WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
-        self._pending.append((statement, (os.fsencode(result), *key_columns(key))))
+        values = (os.fsencode(result), *key_columns(key))
+        self._pending += [(HAND_OVER, values), (statement, values)]
 
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
         """Turn an intent whose bytes are gone into a rejected frame."""
@@ -174,19 +193,34 @@ class Ledger:
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""
+        counts = dict.fromkeys(Verdict, 0)
+        for (_, reason), frames in self.totals().items():
+            counts[reason.verdict] += frames
+        return counts
+
+    def totals(self) -> dict[tuple[str, Reason], int]:
+        """Return how many frames of each camera were decided for each reason, as of the last commit.
+
+        Also those whose rows were pruned since. Cameras beyond the first 10,000 are one, named ``*``.
+        """
         with self._database.lend() as db:
-            rows = dict(db.execute("SELECT verdict, count(*) FROM frame GROUP BY verdict"))
-        return {verdict: rows.get(verdict, 0) for verdict in Verdict}
+            rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
+        return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
+
+    def prune(self, recorded: Collection[Recorded]) -> None:
+        """Forget frames of which nothing is left; should one come again, it is judged again.
+
+        Raises:
+            SinkError: the ledger cannot be written now.
+        """
+        self.whereabouts.prune(recorded)
+        for key in (row.entry.key for row in recorded):
+            if self._latest.get(key.name) == (key.size_bytes, key.mtime_ns):
+                del self._latest[key.name]
 
     def follow(self) -> None:
         """Notice when the file was removed: what it knew is judged again, and finds its results."""
         self._database.follow()
-
-    def totals(self) -> dict[tuple[str, Reason], int]:
-        """Return how many frames of each camera were decided for each reason, as of the last commit."""
-        with self._database.lend() as db:
-            rows = db.execute("SELECT camera, reason, count(*) FROM frame GROUP BY camera, reason").fetchall()
-        return {(camera, Reason(reason)): count for camera, reason, count in rows}
 
     def latest(self, most: int) -> list[Entry]:
         """Return the last decisions, and each camera's last kept frame, oldest first."""
@@ -208,6 +242,17 @@ class Ledger:
             rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
             return [entry_of(row) for row in rows]
 
+    def _admitted(self, db: sqlite3.Connection) -> list[tuple[str, Reason]]:
+        """Return what may be counted by its camera's name: there is room for so many names."""
+        if self._counted is None:
+            self._counted = {camera for (camera,) in db.execute("SELECT DISTINCT camera FROM total")}
+        admitted = []
+        for camera, reason in self._uncounted:
+            if camera in self._counted or len(self._counted) < MOST_COUNTED_CAMERAS:
+                self._counted.add(camera)
+                admitted.append((camera, reason))  # also known ones: the file may be a new one
+        return admitted
+
     def _cache(self, key: FileKey) -> None:
         self._latest[key.name] = (key.size_bytes, key.mtime_ns)
         if len(self._latest) > MOST_CACHED_NAMES:
@@ -217,11 +262,15 @@ class Ledger:
     def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
+        self.whereabouts.is_hard = False  # a commit that fails may have come true all the same
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
+            db.executemany(ADMIT, self._admitted(db))
             for statement, values in statements:
                 db.execute(statement, values)
             db.executemany(
                 REPLACE_MEMORY,
                 [(camera, *memory_columns(learnt())) for camera, learnt in self._memories.items()],
             )
-        self._pending, self._memories, self._unsaved = [], {}, set()
+        self._pending, self._memories, self._unsaved, self._uncounted = [], {}, set(), set()
+        self.commits += 1
+        self.whereabouts.is_hard = step is Step.INTEND

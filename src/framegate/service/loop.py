@@ -25,6 +25,7 @@ from framegate.service.notify import Notifier
 from framegate.service.reloading import Reloader
 from framegate.service.reporting import Reporting, start_line
 from framegate.service.retrying import NEVER_S, retry_delay_s
+from framegate.service.tidying import Chore, tidying
 from framegate.service.watch import CHECK_S
 from framegate.settings import Settings
 
@@ -54,6 +55,7 @@ class Daemon:
         config: the settings, with absolute folders that exist.
         listener: hears of every verdict and happening.
         clock: monotonic seconds.
+        wall_ns: the wall clock, by which results grow old.
         disk: how results and ledger are written.
         notifier: tells systemd.
         retuned: hears of settings that came into force while it runs.
@@ -69,6 +71,7 @@ class Daemon:
         listener: Listener,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
         disk: Disk | None = None,
         notifier: Notifier | None = None,
         retuned: Callable[[Settings], None] = lambda _settings: None,
@@ -107,6 +110,16 @@ class Daemon:
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
+        tidy = tidying(
+            settings,
+            self._ledger,
+            self._announce,
+            disk or Disk(),
+            clock=clock,
+            wall_ns=wall_ns,
+            is_absent=lambda: self._intake.watch.is_absent,
+        )
+        self._chores: list[Chore] = [self._reporting, *tidy]
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -152,13 +165,14 @@ class Daemon:
             self._write_what_is_due()
         except SinkError as error:
             self._pause_intake(str(error))
-        self._reporting.tend(self._clock())
+        for chore in self._chores:
+            chore.tend(self._clock())
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds."""
         now_s = self._clock()
-        attended = (self._reloader, self._notifier, self._reporting)
-        deadlines = [self._intake.deadline_s(now_s), *(one.deadline_s() for one in attended)]
+        deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
+        deadlines += [chore.deadline_s() for chore in self._chores]
         if self._pause is not None:
             deadlines.append(self._pause.retry_at_s)
         elif self._intake.has_ready:
@@ -229,7 +243,8 @@ class Daemon:
             self._pipeline.retune(settings, self._reloader.revision)
             self._results.min_free_bytes = settings.results.min_free
             self._intake.retune(settings.drop)
-            self._reporting.retune(settings)
+            for chore in self._chores:
+                chore.retune(settings)
             self._retuned(settings)
             if self._pause is not None:  # what stood in its way may have been a setting
                 self._pause.retry_at_s = -NEVER_S

@@ -1,0 +1,87 @@
+"""Removing from the drop folder: exactly the version of a file that was judged, and never through a link."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from framegate.ingest.reading import key_of
+from framegate.model import FileKey
+
+_OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[int]:
+    """Open the drop folder; what is done below its descriptor is done in that one, whatever is mounted.
+
+    Raises:
+        OSError: it is not there, or may not be opened.
+    """
+    fd = os.open(folder, _OPEN_FOLDER)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def remove_version(root_fd: int, key: FileKey) -> bool:
+    """Remove a file if it still is the version that was judged.
+
+    Between the look and the removal some microseconds pass, in which another file could be renamed to the
+    name: Linux has no call that removes a file only if it is the one that was looked at.
+
+    Args:
+        root_fd: the drop folder.
+        key: the version; another one, and what is no regular file, is left.
+
+    Returns:
+        Whether it was removed; if not, that version is not there.
+
+    Raises:
+        OSError: it is there, and may not be removed.
+    """
+    *folders, last = key.name.split("/")
+    try:
+        with _opened_below(root_fd, folders) as folder_fd:
+            if not _is_version(folder_fd, last, key):
+                return False
+            os.unlink(last, dir_fd=folder_fd)
+    except (FileNotFoundError, NotADirectoryError):  # also a link in place of a folder
+        return False
+    return True
+
+
+def stands(root_fd: int, key: FileKey) -> bool:
+    """Tell whether a version of a file is in the drop folder.
+
+    Raises:
+        OSError: that cannot be told, as of a folder that may not be searched.
+    """
+    *folders, last = key.name.split("/")
+    try:
+        with _opened_below(root_fd, folders) as folder_fd:
+            status = os.stat(last, dir_fd=folder_fd, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return key_of(key.name, status) == key
+
+
+def _is_version(folder_fd: int, name: str, key: FileKey) -> bool:
+    status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    return stat.S_ISREG(status.st_mode) and key_of(key.name, status) == key
+
+
+@contextmanager
+def _opened_below(root_fd: int, folders: list[str]) -> Iterator[int]:
+    """Open a folder below another, folder by folder: a link in place of one of them is not followed."""
+    fd = os.open(".", _OPEN_FOLDER, dir_fd=root_fd)
+    try:
+        for inner in folders:
+            below = os.open(inner, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+            fd, done = below, fd
+            os.close(done)
+        yield fd
+    finally:
+        os.close(fd)

@@ -1,0 +1,55 @@
+"""What the loop does beside judging: inputs and results that go, rows that are forgotten."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from framegate.events import Listener
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.service.clearing import Clearing
+from framegate.service.pruning import Pruning
+from framegate.service.retaining import Retaining
+from framegate.service.wall_clock import WallClock
+from framegate.settings import Settings
+
+
+class Chore(Protocol):
+    """Something that is done beside judging, in small portions."""
+
+    def deadline_s(self) -> float:
+        """Return when ``tend`` has something to do."""
+
+    def tend(self, now_s: float) -> None:
+        """Do a portion of it, if it is time; raise nothing."""
+
+    def retune(self, settings: Settings) -> None:
+        """Take other settings."""
+
+
+def tidying(
+    settings: Settings,
+    ledger: Ledger,
+    announce: Listener,
+    disk: Disk,
+    *,
+    clock: Callable[[], float],
+    wall_ns: Callable[[], int],
+    is_absent: Callable[[], bool],
+) -> list[Chore]:
+    """Return the chores that delete and forget.
+
+    Args:
+        settings: say what.
+        ledger: knows what; used by the loop's thread only.
+        announce: hears of each deletion.
+        disk: how it is done.
+        clock: monotonic seconds.
+        wall_ns: the wall clock, nanoseconds since the epoch.
+        is_absent: whether the drop folder is away.
+    """
+    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, announce)
+    return [
+        Clearing(settings, ledger, announce, wall_ns, disk),
+        Retaining(settings, ledger, announce, wall_clock, disk),
+        Pruning(settings, ledger, clock, wall_clock, is_absent),
+    ]

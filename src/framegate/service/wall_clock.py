@@ -1,0 +1,57 @@
+"""The wall clock, and when not to believe it: by it files are deleted, and they do not come back.
+
+A small computer may start in 1970 or with the time of its last shutdown, and a wrong server may send it
+years ahead. Until a jump has lasted for an hour, nothing is too old.
+"""
+
+from collections.abc import Callable
+
+from framegate.events import Listener, happening
+
+JUMP_NS = 86_400 * 10**9
+"""The wall clock may differ by so much from what the monotonic one makes of it."""
+
+DOUBT_S = 3600.0
+"""A jump that lasts for so long is believed: a time server is asked several times in it."""
+
+
+class WallClock:
+    """Tells the time, unless it has just jumped.
+
+    Args:
+        now_ns: the wall clock, nanoseconds since the epoch.
+        last_known_ns: asked once, at the first look, for the last time that is remembered.
+        announce: hears of a jump.
+    """
+
+    def __init__(
+        self, now_ns: Callable[[], int], last_known_ns: Callable[[], int | None], announce: Listener
+    ) -> None:
+        self.now_ns = now_ns
+        self._last_known_ns = last_known_ns
+        self._announce = announce
+        self._last: tuple[int, float] | None = None
+        self._believed_at_s = -float("inf")
+
+    def trusted_ns(self, now_s: float) -> int | None:
+        """Return the time; None while it is in doubt.
+
+        Args:
+            now_s: the monotonic clock.
+
+        Raises:
+            SinkError: at the first look, the last time that is remembered cannot be read.
+        """
+        now_ns = self.now_ns()
+        if self._last is None:
+            known_ns, level = self._last_known_ns(), "info"  # it may only have been off for long
+            expected_ns = now_ns if known_ns is None else known_ns
+        else:
+            last_ns, last_s = self._last
+            expected_ns, level = last_ns + int((now_s - last_s) * 1e9), "warning"
+        self._last = now_ns, now_s
+        if abs(now_ns - expected_ns) > JUMP_NS:
+            self._believed_at_s = now_s + DOUBT_S
+            ahead_s = (now_ns - expected_ns) // 10**9
+            self._announce(happening("clock.jumped", level, ahead_s=ahead_s, in_doubt_s=DOUBT_S))
+        return now_ns if now_s >= self._believed_at_s else None

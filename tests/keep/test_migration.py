@@ -1,0 +1,158 @@
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framegate.errors import SinkError
+from framegate.keep import rows
+from framegate.keep.database import Database
+from framegate.keep.ledger import Ledger
+from framegate.model import FileKey, Reason, Verdict
+
+SCHEMA_1 = """
+CREATE TABLE frame (
+    id INTEGER PRIMARY KEY, name BLOB NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    camera TEXT NOT NULL, captured_at_ns INTEGER NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
+    reason TEXT NOT NULL, detail TEXT NOT NULL, score_percent REAL, threshold_percent REAL, reference BLOB,
+    config_revision INTEGER NOT NULL, decided_at_ns INTEGER NOT NULL, sha256 BLOB, result BLOB,
+    UNIQUE (name, size_bytes, mtime_ns)
+) STRICT;
+CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
+CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
+CREATE TABLE camera (
+    camera TEXT PRIMARY KEY, previous_name BLOB, previous_size_bytes INTEGER, previous_mtime_ns INTEGER,
+    noise BLOB
+) STRICT;
+PRAGMA user_version = 1;
+"""
+"""As the first version made it."""
+
+OLD_COLUMNS = (
+    "id, name, size_bytes, mtime_ns, camera, captured_at_ns, verdict, reason, detail, score_percent,"
+    " threshold_percent, reference, config_revision, decided_at_ns, sha256, result"
+)
+FRAMES = [
+    (b"1.jpg", "a", "kept", "first", b"1.jpg"),
+    (b"2.jpg", "a", "dropped", "unchanged", None),
+    (b"3.jpg", "b", "kept", "first", b"3.jpg"),
+    (b"4.jpg", "a", "dropped", "unchanged", None),
+    (b"5.jpg", "b", "rejected", "truncated", None),
+    (b"6.jpg", "b", "kept", "changed", None),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A ledger that the first version wrote, with an intent at its end."""
+    path = tmp_path / "ledger.sqlite3"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript(SCHEMA_1)
+    db.executemany(
+        "INSERT INTO frame VALUES (NULL, ?, 10, 20, ?, 30, ?, ?, '', 1.5, 0.2, NULL, 1, 40, x'00', ?)", FRAMES
+    )
+    db.execute("INSERT INTO camera VALUES ('a', ?, 10, 20, x'beef')", (b"4.jpg",))
+    db.commit()
+    db.close()
+    return path
+
+
+def queried(path: Path, query: str) -> list[Any]:
+    db = sqlite3.connect(path)
+    found = db.execute(query).fetchall()
+    db.close()
+    return found
+
+
+def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
+    """After the migration every row, intent, reference and noise map is as it was."""
+    before = queried(path, f"SELECT {OLD_COLUMNS} FROM frame")
+    ledger = Ledger(path)
+    assert [entry.key.name for entry in ledger.intended()] == ["6.jpg"]
+    last = ledger.last_kept("a")
+    assert last is not None
+    assert last.key == FileKey("1.jpg", 10, 20)
+    assert ledger.memory_of("a").noise == b"\xbe\xef"
+    assert ledger.knows(FileKey("4.jpg", 10, 20))
+    ledger.close()
+    assert queried(path, f"SELECT {OLD_COLUMNS} FROM frame") == before
+    assert queried(path, "SELECT DISTINCT input_gone_ns, result_gone_ns FROM frame") == [(None, None)]
+    assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+
+
+def test_what_the_first_version_decided_is_counted(path: Path) -> None:
+    """The totals begin with the rows that are there, and go on from them."""
+    ledger = Ledger(path)
+    assert ledger.totals() == {
+        ("a", Reason.FIRST): 1,
+        ("a", Reason.UNCHANGED): 2,
+        ("b", Reason.FIRST): 1,
+        ("b", Reason.TRUNCATED): 1,
+        ("b", Reason.CHANGED): 1,
+    }
+    ledger.abandon(FileKey("6.jpg", 10, 20), Reason.VANISHED, "gone")
+    ledger.flush()
+    assert ledger.counts() == {Verdict.KEPT: 2, Verdict.DROPPED: 2, Verdict.REJECTED: 2}
+    ledger.close()
+
+
+def test_an_old_file_becomes_like_a_new_one(path: Path, tmp_path: Path) -> None:
+    """Columns, indexes and triggers do not tell which version made the file."""
+    new = tmp_path / "new.sqlite3"
+    for each in (path, new):
+        Ledger(each).close()
+    for query in (
+        "SELECT type, name, tbl_name FROM sqlite_schema WHERE name <> 'frame' ORDER BY name",
+        "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') ORDER BY name",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('frame')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
+    ):
+        assert queried(path, query) == queried(new, query)
+
+
+def test_many_cameras_of_old_are_counted_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cameras beyond the first so many fold into one, also when they came before the totals."""
+    few = rows.MIGRATIONS[1].replace(f"LIMIT {rows.MOST_COUNTED_CAMERAS}", "LIMIT 1")
+    monkeypatch.setitem(rows.MIGRATIONS, 1, few)
+    ledger = Ledger(path)
+    assert {camera: frames for (camera, _), frames in ledger.totals().items() if camera != "a"} == {"*": 1}
+    assert sum(ledger.totals().values()) == len(FRAMES)
+    ledger.close()
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
+    """Half a migration is none: the next start finds the version before, and tries again."""
+    before = queried(path, "SELECT sql FROM sqlite_schema")
+    broken = {1: rows.MIGRATIONS[1] + "SELECT no_such_function();"}
+    database = Database(path, rows.SCHEMA, 2, lambda _event: None, migrations=broken)
+    with pytest.raises(SinkError, match="no_such_function"), database.lend():
+        pass
+    assert queried(path, "SELECT sql FROM sqlite_schema") == before
+    assert queried(path, "PRAGMA user_version") == [(1,)]
+    Ledger(path).close()
+    assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+
+
+def test_who_only_looks_migrates_nothing(path: Path) -> None:
+    """A ledger of the version before is not changed by a look, and the words say what to do."""
+    before = path.read_bytes()
+    with pytest.raises(SinkError, match="has schema 1, not 2: start the daemon once"):
+        Ledger(path, is_read_only=True)
+    assert path.read_bytes() == before
+
+
+def test_migrations_are_made_one_after_the_other(tmp_path: Path) -> None:
+    """A file that is two versions old goes through both steps."""
+    path = tmp_path / "some.sqlite3"
+    database = Database(path, "CREATE TABLE t (a);", 1, lambda _event: None)
+    with database.lend():
+        pass
+    database.close()
+    steps = {1: "ALTER TABLE t ADD COLUMN b;", 2: "ALTER TABLE t ADD COLUMN c;"}
+    database = Database(path, "CREATE TABLE t (a, b, c);", 3, lambda _event: None, migrations=steps)
+    with database.lend() as db:
+        assert [name for _, name, *_ in db.execute("PRAGMA table_info(t)")] == ["a", "b", "c"]
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+    database.close()
