@@ -82,6 +82,17 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
 
 
+def test_an_old_ledger_gets_every_column_of_a_new_one(path: Path, tmp_path: Path) -> None:
+    """After the migration each table has the columns that a new ledger has, of the same types."""
+    Ledger(path).close()
+    Ledger(tmp_path / "new.sqlite3").close()
+    columns = (
+        "SELECT t.name, c.name, c.type FROM sqlite_schema t, pragma_table_info(t.name) c"
+        " WHERE t.type = 'table' ORDER BY t.name, c.name"
+    )
+    assert queried(path, columns) == queried(tmp_path / "new.sqlite3", columns)
+
+
 def test_what_the_first_version_decided_is_counted(path: Path) -> None:
     """The totals begin with the rows that are there, and go on from them."""
     ledger = Ledger(path)
