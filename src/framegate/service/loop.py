@@ -5,8 +5,8 @@ Only this loop waits. Retries, sweeps and settle times are deadlines on one mono
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,14 +157,13 @@ class Daemon:
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
         """Wait until there is something to do, at most so long, and do some of it."""
-        try:
+        with self._pausing():
             self._intake.gather(min(self.wait_s(), most_wait_s))
-            self._beat()
-            self._reload()
+        self._beat()
+        self._reload()
+        with self._pausing():
             self._follow_the_folder()
             self._write_what_is_due()
-        except SinkError as error:
-            self._pause_intake(str(error))
         for chore in self._chores:
             chore.tend(self._clock())
 
@@ -273,6 +272,13 @@ class Daemon:
     def _flush(self, now_s: float) -> None:
         self._pipeline.flush()
         self._next_flush_s = now_s + FLUSH_S
+
+    @contextmanager
+    def _pausing(self) -> Iterator[None]:
+        try:
+            yield
+        except SinkError as error:
+            self._pause_intake(str(error))
 
     def _pause_intake(self, why: str) -> None:
         """Stop judging until the next try; say so once."""
