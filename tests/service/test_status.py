@@ -29,6 +29,11 @@ def status(site: Site, *options: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to what it runs in the background, as in a CI."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def in_words(document: dict[str, Any], width: int = 80) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(drawn(document))
@@ -176,7 +181,7 @@ def test_watch_shows_it_until_it_is_interrupted(site: Site) -> None:
     site.configure(detection=DETECTION)
     with running(site):
         command = [*FRAMEGATE, "status", "-c", str(site.config), "--watch"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as shown:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as shown:  # noqa: PLW1509
             assert shown.stdout is not None
             wait_until((site.state / "status.json").exists)
             with pytest.raises(subprocess.TimeoutExpired):
