@@ -1,3 +1,4 @@
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -445,3 +446,19 @@ def test_a_mask_that_is_gone_holds_frames_up_and_rejects_none(site: Site) -> Non
         write_mask(mask, 255, 255)
         run.judge()
     assert run.reasons == ["first", "changed"]
+
+
+def test_a_camera_that_changes_its_size_all_the_time_is_a_storm_too(site: Site) -> None:
+    """A camera that flips between two streams fills no disk: of its frames one a minute is kept as well."""
+    site.configure(detection=f"{DETECTION}\nmax_kept_per_hour = 6")
+    for number in range(40):
+        size = (64, 48) if number % 2 else (80, 60)
+        _, encoded = cv2.imencode(".jpg", np.full((size[1], size[0]), 90, np.uint8))
+        path = site.drop / f"{number:04d}.jpg"
+        path.write_bytes(encoded.tobytes())
+        os.utime(path, ns=(FIRST_MTIME_NS + number * 20 * 10**9,) * 2)
+    with running(site) as run:
+        run.judge()
+    assert run.reasons[:6] == ["first", *["size_changed"] * 5]
+    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "unchanged"}
+    assert run.reasons.count("storm") <= 34 * 20 // 60 + 1

@@ -659,3 +659,23 @@ def test_without_any_config_file_there_is_none(home: Path) -> None:
     """Where nobody wrote a config file, none is found, and the home folder stays as it was."""
     assert find_config(None) is None
     assert list(home.iterdir()) == []
+
+
+def test_a_polygon_in_pixels_is_one_mistake_a_corner(write: Write) -> None:
+    """Corners in pixels are told what a corner is, and nothing else is said of them."""
+    problems = _problems(
+        write(f'{LEAST}[[detection.ignore]]\nname = "clock"\npolygon = [[0, 0], [640, 0], [1, 1]]\n')
+    )
+    assert list(problems.values()) == ["corners are fractions of the picture, from 0 to 1, not 640"]
+
+
+def test_a_number_in_quotes_is_told_so(write: Write) -> None:
+    """A number with a unit, where none is meant, is told how to write it."""
+    problems = _problems(write(LEAST.replace("[drop]\n", '[drop]\nsettle_s = "5s"\n')))
+    assert problems["drop.settle_s"] == "write a number, without quotes or unit, not '5s'"
+
+
+def test_nothing_is_no_limit(write: Write) -> None:
+    """max_size = "0MB" would delete every result: it is refused."""
+    problems = _problems(write(LEAST.replace("[results]\n", '[results]\nmax_size = "0MB"\n')))
+    assert "results.max_size" in problems

@@ -125,7 +125,7 @@ class Camera:
                 if since_ns >= settings.keep_every * 1e9
                 else decision
             )
-        if decision.reason is Reason.CHANGED and self._is_storm_at(captured_at_ns):
+        if decision.reason in {Reason.CHANGED, Reason.SIZE_CHANGED} and self._is_storm_at(captured_at_ns):
             return replace(decision, reason=Reason.STORM if since_ns >= MINUTE_NS else Reason.STORM_DROPPED)
         return decision
 

@@ -5,6 +5,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -140,20 +141,29 @@ def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[
     is_service = config is not None and config.absolute().parent == SERVICE_CONFIGS
     if config is not None and is_service and (state := SERVICE_STATES / config.stem).is_dir():
         return os.fspath(state), "the service"
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     own = hashlib.blake2s(os.fsencode(drop_folder), digest_size=4).hexdigest()
-    return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
+    return os.path.join(_state_home(), f"{Path(drop_folder).name}-{own}"), DEFAULT
+
+
+def _state_home() -> str:
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(home, "framegate")
 
 
 def state_folders_in_spite_of(path: Path | None) -> Iterator[Path]:
-    """Yield where the ledger may be of a daemon whose config file is wrong by now."""
-    text = "" if path is None else path.read_bytes().decode("utf-8", "replace")
+    """Yield where the ledger may be of a daemon whose config is wrong or gone by now, likeliest first."""
+    text = ""
+    if path is not None:
+        with suppress(OSError):
+            text = path.read_bytes().decode("utf-8", "replace")
     folders = folders_in(text)
     for table, folder in folders.items():
         folders[table] = os.path.normpath((path or Path()).absolute().parent / os.path.expanduser(folder))
     if "state" in folders:
         yield Path(folders["state"])
     yield Path(default_state_folder(folders.get("drop", ""), path)[0])
+    yield from SERVICE_STATES.glob("*")
+    yield from Path(_state_home()).glob("*")
 
 
 def _text_of(data: bytes, path: Path | None) -> str:
@@ -225,6 +235,8 @@ def _problems(error: ValidationError, given: Mapping[str, str], text: str) -> It
     seen: set[Problem] = set()
     for fault in faults:
         location = fault["loc"]
+        if fault["type"] == "too_short" and any(_is_inside(other["loc"], location) for other in faults):
+            continue  # its items are wrong, and so do not count: they are reported
         if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
             continue  # inherited: it stands in the general table, and is reported there
         key = ".".join(map(str, location))
@@ -236,6 +248,10 @@ def _problems(error: ValidationError, given: Mapping[str, str], text: str) -> It
             yield problem
 
 
+def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return location != outer and location[: len(outer)] == outer
+
+
 def _message(kind: str, message: str, location: tuple[int | str, ...], value: Any) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(location)
@@ -243,6 +259,8 @@ def _message(kind: str, message: str, location: tuple[int | str, ...], value: An
         return "is required"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
+    if kind in {"float_type", "int_type"} and isinstance(value, str):
+        return f"write a number, without quotes or unit, not {value!r}"
     shown = f", not {value!r}" if isinstance(value, (str, int, float, bool)) else ""
     return message[:1].lower() + message[1:] + shown
 

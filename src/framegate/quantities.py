@@ -109,3 +109,12 @@ class Duration(float):
     def __str__(self) -> str:
         unit = next(unit for unit in "dhms" if unit == "s" or self % self._FACTORS[unit] == 0)
         return f"{f'{self / self._FACTORS[unit]:.6f}'.rstrip('0').rstrip('.')}{unit}"
+
+
+def in_words(size_bytes: int) -> str:
+    """Write a number of bytes in three digits or so: ``812kB``, ``3.4MB``, ``41GB``."""
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= factor:
+            amount = size_bytes / factor
+            return f"{amount:.1f}{unit}" if amount < 10 else f"{amount:.0f}{unit}"  # noqa: PLR2004 - a digit
+    return f"{size_bytes}B"

@@ -40,7 +40,8 @@ SECTIONS: dict[str, str] = {
 
 HEAD = """\
 # framegate: every setting, with its meaning and its default.
-# Lines like "#key = value" are off and show the default. Required are only version and the two folders.
+# Lines like "#key = value" are off and show the default; where that is none, an example. Required are only
+# version and the two folders.
 # Check an edit with `framegate check`; see what is in force with `framegate config`.
 
 version = 1
@@ -152,6 +153,8 @@ def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
     if setting.is_required():
         lines.append(f"{key} = {toml_value(SAMPLES[f'{table}.{key}'])}")
     else:
+        if setting.default is None:
+            lines.append("# Default: none. For example:")
         default = SAMPLES.get(f"{table}.{key}", setting.default)
         lines.append(f"#{key} = {toml_value(default)}")
     return "\n" + "\n".join(lines)

@@ -48,6 +48,18 @@ def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
     return value
 
 
+def _something(size: Size) -> Size:
+    if not size:
+        raise ValueError("0 would leave nothing; leave the setting out to be without a limit")
+    return size
+
+
+def _fraction(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"corners are fractions of the picture, from 0 to 1, not {value:g}")
+    return value
+
+
 def _address(text: str) -> str:
     """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``."""
     address = re.fullmatch(r".+:([0-9]{1,5})", text)
@@ -65,9 +77,10 @@ Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AreaValue = Annotated[Area, BeforeValidator(Area.parse), _as_text]
 SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
+SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
+Fraction = Annotated[Number, AfterValidator(_fraction)]
 Point = tuple[Fraction, Fraction]
 Borders = Annotated[tuple[Percent, Percent, Percent, Percent], AfterValidator(_inside_the_picture)]
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]

@@ -25,6 +25,7 @@ from framegate.setting_values import (
     Patterns,
     Point,
     SizeValue,
+    SomeSize,
     Text,
     Version,
     Whole,
@@ -129,7 +130,7 @@ class ResultsSettings(Table):
     """Delete results that framegate put there and that were captured longer ago than this, as `"30d"`. Each
     camera's last kept frame stays."""
 
-    max_size: SizeValue | None = None
+    max_size: SomeSize | None = None
     """Delete the oldest results that framegate put there while they are more than this together, as
     `"20GB"`. Each camera's last kept frame stays."""
 

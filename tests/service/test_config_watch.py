@@ -11,7 +11,14 @@ import pytest
 from framegate.config import parse
 from framegate.errors import ConfigError
 from framegate.ingest.inbox import Inbox
-from framegate.service.config_watch import ABANDONED_S, LOOK_S, QUIET_S, UNWATCHED_QUIET_S, ConfigWatch
+from framegate.service.config_watch import (
+    ABANDONED_S,
+    EMPTY_S,
+    LOOK_S,
+    QUIET_S,
+    UNWATCHED_QUIET_S,
+    ConfigWatch,
+)
 from troubles import leaseless, no_inotify_instances
 
 STRANGER = 12_345
@@ -188,9 +195,9 @@ def test_a_writer_that_writes_no_more_is_not_waited_for_for_ever(watched: Watche
 
 @pytest.mark.usefixtures("ours_or_not")
 def test_a_file_without_content_is_not_read_at_once(watched: Watched) -> None:
-    """What was cut to nothing, or made a moment ago, waits for its content; after a minute it is read."""
+    """What was cut to nothing, or made a moment ago, waits for its content; in the end it is read."""
     watched.path.write_bytes(b"")
-    assert watched.reads_in(ABANDONED_S - 1) == []
+    assert watched.reads_in(EMPTY_S - 1) == []
     assert watched.reads_in(1 + LOOK_S) == [b""]
     watched.path.write_bytes(NEW)
     assert watched.reads_in(1) == [NEW]

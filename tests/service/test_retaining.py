@@ -9,7 +9,7 @@ import pytest
 
 from framegate.keep.disk import Step, TidyStep
 from framegate.service.pruning import ROUND_S
-from framegate.service.retaining import LOOK_S, MOST_A_TURN
+from framegate.service.retaining import HURRIED_LOOK_S, LOOK_S, MOST_A_TURN, Retaining
 from framegate.service.wall_clock import DOUBT_S
 from oracle import CAMERAS, DEFAULT_SIZE_BYTES, DETECTION, Shot, scene_jpeg, upload
 from running import Site, contents
@@ -326,3 +326,23 @@ def test_old_results_go_while_the_disk_is_full(site: Site, disk: FaultyDisk, dae
     daemon.go(2 * LOOK_S)
     daemon.stop()
     assert later.name in contents(site.results)
+
+
+def test_a_pause_hurries_the_next_look(site: Site, disk: FaultyDisk, daemon: Stepped) -> None:
+    """While the intake waits for room, what is too much goes within a second and not at the usual look."""
+    configure(site, 'max_size = "1B"')
+    uploaded(site, 3)
+    daemon.start()
+    daemon.go(30)
+    assert len(contents(site.results)) == 1
+    disk.fail(Step.WRITE, lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), lasts=True)
+    upload(taken_ago(901, 1, scene=0), site.drop)
+    daemon.go(LOOK_S + 2)
+    assert daemon.count("intake.paused") == 1
+    assert daemon.daemon is not None
+    retaining = next(chore for chore in daemon.daemon._chores if isinstance(chore, Retaining))
+    assert retaining.deadline_s() - daemon.now_s <= HURRIED_LOOK_S
+    disk.heal()
+    daemon.go(70)
+    daemon.stop()
+    assert daemon.count("intake.resumed") == 1

@@ -36,7 +36,7 @@ def heed_ctrl_c() -> None:
 
 def in_words(document: dict[str, Any], width: int = 80) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(drawn(document))
+    console.print(drawn(document, width))
     console.file.close()
     return console.export_text()
 
@@ -125,6 +125,62 @@ def test_a_refused_edit_is_shown_and_the_daemon_found_all_the_same(site: Site) -
         site.config.write_text(text, "utf-8")
         daemon.wait_for("config.mended")
         wait_until(lambda: not status(site)["config_refused"])
+
+
+@pytest.mark.parametrize("spoil", ["removed", "a folder", "empty", "only a comment", "no key of the state"])
+def test_a_daemon_is_found_without_its_config(
+    site: Site, monkeypatch: pytest.MonkeyPatch, spoil: str
+) -> None:
+    """Whatever has become of the file, the daemon that goes on by it is shown; its folder is where it was."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(site.home))
+    site.state = site.home / "framegate" / "lot"
+    site.state.mkdir(parents=True)
+    site.configure()
+    with running(site):
+        wait_until((site.state / "status.json").exists)
+        text = site.config.read_text("utf-8")
+        site.config.unlink()
+        if spoil == "a folder":
+            site.config.mkdir()
+        elif spoil != "removed":
+            misspelt = text.replace("[state]\nfolder", "[state]\nfoldr")
+            broken = {"empty": "", "only a comment": "# off\n", "no key of the state": misspelt}
+            site.config.write_text(broken[spoil], "utf-8")
+        assert status(site)["running"]
+        if site.config.is_dir():
+            site.config.rmdir()
+
+
+def test_ages_grow_while_nothing_happens(site: Site) -> None:
+    """A frame that waits, and the daemon, are as old as they are, however long ago the file was written."""
+    daemon = Stepped(site)
+    daemon.start()
+    (site.drop / "cut.jpg").write_bytes(shot(0, 0).data[:700])
+    daemon.go(0.6)
+    path = site.state / "status.json"
+    written = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**written, "at_s": written["at_s"] - 100}), "utf-8")
+    shown = status_of(site.config, lambda: load(site.config))
+    daemon.stop()
+    for age_of in (lambda s: s["uptime_s"], lambda s: s["cameras"]["default"]["oldest_pending_s"]):
+        assert age_of(shown) >= age_of(written) + 100
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 200])
+def test_a_narrow_terminal_is_shown_less_and_nothing_cut(site: Site, width: int) -> None:
+    """The camera, what is kept and what waits are there at any width."""
+    site.configure(drop="camera_pattern = '^(?P<camera>c.)'", detection=DETECTION)
+    daemon = Stepped(site)
+    daemon.start()
+    for number in range(12):
+        upload(shot(number, number % 4, camera="c1"), site.drop)
+    daemon.go(8)
+    words = in_words(status_of(site.config, lambda: load(site.config)), width)
+    daemon.stop()
+    row = next(line for line in words.splitlines() if line.startswith("c1"))
+    assert len(row) <= width
+    assert "12" in row.split()
+    assert ("█" in row) == (width >= 80)
 
 
 def test_a_state_folder_is_found_in_a_broken_file(site: Site) -> None:

@@ -16,7 +16,7 @@ from framegate.errors import SinkError
 from framegate.keep.disk import Disk
 from framegate.keep.result_names import TEMP_NAME, folder_names_of, names_of, portable, temp_name_of
 from framegate.model import Delivery, EncodedFrame
-from framegate.quantities import Size
+from framegate.quantities import Size, in_words
 
 MOST_REMEMBERED_FOLDERS = 1000
 
@@ -112,8 +112,8 @@ class ResultsFolder:
         free = self._disk.free_bytes(os.fspath(self._folder))
         if free - needed_bytes < self.min_free_bytes:
             raise SinkError(
-                f"{self._folder} has {free / 1e6:.1f}MB free, too few for {needed_bytes / 1e6:.1f}MB"
-                f" above min_free = {Size(self.min_free_bytes)}"
+                f"{self._folder} has {in_words(free)} free, too few for {in_words(needed_bytes)}"
+                f" above results.min_free = {Size(self.min_free_bytes)}"
             )
 
     def _deliver(self, frame: EncodedFrame, parts: list[str], captured_at_ns: int) -> Delivery:

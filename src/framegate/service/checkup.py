@@ -18,7 +18,7 @@ from framegate.ingest.inbox import Inbox
 from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.naming import NameRules
 from framegate.ingest.watching import Watcher
-from framegate.quantities import Size
+from framegate.quantities import Size, in_words
 from framegate.settings import DEFAULT_CAMERA, Settings
 
 MOST_FOLDERS_COUNTED = 200_000
@@ -171,8 +171,7 @@ def _cameras(settings: Settings) -> Iterator[Finding]:
 def _space(settings: Settings) -> Iterator[Finding]:
     space = os.statvfs(_nearest_existing(settings.results.folder))
     free, least = Size(space.f_bavail * space.f_frsize), settings.results.min_free
-    shown = f"{free / 1e9:.1f}GB" if free >= 10e9 else f"{free / 1e6:.0f}MB"  # noqa: PLR2004 - ten gigabytes
-    words = f"{shown} free, min_free is {least}"
+    words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
         yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")
     else:

@@ -32,6 +32,9 @@ QUIET_S = 0.4
 UNWATCHED_QUIET_S = 2.0
 """The same where no event tells whether its writer has finished."""
 
+EMPTY_S = 5.0
+"""An empty file is about to be written; after this it is what somebody has saved, as onto a full disk."""
+
 ABANDONED_S = 60.0
 """A writer that has not written for so long is taken for one whose close was not heard."""
 
@@ -87,7 +90,8 @@ class ConfigWatch:
         self.take_in(now_s)
         if self._changed_at_s is None or now_s < self._settled_at_s(self._changed_at_s):
             return False
-        self._awaits_writer = now_s < self._changed_at_s + ABANDONED_S and self.is_half_written
+        patience_s = ABANDONED_S if self._is_known_to_be_written else EMPTY_S
+        self._awaits_writer = now_s < self._changed_at_s + patience_s and self.is_half_written
         if self._awaits_writer:
             return False
         self._changed_at_s = None
@@ -101,8 +105,11 @@ class ConfigWatch:
     @property
     def is_half_written(self) -> bool:
         """Whether somebody is writing the file, as far as is known, so that it must not be read."""
-        if self._seen is not None and self._seen[2] == 0:  # made or cut a moment ago
-            return True
+        is_empty = self._seen is not None and self._seen[2] == 0  # made or cut a moment ago
+        return is_empty or self._is_known_to_be_written
+
+    @property
+    def _is_known_to_be_written(self) -> bool:
         file = Path(os.path.realpath(self._path))
         has_it_open = has_writer(file.parent, file.name)
         is_unknown = has_it_open is None or (has_it_open and _is_on_a_share(file))

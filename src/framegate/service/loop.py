@@ -118,6 +118,7 @@ class Daemon:
             clock=clock,
             wall_ns=wall_ns,
             is_absent=lambda: self._intake.watch.is_absent,
+            is_paused=lambda: self._pause is not None,
         )
         self._chores: list[Chore] = [self._reporting, *tidy]
 

@@ -3,6 +3,7 @@
 Never a camera's last kept frame, and only what the ledger says framegate put there and what is as it was.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from framegate.errors import SinkError
@@ -17,8 +18,9 @@ from framegate.service.retrying import NEVER_S
 from framegate.service.wall_clock import WallClock
 from framegate.settings import Settings
 
-LOOK_S = 60.0
-"""Between two looks for what is too old or too much."""
+LOOK_S, HURRIED_LOOK_S = 10.0, 1.0
+"""Between two looks for what is too old or too much; while the intake is paused, perhaps for want of the room
+that old results take, there is more hurry. A look sums up a million results in some 50 ms."""
 
 MOST_A_TURN, PAUSE_S = 20, 0.5
 """At the most 2,400 results a minute, in portions that take some milliseconds."""
@@ -35,15 +37,24 @@ class Retaining:
         announce: hears of each deletion, and of what prevents them.
         clock: the wall clock, and whether to believe it.
         disk: how a result is removed.
+        is_paused: whether the intake waits, perhaps for room.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, announce: Listener, clock: WallClock, disk: Disk
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        announce: Listener,
+        clock: WallClock,
+        disk: Disk,
+        *,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger = ledger
         self._announce = announce
         self._clock = clock
         self._disk = disk
+        self._is_paused = is_paused
         self._refusals = Refusals("result.undeletable", announce)
         self._has_said_foreign = False
         self._folder = Path(settings.results.folder)
@@ -68,7 +79,8 @@ class Retaining:
             is_done = self._delete_some(now_s)
         except (SinkError, OSError):  # the intake says it
             is_done = True
-        self._next_s = now_s + (LOOK_S if is_done else PAUSE_S)
+        look_s = HURRIED_LOOK_S if self._is_paused() else LOOK_S
+        self._next_s = now_s + (look_s if is_done else PAUSE_S)
         if is_done:
             self._is_under_way = False
             # A look is rare enough: the refusals' own pauses would only make it rarer.

@@ -66,6 +66,7 @@ def document(books: Books, vitals: Vitals, now_s: float) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "at": iso_utc(time.time_ns()),
+        "at_s": time.time(),
         "running": vitals.pid is not None,
         **facts,
         "totals": {key: sum(page[key] for page in cameras.values()) for key in _COUNTS},

@@ -1,6 +1,7 @@
 """``framegate status``: how a running daemon is doing, or what one has left; for people and for scripts."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -27,6 +28,9 @@ from framegate.settings import Settings
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN_SCORES = 20
+ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
+"""Columns of a terminal."""
+
 REFRESH_S = 1.0
 
 
@@ -45,15 +49,22 @@ def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> 
         return
     console = Console()
     if not watch:
-        console.print(drawn(status_of(path, load)))
+        console.print(drawn(status_of(path, load), console.width))
         return
-    with Live(drawn(status_of(path, load)), console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False) as live:
         try:
             while True:
+                live.update(_drawn_or_why_not(path, load, console.width), refresh=True)
                 time.sleep(REFRESH_S)
-                live.update(drawn(status_of(path, load)), refresh=True)
         except KeyboardInterrupt:
             return
+
+
+def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableType:
+    try:
+        return drawn(status_of(path, load), width)
+    except FramegateError as error:
+        return Text(str(error), style="bold red")
 
 
 def status_of(path: Path | None, load: Load) -> dict[str, Any]:
@@ -66,9 +77,10 @@ def status_of(path: Path | None, load: Load) -> dict[str, Any]:
     try:
         config = load()
     except ConfigError:  # a daemon keeps the last good one: its status is wanted most just then
+        wanted = None if path is None else os.path.abspath(path)
         for state in state_folders_in_spite_of(path):
-            if is_served(state):
-                return _of_a_running_daemon(state)
+            if is_served(state) and (status := _of_a_running_daemon(state))["config_file"] == wanted:
+                return status
         raise
     state = Path(config.settings.state.folder or "")
     if is_served(state):
@@ -78,9 +90,19 @@ def status_of(path: Path | None, load: Load) -> dict[str, Any]:
 
 def _of_a_running_daemon(state: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((state / FILE_NAME).read_text("utf-8")))
+        status = dict(json.loads((state / FILE_NAME).read_text("utf-8")))
     except (OSError, ValueError) as error:
         raise NoStatusError(f"cannot read {state / FILE_NAME}: {error}") from error
+    _grow_older(status, max(0.0, time.time() - status["at_s"]))
+    return status
+
+
+def _grow_older(status: dict[str, Any], seconds: float) -> None:
+    """Bring the ages to now: a daemon to which nothing happens writes only now and then."""
+    status["uptime_s"] = round(status["uptime_s"] + seconds, 1)
+    ages = [page for page in status["cameras"].values() if page["pending"]]
+    for page in [*ages, *([status] if ages else [])]:
+        page["oldest_pending_s"] = round(page["oldest_pending_s"] + seconds, 1)
 
 
 def _left_by_a_daemon(config: Config, state: Path) -> dict[str, Any]:
@@ -112,12 +134,17 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
     return pending
 
 
-def drawn(status: Mapping[str, Any]) -> RenderableType:
-    """Return the status as a person reads it: what is wrong, then the cameras, then the rest."""
+def drawn(status: Mapping[str, Any], width: int = 80) -> RenderableType:
+    """Return the status as a person reads it: what is wrong, then the cameras, then the rest.
+
+    Args:
+        status: the document.
+        width: of the terminal; a narrow one is shown less.
+    """
     return Group(
         _headline(status),
         *(Text(line, style="bold red") for line in _troubles(status)),
-        _cameras(status["cameras"]),
+        _cameras(status["cameras"], width),
         *(Text(line, style="yellow") for line in _rejected(status["cameras"])),
         *(Text(line, style="dim") for line in _footer(status)),
     )
@@ -135,19 +162,26 @@ def _troubles(status: Mapping[str, Any]) -> list[str]:
     return troubles + [f"config refused: {error}" for error in status["config_refused"]]
 
 
-def _cameras(cameras: Mapping[str, Any]) -> RenderableType:
+def _cameras(cameras: Mapping[str, Any], width: int) -> RenderableType:
     if not cameras:
         return Text("no frame so far")
+    has_room, has_much_room = width >= ROOM_FOR_COUNTS, width >= ROOM_FOR_SCORES
+    counts = ("seen", *_COUNTED) if has_room else ("kept",)
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    table.add_column("camera", overflow="fold")
-    for name in ("seen", *_COUNTED, "pending", "last", "last kept"):
+    table.add_column("camera", overflow="fold", min_width=6)
+    for name in (*counts, "pending", "last", *(("last kept",) if has_room else ())):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("scores", no_wrap=True)
+    if has_much_room:
+        table.add_column("scores", no_wrap=True)
     for name, page in cameras.items():
-        counts = [str(page[key]) for key in ("seen", *_COUNTED)]
-        times = [_ago(page["last_frame"]), _ago(page["last_kept"])]
-        scores = Text(sparkline(page["scores"][-SHOWN_SCORES:]))
-        table.add_row(Text(_printable(name)), *counts, _pending(page), *times, scores)
+        row: list[RenderableType] = [
+            Text(_printable(name)),
+            *(str(page[key]) for key in counts),
+            _pending(page),
+        ]
+        row += [_ago(page["last_frame"]), *([_ago(page["last_kept"])] if has_room else [])]
+        row += [Text(sparkline(page["scores"][-SHOWN_SCORES:]))] if has_much_room else []
+        table.add_row(*row)
     return table
 
 

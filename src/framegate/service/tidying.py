@@ -35,6 +35,7 @@ def tidying(
     clock: Callable[[], float],
     wall_ns: Callable[[], int],
     is_absent: Callable[[], bool],
+    is_paused: Callable[[], bool],
 ) -> list[Chore]:
     """Return the chores that delete and forget.
 
@@ -46,10 +47,11 @@ def tidying(
         clock: monotonic seconds.
         wall_ns: the wall clock, nanoseconds since the epoch.
         is_absent: whether the drop folder is away.
+        is_paused: whether the intake waits, perhaps for room.
     """
     wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, announce)
     return [
         Clearing(settings, ledger, announce, wall_ns, disk),
-        Retaining(settings, ledger, announce, wall_clock, disk),
+        Retaining(settings, ledger, announce, wall_clock, disk, is_paused=is_paused),
         Pruning(settings, ledger, clock, wall_clock, is_absent),
     ]
