@@ -132,7 +132,7 @@ class ResultsSettings(Table):
 
     max_size: SomeSize | None = None
     """Delete the oldest results that framegate put there while they are more than this together, as
-    `"20GB"`. Each camera's last kept frame stays."""
+    `"20GB"`. It is looked at every 10 s. Each camera's last kept frame stays."""
 
 
 class StateSettings(Table):
