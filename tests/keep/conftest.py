@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from framegate.keep.ledger import Ledger
+
 REFUSE = """
 import ctypes, errno, os, struct, sys
 
@@ -46,6 +48,20 @@ def results(tmp_path: Path) -> Path:
     folder = tmp_path / "results"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger is made."""
+    return tmp_path / "ledger.sqlite3"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    """A ledger that is closed when the test ends."""
+    opened = Ledger(path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -47,18 +47,6 @@ def kept(name: str, camera: str = "c") -> Entry:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite3"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger(path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def reopen(path: Path) -> Iterator[Callable[[], Ledger]]:
     """Open the ledger as the next run would find it."""
     opened: list[Ledger] = []

@@ -1,7 +1,6 @@
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,6 @@ from stepping import FaultyDisk
 
 def entry(name: str, reason: Reason = Reason.UNCHANGED, camera: str = "c") -> Entry:
     return Entry(FileKey(name, 10, 20), camera, 30, reason, 40, 1, sha256=b"x" if reason.is_kept else None)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite3"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger(path)
-    yield opened
-    opened.close()
 
 
 def test_each_decision_counts_once_for_its_camera_and_reason(ledger: Ledger) -> None:

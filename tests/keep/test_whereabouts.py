@@ -1,8 +1,5 @@
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from framegate.keep.ledger import Ledger
 from framegate.keep.rows import Memory
@@ -10,18 +7,6 @@ from framegate.keep.whereabouts import Recorded
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 BEFORE_ALL = (-(2**63), 0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite3"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    opened = Ledger(path)
-    yield opened
-    opened.close()
 
 
 def entry(name: str, reason: Reason = Reason.UNCHANGED, *, at: int = 30, camera: str = "c") -> Entry:

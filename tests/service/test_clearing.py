@@ -29,16 +29,6 @@ def configure(site: Site, *rules: str, detection: str = DETECTION, more: str = "
 
 
 @pytest.fixture
-def disk() -> FaultyDisk:
-    return FaultyDisk()
-
-
-@pytest.fixture
-def daemon(site: Site, disk: FaultyDisk) -> Stepped:
-    return Stepped(site, disk)
-
-
-@pytest.fixture
 def shots(site: Site) -> list[Shot]:
     """Eight frames in a sub-folder."""
     taken = [shot(number, scene, folder="gate") for number, scene in enumerate(SCENES, 1)]

@@ -19,16 +19,6 @@ HOUR_NS = 3600 * 10**9
 DAY_S = 86_400
 
 
-@pytest.fixture
-def disk() -> FaultyDisk:
-    return FaultyDisk()
-
-
-@pytest.fixture
-def daemon(site: Site, disk: FaultyDisk) -> Stepped:
-    return Stepped(site, disk)
-
-
 def configure(site: Site, limits: str, more: str = "") -> None:
     site.configure(drop=f'watch = "poll"\nsettle_s = 0.5\n{more}', detection=DETECTION)
     text = site.config.read_text("utf-8")

@@ -134,10 +134,10 @@ def _lead_with_the_event(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def _for_people(_logger: Any, _method: str, fields: Fields) -> Fields:
-    return {key: _harmless(value) for key, value in fields.items() if key not in NOT_FOR_PEOPLE}
+    return {key: harmless(value) for key, value in fields.items() if key not in NOT_FOR_PEOPLE}
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """Escape what a terminal would obey: whoever names a file would else write on the operator's screen."""
     if not isinstance(value, str) or value.isprintable():
         return value

@@ -1,6 +1,7 @@
 """Deletions that were refused: each cause is said once, and the tries grow rarer, until none is refused."""
 
 from framegate.events import Listener, happening
+from framegate.service.retrying import retry_delay_s
 
 FIRST_PAUSE_S, LAST_PAUSE_S = 10.0, 600.0
 """A pass over what was refused waits twice as long as the one before it, between these."""
@@ -37,4 +38,4 @@ class Refusals:
             return None
         self._are_met = False
         self._passes += 1
-        return min(FIRST_PAUSE_S * 2.0 ** min(self._passes - 1, 10), LAST_PAUSE_S)
+        return retry_delay_s(self._passes - 1, FIRST_PAUSE_S, LAST_PAUSE_S)

@@ -20,6 +20,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
 from framegate.model import Reason, Verdict
 from framegate.service.lock import is_served
+from framegate.service.logs import harmless
 from framegate.service.loop import LEDGER_NAME
 from framegate.service.reporting import books_of, free_bytes
 from framegate.service.status import FILE_NAME, Vitals, document
@@ -175,7 +176,7 @@ def _cameras(cameras: Mapping[str, Any], width: int) -> RenderableType:
         table.add_column("scores", no_wrap=True)
     for name, page in cameras.items():
         row: list[RenderableType] = [
-            Text(_printable(name)),
+            Text(harmless(name)),
             *(str(page[key]) for key in counts),
             _pending(page),
         ]
@@ -193,7 +194,7 @@ def _rejected(cameras: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, page in cameras.items():
         reasons = [f"{count} {reason}" for reason, count in page["reasons"].items() if reason in _PRINTED]
-        lines += [f"rejected of {_printable(name)}: {', '.join(reasons)}"] if reasons else []
+        lines += [f"rejected of {harmless(name)}: {', '.join(reasons)}"] if reasons else []
     return lines
 
 
@@ -212,10 +213,6 @@ def _footer(status: Mapping[str, Any]) -> list[str]:
     revision = f", revision {status['config_revision']}" if status["config_revision"] else ""
     config = [f"config: {status['config_file']}{revision}"] if status["config_file"] else []
     return [f"{watch}{room}; as of {status['at']}", *config]
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
 
 
 def age(seconds: float) -> str:
