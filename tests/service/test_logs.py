@@ -1,15 +1,24 @@
+import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from framegate.demo.uploads import write_at_once
-from framegate.events import FrameDecided, happening
+from framegate.events import FrameDecided, Happening, happening
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
-from framegate.service.logs import SteadyStream, log_listener
+from framegate.service.logs import MOST_WAITING, Log, LogStream, log_listener
+from framegate.service.retrying import NEVER_S
+from framegate.settings import LogSettings
 from running import Site, wait_until
 
 KEPT = FrameDecided(
@@ -21,11 +30,21 @@ KEPT = FrameDecided(
     ChangeScore(2880.0, 1.25, tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), (640, 360)),
 )  # fmt: skip
 
+RUN = (sys.executable, "-m", "framegate", "run", "-c")
+
+
+def status(site: Site) -> dict[str, Any]:
+    """Return what the daemon has written of itself; nothing before it has."""
+    try:
+        return dict(json.loads((site.state / "status.json").read_text("utf-8")))
+    except FileNotFoundError:
+        return {}
+
 
 def printed(tmp_path: Path, *events: object, **options: object) -> str:
     path = tmp_path / "log"
     with path.open("wb") as file:
-        listen = log_listener(SteadyStream(file.fileno()), **options)  # type: ignore[arg-type]
+        listen = log_listener(LogStream(file.fileno()), **options)  # type: ignore[arg-type]
         for event in events:
             listen(event)  # type: ignore[arg-type]
     return path.read_text("utf-8")
@@ -74,30 +93,194 @@ def test_lines_below_the_level_are_not_printed(tmp_path: Path) -> None:
     assert "sweep.finished" not in text
 
 
-@pytest.mark.parametrize("broken", ["full disk", "closed pipe"])
-def test_a_broken_output_is_counted_and_survived(broken: str) -> None:
-    """A log on a full disk, or on a pipe that nobody reads, raises nothing."""
-    if broken == "full disk":
-        fd = os.open("/dev/full", os.O_WRONLY)
-    else:
-        reader, fd = os.pipe()
-        os.close(reader)
-    stream = SteadyStream(fd)
-    log_listener(stream)(KEPT)
+class Reading:
+    """The other end of a log that nobody has read yet."""
+
+    def __init__(self, kind: str) -> None:
+        if kind == "terminal":
+            self.end, self.fd = os.openpty()
+            tty.setraw(self.fd)
+        elif kind == "socket":
+            ours, theirs = socket.socketpair()
+            self.end, self.fd = ours.detach(), theirs.detach()
+        else:
+            self.end, self.fd = os.pipe()
+
+    def take(self) -> bytes:
+        """Return what has come; nothing is waited for."""
+        os.set_blocking(self.end, False)
+        taken = b""
+        with suppress(BlockingIOError):
+            while piece := os.read(self.end, 65536):
+                taken += piece
+        return taken
+
+    def close(self) -> None:
+        os.close(self.end)
+        os.close(self.fd)
+
+
+@pytest.fixture(params=["pipe", "terminal", "socket", "another user's pipe"])
+def unread(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
+    """A log output of each kind."""
+    if request.param == "another user's pipe":
+        monkeypatch.setattr(os, "open", denied)
+    reading = Reading(request.param)
+    yield reading
+    reading.close()
+
+
+def denied(path: str, _flags: int) -> int:
+    raise PermissionError(path)
+
+
+@pytest.fixture
+def log(unread: Reading) -> Iterator[Log]:
+    """A log that writes there."""
+    stream = LogStream(unread.fd)
+    yield Log(stream, LogSettings(format="json"), is_terminal=False)
+    stream.close()
+
+
+def numbered(number: int, *, size: int = 300) -> Happening:
+    return happening("test.line", number=number, filling="x" * size)
+
+
+def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Reading, log: Log) -> None:
+    """No line waits for its reader; one that is back gets whole lines, then how many it missed."""
+    flags = fcntl.fcntl(unread.fd, fcntl.F_GETFL)
+    for number in range(5000):
+        log(numbered(number, size=6000 if number % 7 == 0 else 300))
+    assert log.lines_lost > 3000
+    text = b""
+    for now_s in range(5000):  # the daemon's loop, in which nothing else happens
+        text += unread.take()
+        if log.deadline_s() == NEVER_S:
+            break
+        log.tend(float(now_s))
+    log(numbered(-1))
+    lines = [json.loads(line) for line in (text + unread.take()).splitlines()]
+    read = [line["number"] for line in lines if line["event"] == "test.line"]
+    assert read == [*range(5000 - log.lines_lost), -1]
+    assert [line["event"] for line in lines[-2:]] == ["log.lost", "test.line"]
+    assert lines[-2]["lines"] == log.lines_lost
+    assert fcntl.fcntl(unread.fd, fcntl.F_GETFL) == flags
+
+
+def test_a_slow_reader_loses_nothing(unread: Reading, log: Log) -> None:
+    """A reader that is behind by a few hundred lines gets them all, in their order."""
+    text = b""
+    for number in range(2000):
+        log(numbered(number))
+        if number > 400 and number % 10 == 0:
+            text += unread.take()
+    for now_s in range(2000):
+        text += unread.take()
+        log.tend(float(now_s))
+    assert [json.loads(line)["number"] for line in text.splitlines()] == list(range(2000))
+    assert log.lines_lost == 0
+
+
+def test_a_line_is_completed_when_its_disk_has_room_again(tmp_path: Path) -> None:
+    """A full disk keeps lines waiting; none follows half of another."""
+    script = (
+        "import resource, signal, sys\n"
+        "from framegate.service.logs import LogStream\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "stream = LogStream(2)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
+        "for number in range(20): stream.msg(f'{number:099}')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
+        "stream.msg('end')\n"
+        "sys.exit(stream.lost)\n"
+    )
+    with (tmp_path / "log").open("wb") as file:
+        subprocess.run([sys.executable, "-c", script], stderr=file, check=True, timeout=30)
+    assert (tmp_path / "log").read_text().splitlines() == [*(f"{n:099}" for n in range(20)), "end"]
+
+
+def test_a_reader_that_is_gone_is_survived_and_its_lines_counted() -> None:
+    """A closed pipe raises nothing, and the count is not told to nobody again and again."""
+    reader, fd = os.pipe()
+    os.close(reader)
+    stream = LogStream(fd)
+    log = Log(stream, LogSettings(), is_terminal=False)
+    for _ in range(3):
+        log(KEPT)
+        log.tend(0.0)
+    stream.close()
     os.close(fd)
-    assert stream.lost == 1
+    assert log.lines_lost == 3
+    assert log.deadline_s() == NEVER_S
+
+
+def test_a_daemon_goes_on_and_ends_while_nobody_reads_its_log(site: Site) -> None:
+    """Frames are judged behind a full pipe; SIGTERM ends it in time; status says what was lost."""
+    site.configure(rest='[log]\nlevel = "debug"')
+    count = MOST_WAITING + 400
+    for number in range(count):
+        (site.drop / f"f{number:04}.jpg").write_bytes(b"no picture")
+    reader, fd = os.pipe()
+    with subprocess.Popen([*RUN, str(site.config)], stderr=fd, stdout=fd) as process:
+        try:
+            wait_until(lambda: status(site).get("totals", {}).get("rejected") == count, 60)
+            wait_until(lambda: status(site)["log_lines_lost"] > 0)
+            began_s = time.monotonic()
+            process.terminate()
+            assert process.wait(10) == 0
+            assert time.monotonic() - began_s < 2
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(fd)
+
+
+@pytest.mark.parametrize("what", ["a traceback", "a usage error"])
+def test_last_words_wait_for_nobody(what: str) -> None:
+    """What Python or the command line prints into a full pipe is lost, and the process still ends."""
+    script = (
+        "import sys, typer\n"
+        "from framegate.service.logs import own_stderr\n"
+        "stream = own_stderr()\n"
+        "for _ in range(2000): stream.msg('x' * 300)\n"
+    )
+    script += "typer.echo('words', err=True); sys.exit(3)" if what == "a usage error" else "raise ValueError"
+    reader, fd = os.pipe()
+    done = subprocess.run([sys.executable, "-c", script], stderr=fd, timeout=10, check=False)
+    os.close(reader)
+    os.close(fd)
+    assert done.returncode == (3 if what == "a usage error" else 1)
+
+
+def test_last_words_reach_a_reader() -> None:
+    """A traceback is read where the log is."""
+    script = "from framegate.service.logs import own_stderr\nown_stderr()\nraise ValueError('so it ended')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=10, check=False
+    )
+    assert done.stderr.endswith("ValueError: so it ended\n")
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_has_colors_unless_the_user_wants_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_color: str
+) -> None:
+    """NO_COLOR is honoured when it is not empty."""
+    monkeypatch.setenv("NO_COLOR", no_color)
+    assert ("\x1b[" in printed(tmp_path, KEPT, is_terminal=True)) == (not no_color)
 
 
 def test_a_daemon_with_a_full_log_disk_keeps_its_frames(site: Site, morning: list[bytes]) -> None:
     """The daemon does its work when not one line of its log can be written."""
     write_at_once(site.drop / "a.jpg", morning[0])
-    with open("/dev/full", "wb") as full:
-        command = [sys.executable, "-m", "framegate", "run", "-c", str(site.config)]
-        with subprocess.Popen(command, stderr=full, stdout=full) as process:
-            try:
-                wait_until((site.results / "a.jpg").exists)
-                process.terminate()
-                assert process.wait(10) == 0
-            finally:
-                process.kill()
+    with (
+        open("/dev/full", "wb") as full,
+        subprocess.Popen([*RUN, str(site.config)], stderr=full, stdout=full) as process,
+    ):
+        try:
+            wait_until((site.results / "a.jpg").exists)
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
     assert site.kept_bytes() == {"a.jpg": morning[0]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.service.notify import BEATS, MOST_WAIT_S, NEVER_S, Notifier
+from framegate.service.notify import MOST_WAIT_S, NEVER_S, PINGS, Notifier
 from invariants import check
 from managers import Manager, listening
 from oracle import DETECTION, shot, upload
@@ -52,17 +52,17 @@ def test_a_status_is_said_when_it_changes_and_is_one_line(manager: Manager) -> N
 
 
 @pytest.mark.parametrize("pid", [None, str(os.getpid())], ids=["unsaid", "ours"])
-def test_the_watchdog_hears_three_beats_in_its_time(manager: Manager, pid: str | None) -> None:
+def test_the_watchdog_hears_three_pings_in_its_time(manager: Manager, pid: str | None) -> None:
     """However often the loop turns, WATCHDOG=1 is said at every third of the watchdog's time."""
     environ = {"WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)), **({} if pid is None else {"WATCHDOG_PID": pid})}
     ours = notifier(manager, **environ)
-    beats_s = []
+    pings_s = []
     for now_s in range(100, 161):
-        ours.beat(now_s)
-        beats_s += [now_s] * len(manager.take())
-        assert now_s < ours.deadline_s() <= now_s + WATCHDOG_S / BEATS
-    assert beats_s[0] == 100
-    assert {later - earlier for earlier, later in pairwise(beats_s)} == {WATCHDOG_S / BEATS}
+        ours.ping(now_s)
+        pings_s += [now_s] * len(manager.take())
+        assert now_s < ours.deadline_s() <= now_s + WATCHDOG_S / PINGS
+    assert pings_s[0] == 100
+    assert {later - earlier for earlier, later in pairwise(pings_s)} == {WATCHDOG_S / PINGS}
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ def test_the_watchdog_hears_three_beats_in_its_time(manager: Manager, pid: str |
     ],
     ids=["none", "another process", "no process", "no number", "zero", "negative"],
 )
-def test_who_is_asked_for_no_beat_gives_none(manager: Manager, environ: dict[str, str]) -> None:
-    """Without a watchdog, or with one that is meant for another process, there is no beat and no deadline."""
+def test_who_is_asked_for_no_ping_gives_none(manager: Manager, environ: dict[str, str]) -> None:
+    """Without a watchdog, or with one that is meant for another process, there is no ping and no deadline."""
     ours = notifier(manager, **environ)
     for now_s in (0.0, 1e9):
-        ours.beat(now_s)
+        ours.ping(now_s)
         assert ours.deadline_s() == NEVER_S
     ours.ready()
     assert manager.take(1) == ["READY=1"]
 
 
 def everything(ours: Notifier) -> list[Callable[[], None]]:
-    return [ours.ready, ours.reloading, ours.stopping, lambda: ours.status("x"), lambda: ours.beat(5.0)]
+    return [ours.ready, ours.reloading, ours.stopping, lambda: ours.status("x"), lambda: ours.ping(5.0)]
 
 
 @pytest.mark.parametrize("address", ["", "relative", "/nowhere/at/all", "@nobody-listens", "@", "x" * 200])
@@ -155,7 +155,7 @@ def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Pa
 
 
 def test_the_daemon_lives_for_its_watchdog_also_in_a_backlog(site: Site, tmp_path: Path) -> None:
-    """The beats come in time while hundreds of frames are judged, and while nothing happens at all."""
+    """The pings come in time while hundreds of frames are judged, and while nothing happens at all."""
     site.configure(detection=DETECTION)
     shots = [shot(number, number % 2, size_bytes=200_000) for number in range(300)]
     for taken in shots:

@@ -5,7 +5,7 @@ Only this loop waits. Retries, sweeps and settle times are deadlines on one mono
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,6 @@ from framegate.service.reporting import Reporting, start_line
 from framegate.service.retrying import NEVER_S, retry_delay_s
 from framegate.service.tidying import Chore, tidying
 from framegate.service.watch import CHECK_S
-from framegate.settings import Settings
 
 FLUSH_S = 5.0
 """Lazy rows reach the ledger after this long: what a crash makes us decide again."""
@@ -58,7 +57,8 @@ class Daemon:
         wall_ns: the wall clock, by which results grow old.
         disk: how results and ledger are written.
         notifier: tells systemd.
-        retuned: hears of settings that came into force while it runs.
+        chores: done beside judging, with those of the daemon's own.
+        log_lines_lost: how many lines the log could not write.
 
     Raises:
         AlreadyServed: another process serves the drop folder, or uses the state folder.
@@ -74,14 +74,15 @@ class Daemon:
         wall_ns: Callable[[], int] = time.time_ns,
         disk: Disk | None = None,
         notifier: Notifier | None = None,
-        retuned: Callable[[Settings], None] = lambda _settings: None,
+        chores: Iterable[Chore] = (),
+        log_lines_lost: Callable[[], int] = lambda: 0,
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
         self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
-        self._retuned = retuned
+        self._log_lines_lost = log_lines_lost
         self.tally: Counter[str] = Counter()
         self._audience: list[Listener] = [self._count, listener]
         with ExitStack() as undo:
@@ -93,7 +94,7 @@ class Daemon:
             undo.callback(self._ledger.close)
             self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
             undo.callback(self._in_flight.close)
-            self._intake = Intake(settings.drop, self._ledger, self._announce, clock, self._beat)
+            self._intake = Intake(settings.drop, self._ledger, self._announce, clock, self._ping)
             undo.callback(self._intake.stop)
             self._reloader = Reloader(config, self._intake.inbox, self._announce)
             undo.callback(self._reloader.stop)
@@ -120,7 +121,7 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, *tidy]
+        self._chores: list[Chore] = [self._reporting, *tidy, *chores]
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -160,7 +161,7 @@ class Daemon:
         """Wait until there is something to do, at most so long, and do some of it."""
         with self._pausing():
             self._intake.gather(min(self.wait_s(), most_wait_s))
-        self._beat()
+        self._ping()
         self._reload()
         with self._pausing():
             self._follow_the_folder()
@@ -229,8 +230,8 @@ class Daemon:
         detection = settings.detection_of(candidate.camera)
         return survives_trial(file, settings.drop.max_size, settings.drop.max_megapixels * 1e6, detection)
 
-    def _beat(self) -> None:
-        self._notifier.beat(self._clock())
+    def _ping(self) -> None:
+        self._notifier.ping(self._clock())
 
     def _reload(self) -> None:
         """Swap in a new config, if there is one: between two frames, for all that come after."""
@@ -245,7 +246,6 @@ class Daemon:
             self._intake.retune(settings.drop)
             for chore in self._chores:
                 chore.retune(settings)
-            self._retuned(settings)
             if self._pause is not None:  # what stood in its way may have been a setting
                 self._pause.retry_at_s = -NEVER_S
         if is_asked:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from framegate.service.retrying import NEVER_S
 
-BEATS = 3
+PINGS = 3
 """How often within the watchdog's time we say that we live."""
 
 MOST_WAIT_S = 1.0
@@ -30,8 +30,8 @@ class Notifier:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._address = environ.get("NOTIFY_SOCKET", "")
-        self._beat_s = _watchdog_s(environ) / BEATS
-        self._next_beat_s = -NEVER_S
+        self._ping_s = _watchdog_s(environ) / PINGS
+        self._next_ping_s = -NEVER_S
         self._status = ""
 
     def ready(self) -> None:
@@ -52,15 +52,15 @@ class Notifier:
             self._status = line
             self._tell("STATUS=" + " ".join(line.split()))  # a line break would begin another message
 
-    def beat(self, now_s: float) -> None:
+    def ping(self, now_s: float) -> None:
         """Say that the pipeline moves; what is said too often is not sent."""
-        if self._beat_s < NEVER_S and now_s >= self._next_beat_s:
-            self._next_beat_s = now_s + self._beat_s
+        if self._ping_s < NEVER_S and now_s >= self._next_ping_s:
+            self._next_ping_s = now_s + self._ping_s
             self._tell("WATCHDOG=1")
 
     def deadline_s(self) -> float:
-        """Return when the next beat is due; infinity when nobody listens for it."""
-        return self._next_beat_s if self._beat_s < NEVER_S else NEVER_S
+        """Return when the next ping is due; infinity when nobody listens for it."""
+        return self._next_ping_s if self._ping_s < NEVER_S else NEVER_S
 
     def _tell(self, message: str) -> None:
         if not self._address:

@@ -28,9 +28,22 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
     """
     prepare_to_start(config)
     is_terminal = os.isatty(2)
-    listener = Log(own_stderr(), config.settings.log, is_terminal=is_terminal)
-    notifier = Notifier(os.environ)
-    daemon = Daemon(config, listener, disk=disk, notifier=notifier, retuned=listener.retune)
+    log = Log(own_stderr(), config.settings.log, is_terminal=is_terminal)
+    try:
+        _run(config, log, disk)
+    finally:
+        log.close()
+
+
+def _run(config: Config, log: Log, disk: Disk | None) -> None:
+    daemon = Daemon(
+        config,
+        log,
+        disk=disk,
+        notifier=Notifier(os.environ),
+        chores=[log],
+        log_lines_lost=lambda: log.lines_lost,
+    )
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -39,7 +52,7 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
 
     def say_what_ended(failed: threading.ExceptHookArgs) -> None:
         name = "unknown" if failed.thread is None else failed.thread.name
-        listener(happening("thread.failed", "error", thread=name, error=repr(failed.exc_value)))
+        log(happening("thread.failed", "error", thread=name, error=repr(failed.exc_value)))
 
     threading.excepthook = say_what_ended  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)

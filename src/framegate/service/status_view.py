@@ -20,7 +20,7 @@ from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
 from framegate.model import Reason, Verdict
 from framegate.service.lock import is_served
-from framegate.service.logs import harmless
+from framegate.service.logs import escape_control_chars
 from framegate.service.loop import LEDGER_NAME
 from framegate.service.reporting import books_of, free_bytes
 from framegate.service.status import FILE_NAME, Vitals, document
@@ -176,7 +176,7 @@ def _cameras(cameras: Mapping[str, Any], width: int) -> RenderableType:
         table.add_column("scores", no_wrap=True)
     for name, page in cameras.items():
         row: list[RenderableType] = [
-            Text(harmless(name)),
+            Text(escape_control_chars(name)),
             *(str(page[key]) for key in counts),
             _pending(page),
         ]
@@ -194,7 +194,7 @@ def _rejected(cameras: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, page in cameras.items():
         reasons = [f"{count} {reason}" for reason, count in page["reasons"].items() if reason in _PRINTED]
-        lines += [f"rejected of {harmless(name)}: {', '.join(reasons)}"] if reasons else []
+        lines += [f"rejected of {escape_control_chars(name)}: {', '.join(reasons)}"] if reasons else []
     return lines
 
 
