@@ -186,8 +186,11 @@ def status(
     from framegate.config import find_config  # noqa: PLC0415
     from framegate.service.status_view import run_status  # noqa: PLC0415
 
-    flags = {"drop.folder": drop, "results.folder": None if drop is None else Path()}
-    run_status(find_config(config), lambda: _load(config, flags), as_json=as_json, watch=watch)
+    path = find_config(config)
+    has_no_results = drop is not None and path is None
+    flags = {"drop.folder": drop, "results.folder": Path("/nowhere") if has_no_results else None}
+    if not run_status(path, lambda: _load(config, flags), as_json=as_json, watch=watch):
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

@@ -3,6 +3,7 @@ import pytest
 from framegate.events import Event, FrameDecided, Happening
 from framegate.model import Entry, FileKey, Reason
 from framegate.quantities import Duration
+from framegate.service.books import MOST_CAMERAS, OTHERS
 from framegate.service.retrying import NEVER_S
 from framegate.service.silence import Silence
 
@@ -70,6 +71,18 @@ def test_a_camera_whose_frames_wait_is_not_silent() -> None:
     site.waiting = set()
     site.go(2000)
     assert site.told == [("camera.silent", "a")]
+
+
+def test_names_from_outside_do_not_make_the_list_grow() -> None:
+    """Only the first 256 cameras are expected to go on; their common name for the others is no camera."""
+    site = Site(known=(*(f"c{number}" for number in range(MOST_CAMERAS - 1)), OTHERS))
+    for number in range(MOST_CAMERAS + 50):
+        site.frame(f"n{number}")
+    site.go(5000)
+    silent = [camera for _, camera in site.told]
+    assert len(silent) == len(set(silent)) == MOST_CAMERAS
+    assert OTHERS not in silent
+    assert "n0" in silent
 
 
 def test_the_time_may_be_changed_and_taken_away() -> None:

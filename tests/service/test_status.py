@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -5,14 +6,29 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from framegate.config import load, state_folders_in_spite_of
+from framegate.config import load
 from framegate.demo.uploads import write_at_once
-from framegate.service.status_view import age, drawn, sparkline, status_of
+from framegate.events import Event
+from framegate.model import Reason
+from framegate.service.books import MOST_CAMERAS, OTHERS, Counters
+from framegate.service.status import (
+    CameraStatus,
+    OutputFile,
+    Status,
+    Totals,
+    Vitals,
+    current_status,
+    from_json,
+)
+from framegate.service.status_view import NoStatusError, age, drawn, run_status, sparkline, status_of
+from framegate.service.waiting import Pending
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, running, started, wait_until
 from stepping import Stepped
@@ -34,9 +50,9 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def in_words(document: dict[str, Any], width: int = 80) -> str:
+def in_words(status: Status, width: int = 80) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(drawn(document, width))
+    console.print(drawn(status, width))
     console.file.close()
     return console.export_text()
 
@@ -157,13 +173,171 @@ def test_ages_grow_while_nothing_happens(site: Site) -> None:
     daemon.start()
     (site.drop / "cut.jpg").write_bytes(shot(0, 0).data[:700])
     daemon.go(0.6)
-    path = site.state / "status.json"
-    written = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps({**written, "at_s": written["at_s"] - 100}), "utf-8")
+    written = grown_old(site, by_s=25)
     shown = status_of(site.config, lambda: load(site.config))
     daemon.stop()
-    for age_of in (lambda s: s["uptime_s"], lambda s: s["cameras"]["default"]["oldest_pending_s"]):
-        assert age_of(shown) >= age_of(written) + 100
+    assert not shown.hung
+    assert shown.uptime_s >= written["uptime_s"] + 25
+    oldest_s = written["cameras"]["default"]["oldest_pending_s"]
+    assert shown.cameras["default"].oldest_pending_s == pytest.approx(oldest_s + 25, abs=5)
+    assert shown.oldest_pending_s == shown.cameras["default"].oldest_pending_s
+
+
+def grown_old(site: Site, by_s: float) -> dict[str, Any]:
+    """Let the status file be that old; return what it said."""
+    path = site.state / "status.json"
+    written: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**written, "at_s": written["at_s"] - by_s}), "utf-8")
+    return written
+
+
+def test_a_daemon_that_does_not_report_is_said_to_hang(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lock that is held and a status that is 45 s old: words, a JSON key, and no success."""
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.go(0.6)
+    grown_old(site, by_s=45)
+    load_it = functools.partial(load, site.config)
+    assert not run_status(site.config, load_it, as_json=True, watch=False)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["running"], document["hung"]) == (True, True)
+    words = in_words(status_of(site.config, load_it), 200)
+    assert f"the daemon (process {os.getpid()}) has not reported for 45s: it hangs or is starved" in words
+    daemon.go(20)
+    assert run_status(site.config, load_it, as_json=True, watch=False)
+    daemon.stop()
+
+
+def test_a_stopped_process_fails_the_command(site: Site) -> None:
+    """`status` exits with 1 for a daemon that hangs."""
+    with running(site):
+        wait_until((site.state / "status.json").exists)
+        grown_old(site, by_s=45)
+        command = [*FRAMEGATE, "status", "-c", str(site.config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, "has not reported for" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}", '{"schema": 99}', '{"schema": 1, "cameras": {"a": 3}}']
+)
+def test_a_status_of_another_version_is_a_sentence(site: Site, text: str) -> None:
+    """A file that is damaged, or written by another version, is no traceback."""
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.go(0.6)
+    (site.state / "status.json").write_text(text, "utf-8")
+    with pytest.raises(NoStatusError, match=r"status\.json .*restart it$"):
+        status_of(site.config, lambda: load(site.config))
+    daemon.stop()
+
+
+def test_a_newer_daemon_may_say_more(site: Site) -> None:
+    """Keys that this version does not know are passed over."""
+    daemon = Stepped(site)
+    daemon.start()
+    upload(shot(0, 0), site.drop)
+    daemon.go(2)
+    path = site.state / "status.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["new"] = document["cameras"]["default"]["new"] = 1
+    path.write_text(json.dumps(document), "utf-8")
+    assert status_of(site.config, lambda: load(site.config)).totals.kept == 1
+    daemon.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_another_user_is_told_what_helps() -> None:
+    """Who may not read the state is told whose it is, whether or not a daemon runs."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        Path(folder).chmod(0o755)
+        site = Site(Path(folder))
+        with running(site):
+            wait_until((site.state / "status.json").exists)
+            site.state.chmod(0o700)
+            words = [seen_by_nobody(site)]
+        words.append(seen_by_nobody(site))
+    helps = "run it as root, as user root, or join the group root"
+    assert words == [
+        f"cannot read {site.state / name}: Permission denied: {helps}"
+        for name in ("status.json", "ledger.sqlite3")
+    ]
+
+
+def seen_by_nobody(site: Site) -> str:
+    """Return why a user without rights sees no status."""
+    config = load(site.config)
+    status_of(site.config, lambda: config)  # imports what it needs: python itself may be closed to others
+    Path().group()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.seteuid(65534)
+            status_of(site.config, lambda: config)
+        except NoStatusError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        return answer.read()
+
+
+def test_an_output_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
+    """One warning when it begins to fail, one line when it works again."""
+    said: list[Event] = []
+    output, folder = OutputFile("status", said.append), tmp_path / "absent"
+    write = functools.partial(Path.write_text, data="x")
+    for _ in range(3):
+        output.write(folder / "file", write)
+    folder.mkdir()
+    for _ in range(3):
+        output.write(folder / "file", write)
+    assert [(event.event, event.fields["file"]) for event in said] == [
+        ("status.unwritable", str(folder / "file")),
+        ("status.restored", str(folder / "file")),
+    ]
+    assert said[0].fields["error"] == "No such file or directory"
+
+
+def test_what_waits_of_many_cameras_is_counted_with_the_others() -> None:
+    """Names from outside do not make the document grow, and nothing is lost from the sums."""
+    pending = {f"c{number}": Pending(2, float(number), f"why {number}") for number in range(300)}
+    now = current_status(Counters({("kept", Reason.FIRST): 5}), Vitals(), pending, 1000.0)
+    assert len(now.cameras) == MOST_CAMERAS + 1
+    assert now.totals == Totals(seen=605, kept=5, pending=600)
+    assert now.oldest_pending_s == 1000.0
+    others = now.cameras[OTHERS]
+    assert others.oldest_pending_s is not None
+    assert others.pending_why == f"why {1000.0 - others.oldest_pending_s:.0f}"
+
+
+def test_why_the_oldest_waits_is_shown() -> None:
+    """A reason that is known stands below the table, and in the JSON."""
+    pending = {"c\x1b": Pending(1, 982.0, "Permission denied")}
+    now = current_status(Counters(), Vitals(pid=1), pending, 1000.0)
+    assert from_json(now.to_json()).cameras["c\x1b"].pending_why == "Permission denied"
+    assert "1 (18s)" in in_words(now)
+    assert "pending of c\\x1b: Permission denied" in in_words(now)
+
+
+def test_a_flag_for_the_drop_folder_changes_nothing_of_the_results(site: Site) -> None:
+    """`status -c FILE --drop D` shows the space of the file's results folder; without a file, of none."""
+    site.configure(min_free="2MB")
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.stop()
+    flags = {"drop.folder": str(site.drop)}
+    left = status_of(site.config, lambda: load(site.config, flags))
+    assert left.results_free_bytes == pytest.approx(shutil.disk_usage(site.results).free, rel=0.1)
+    shutil.rmtree(site.results)
+    left = status_of(site.config, lambda: load(site.config, flags))
+    assert left.results_free_bytes is None
+    assert "results" not in in_words(left)
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 80, 200])
@@ -180,13 +354,7 @@ def test_a_narrow_terminal_is_shown_less_and_nothing_cut(site: Site, width: int)
     row = next(line for line in words.splitlines() if line.startswith("c1"))
     assert len(row) <= width
     assert "12" in row.split()
-    assert ("█" in row) == (width >= 80)
-
-
-def test_a_state_folder_is_found_in_a_broken_file(site: Site) -> None:
-    """The table [state], or else the drop folder, names the state folder, whatever else the file says."""
-    site.config.write_text("[drop\n= =\n[state]\nfolder = 'mine'\n[drop]\nfolder = 3 3\n", "utf-8")
-    assert next(state_folders_in_spite_of(site.config)) == site.home / "mine"
+    assert bool(set(row) & set("▅▆▇█")) == (width >= 80)
 
 
 def test_a_person_reads_it_in_eighty_columns(site: Site) -> None:
@@ -214,13 +382,13 @@ def test_trouble_stands_at_the_top(site: Site) -> None:
     upload(shot(0, 0), site.drop)
     shutil.rmtree(site.results)
     daemon.go(5)
-    document = status_of(site.config, lambda: load(site.config))
-    assert "No such file" in document["paused"]
-    assert document["cameras"]["default"]["pending"] == 1
-    assert in_words(document).splitlines()[1].startswith("intake paused: ")
+    now = status_of(site.config, lambda: load(site.config))
+    assert "No such file" in (now.paused or "")
+    assert now.cameras["default"].pending == 1
+    assert in_words(now).splitlines()[1].startswith("intake paused: ")
     site.results.mkdir()
     daemon.go(70)
-    assert status_of(site.config, lambda: load(site.config))["paused"] is None
+    assert status_of(site.config, lambda: load(site.config)).paused is None
     daemon.stop()
 
 
@@ -255,8 +423,17 @@ def test_ages_are_short(seconds: float, words: str) -> None:
     assert age(seconds) == words
 
 
-def test_a_sparkline_is_as_tall_as_its_largest() -> None:
-    """Scores are drawn from nothing to the largest."""
-    assert sparkline([0.0, 0.5, 1.0]) == "▁▅█"
-    assert sparkline([0.0, 0.0]) == "▁▁"
-    assert sparkline([]) == ""
+@pytest.mark.parametrize(
+    ("score", "threshold", "bar"),
+    [
+        (0.0, 2.0, "▁"), (1.0, 2.0, "▃"), (2.0, 2.0, "▄"), (2.1, 2.0, "▅"), (4.0, 2.0, "▆"), (7.0, 2.0, "▇"),
+        (99.0, 2.0, "█"), (0.0, 0.0, "▁"), (0.1, 0.0, "█"), (5.0, None, "▁"),
+    ],
+)  # fmt: skip
+def test_the_threshold_is_at_the_same_height_for_every_camera(
+    score: float, threshold: float | None, bar: str
+) -> None:
+    """A score up to the threshold is in the lower half, one above it in the upper half and in colour."""
+    drawn_bar = sparkline(CameraStatus(reasons={}, scores=(score,), thresholds=(threshold,)))
+    assert drawn_bar.plain == bar
+    assert bool(drawn_bar.spans) == (bar in "▅▆▇█")

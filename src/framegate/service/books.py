@@ -1,7 +1,7 @@
-"""What became of the frames, camera by camera: counts that balance, the last frames, the last scores.
+"""Counts of what became of the frames, camera by camera, with the last frames and scores.
 
-The ledger's totals are the beginning; every verdict is added. A camera's name comes from outside, so the
-books have a page for so many of them, and one for all the others.
+The ledger's totals are the beginning; every verdict is added. A camera's name comes from outside, so only the
+first ``MOST_CAMERAS`` are counted by name, and all others together.
 """
 
 from collections import Counter, deque
@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from framegate.events import Event, FrameDecided
+from framegate.keep.ledger import Ledger
 from framegate.model import Entry, Reason, Verdict
 
-MOST_PAGES = 256
+MOST_CAMERAS = 256
 OTHERS = "*"
-"""The page of all cameras beyond those."""
+"""Stands for all cameras beyond those."""
 
 SCORES = 32
 """Scores that are remembered of each camera: a sparkline of them fits a narrow terminal."""
@@ -23,28 +24,28 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 
 @dataclass(slots=True)
-class Page:
-    """One camera's books."""
+class CameraCounters:
+    """One camera's counts."""
 
     reasons: Counter[Reason] = field(default_factory=Counter)
     last: Entry | None = None
     """The frame that was judged last."""
 
     last_kept: Entry | None = None
-    scores: deque[float] = field(default_factory=lambda: deque(maxlen=SCORES))
-    """Scores in percent of the last frames that were compared."""
+    compared: deque[Entry] = field(default_factory=lambda: deque(maxlen=SCORES))
+    """The last frames that were compared with another."""
 
     def count(self, verdict: Verdict) -> int:
         """Return how many frames got a verdict."""
         return sum(count for reason, count in self.reasons.items() if reason.verdict is verdict)
 
-    def write(self, entry: Entry) -> None:
-        """Note what was decided last."""
+    def remember(self, entry: Entry) -> None:
+        """Note the latest decision."""
         self.last = entry
         if entry.reason.is_kept:
             self.last_kept = entry
         if entry.score_percent is not None:
-            self.scores.append(entry.score_percent)
+            self.compared.append(entry)
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Durations:
     """A histogram of seconds."""
 
     counts: Counter[float] = field(default_factory=Counter)
-    """How many took at most so long, and longer than the bound below; infinity for all beyond."""
+    """By upper bound in seconds, how many took longer than the bound below; infinity for the longest."""
 
     sum_s: float = 0.0
 
@@ -62,7 +63,7 @@ class Durations:
         self.sum_s += seconds
 
     def cumulative(self) -> list[tuple[float, int]]:
-        """Return, for each bound, how many took at most so long."""
+        """Return each bound in seconds, and how many took no longer than it."""
         total, rows = 0, []
         for bound in (*BUCKETS_S, float("inf")):
             total += self.counts[bound]
@@ -70,8 +71,8 @@ class Durations:
         return rows
 
 
-class Books:
-    """A listener that keeps the books.
+class Counters:
+    """A listener that counts verdicts.
 
     Args:
         totals: how many frames of each camera were decided for each reason before.
@@ -81,31 +82,41 @@ class Books:
     def __init__(
         self, totals: Mapping[tuple[str, Reason], int] | None = None, latest: Iterable[Entry] = ()
     ) -> None:
-        self.pages: dict[str, Page] = {}
+        self.cameras: dict[str, CameraCounters] = {}
         self.durations = Durations()
         for (camera, reason), count in (totals or {}).items():
-            self._page(camera).reasons[reason] += count
+            self._of(camera).reasons[reason] += count
         for entry in latest:
-            self._page(entry.camera).write(entry)
+            self._of(entry.camera).remember(entry)
 
     def __call__(self, event: Event) -> None:
-        """Take in a verdict."""
+        """Count a verdict."""
         if not isinstance(event, FrameDecided):
             return
-        page = self._page(event.entry.camera)
+        counters = self._of(event.entry.camera)
         if event.recovered_from is not None:  # it is counted already
-            page.reasons[event.recovered_from] -= 1
-        page.reasons[event.entry.reason] += 1
-        page.write(event.entry)
+            counters.reasons[event.recovered_from] -= 1
+        counters.reasons[event.entry.reason] += 1
+        counters.remember(event.entry)
         self.durations.add(event.duration_ms / 1000)
 
     def count(self, verdict: Verdict) -> int:
         """Return how many frames of all cameras got a verdict."""
-        return sum(page.count(verdict) for page in self.pages.values())
+        return sum(counters.count(verdict) for counters in self.cameras.values())
 
-    def page_name(self, camera: str) -> str:
-        """Return the name of the page that a camera is on."""
-        return camera if camera in self.pages or len(self.pages) < MOST_PAGES else OTHERS
+    def _of(self, camera: str) -> CameraCounters:
+        return self.cameras.setdefault(counted_as(camera, self.cameras), CameraCounters())
 
-    def _page(self, camera: str) -> Page:
-        return self.pages.setdefault(self.page_name(camera), Page())
+
+def counted_as(camera: str, named: Mapping[str, object]) -> str:
+    """Return the name under which a camera is counted beside those that have a name already."""
+    return camera if camera in named or len(named) < MOST_CAMERAS else OTHERS
+
+
+def counters_of(ledger: Ledger) -> Counters:
+    """Start counting with what the ledger knows.
+
+    Raises:
+        SinkError: it cannot be read.
+    """
+    return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES))

@@ -57,6 +57,7 @@ def examine_surroundings(config: Config) -> list[Finding]:
         *_space(settings),
         *examine_masks(settings),
         *examine_extras(settings),
+        *_textfile(settings),
         *_inotify(settings),
     ]
 
@@ -184,6 +185,18 @@ def examine_extras(settings: Settings) -> Iterator[Finding]:
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
         key = "metrics.listen" if metrics.listen else "metrics.textfile"
         yield Finding(Grade.ERROR, key, "needs prometheus-client: pip install 'framegate[metrics]'")
+
+
+def _textfile(settings: Settings) -> Iterator[Finding]:
+    file = settings.metrics.textfile
+    if file is not None:
+        folder = os.path.dirname(file) or "."
+        if not os.path.isdir(folder):
+            yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} does not exist")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} may not be written by this user")
+        else:
+            yield Finding(Grade.OK, "metrics.textfile", file)
 
 
 def examine_masks(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,10 @@ mount namespaces meet it all the same. While it is held, ``umount`` of the folde
 import fcntl
 import os
 import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from glob import iglob
 from pathlib import Path
 
 from framegate.errors import AlreadyServed
@@ -55,6 +59,14 @@ def is_served(folder: Path) -> bool:
         return _lock_on(folder, os.stat(folder).st_ino) is not None
     except OSError:
         return False
+
+
+def folders_held_open() -> Iterator[Path]:
+    """Yield the folders that processes have open, locked ones among them, as far as this user may look."""
+    for link in iglob("/proc/[0-9]*/fd/*"):
+        with suppress(OSError):  # it is closed by now, or another user's
+            if stat.S_ISDIR(os.stat(link).st_mode):
+                yield Path(os.readlink(link))
 
 
 def _locked(folder: str, what: str) -> int | None:

@@ -23,9 +23,10 @@ from framegate.service.intake import Intake
 from framegate.service.lock import FolderLock
 from framegate.service.notify import Notifier
 from framegate.service.reloading import Reloader
-from framegate.service.reporting import Reporting, start_line
+from framegate.service.reporting import Reporting
 from framegate.service.retrying import NEVER_S, retry_delay_s
 from framegate.service.tidying import Chore, tidying
+from framegate.service.vitals import start_line, vitals_of
 from framegate.service.watch import CHECK_S
 
 FLUSH_S = 5.0
@@ -82,7 +83,6 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
-        self._log_lines_lost = log_lines_lost
         self.tally: Counter[str] = Counter()
         self._audience: list[Listener] = [self._count, listener]
         with ExitStack() as undo:
@@ -100,10 +100,11 @@ class Daemon:
             undo.callback(self._reloader.stop)
             self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
             self._reporting = Reporting(
-                intake=self._intake,
-                reloader=self._reloader,
-                ledger=self._ledger,
-                notifier=self._notifier,
+                settings,
+                self._ledger,
+                vitals=lambda: vitals_of(self._intake, self._reloader, log_lines_lost()),
+                pending=self._intake.pending,
+                show_line=self._notifier.status,
                 announce=self._announce,
                 clock=clock,
             )

@@ -1,24 +1,27 @@
-"""The status document as Prometheus metrics: at an address, and in a file for node_exporter.
+"""The status as Prometheus metrics: at an address, and in a file for node_exporter.
 
 ``prometheus_client`` is an extra: ``pip install 'framegate[metrics]'``.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framegate import __version__
 from framegate.errors import ConfigError, Problem
-from framegate.model import Reason
+from framegate.events import Listener
 from framegate.service.books import Durations
 from framegate.service.retrying import NEVER_S
-from framegate.service.status import replace_file
+from framegate.service.status import OutputFile, Status
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
-TEXTFILE_S = 15.0
+SERVED_S, TEXTFILE_S = 1.0, 15.0
+"""How old the served numbers, and those of the file, become."""
 
 METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_frames": ("counter", "Frames that got their verdict.", ("camera", "verdict", "reason")),
@@ -42,76 +45,88 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_watch_rebuilds": ("counter", "Watchers that were replaced.", ()),
     "framegate_watch_overflows": ("counter", "Overflows of the kernel's queue of events.", ()),
     "framegate_found_by_sweep": ("counter", "Frames that no event had announced.", ()),
+    "framegate_log_lines_lost": ("counter", "Log lines that could not be written.", ()),
+    "framegate_build_info": ("gauge", "Always 1; its label has the version.", ("version",)),
 }  # fmt: skip
 """Each metric once: type, help, labels. Counters get ``_total`` behind their name."""
 
-Describe = Callable[[], Mapping[str, Any]]
+Sample = tuple[str, tuple[str, ...], float]
+"""Name, label values in the order of ``METRICS``, and value."""
 
 
-def samples(status: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], float]]:
-    """Yield name, label values and value of everything but the histogram."""
-    for camera, page in status["cameras"].items():
-        for reason, count in page["reasons"].items():
-            yield "framegate_frames", (camera, str(Reason(reason).verdict), reason), count
-        yield "framegate_pending_frames", (camera,), page["pending"]
-        yield "framegate_oldest_pending_age_seconds", (camera,), page["oldest_pending_s"] or 0
-        for key, name in (("last_frame", "last_frame"), ("last_kept", "last_kept")):
-            if page[key] is not None:
-                yield f"framegate_{name}_timestamp_seconds", (camera,), page[key]["decided_at_s"]
-    yield "framegate_uptime_seconds", (), status["uptime_s"]
-    yield "framegate_intake_paused", (), status["paused"] is not None
-    yield "framegate_drop_folder_absent", (), status["is_absent"]
-    yield "framegate_config_last_reload_successful", (), not status["config_refused"]
-    yield "framegate_config_last_reload_success_timestamp_seconds", (), status["config_loaded_at"]
-    yield "framegate_config_revision", (), status["config_revision"]
-    if status["results_free_bytes"] is not None:
-        yield "framegate_results_free_bytes", (), status["results_free_bytes"]
-    yield "framegate_watch_inotify", (), status["watch"] == "inotify"
-    for name in ("watch_rebuilds", "watch_overflows", "found_by_sweep"):
-        yield f"framegate_{name}", (), status[name]
+def samples(status: Status) -> Iterator[Sample]:
+    """Yield everything but the histogram."""
+    for name, camera in status.cameras.items():
+        for reason, count in camera.reasons.items():
+            yield "framegate_frames", (name, reason.verdict, reason), count
+        yield "framegate_pending_frames", (name,), camera.pending
+        yield "framegate_oldest_pending_age_seconds", (name,), camera.oldest_pending_s or 0.0
+        if camera.last_frame is not None:
+            yield "framegate_last_frame_timestamp_seconds", (name,), camera.last_frame.decided_at_s
+        if camera.last_kept is not None:
+            yield "framegate_last_kept_timestamp_seconds", (name,), camera.last_kept.decided_at_s
+    yield "framegate_uptime_seconds", (), status.uptime_s
+    yield "framegate_intake_paused", (), status.paused is not None
+    yield "framegate_drop_folder_absent", (), status.is_absent
+    yield "framegate_config_last_reload_successful", (), not status.config_refused
+    yield "framegate_config_last_reload_success_timestamp_seconds", (), status.config_loaded_at
+    yield "framegate_config_revision", (), status.config_revision or 0
+    if status.results_free_bytes is not None:
+        yield "framegate_results_free_bytes", (), status.results_free_bytes
+    yield "framegate_watch_inotify", (), status.watch == "inotify"
+    yield "framegate_watch_rebuilds", (), status.watch_rebuilds
+    yield "framegate_watch_overflows", (), status.watch_overflows
+    yield "framegate_found_by_sweep", (), status.found_by_sweep
+    yield "framegate_log_lines_lost", (), status.log_lines_lost
+    yield "framegate_build_info", (__version__,), 1
 
 
 class Metrics:
-    """Shows the last snapshot to whoever asks; the loop's thread takes it, others read it.
+    """Shows the last status to whoever asks; the loop's thread hands it over, others read it.
 
     Args:
-        describe: makes the status document.
         durations: how long frames took.
         listen: the address to serve at, or None.
         textfile: the file to write, or None.
+        announce: hears when the file cannot be written, and when it can be again.
 
     Raises:
         ConfigError: the address cannot be had.
     """
 
     def __init__(
-        self, describe: Describe, durations: Durations, listen: str | None, textfile: str | None
+        self, durations: Durations, listen: str | None, textfile: str | None, announce: Listener
     ) -> None:
-        self._describe = describe
         self._durations = durations
         self._textfile = textfile
-        self._snapshot: tuple[Mapping[str, Any], list[tuple[float, int]], float] | None = None
-        self._next_s = -NEVER_S
+        self._announce = announce
+        self._output = OutputFile("metrics", announce)
+        self._snapshot: tuple[list[Sample], list[tuple[float, int]], float] | None = None
+        self._next_s = self._next_file_s = -NEVER_S
         self._lock = threading.Lock()
         self._server = None if listen is None else _serve(listen, self)
 
     def retune(self, textfile: str | None) -> None:
         """Write to another file, or to none."""
-        self._textfile = textfile
-        self._next_s = -NEVER_S
+        if textfile != self._textfile:
+            self._textfile = textfile
+            self._output = OutputFile("metrics", self._announce)
+            self._next_file_s = -NEVER_S
 
     def deadline_s(self) -> float:
-        """Return when the next snapshot is due."""
-        return NEVER_S if self._server is None and self._textfile is None else self._next_s
+        """Return when the next status is wanted."""
+        served_s = NEVER_S if self._server is None else self._next_s
+        return min(served_s, NEVER_S if self._textfile is None else self._next_file_s)
 
-    def tend(self, now_s: float) -> None:
-        """Take a snapshot, and write the file."""
-        self._next_s = now_s + (1.0 if self._server is not None else TEXTFILE_S)
-        snapshot = (self._describe(), self._durations.cumulative(), self._durations.sum_s)
+    def show(self, status: Status, now_s: float) -> None:
+        """Show this status from now on, and write the file if it is time."""
+        snapshot = (list(samples(status)), self._durations.cumulative(), self._durations.sum_s)
         with self._lock:
             self._snapshot = snapshot
-        if self._textfile is not None:
-            replace_file(Path(self._textfile), exposition(self))
+        self._next_s = now_s + SERVED_S
+        if self._textfile is not None and now_s >= self._next_file_s:
+            self._next_file_s = now_s + TEXTFILE_S
+            self._output.write(Path(self._textfile), self._write)
 
     def close(self) -> None:
         """Serve no longer."""
@@ -134,8 +149,7 @@ class Metrics:
             snapshot = self._snapshot
         if snapshot is None:
             return
-        status, buckets, sum_s = snapshot
-        rows = list(samples(status))
+        rows, buckets, sum_s = snapshot
         for name, (kind, words, labels) in METRICS.items():
             if kind == "histogram":
                 shown = [("+Inf" if bound == NEVER_S else f"{bound:g}", count) for bound, count in buckets]
@@ -149,12 +163,10 @@ class Metrics:
                     family.add_metric(values, float(value))
             yield family
 
+    def _write(self, path: Path) -> None:
+        from prometheus_client import write_to_textfile  # noqa: PLC0415 - an extra
 
-def exposition(metrics: Metrics) -> str:
-    """Return the metrics in Prometheus's text format."""
-    from prometheus_client import generate_latest  # noqa: PLC0415 - an extra
-
-    return generate_latest(_registry(metrics)).decode("utf-8")
+        write_to_textfile(str(path), _registry(self))
 
 
 def _serve(listen: str, metrics: Metrics) -> Any:
@@ -167,7 +179,7 @@ def _serve(listen: str, metrics: Metrics) -> Any:
         raise ConfigError((Problem("metrics.listen", f"{listen}: {error.strerror or error}"),)) from error
 
 
-def _registry(metrics: Metrics) -> Any:
+def _registry(metrics: Metrics) -> "CollectorRegistry":
     from prometheus_client import CollectorRegistry  # noqa: PLC0415 - an extra
 
     registry = CollectorRegistry(auto_describe=False)

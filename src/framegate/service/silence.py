@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection, Iterable
 
 from framegate.events import Event, FrameDecided, Listener, happening
 from framegate.quantities import Duration
-from framegate.service.books import MOST_PAGES
+from framegate.service.books import MOST_CAMERAS, OTHERS
 from framegate.service.retrying import NEVER_S
 
 
 class Silence:
-    """A listener that knows when each camera was last heard of.
+    """A listener that knows when each camera was last heard of; of so many as are counted by name.
 
     Args:
         silent_after_s: how long that is; None for never.
@@ -32,14 +32,15 @@ class Silence:
         self._announce = announce
         self._clock = clock
         self._heard_at_s = dict.fromkeys(cameras, clock())
+        self._heard_at_s.pop(OTHERS, None)  # no camera: it would never be heard of
         self._silent: set[str] = set()
 
     def retune(self, silent_after_s: Duration | None) -> None:
-        """Take another time."""
+        """Use another time from now on."""
         self._silent_after_s = silent_after_s
 
     def __call__(self, event: Event) -> None:
-        """Take in a verdict."""
+        """Note that a camera has sent a frame."""
         if not isinstance(event, FrameDecided):
             return
         camera = event.entry.camera
@@ -47,7 +48,7 @@ class Silence:
             self._silent.discard(camera)
             silent_s = round(self._clock() - self._heard_at_s[camera], 1)
             self._announce(happening("camera.back", camera=camera, silent_s=silent_s))
-        if camera in self._heard_at_s or len(self._heard_at_s) < MOST_PAGES:
+        if camera in self._heard_at_s or len(self._heard_at_s) < MOST_CAMERAS:
             self._heard_at_s[camera] = self._clock()
 
     def deadline_s(self) -> float:

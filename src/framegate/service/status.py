@@ -1,16 +1,16 @@
-"""How it goes, as one document: what ``framegate status`` prints, the metrics count, and systemd shows."""
+"""The state of a daemon as one value, from which JSON, terminal, metrics and systemd line are made."""
 
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from framegate.model import Entry, Verdict, iso_utc
-from framegate.service.books import Books, Page
+from framegate.events import Listener, happening
+from framegate.model import Entry, Reason, Verdict, iso_utc
+from framegate.service.books import CameraCounters, Counters, counted_as
 from framegate.service.retrying import NEVER_S
 from framegate.service.waiting import Pending
 
@@ -21,9 +21,9 @@ WRITE_S, AT_LEAST_S = 1.0, 10.0
 """The file is written so often while frames come, and at least so often. It is small, and never synced."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What a daemon knows of itself beside its books."""
+    """What a daemon knows of itself beside its counters."""
 
     pid: int | None = None
     uptime_s: float = 0.0
@@ -44,107 +44,262 @@ class Vitals:
     """Seconds since the epoch."""
 
     results_free_bytes: int | None = None
+    """None when the folder is gone, or nobody has named it."""
+
     min_free_bytes: int = 0
-    pending: Mapping[str, Pending] = field(default_factory=dict)
+    log_lines_lost: int = 0
 
 
-def document(books: Books, vitals: Vitals, now_s: float) -> dict[str, Any]:
-    """Return the state of a daemon, or of what it has left, as JSON has it.
+@dataclass(frozen=True, slots=True)
+class FrameStatus:
+    """One frame and what was decided."""
+
+    frame: str
+    captured_at: str
+    decided_at: str
+    decided_at_s: float
+    """Seconds since the epoch."""
+
+    reason: Reason
+    score_percent: float | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Counts of frames: ``seen`` is the sum of the others."""
+
+    seen: int = 0
+    kept: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraStatus(Totals):
+    """One camera, or all those beyond the first ``MOST_CAMERAS``."""
+
+    oldest_pending_s: float | None = None
+    """How long the oldest pending frame has been waiting, in seconds."""
+
+    pending_why: str | None = None
+    """Why that one waits, where it is known."""
+
+    reasons: dict[Reason, int]
+    last_frame: FrameStatus | None = None
+    last_kept: FrameStatus | None = None
+    scores: tuple[float, ...] = ()
+    """Of the last frames that were compared."""
+
+    thresholds: tuple[float | None, ...] = ()
+    """What each of the scores was compared with, in the same unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Vitals):
+    """The state of a daemon, or of what it has left."""
+
+    schema: int = SCHEMA
+    at: str
+    at_s: float
+    """When this was true; seconds since the epoch."""
+
+    running: bool
+    hung: bool = False
+    """Whether a running daemon has not reported for too long; only its reader can tell."""
+
+    totals: Totals
+    oldest_pending_s: float = 0.0
+    cameras: dict[str, CameraStatus]
+
+    def to_json(self) -> str:
+        """Return the document that ``from_json`` reads, on one line."""
+        return json.dumps(asdict(self))
+
+
+def from_json(text: str | bytes) -> Status:
+    """Read a document that a daemon has written.
+
+    Not by pydantic: it refuses names that are not UTF-8, and cameras give their files such names.
+
+    Raises:
+        ValueError: it is damaged, or not written by this version of framegate.
+    """
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"has schema {document['schema']}, not {SCHEMA}")
+        cameras = {name: _camera_from(camera) for name, camera in document["cameras"].items()}
+        totals = Totals(**_known(Totals, document["totals"]))
+        return Status(**_known(Status, document) | {"totals": totals, "cameras": cameras})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"is no status of framegate's ({error!r})") from error
+
+
+def _camera_from(document: dict[str, Any]) -> CameraStatus:
+    reasons = {Reason(reason): count for reason, count in document["reasons"].items()}
+    rebuilt: dict[str, Any] = {"reasons": reasons}
+    for key in ("last_frame", "last_kept"):
+        if document[key] is not None:
+            rebuilt[key] = FrameStatus(**_known(FrameStatus, document[key]))
+    return CameraStatus(**_known(CameraStatus, document) | rebuilt)
+
+
+def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a dataclass has fields for: a newer daemon may say more."""
+    return {field.name: document[field.name] for field in fields(kind) if field.name in document}
+
+
+def current_status(
+    counters: Counters, vitals: Vitals, pending: Mapping[str, Pending], now_s: float
+) -> Status:
+    """Return how it goes now.
 
     Args:
-        books: the counts.
-        vitals: the rest.
-        now_s: monotonic seconds, of the clock that ``vitals.pending`` goes by.
+        counters: what became of the frames.
+        vitals: what else is known.
+        pending: what waits, by camera.
+        now_s: seconds of the clock that ``pending`` goes by.
     """
-    cameras = {}
-    names = [*books.pages, *sorted(vitals.pending.keys() - books.pages.keys())]
-    for name in names:
-        page, pending = books.pages.get(name, Page()), vitals.pending.get(name, Pending())
-        cameras[name] = _camera(page, pending, now_s)
-    facts = asdict(vitals)
-    del facts["pending"]
-    return {
-        "schema": SCHEMA,
-        "at": iso_utc(time.time_ns()),
-        "at_s": time.time(),
-        "running": vitals.pid is not None,
-        **facts,
-        "totals": {key: sum(page[key] for page in cameras.values()) for key in _COUNTS},
-        "oldest_pending_s": max((page["oldest_pending_s"] or 0 for page in cameras.values()), default=0),
-        "cameras": cameras,
+    waiting = _as_counted(pending, counters)
+    cameras = {
+        name: _camera(counters.cameras.get(name, CameraCounters()), waiting.get(name, Pending()), now_s)
+        for name in {**counters.cameras, **waiting}
     }
+    totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in COUNTS}
+    return Status(
+        **asdict(vitals),
+        at=iso_utc(time.time_ns()),
+        at_s=time.time(),
+        running=vitals.pid is not None,
+        totals=Totals(**totals),
+        oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
+        cameras=cameras,
+    )
 
 
-_COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
+COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
 
 
-def _camera(page: Page, pending: Pending, now_s: float) -> dict[str, Any]:
-    counts = {str(verdict): page.count(verdict) for verdict in Verdict}
-    return {
-        "seen": sum(counts.values()) + pending.count,
+def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str, Pending]:
+    """Put what waits of cameras that are not counted by name together."""
+    named: dict[str, object] = dict(counters.cameras)
+    waiting: dict[str, Pending] = {}
+    for camera in sorted(pending):
+        name = counted_as(camera, named)
+        named[name] = None
+        older, younger = sorted([waiting.get(name, Pending()), pending[camera]], key=lambda p: p.since_s)
+        waiting[name] = Pending(older.count + younger.count, older.since_s, older.why)
+    return waiting
+
+
+def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraStatus:
+    counts = {str(verdict): counters.count(verdict) for verdict in Verdict}
+    return CameraStatus(
+        seen=sum(counts.values()) + pending.count,
         **counts,
-        "pending": pending.count,
-        "oldest_pending_s": round(now_s - pending.since_s, 1) if pending.count else None,
-        "reasons": {str(reason): count for reason, count in sorted(page.reasons.items()) if count},
-        "last_frame": None if page.last is None else _frame(page.last),
-        "last_kept": None if page.last_kept is None else _frame(page.last_kept),
-        "scores": [round(score, 4) for score in page.scores],
-    }
+        pending=pending.count,
+        oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
+        pending_why=pending.why,
+        reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
+        last_frame=None if counters.last is None else _frame(counters.last),
+        last_kept=None if counters.last_kept is None else _frame(counters.last_kept),
+        scores=tuple(round(entry.score_percent or 0.0, 4) for entry in counters.compared),
+        thresholds=tuple(entry.threshold_percent for entry in counters.compared),
+    )
 
 
-def _frame(entry: Entry) -> dict[str, Any]:
-    return {
-        "frame": entry.key.name,
-        "captured_at": iso_utc(entry.captured_at_ns),
-        "decided_at": iso_utc(entry.decided_at_ns),
-        "decided_at_s": entry.decided_at_ns / 1e9,
-        "reason": str(entry.reason),
-        "score_percent": entry.score_percent,
-        "result": entry.result,
-    }
+def _frame(entry: Entry) -> FrameStatus:
+    return FrameStatus(
+        frame=entry.key.name,
+        captured_at=iso_utc(entry.captured_at_ns),
+        decided_at=iso_utc(entry.decided_at_ns),
+        decided_at_s=entry.decided_at_ns / 1e9,
+        reason=entry.reason,
+        score_percent=entry.score_percent,
+        result=entry.result,
+    )
 
 
-def in_one_line(status: Mapping[str, Any]) -> str:
+def in_one_line(status: Status) -> str:
     """Return what ``systemctl status`` shows: what is wrong first, then the counts."""
-    totals = status["totals"]
-    counts = ", ".join(f"{totals[key]} {key}" for key in _COUNTS[1:])
-    trouble = [f"PAUSED: {status['paused']}"] if status["paused"] else []
-    trouble += ["DROP FOLDER ABSENT"] if status["is_absent"] else []
-    trouble += [f"CONFIG REFUSED: {status['config_refused'][0]}"] if status["config_refused"] else []
-    return "; ".join([*trouble, counts, f"config revision {status['config_revision']}"])
+    counts = ", ".join(f"{getattr(status.totals, key)} {key}" for key in COUNTS[1:])
+    trouble = [f"PAUSED: {status.paused}"] if status.paused else []
+    trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
+    trouble += [f"CONFIG REFUSED: {status.config_refused[0]}"] if status.config_refused else []
+    trouble += [f"{status.log_lines_lost} LOG LINES LOST"] if status.log_lines_lost else []
+    return "; ".join([*trouble, counts, f"config revision {status.config_revision}"])
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return the free space where a folder is; None when it is gone."""
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return None
+    return space.f_bavail * space.f_frsize
 
 
 class StatusFile:
-    """Keeps the document in the state folder, for ``framegate status``.
+    """Keeps the status in the state folder, for ``framegate status``.
 
     Args:
         folder: the state folder.
-        describe: makes the document.
+        announce: hears when the file cannot be written, and when it can be again.
     """
 
-    def __init__(self, folder: Path, describe: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, folder: Path, announce: Listener) -> None:
         self._path = folder / FILE_NAME
-        self._describe = describe
+        self._output = OutputFile("status", announce)
         self._is_stale = True
         self._written_at_s = -NEVER_S
 
     def note(self) -> None:
-        """Take in that something has changed."""
+        """Write it soon: something has changed."""
         self._is_stale = True
 
     def deadline_s(self) -> float:
         """Return when it is to be written next."""
         return self._written_at_s + (WRITE_S if self._is_stale else AT_LEAST_S)
 
-    def tend(self, now_s: float) -> None:
-        """Write it; a disk that fails has other ways to be heard."""
+    def show(self, status: Status, now_s: float) -> None:
+        """Write it."""
         self._written_at_s, self._is_stale = now_s, False
-        replace_file(self._path, json.dumps(self._describe()))
+        text = status.to_json()
+        self._output.write(self._path, lambda path: _replace(path, text))
 
 
-def replace_file(path: Path, text: str) -> None:
+class OutputFile:
+    """A file for others to read; that it cannot be written is said once, and once that it can be again.
+
+    Args:
+        what: the first word of the events: ``what.unwritable`` and ``what.restored``.
+        announce: hears of them.
+    """
+
+    def __init__(self, what: str, announce: Listener) -> None:
+        self._what = what
+        self._announce = announce
+        self._is_failing = False
+
+    def write(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Try to write it with a function that may raise OSError."""
+        try:
+            write(path)
+        except OSError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                fields = {"file": os.fspath(path), "error": error.strerror or str(error)}
+                self._announce(happening(f"{self._what}.unwritable", "warning", **fields))
+        else:
+            if self._is_failing:
+                self._is_failing = False
+                self._announce(happening(f"{self._what}.restored", file=os.fspath(path)))
+
+
+def _replace(path: Path, text: str) -> None:
     """Put a text in place of a file: a reader sees the old or the new. It is not durable, and no promise."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with suppress(OSError):
-        temporary.write_text(text, "utf-8", errors="backslashreplace")
-        os.replace(temporary, path)
+    temporary.write_text(text, "utf-8", errors="backslashreplace")
+    os.replace(temporary, path)

@@ -3,36 +3,55 @@
 import json
 import os
 import time
+from bisect import bisect
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from framegate.config import Config, state_folders_in_spite_of
+from framegate.config import Config, default_state_folder
 from framegate.errors import ConfigError, FramegateError
 from framegate.ingest.naming import NameRules
 from framegate.ingest.sweeping import sweep
 from framegate.keep.ledger import Ledger
-from framegate.model import Reason, Verdict
-from framegate.service.lock import is_served
+from framegate.model import Verdict
+from framegate.service.books import counters_of
+from framegate.service.lock import folders_held_open, is_served
 from framegate.service.logs import escape_control_chars
 from framegate.service.loop import LEDGER_NAME
-from framegate.service.reporting import books_of, free_bytes
-from framegate.service.status import FILE_NAME, Vitals, document
+from framegate.service.retrying import NEVER_S
+from framegate.service.status import (
+    FILE_NAME,
+    CameraStatus,
+    FrameStatus,
+    Status,
+    Vitals,
+    current_status,
+    free_bytes,
+    from_json,
+)
 from framegate.service.waiting import Pending
 from framegate.settings import Settings
 
-BARS = "▁▂▃▄▅▆▇█"
+BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"
+"""Bars of scores up to the threshold, in equal steps, and above it."""
+
+HEIGHTS = (1.5, 3.0, 6.0)
+"""How many times the threshold is where the next of the bars above it begins."""
+
 SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
 """Columns of a terminal."""
 
 REFRESH_S = 1.0
+
+HUNG_S = 30.0
+"""A daemon writes its status every 10 s at least: one that has not for so long is stuck."""
 
 
 class NoStatusError(FramegateError):
@@ -43,22 +62,30 @@ Load = Callable[[], Config]
 """Reads the config; raises ConfigError while it is refused."""
 
 
-def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> None:
-    """Print the status; with ``watch``, again every second until interrupted."""
+def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> bool:
+    """Print the status; with ``watch``, again every second until interrupted.
+
+    Returns:
+        Whether it is as it should be: a daemon that runs and does not report is not.
+    """
+    if watch and not as_json:
+        _watch(path, load)
+        return True
+    status = status_of(path, load)
     if as_json:
-        print(json.dumps(status_of(path, load), indent=2))
-        return
+        print(json.dumps(asdict(status), indent=2))
+    else:
+        console = Console()
+        console.print(drawn(status, console.width))
+    return not status.hung
+
+
+def _watch(path: Path | None, load: Load) -> None:
     console = Console()
-    if not watch:
-        console.print(drawn(status_of(path, load), console.width))
-        return
-    with Live(console=console, auto_refresh=False) as live:
-        try:
-            while True:
-                live.update(_drawn_or_why_not(path, load, console.width), refresh=True)
-                time.sleep(REFRESH_S)
-        except KeyboardInterrupt:
-            return
+    with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            live.update(_drawn_or_why_not(path, load, console.width), refresh=True)
+            time.sleep(REFRESH_S)
 
 
 def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableType:
@@ -68,55 +95,90 @@ def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableTy
         return Text(str(error), style="bold red")
 
 
-def status_of(path: Path | None, load: Load) -> dict[str, Any]:
-    """Return the document of the daemon that uses the config's state folder, or of what it has left.
+def status_of(path: Path | None, load: Load) -> Status:
+    """Return the status of the daemon that uses the config's state folder, or of what it has left.
 
     Raises:
-        ConfigError: the config is wrong, and no daemon goes on by an older version of it.
-        NoStatusError: no daemon has run there, or it may not be read.
+        ConfigError: the config is wrong, and no daemon still runs with an older version of it.
+        NoStatusError: no daemon has run there, or its files cannot be read.
     """
     try:
         config = load()
     except ConfigError:  # a daemon keeps the last good one: its status is wanted most just then
-        wanted = None if path is None else os.path.abspath(path)
-        for state in state_folders_in_spite_of(path):
-            if is_served(state) and (status := _of_a_running_daemon(state))["config_file"] == wanted:
-                return status
-        raise
+        if (status := _of_the_daemon_with_config(path)) is None:
+            raise
+        return status
     state = Path(config.settings.state.folder or "")
-    if is_served(state):
-        return _of_a_running_daemon(state)
-    return _left_by_a_daemon(config, state)
-
-
-def _of_a_running_daemon(state: Path) -> dict[str, Any]:
     try:
-        status = dict(json.loads((state / FILE_NAME).read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise NoStatusError(f"cannot read {state / FILE_NAME}: {error}") from error
-    _grow_older(status, max(0.0, time.time() - status["at_s"]))
-    return status
+        return _of_a_running_daemon(state) if is_served(state) else _left_by_a_daemon(config, state)
+    except PermissionError as error:
+        raise NoStatusError(_who_may_read(Path(error.filename or state))) from error
 
 
-def _grow_older(status: dict[str, Any], seconds: float) -> None:
-    """Bring the ages to now: a daemon to which nothing happens writes only now and then."""
-    status["uptime_s"] = round(status["uptime_s"] + seconds, 1)
-    ages = [page for page in status["cameras"].values() if page["pending"]]
-    for page in [*ages, *([status] if ages else [])]:
-        page["oldest_pending_s"] = round(page["oldest_pending_s"] + seconds, 1)
+def _of_the_daemon_with_config(path: Path | None) -> Status | None:
+    """Find a running daemon by the config file that it was started with, whatever that says by now."""
+    wanted = None if path is None else os.path.abspath(path)
+    for state in (Path(default_state_folder("", path)[0]), *folders_held_open()):
+        if is_served(state):
+            with suppress(NoStatusError, OSError):
+                status = _of_a_running_daemon(state)
+                if status.config_file == wanted:
+                    return status
+    return None
 
 
-def _left_by_a_daemon(config: Config, state: Path) -> dict[str, Any]:
+def _of_a_running_daemon(state: Path) -> Status:
+    file = state / FILE_NAME
+    try:
+        status = from_json(file.read_bytes())
+    except FileNotFoundError as error:
+        raise NoStatusError(f"a daemon is starting: it has not written {file} yet") from error
+    except ValueError as error:
+        words = f"{file} {error}: the daemon may be of another version; restart it"
+        raise NoStatusError(words) from error
+    return _brought_to_now(status, max(0.0, time.time() - status.at_s))
+
+
+def _brought_to_now(status: Status, seconds: float) -> Status:
+    """Let the ages grow: a daemon to which nothing happens writes only now and then."""
+    cameras = {
+        name: camera
+        if camera.oldest_pending_s is None
+        else replace(camera, oldest_pending_s=round(camera.oldest_pending_s + seconds, 1))
+        for name, camera in status.cameras.items()
+    }
+    return replace(
+        status,
+        uptime_s=round(status.uptime_s + seconds, 1),
+        oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
+        cameras=cameras,
+        hung=seconds > HUNG_S,
+    )
+
+
+def _who_may_read(path: Path) -> str:
+    """Say what helps against a missing permission, as far as this user may look."""
+    words = f"cannot read {path}: Permission denied: run it as root"
+    for place in (path, *path.parents):
+        try:
+            owner, group = place.owner(), place.group()
+        except (OSError, KeyError):  # KeyError: a number without a name
+            continue
+        return f"{words}, as user {owner}, or join the group {group}"
+    return words
+
+
+def _left_by_a_daemon(config: Config, state: Path) -> Status:
     if not (state / LEDGER_NAME).exists():
-        raise NoStatusError(f"no daemon has run with the state folder {state}, or it may not be read")
+        raise NoStatusError(f"no daemon has run with the state folder {state}")
     with closing(Ledger(state / LEDGER_NAME, is_read_only=True)) as ledger:
         vitals = Vitals(
             config_file=None if config.path is None else str(config.path.absolute()),
             results_free_bytes=free_bytes(Path(config.settings.results.folder)),
             min_free_bytes=config.settings.results.min_free,
-            pending=_waiting_in_the_folder(config.settings, ledger),
         )
-        return document(books_of(ledger), vitals, time.time())
+        pending = _waiting_in_the_folder(config.settings, ledger)
+        return current_status(counters_of(ledger), vitals, pending, time.time())
 
 
 def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pending]:
@@ -135,84 +197,94 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
     return pending
 
 
-def drawn(status: Mapping[str, Any], width: int = 80) -> RenderableType:
+def drawn(status: Status, width: int = 80) -> RenderableType:
     """Return the status as a person reads it: what is wrong, then the cameras, then the rest.
 
     Args:
-        status: the document.
-        width: of the terminal; a narrow one is shown less.
+        status: what to show.
+        width: of the terminal, in columns; a narrow one is shown less.
     """
     return Group(
         _headline(status),
         *(Text(line, style="bold red") for line in _troubles(status)),
-        _cameras(status["cameras"], width),
-        *(Text(line, style="yellow") for line in _rejected(status["cameras"])),
-        *(Text(line, style="dim") for line in _footer(status)),
+        _cameras(status.cameras, width),
+        *(Text(line, style="yellow") for line in _remarks(status.cameras)),
+        *(Text(line, style="dim") for line in _footer(status, width)),
     )
 
 
-def _headline(status: Mapping[str, Any]) -> Text:
-    if not status["running"]:
+def _headline(status: Status) -> Text:
+    if not status.running:
         return Text("not running", style="bold yellow")
-    return Text(f"running for {age(status['uptime_s'])}, process {status['pid']}", style="bold green")
+    if status.hung:
+        silent = age(time.time() - status.at_s)
+        words = f"the daemon (process {status.pid}) has not reported for {silent}: it hangs or is starved"
+        return Text(words, style="bold red")
+    return Text(f"running for {age(status.uptime_s)}, process {status.pid}", style="bold green")
 
 
-def _troubles(status: Mapping[str, Any]) -> list[str]:
-    troubles = [f"intake paused: {status['paused']}"] if status["paused"] else []
-    troubles += ["the drop folder is absent"] if status["is_absent"] else []
-    return troubles + [f"config refused: {error}" for error in status["config_refused"]]
+def _troubles(status: Status) -> list[str]:
+    troubles = [f"intake paused: {status.paused}"] if status.paused else []
+    troubles += ["the drop folder is absent"] if status.is_absent else []
+    troubles += [f"config refused: {error}" for error in status.config_refused]
+    lost = status.log_lines_lost
+    return troubles + ([f"{lost} log lines lost: nobody reads the log, or its disk is full"] if lost else [])
 
 
-def _cameras(cameras: Mapping[str, Any], width: int) -> RenderableType:
+def _cameras(cameras: Mapping[str, CameraStatus], width: int) -> RenderableType:
     if not cameras:
         return Text("no frame so far")
     has_room, has_much_room = width >= ROOM_FOR_COUNTS, width >= ROOM_FOR_SCORES
-    counts = ("seen", *_COUNTED) if has_room else ("kept",)
+    counts = ("seen", "kept", "dropped", "rejected") if has_room else ("kept",)
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     table.add_column("camera", overflow="fold", min_width=6)
     for name in (*counts, "pending", "last", *(("last kept",) if has_room else ())):
         table.add_column(name, justify="right", no_wrap=True)
     if has_much_room:
         table.add_column("scores", no_wrap=True)
-    for name, page in cameras.items():
+    for name, camera in cameras.items():
         row: list[RenderableType] = [
             Text(escape_control_chars(name)),
-            *(str(page[key]) for key in counts),
-            _pending(page),
+            *(str(getattr(camera, key)) for key in counts),
+            _pending(camera),
         ]
-        row += [_ago(page["last_frame"]), *([_ago(page["last_kept"])] if has_room else [])]
-        row += [Text(sparkline(page["scores"][-SHOWN_SCORES:]))] if has_much_room else []
+        row += [_ago(camera.last_frame), *([_ago(camera.last_kept)] if has_room else [])]
+        row += [sparkline(camera)] if has_much_room else []
         table.add_row(*row)
     return table
 
 
-_COUNTED = ("kept", "dropped", "rejected")
-_PRINTED = {str(reason) for reason in Reason if reason.verdict is Verdict.REJECTED}
-
-
-def _rejected(cameras: Mapping[str, Any]) -> list[str]:
+def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
     lines = []
-    for name, page in cameras.items():
-        reasons = [f"{count} {reason}" for reason, count in page["reasons"].items() if reason in _PRINTED]
-        lines += [f"rejected of {escape_control_chars(name)}: {', '.join(reasons)}"] if reasons else []
+    for name, camera in cameras.items():
+        shown = escape_control_chars(name)
+        if camera.pending_why is not None:
+            lines.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
+        rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]
+        if rejected:
+            lines.append(f"rejected of {shown}: {', '.join(f'{count} {r}' for r, count in rejected)}")
     return lines
 
 
-def _pending(page: Mapping[str, Any]) -> str:
-    return f"{page['pending']} ({age(page['oldest_pending_s'])})" if page["pending"] else "0"
+def _pending(camera: CameraStatus) -> str:
+    age_s = camera.oldest_pending_s
+    return "0" if age_s is None else f"{camera.pending} ({age(age_s)})"
 
 
-def _ago(frame: Mapping[str, Any] | None) -> str:
-    return "-" if frame is None else age(time.time() - frame["decided_at_s"])
+def _ago(frame: FrameStatus | None) -> str:
+    return "-" if frame is None else age(time.time() - frame.decided_at_s)
 
 
-def _footer(status: Mapping[str, Any]) -> list[str]:
-    free = status["results_free_bytes"]
-    watch = f"watch: {status['watch']}; " if status["watch"] else ""
-    room = "the results folder is absent" if free is None else f"{free / 1e9:.1f}GB free for results"
-    revision = f", revision {status['config_revision']}" if status["config_revision"] else ""
-    config = [f"config: {status['config_file']}{revision}"] if status["config_file"] else []
-    return [f"{watch}{room}; as of {status['at']}", *config]
+def _footer(status: Status, width: int) -> list[str]:
+    free = status.results_free_bytes
+    watch = f"watch: {status.watch}; " if status.watch else ""
+    room = f"{free / 1e9:.1f}GB free for results; " if free is not None else ""
+    room = room or ("the results folder is absent; " if status.running else "")
+    revision = f", revision {status.config_revision}" if status.config_revision else ""
+    config = [f"config: {status.config_file}{revision}"] if status.config_file else []
+    has_scores = width >= ROOM_FOR_SCORES and any(camera.scores for camera in status.cameras.values())
+    legend = [f"scores, oldest first: {BELOW} up to the threshold, {ABOVE} above it"] if has_scores else []
+    return [*legend, f"{watch}{room}as of {status.at}", *config]
 
 
 def age(seconds: float) -> str:
@@ -223,7 +295,14 @@ def age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f}s"
 
 
-def sparkline(scores: list[float]) -> str:
-    """Draw scores as bars, the largest as the tallest."""
-    top = max(scores, default=0.0)
-    return "".join(BARS[min(7, int(8 * score / top))] if top else BARS[0] for score in scores)
+def sparkline(camera: CameraStatus) -> Text:
+    """Draw the last scores as bars; the threshold is half way up for every camera, whatever it is."""
+    bars = Text()
+    pairs = list(zip(camera.scores, camera.thresholds, strict=True))
+    for score, threshold in pairs[-SHOWN_SCORES:]:
+        if threshold is None or score <= threshold:
+            share = score / threshold if threshold else 0.0
+            bars.append(BELOW[min(3, int(4 * share))])
+        else:
+            bars.append(ABOVE[bisect(HEIGHTS, score / threshold if threshold else NEVER_S)], style="green")
+    return bars

@@ -15,6 +15,9 @@ class Pending:
     since_s: float = NEVER_S
     """When the oldest of them was first seen; seconds of the monotonic clock."""
 
+    why: str | None = None
+    """Why that one waits, where it is known, in a few words: ``Permission denied``, ``being written``."""
+
 
 class Waiting:
     """Remembers when each file came into hand. Times are given by the caller."""
