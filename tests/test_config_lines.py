@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from framegate.config import load
-from framegate.config_lines import Location, folders_in, line_of, line_of_error
+from framegate.config_lines import Location, line_of, line_of_error
 from framegate.errors import ConfigError
 
 FILE = dedent('''\
@@ -214,22 +214,6 @@ def parsed(text: str) -> dict[str, object] | None:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
-@pytest.mark.parametrize("broken", ["", "x = [1,", 'x = """', "[[[", "= 5", "folder ="], ids=repr)
-def test_folders_are_found_in_a_file_that_is_not_sound(broken: str, end: str) -> None:
-    """Whatever else is wrong with a config, the folders that can be read in it are."""
-    lines = [
-        "drop.folder = '/a'  # d",
-        broken,
-        "[results]",
-        'folder = "/b"',
-        "[ state ]",
-        "\tfolder='/c'",
-        "[log]",
-    ]
-    assert folders_in(end.join(lines)) == {"drop": "/a", "results": "/b", "state": "/c"}
 
 
 def test_an_error_that_names_the_end_is_on_the_last_line() -> None:

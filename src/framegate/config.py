@@ -5,14 +5,13 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from framegate.config_lines import folders_in, line_of, line_of_error
+from framegate.config_lines import line_of, line_of_error
 from framegate.errors import ConfigError, Problem
 from framegate.settings import CLASSIC, Settings, Table
 
@@ -148,22 +147,6 @@ def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[
 def _state_home() -> str:
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(home, "framegate")
-
-
-def state_folders_in_spite_of(path: Path | None) -> Iterator[Path]:
-    """Yield where the ledger may be of a daemon whose config is wrong or gone by now, likeliest first."""
-    text = ""
-    if path is not None:
-        with suppress(OSError):
-            text = path.read_bytes().decode("utf-8", "replace")
-    folders = folders_in(text)
-    for table, folder in folders.items():
-        folders[table] = os.path.normpath((path or Path()).absolute().parent / os.path.expanduser(folder))
-    if "state" in folders:
-        yield Path(folders["state"])
-    yield Path(default_state_folder(folders.get("drop", ""), path)[0])
-    yield from SERVICE_STATES.glob("*")
-    yield from Path(_state_home()).glob("*")
 
 
 def _text_of(data: bytes, path: Path | None) -> str:

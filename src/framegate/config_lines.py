@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 _PIECE = re.compile(
@@ -40,20 +39,6 @@ def line_of(text: str, location: Location) -> int | None:
         if depth > best_depth:
             best, best_depth = number, depth
     return best
-
-
-def folders_in(text: str) -> dict[str, str]:
-    """Return ``folder`` of each table, as far as it can be read from a file that is not sound as a whole."""
-    folders: dict[str, str] = {}
-    lines = [line.rstrip("\r") for line in text.split("\n")]  # an array that never ends hides no line
-    for number, place in _places(enumerate(lines)):
-        if len(place) == 2 and place[1] == "folder":  # noqa: PLR2004 - table and key
-            with suppress(tomllib.TOMLDecodeError):
-                value: Any = tomllib.loads(lines[number])
-                while isinstance(value, dict):
-                    value = value.popitem()[1]
-                folders[str(place[0])] = str(value)
-    return folders
 
 
 def line_of_error(error: str, text: str) -> int:
