@@ -16,7 +16,8 @@ import pytest
 from framegate.demo.uploads import write_at_once
 from framegate.events import FrameDecided, Happening, happening
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
-from framegate.service.logs import MOST_WAITING, Log, LogStream, log_listener
+from framegate.service.log_stream import MOST_WAITING, LogStream
+from framegate.service.logs import Log, log_listener
 from framegate.service.retrying import NEVER_S
 from framegate.settings import LogSettings
 from running import Site, wait_until
@@ -185,7 +186,7 @@ def test_a_line_is_completed_when_its_disk_has_room_again(tmp_path: Path) -> Non
     """A full disk keeps lines waiting; none follows half of another."""
     script = (
         "import resource, signal, sys\n"
-        "from framegate.service.logs import LogStream\n"
+        "from framegate.service.log_stream import LogStream\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "stream = LogStream(2)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
@@ -240,7 +241,7 @@ def test_last_words_wait_for_nobody(what: str) -> None:
     """What Python or the command line prints into a full pipe is lost, and the process still ends."""
     script = (
         "import sys, typer\n"
-        "from framegate.service.logs import own_stderr\n"
+        "from framegate.service.log_stream import own_stderr\n"
         "stream = own_stderr()\n"
         "for _ in range(2000): stream.msg('x' * 300)\n"
     )
@@ -254,7 +255,9 @@ def test_last_words_wait_for_nobody(what: str) -> None:
 
 def test_last_words_reach_a_reader() -> None:
     """A traceback is read where the log is."""
-    script = "from framegate.service.logs import own_stderr\nown_stderr()\nraise ValueError('so it ended')"
+    script = (
+        "from framegate.service.log_stream import own_stderr\nown_stderr()\nraise ValueError('so it ended')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=10, check=False
     )

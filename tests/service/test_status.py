@@ -18,16 +18,17 @@ from framegate.demo.uploads import write_at_once
 from framegate.events import Event
 from framegate.model import Reason
 from framegate.service.books import MOST_CAMERAS, OTHERS, Counters
+from framegate.service.output_file import OutputFile
 from framegate.service.status import (
     CameraStatus,
-    OutputFile,
     Status,
     Totals,
     Vitals,
     current_status,
     from_json,
 )
-from framegate.service.status_view import NoStatusError, age, drawn, run_status, sparkline, status_of
+from framegate.service.status_text import age, drawn, sparkline
+from framegate.service.status_view import NoStatusError, run_status, status_of
 from framegate.service.waiting import Pending
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, running, started, wait_until

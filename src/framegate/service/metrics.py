@@ -13,8 +13,9 @@ from framegate import __version__
 from framegate.errors import ConfigError, Problem
 from framegate.events import Listener
 from framegate.service.books import Durations
+from framegate.service.output_file import OutputFile
 from framegate.service.retrying import NEVER_S
-from framegate.service.status import OutputFile, Status
+from framegate.service.status import Status
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

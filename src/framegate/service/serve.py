@@ -9,7 +9,8 @@ from framegate.config import Config
 from framegate.events import happening
 from framegate.keep.disk import Disk
 from framegate.service.checkup import prepare_to_start
-from framegate.service.logs import Log, own_stderr
+from framegate.service.log_stream import own_stderr
+from framegate.service.logs import Log
 from framegate.service.loop import Daemon
 from framegate.service.notify import Notifier
 

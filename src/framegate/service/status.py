@@ -3,14 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from framegate.events import Listener, happening
+from framegate.events import Listener
 from framegate.model import Entry, Reason, Verdict, iso_utc
 from framegate.service.books import CameraCounters, Counters, counted_as
+from framegate.service.output_file import OutputFile, replace_text
 from framegate.service.retrying import NEVER_S
 from framegate.service.waiting import Pending
 
@@ -267,39 +268,4 @@ class StatusFile:
         """Write it."""
         self._written_at_s, self._is_stale = now_s, False
         text = status.to_json()
-        self._output.write(self._path, lambda path: _replace(path, text))
-
-
-class OutputFile:
-    """A file for others to read; that it cannot be written is said once, and once that it can be again.
-
-    Args:
-        what: the first word of the events: ``what.unwritable`` and ``what.restored``.
-        announce: hears of them.
-    """
-
-    def __init__(self, what: str, announce: Listener) -> None:
-        self._what = what
-        self._announce = announce
-        self._is_failing = False
-
-    def write(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Try to write it with a function that may raise OSError."""
-        try:
-            write(path)
-        except OSError as error:
-            if not self._is_failing:
-                self._is_failing = True
-                fields = {"file": os.fspath(path), "error": error.strerror or str(error)}
-                self._announce(happening(f"{self._what}.unwritable", "warning", **fields))
-        else:
-            if self._is_failing:
-                self._is_failing = False
-                self._announce(happening(f"{self._what}.restored", file=os.fspath(path)))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put a text in place of a file: a reader sees the old or the new. It is not durable, and no promise."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, "utf-8", errors="backslashreplace")
-    os.replace(temporary, path)
+        self._output.write(self._path, lambda path: replace_text(path, text))
