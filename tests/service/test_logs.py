@@ -168,6 +168,24 @@ def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Readin
     assert fcntl.fcntl(unread.fd, fcntl.F_GETFL) == flags
 
 
+def test_what_is_missing_was_one_stretch_of_time(unread: Reading, log: Log) -> None:
+    """After the first lost line none is taken until those that wait are written: no line stands in a gap."""
+    for number in range(3000):
+        log(numbered(number))
+    text = unread.take()
+    for number in range(3000, 3100):
+        log(numbered(number))
+    for now_s in range(3000):
+        text += unread.take()
+        log.tend(float(now_s))
+    log(numbered(3100))
+    lines = [json.loads(line) for line in (text + unread.take()).splitlines()]
+    (told,) = [line for line in lines if line["event"] == "log.lost"]
+    before = lines[: lines.index(told)]
+    assert [line["number"] for line in before] == list(range(3100 - told["lines"]))
+    assert [line["number"] for line in lines[len(before) + 1 :]] == [3100]
+
+
 def test_a_slow_reader_loses_nothing(unread: Reading, log: Log) -> None:
     """A reader that is behind by a few hundred lines gets them all, in their order."""
     text = b""
@@ -245,7 +263,11 @@ def test_last_words_wait_for_nobody(what: str) -> None:
         "stream = own_stderr()\n"
         "for _ in range(2000): stream.msg('x' * 300)\n"
     )
-    script += "typer.echo('words', err=True); sys.exit(3)" if what == "a usage error" else "raise ValueError"
+    words = "'words ' * 50_000"
+    if what == "a usage error":
+        script += f"typer.echo({words}, err=True); sys.exit(3)"
+    else:
+        script += f"raise ValueError({words})"
     reader, fd = os.pipe()
     done = subprocess.run([sys.executable, "-c", script], stderr=fd, timeout=10, check=False)
     os.close(reader)

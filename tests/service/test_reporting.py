@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,15 +75,18 @@ def test_a_change_is_written_within_a_second_and_all_else_within_ten(reported: R
     assert reported.lines[-1] == "1 kept, 0 dropped, 0 rejected, 0 pending; config revision 1"
 
 
-def test_a_status_is_made_once_a_second_at_most_and_shared(reported: Reported, tmp_path: Path) -> None:
+def test_a_status_is_made_once_a_second_at_most_and_shared(site: Site, reported: Reported) -> None:
     """However much happens, and whoever wants to know: it walks over everything that waits."""
-    for _ in range(400):
+    for number in range(400):
         reported.reporting(KEPT)
         reported.go(0.1)
+        if number % 55 == 0:  # a new file is wanted at once
+            site.configure(rest=f'[metrics]\ntextfile = "{site.home}/{number}.prom"')
+            reported.reporting.retune(load(site.config).settings)
     pauses = [after - before for before, after in zip(reported.looks, reported.looks[1:], strict=False)]
     assert min(pauses) >= 1.0 - 1e-9
     assert len(reported.looks) >= 39
-    assert "framegate_frames_total" in (tmp_path / "site" / "framegate.prom").read_text("utf-8")
+    assert len(list(site.home.glob("*.prom"))) == 9
     assert not reported.said
 
 
