@@ -50,7 +50,7 @@ class Supervised:
 
     def wishes(self) -> bool:
         """Tell whether a sweep was wished for since this was last asked."""
-        return self.inbox.take_sweep_wish()
+        return self.inbox.take_sweep_request()
 
     def hears(self) -> None:
         """Assert that a new file is heard of."""

@@ -132,7 +132,7 @@ def test_a_folder_made_later_is_swept_and_then_heard(
     """A new folder asks for a sweep, for what came with it; afterwards its files give hints."""
     watched = watch(drop)
     (drop / "cam").mkdir()
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
     numbers = iter(range(1000))
 
     def write_and_listen() -> bool:
@@ -150,7 +150,7 @@ def test_a_folder_that_is_moved_in_asks_for_a_sweep(
     (outside / "cam").mkdir()
     (outside / "cam" / "a.jpg").write_bytes(DATA)
     (outside / "cam").rename(drop / "cam")
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
 
 
 def test_a_folder_that_is_renamed_asks_for_a_sweep(
@@ -160,7 +160,7 @@ def test_a_folder_that_is_renamed_asks_for_a_sweep(
     (drop / "cam").mkdir()
     watched = watch(drop)
     (drop / "cam").rename(drop / "gate")
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
 
 
 def test_what_is_no_frame_is_not_heard(drop: Path, watch: Watch, eventually: Callable[..., None]) -> None:
@@ -169,7 +169,7 @@ def test_what_is_no_frame_is_not_heard(drop: Path, watch: Watch, eventually: Cal
     for name in ("a.txt", ".a.jpg", "a.jpg.part", "a.jpg~"):
         (drop / name).write_bytes(DATA)
     assert watched.until_fence(eventually) == []
-    assert not watched.inbox.take_sweep_wish()
+    assert not watched.inbox.take_sweep_request()
 
 
 def test_our_own_reading_is_not_heard(drop: Path, watch: Watch, eventually: Callable[..., None]) -> None:
@@ -264,7 +264,7 @@ def test_a_mistake_of_ours_does_not_end_the_watching(
     (drop / "good.jpg").write_bytes(DATA)
     assert watched.until_fence(eventually) == [("good.jpg", Origin.CREATED), ("good.jpg", Origin.CLOSED)]
     assert watched.watcher.complaint() is None
-    assert watched.inbox.take_sweep_wish()
+    assert watched.inbox.take_sweep_request()
 
 
 def test_a_new_folder_under_the_old_path_is_complained_of(drop: Path, watch: Watch) -> None:
@@ -339,7 +339,7 @@ def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
     logging.getLogger("watchdog.observers.inotify").warning(
         "Inotify queue overflowed; reconciling recursive watches below %r", b"/drop"
     )
-    assert watched.inbox.take_sweep_wish()
+    assert watched.inbox.take_sweep_request()
     assert watched.watcher.overflows == 1
     assert watched.watcher.complaint() is None
     logging.getLogger("watchdog.observers.inotify").error("Unable to rebuild recursive inotify watches")
@@ -353,9 +353,9 @@ def test_watchdogs_last_words_reach_nobody(
     """What watchdog says after its end is no wish and no output: the inbox may be closed by then."""
     watched = watch(drop)
     watched.watcher.stop()
-    watched.inbox.take_sweep_wish()
+    watched.inbox.take_sweep_request()
     logging.getLogger("watchdog.observers.inotify").error("queue_events() called when the thread is inactive")
-    assert not watched.inbox.take_sweep_wish()
+    assert not watched.inbox.take_sweep_request()
     assert capfd.readouterr() == ("", "")
 
 
@@ -373,7 +373,7 @@ watcher = Watcher(Path(sys.argv[1]), NameRules(DropSettings(folder="/")), inbox 
 watcher.start()
 logging.getLogger("watchdog.observers.inotify").warning("a word")
 logging.getLogger("watchdog").warning("%d is no number", "this")
-assert inbox.take_sweep_wish()
+assert inbox.take_sweep_request()
 watcher.stop()
 logging.getLogger("watchdog.observers.inotify").error("a last word")
 """

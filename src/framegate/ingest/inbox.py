@@ -33,9 +33,9 @@ class Inbox:
             self._hints.append(arrival)
             self.wake()
         else:
-            self.ask_for_sweep()
+            self.request_sweep()
 
-    def ask_for_sweep(self) -> None:
+    def request_sweep(self) -> None:
         """Say that the folder has to be listed: something happened that no hint names."""
         self._wants_sweep = True
         self.wake()
@@ -60,7 +60,7 @@ class Inbox:
         """Take back ``is_woken_by``."""
         self._poll.unregister(fd)
 
-    def take_sweep_wish(self) -> bool:
+    def take_sweep_request(self) -> bool:
         """Return whether a sweep was asked for since the last call."""
         wished, self._wants_sweep = self._wants_sweep, False
         return wished

@@ -155,7 +155,7 @@ class Watcher:
             self.overflows += 1
         if record.levelno >= logging.ERROR:
             self._last_words = f"watchdog says: {message}"
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
 
     def _observe(self) -> None:
         # watchdog does not follow a link to the folder: it would hear nothing (IN_DONT_FOLLOW).
@@ -195,11 +195,11 @@ class _Hinter(FileSystemEventHandler):
         try:
             self._hint(event)
         except Exception:  # noqa: BLE001 - whatever it was, the sweep will see
-            self._inbox.ask_for_sweep()
+            self._inbox.request_sweep()
 
     def _hint(self, event: FileSystemEvent) -> None:
         if isinstance(event, _FOLDERS):  # it may have come with files that no event will name
-            self._inbox.ask_for_sweep()
+            self._inbox.request_sweep()
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)

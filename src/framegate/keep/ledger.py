@@ -9,7 +9,7 @@ with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged co
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,14 @@ class Ledger:
         with self._database.lend() as db:
             query = "SELECT 1 FROM frame WHERE name = ? LIMIT 1"
             return db.execute(query, (os.fsencode(name),)).fetchone() is not None
+
+    def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
+        """Return those of many versions that have no verdict."""
+        return [key for key in keys if not self.knows(key)]
+
+    def knows_names(self, names: Sequence[str]) -> set[str]:
+        """Return those of many names of which some version has its verdict."""
+        return {name for name in names if self.knows_name(name)}
 
     def note(self, entry: Entry) -> None:
         """Remember a dropped or rejected frame, lazily."""

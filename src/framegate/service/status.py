@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framegate.model import Entry, Verdict, iso_utc
+from framegate.model import Entry, Pending, Verdict, iso_utc
 from framegate.service.books import Books, Page
 from framegate.service.retrying import NEVER_S
-from framegate.service.waiting import Pending
 
 SCHEMA = 1
 FILE_NAME = "status.json"

@@ -16,15 +16,14 @@ from rich.text import Text
 from framegate.config import Config, state_folders_in_spite_of
 from framegate.errors import ConfigError, FramegateError
 from framegate.ingest.naming import NameRules
-from framegate.ingest.sweeping import sweep
+from framegate.ingest.sweeping import frames_of
 from framegate.keep.ledger import Ledger
-from framegate.model import Reason, Verdict
+from framegate.model import Pending, Reason, Verdict
 from framegate.service.lock import is_served
 from framegate.service.logs import harmless
 from framegate.service.loop import LEDGER_NAME
 from framegate.service.reporting import books_of, free_bytes
 from framegate.service.status import FILE_NAME, Vitals, document
-from framegate.service.waiting import Pending
 from framegate.settings import Settings
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -124,7 +123,7 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
     pending: dict[str, Pending] = {}
     rules = NameRules(settings.drop)
     try:
-        for key in sweep(Path(settings.drop.folder), rules, recursive=settings.drop.recursive):
+        for key in frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive):
             if not ledger.knows(key):
                 camera = rules.candidate(key).camera
                 before = pending.get(camera, Pending())

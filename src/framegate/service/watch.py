@@ -227,7 +227,7 @@ class Watch:
             if self._has_failed:
                 self._announce(happening("watch.restored"))
             self._has_failed = False
-            self._inbox.ask_for_sweep()
+            self._inbox.request_sweep()
 
     def _lose(self, error: OSError) -> None:
         if self.is_absent:
@@ -243,7 +243,7 @@ class Watch:
         self._sweeps_that_found = 0  # what stands there now may be heard
         self._arm(identity, now_s)
         self._announce(happening("drop.back", folder=str(self._folder), watch=self.mode))
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
 
     def _complaint(self, identity: Identity) -> str | None:
         if self._is_armed:
@@ -252,7 +252,7 @@ class Watch:
 
     def _mend(self, why: str, identity: Identity, now_s: float) -> None:
         self.stop()
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
         if now_s - self._troubled_at_s >= QUIET_S:
             self._troubles = 0
         self._troubled_at_s = now_s
@@ -296,7 +296,7 @@ class Watch:
             return
         self.stop()
         self._rebuild(identity, now_s)
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
 
     def _forget_suspects(self) -> None:
         self._suspects.clear()
