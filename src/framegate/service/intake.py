@@ -219,7 +219,8 @@ class Intake:
             self.watch.renew("a folder may be listed now", self._clock())
         elif has_seen_all:
             # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
-            news = (name for name in found if not self._ledger.knows_name(name))
+            known = self._ledger.knows_names(found)
+            news = (name for name in found if name not in known)
             self.watch.swept(news, self._clock())
 
     def _sweep(self) -> list[str] | None:
