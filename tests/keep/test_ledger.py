@@ -494,6 +494,17 @@ def test_pending_rows_survive_a_full_file_system(small_disk: Path) -> None:
     ledger.close()
 
 
+def test_questions_about_keys_need_no_room_on_the_disk(small_disk: Path) -> None:
+    """On a full disk the ledger still says which of many files are new: the question writes nothing."""
+    ledger = Ledger(small_disk / "ledger.sqlite3")
+    ledger.note(entry("0.jpg"))
+    ledger.flush()
+    (small_disk / "theirs").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
+    keys = [entry(f"{number}.jpg").key for number in range(4 * MOST_VALUES)]
+    assert ledger.unknown(keys) == keys[1:]
+    ledger.close()
+
+
 @pytest.mark.parametrize(
     "make",
     [
