@@ -121,7 +121,8 @@ class Ledger:
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
         """Return those of the keys that ``knows`` would deny, in their order.
 
-        Takes 2 to 4 microseconds a key with a million rows; pass some thousands at a time.
+        With a million rows a key takes 2 to 3 microseconds when the keys of a call are those of a folder or
+        two, and 4 to 6 when they are scattered. Some thousands in a call are a good number.
         """
         # By name, since neighbours share pages of the index.
         by_name = sorted(range(len(keys)), key=lambda at: keys[at].name)
