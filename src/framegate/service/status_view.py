@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ BARS = "▁▂▃▄▅▆▇█"
 SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
 """Columns of a terminal."""
+
+KEYS_AT_ONCE = 2_000
+"""Files of the drop folder that the ledger is asked about in one call."""
 
 REFRESH_S = 1.0
 
@@ -123,8 +127,9 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
     pending: dict[str, Pending] = {}
     rules = NameRules(settings.drop)
     try:
-        for key in frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive):
-            if not ledger.knows(key):
+        keys = frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive)
+        while batch := list(islice(keys, KEYS_AT_ONCE)):
+            for key in ledger.unknown(batch):
                 camera = rules.candidate(key).camera
                 before = pending.get(camera, Pending())
                 since_s = min(before.since_s, key.mtime_ns / 1e9, time.time())
