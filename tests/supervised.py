@@ -75,7 +75,7 @@ class Supervised:
 
     def misses(self, *names: str) -> list[str]:
         """Let a periodic sweep find frames that no hint names; return what is announced then."""
-        self.watch.swept(names, self.now_s)
+        self.watch.note_unannounced(names, self.now_s)
         return self.tick(LATE_S)
 
 

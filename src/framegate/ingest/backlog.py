@@ -1,4 +1,4 @@
-"""How much of a backlog is in hand. The drop folder is the queue; memory holds its oldest frames.
+"""How much of a backlog is in memory. The drop folder is the queue; memory holds its oldest frames.
 
 Fifty thousand frames that wait in the folder are not fifty thousand objects: a sweep takes the oldest of
 each camera, and leaves the rest where they are until those are judged. A live frame of a camera that has

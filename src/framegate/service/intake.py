@@ -284,7 +284,7 @@ class Intake:
         elif under_way.is_round:
             # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
             known = self._ledger.knows_names(found)
-            self.watch.swept((name for name in found if name not in known), now_s)
+            self.watch.note_unannounced((name for name in found if name not in known), now_s)
 
     @property
     def _held_until_s(self) -> float:
