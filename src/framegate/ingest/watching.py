@@ -2,7 +2,7 @@
 
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
 ``start``, ``on_any_event``, six event classes, ``stop``. When events stop coming it does not say so;
-``Watcher.fault`` finds out, as far as the system shows it. Sweeps find the rest: sub-folders that are moved in
+``Watcher.fault`` finds out, as far as the system shows it. Sweeps find the rest: folders that are moved in
 (6.0 never watches them) or came when all watches were taken, and what overflows hid (6.0 reports none).
 """
 
