@@ -37,6 +37,9 @@ from framegate.keep.rows import (
 from framegate.keep.whereabouts import Recorded, Whereabouts
 from framegate.model import Entry, FileKey, Reason, Verdict
 
+LEDGER_NAME = "ledger.sqlite3"
+"""Its file in the state folder."""
+
 MOST_PENDING_ROWS = 500
 """Lazy rows are committed when they are this many, at the latest."""
 
