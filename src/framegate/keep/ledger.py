@@ -47,6 +47,9 @@ from framegate.keep.totals import Totals
 from framegate.keep.whereabouts import Recorded, Whereabouts
 from framegate.model import Entry, FileKey, Reason, Verdict
 
+LEDGER_NAME = "ledger.sqlite3"
+"""Its file in the state folder."""
+
 MOST_PENDING_ROWS = 500
 """Changes that wait in memory before they should be committed."""
 

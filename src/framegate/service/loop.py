@@ -15,7 +15,7 @@ from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening, Listener, happening
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
-from framegate.keep.ledger import Ledger
+from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Candidate, Decision, Reason, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
@@ -35,7 +35,6 @@ FLUSH_S = 5.0
 FRAMES_A_TURN, TURN_S = 16, 0.25
 """Frames judged, and for how long, before hints, deadlines and a new config are looked at again."""
 
-LEDGER_NAME = "ledger.sqlite3"
 IN_FLIGHT_NAME = "in-flight"
 
 

@@ -18,11 +18,10 @@ from framegate.config import Config, state_folders_in_spite_of
 from framegate.errors import ConfigError, FramegateError
 from framegate.ingest.naming import NameRules
 from framegate.ingest.sweeping import frames_of
-from framegate.keep.ledger import Ledger
+from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Pending, Reason, Verdict
 from framegate.service.lock import is_served
 from framegate.service.logs import harmless
-from framegate.service.loop import LEDGER_NAME
 from framegate.service.reporting import books_of, free_bytes
 from framegate.service.status import FILE_NAME, Vitals, document
 from framegate.settings import Settings
