@@ -6,6 +6,7 @@ import pytest
 
 from framegate.demo.scene import Lot
 from running import Site
+from stepping import FaultyDisk, Stepped
 from supervised import Supervise, Supervised
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -15,6 +16,26 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def site(tmp_path: Path) -> Site:
     """Folders and a config of their own for one daemon."""
     return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """An empty results folder."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def disk() -> FaultyDisk:
+    """The real disk, with the faults that a test names."""
+    return FaultyDisk()
+
+
+@pytest.fixture
+def daemon(site: Site, disk: FaultyDisk) -> Stepped:
+    """A daemon over the site, whose clock the test moves."""
+    return Stepped(site, disk)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Supervised:
 
     def wishes(self) -> bool:
         """Tell whether a sweep was wished for since this was last asked."""
-        return self.inbox.take_sweep_wish()
+        return self.inbox.take_sweep_request()
 
     def hears(self) -> None:
         """Assert that a new file is heard of."""
@@ -75,7 +75,7 @@ class Supervised:
 
     def misses(self, *names: str) -> list[str]:
         """Let a periodic sweep find frames that no hint names; return what is announced then."""
-        self.watch.swept(names, self.now_s)
+        self.watch.note_unannounced(names, self.now_s)
         return self.tick(LATE_S)
 
 

@@ -1,6 +1,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,20 @@ def test_every_test_states_its_promise(path: Path) -> None:
     assert not re.search(r"\bsleep\(", re.sub(r'".*?"', "", text))
 
 
+def test_the_licence_is_where_the_package_says() -> None:
+    """The files that pyproject.toml gives as the licence are there, with the text of the licence it names."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    (text,) = [(REPOSITORY / name).read_text("utf-8") for name in project["license-files"]]
+    assert text.startswith(f"{project['license']} License\n")
+
+
 def test_no_registry_is_named() -> None:
     """No file says where packages come from."""
     for path in tracked():
         full = REPOSITORY / path
         if (
             full.is_file()
-            and full.suffix in {".py", ".toml", ".md", ".service", ".conf", ""}
+            and full.suffix in {".py", ".toml", ".md", ".yml", ".yaml", ".service", ".conf", ""}
             and full != Path(__file__)
         ):
             assert not REGISTRIES.search(full.read_text("utf-8", "replace")), path

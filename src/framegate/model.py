@@ -122,6 +122,46 @@ class Candidate:
         return self.captured_at_ns, self.key.name
 
 
+class NotYet(StrEnum):
+    """Why a candidate cannot be judged yet."""
+
+    CHANGED = "changed"
+    """It is another version than the one that settled, or changed while it was read."""
+
+    UNFINISHED = "unfinished"
+    """Its content has no end: more of the upload may come."""
+
+    BEING_WRITTEN = "being_written"
+    """A program on this machine has it open for writing."""
+
+    UNREADABLE = "unreadable"
+    """framegate cannot read it: no permission, an I/O error, no memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A candidate that cannot be judged yet: it goes back to settling, as the version that is there now."""
+
+    candidate: Candidate
+    key: FileKey
+    """The version that is there now."""
+
+    why: NotYet
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The frames of one camera that have no verdict yet."""
+
+    count: int = 0
+    since_s: float = math.inf
+    """When the oldest of them was first seen; seconds of the monotonic clock."""
+
+    why: str | None = None
+    """What the oldest of them waits for, where that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
     """The bytes of a frame, read once; these are scored and these are delivered."""

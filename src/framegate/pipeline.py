@@ -8,7 +8,6 @@ import hashlib
 import time
 import traceback
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 from framegate.camera import Camera, Storm
@@ -19,33 +18,17 @@ from framegate.events import FrameDecided, Listener, happening
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
+from framegate.model import (
+    Candidate,
+    Decision,
+    EncodedFrame,
+    Entry,
+    Frame,
+    NotYet,
+    Reason,
+    Unsettled,
+)
 from framegate.settings import Settings
-
-
-class NotYet(StrEnum):
-    """Why a candidate cannot be judged yet."""
-
-    CHANGED = "changed"
-    """It is another version than the one that settled, or changed while it was read."""
-
-    UNFINISHED = "unfinished"
-    """Its content has no end: more of the upload may come."""
-
-    UNREADABLE = "unreadable"
-    """It is we who cannot read it: no permission, an I/O error, no memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A candidate that cannot be judged yet: it goes back to settling, as the version that is there now."""
-
-    candidate: Candidate
-    key: FileKey
-    """The version that is there now."""
-
-    why: NotYet
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

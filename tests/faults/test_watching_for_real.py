@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from framegate.ingest.naming import NameRules
-from framegate.ingest.sweeping import sweep
+from framegate.ingest.sweeping import frames_of
 from framegate.service.watch import LATE_S
 from running import wait_until
 from supervised import RESCAN_S, Supervise, Supervised
@@ -214,7 +214,7 @@ def test_a_share_is_polled(drop: Path, tmp_path: Path, supervise: Supervise) -> 
         assert site.watch.mode == "poll"
         assert site.watch.sweep_interval_s(0.0) == site.settings.poll_s
         (behind / "a.jpg").write_bytes(b"a frame")
-        found = sweep(drop, NameRules(site.settings), recursive=True)
+        found = frames_of(drop, NameRules(site.settings), recursive=True)
         assert [key.name for key in found] == ["a.jpg"]
         assert site.tick() == []
 

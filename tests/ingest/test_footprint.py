@@ -3,7 +3,7 @@ import threading
 import time
 from pathlib import Path
 
-from framegate.ingest.footprint import Footprint
+from framegate.ingest.footprint import ObserverProbe
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
 from framegate.ingest.watching import Watcher
@@ -14,53 +14,53 @@ IN_CREATE = 0x100
 
 def test_an_instance_without_a_watch_hears_nothing(drop: Path) -> None:
     """That the kernel refused the watch is seen, though watchdog does not say so."""
-    footprint = Footprint()
+    probe = ObserverProbe()
     fd = LIBC.inotify_init()
-    footprint.measure()
-    assert footprint.is_watching_nothing
+    probe.measure()
+    assert probe.is_watching_nothing
     assert LIBC.inotify_add_watch(fd, os.fsencode(drop), IN_CREATE) > 0
-    footprint.measure()
-    assert not footprint.is_watching_nothing
+    probe.measure()
+    assert not probe.is_watching_nothing
     os.close(fd)
-    assert footprint.complaint() == "the kernel no longer watches the folder"
+    assert probe.fault() == "the kernel no longer watches the folder"
 
 
 def test_what_was_there_before_is_not_its_own(drop: Path) -> None:
     """Descriptors and threads of others are neither judged nor closed."""
     theirs = LIBC.inotify_init()
     ends = os.pipe()
-    footprint = Footprint()
-    footprint.measure()
-    assert not footprint.is_watching_nothing
+    probe = ObserverProbe()
+    probe.measure()
+    assert not probe.is_watching_nothing
     LIBC.inotify_add_watch(theirs, os.fsencode(drop), IN_CREATE)
-    assert footprint.complaint() is None
-    footprint.end_threads(0.0)
-    footprint.close_leftovers()
+    assert probe.fault() is None
+    probe.end_threads(0.0)
+    probe.close_leftovers()
     for fd in (theirs, *ends):
         os.close(fd)
 
 
 def test_a_pipe_alone_is_not_its_own() -> None:
     """Pipes that somebody opened meanwhile stay open when watchdog has cleaned up after itself."""
-    footprint = Footprint()
+    probe = ObserverProbe()
     fd = LIBC.inotify_init()
     ends = os.pipe()
-    footprint.measure()
+    probe.measure()
     os.close(fd)
-    footprint.close_leftovers()
+    probe.close_leftovers()
     for end in ends:
         os.close(end)
 
 
 def test_a_renewed_watch_is_a_watch(drop: Path) -> None:
     """Watches have new numbers when watchdog 7.1 renews them after an overflow: that is no complaint."""
-    footprint = Footprint()
+    probe = ObserverProbe()
     fd = LIBC.inotify_init()
     first = LIBC.inotify_add_watch(fd, os.fsencode(drop), IN_CREATE)
-    footprint.measure()
+    probe.measure()
     assert LIBC.inotify_rm_watch(fd, first) == 0
     assert LIBC.inotify_add_watch(fd, os.fsencode(drop), IN_CREATE) != first
-    assert footprint.complaint() is None
+    assert probe.fault() is None
     os.close(fd)
 
 
@@ -74,7 +74,7 @@ def test_looking_at_many_folders_stays_cheap(drop: Path, rules: NameRules) -> No
     costs_s = []
     for _ in range(30):
         begun_s = time.thread_time()
-        assert watcher.complaint() is None
+        assert watcher.fault() is None
         costs_s.append(time.thread_time() - begun_s)
     watcher.stop()
     inbox.close()
@@ -86,12 +86,12 @@ def test_it_knows_watchdogs_threads_from_others(drop: Path, rules: NameRules) ->
     watcher = Watcher(drop, rules, Inbox(), recursive=True)
     ends = threading.Event()
     other = threading.Thread(target=ends.wait)
-    footprint = Footprint()
+    probe = ObserverProbe()
     other.start()
     watcher.start()
-    footprint.measure()
+    probe.measure()
     ends.set()
     other.join()
-    assert footprint.complaint() is None
+    assert probe.fault() is None
     watcher.stop()
-    assert footprint.complaint() == "3 of watchdog's 3 threads ended"
+    assert probe.fault() == "3 of watchdog's 3 threads ended"

@@ -20,7 +20,7 @@ def test_hints_come_out_in_the_order_in_which_they_went_in() -> None:
         inbox.hint(arrival(number))
     assert inbox.take(0) == [arrival(number) for number in range(5)]
     assert inbox.take(0) == []
-    assert not inbox.take_sweep_wish()
+    assert not inbox.take_sweep_request()
 
 
 def test_more_hints_than_the_bound_are_a_wish_for_a_sweep() -> None:
@@ -28,12 +28,12 @@ def test_more_hints_than_the_bound_are_a_wish_for_a_sweep() -> None:
     inbox = Inbox()
     for number in range(MOST_HINTS):
         inbox.hint(arrival(number))
-    assert not inbox.take_sweep_wish()
+    assert not inbox.take_sweep_request()
     for number in range(MOST_HINTS, 3 * MOST_HINTS):
         inbox.hint(arrival(number))
     assert len(inbox._hints) <= MOST_HINTS
     assert inbox.take(0) == [arrival(number) for number in range(MOST_HINTS)]
-    assert inbox.take_sweep_wish()
+    assert inbox.take_sweep_request()
 
 
 def test_waking_a_full_inbox_costs_no_memory() -> None:
@@ -66,18 +66,18 @@ def test_a_wait_of_any_length_ends(timeout_s: float) -> None:
 def test_a_wish_for_a_sweep_is_told_once() -> None:
     """However often it was asked for, one sweep answers it."""
     inbox = Inbox()
-    inbox.ask_for_sweep()
-    inbox.ask_for_sweep()
+    inbox.request_sweep()
+    inbox.request_sweep()
     assert inbox.take(0) == []
-    assert inbox.take_sweep_wish()
-    assert not inbox.take_sweep_wish()
+    assert inbox.take_sweep_request()
+    assert not inbox.take_sweep_request()
 
 
 @pytest.mark.parametrize(
     "disturb",
     [
         pytest.param(lambda inbox: inbox.wake(), id="wake"),
-        pytest.param(lambda inbox: inbox.ask_for_sweep(), id="sweep-wish"),
+        pytest.param(lambda inbox: inbox.request_sweep(), id="sweep-request"),
         pytest.param(lambda inbox: inbox.hint(arrival(1)), id="hint"),
     ],
 )
@@ -154,7 +154,7 @@ def interruptions() -> Iterator[Callable[[Callable[[], None]], list[int]]]:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("disturb", ["wake", "ask_for_sweep"])
+@pytest.mark.parametrize("disturb", ["wake", "request_sweep"])
 def test_a_signal_handler_may_put_while_a_put_is_under_way(
     interruptions: Callable[[Callable[[], None]], list[int]], disturb: str
 ) -> None:
@@ -170,7 +170,7 @@ def test_a_signal_handler_may_put_while_a_put_is_under_way(
             taken += inbox.take(0)
     taken += inbox.take(0)
     assert taken == [arrival(number) for number in range(put)]
-    assert inbox.take_sweep_wish() == (disturb == "ask_for_sweep")
+    assert inbox.take_sweep_request() == (disturb == "request_sweep")
 
 
 def test_a_signal_that_comes_too_late_is_no_error() -> None:

@@ -1,10 +1,12 @@
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from framegate.ingest.settling import Settler
-from framegate.model import Candidate, FileKey, Origin
+from framegate.ingest.queue.uploads import Uploads
+from framegate.ingest.settling import WRITER_HOLD_S, SettlingRules
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 SETTLE_S = 2.0
 GIVE_UP_S = 5.0
@@ -25,11 +27,11 @@ def key(name: str, size: int = 10, mtime: int = 1) -> FileKey:
 Taken = dict[str, Candidate]
 """What was taken last, by name."""
 
-Action = Callable[[Settler, float, Taken], None]
+Action = Callable[[Uploads, float, Taken], None]
 
 
 def saw(name: str, origin: Origin, size: int = 10, mtime: int = 1, *, is_done: bool = False) -> Action:
-    return lambda settler, now_s, _: settler.observe(
+    return lambda uploads, now_s, _: uploads.observe(
         key(name, size, mtime), origin, now_s, writer_is_done=is_done
     )
 
@@ -51,16 +53,21 @@ def swept(name: str, size: int = 10, mtime: int = 1, *, is_done: bool = False) -
 
 
 def gone(name: str) -> Action:
-    return lambda settler, *_: settler.vanished(name)
+    return lambda uploads, *_: uploads.vanished(name)
 
 
 def sweep_found(*names: str) -> Action:
-    return lambda settler, *_: settler.forget_all_but(names)
+    def sweep(uploads: Uploads, now_s: float, _: Taken) -> None:
+        for name in uploads.unseen(names, now_s):
+            uploads.vanished(name)
+
+    return sweep
 
 
 def put_back(name: str, size: int = 10, delay_s: float = 0.0, *, lacks_its_end: bool = False) -> Action:
-    return lambda settler, now_s, taken: settler.put_back(
-        taken[name], key(name, size), now_s, delay_s=delay_s, lacks_its_end=lacks_its_end
+    why = NotYet.UNFINISHED if lacks_its_end else NotYet.CHANGED
+    return lambda uploads, now_s, taken: uploads.put_back(
+        Unsettled(taken[name], key(name, size), why), now_s, delay_s=delay_s
     )
 
 
@@ -164,9 +171,9 @@ STORIES = [
         sizes=[10, 30],
     ),
     Story(
-        "put back with a delay is not taken earlier by a close",
+        "a close ends every wait",
         [(0, moved("c-1")), (0.25, put_back("c-1", delay_s=1)), (0.5, closed("c-1"))],
-        [(0, "c-1?"), (1.25, "c-1?")],
+        [(0, "c-1?"), (0.5, "c-1?")],
     ),
     Story(
         "put back and swept does not settle sooner",
@@ -214,16 +221,16 @@ STORIES = [
     Story(
         "without its end it holds younger frames no longer than the settling time",
         [(0, closed("c-1")), (0.25, put_back("c-1", lacks_its_end=True)), (0.5, closed("c-2"))],
-        [(0, "c-1?"), (2.25, "c-2?"), (5, "c-1!")],
+        [(0, "c-1?"), (2, "c-2?"), (5, "c-1!")],
     ),
     Story(
-        "one that is put back all the time holds younger frames no longer than the settling time each",
+        "one that is put back all the time holds younger frames until it was known for the settling time",
         [
             (0, created("c-1")),
             *((t + 0.25, put_back("c-1", delay_s=1.75)) for t in (2, 4)),
-            *((t, closed(f"c-{t}")) for t in (2, 3, 5)),
+            *((t, closed(name)) for t, name in ((1, "c-2"), (3, "c-3"), (5, "c-5"))),
         ],
-        [(2, "c-1"), (2, "c-2?"), (4, "c-1"), (4, "c-3?"), (6, "c-1!"), (6, "c-5?")],
+        [(2, "c-1"), (2, "c-2?"), (3, "c-3?"), (4, "c-1"), (5, "c-5?"), (6, "c-1!")],
     ),
     Story(
         "an older frame of the camera goes first",
@@ -287,17 +294,17 @@ STORIES = [
 
 def play(script: list[tuple[float, Action]], until_s: float = 12.0) -> list[tuple[float, Candidate]]:
     """Tell a settler a story, asking it at every tick what is ready."""
-    settler = Settler(SETTLE_S, GIVE_UP_S, describe)
+    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
     taken: list[tuple[float, Candidate]] = []
     last: Taken = {}
     for now_s in (tick * TICK_S for tick in range(int(until_s / TICK_S))):
         for at_s, action in script:
             if at_s == now_s:
-                action(settler, now_s, last)
-        ready = settler.ready(now_s)
+                action(uploads, now_s, last)
+        ready = uploads.settle(now_s)
         last |= {candidate.key.name: candidate for candidate in ready}
         taken += [(now_s, candidate) for candidate in ready]
-    assert len(settler) == 0
+    assert uploads.settling == 0
     return taken
 
 
@@ -315,76 +322,76 @@ def test_a_file_is_taken_when_it_is_complete(story: Story) -> None:
 
 
 @pytest.fixture
-def settler() -> Settler:
-    return Settler(SETTLE_S, GIVE_UP_S, describe)
+def uploads() -> Uploads:
+    return Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
 
 
-def test_a_waiting_file_is_contained_until_it_is_taken(settler: Settler) -> None:
+def test_a_waiting_file_is_contained_until_it_is_taken(uploads: Uploads) -> None:
     """Who waits can be asked by name, and leaves when it is taken."""
-    settler.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
-    settler.observe(key("c-1.jpg"), Origin.SWEEP, 1.0)
-    assert "c-1.jpg" in settler
-    assert len(settler) == 1
-    assert [c.key for c in settler.ready(2.0)] == [key("c-1.jpg")]
-    assert "c-1.jpg" not in settler
-    assert settler.ready(99.0) == []
+    uploads.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
+    uploads.observe(key("c-1.jpg"), Origin.SWEEP, 1.0)
+    assert uploads.is_settling("c-1.jpg")
+    assert uploads.settling == 1
+    assert [c.key for c in uploads.settle(2.0)] == [key("c-1.jpg")]
+    assert not uploads.is_settling("c-1.jpg")
+    assert uploads.settle(99.0) == []
 
 
-def test_a_settling_time_of_zero_takes_everything_at_once(describe_zero: Settler) -> None:
+def test_a_settling_time_of_zero_takes_everything_at_once(describe_zero: Uploads) -> None:
     """With settle_s = 0 and give_up_s = 0 whatever is seen is complete, and judged as it is."""
     describe_zero.observe(key("c-2.jpg"), Origin.CREATED, 5.0)
     describe_zero.observe(key("c-1.jpg"), Origin.SWEEP, 5.0)
-    ready = describe_zero.ready(5.0)
+    ready = describe_zero.settle(5.0)
     assert [(c.key.name, c.is_final) for c in ready] == [("c-1.jpg", True), ("c-2.jpg", True)]
-    assert describe_zero.next_deadline_s(5.0) is None
+    assert describe_zero.settle_deadline_s(5.0) == math.inf
 
 
 @pytest.fixture
-def describe_zero() -> Settler:
-    return Settler(0.0, 0.0, describe)
+def describe_zero() -> Uploads:
+    return Uploads(SettlingRules(0.0, 0.0), describe)
 
 
 def test_giving_up_takes_no_less_than_settling() -> None:
     """A give_up_s below settle_s means settle_s: nothing is judged as it is before it was quiet."""
-    settler = Settler(SETTLE_S, SETTLE_S / 4, describe)
-    settler.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
-    settler.observe(key("c-1.jpg"), Origin.CLOSED, SETTLE_S / 2)
-    (candidate,) = settler.ready(SETTLE_S / 2)
+    uploads = Uploads(SettlingRules(SETTLE_S, SETTLE_S / 4), describe)
+    uploads.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
+    uploads.observe(key("c-1.jpg"), Origin.CLOSED, SETTLE_S / 2)
+    (candidate,) = uploads.settle(SETTLE_S / 2)
     assert not candidate.is_final
-    settler.put_back(candidate, candidate.key, SETTLE_S / 2, lacks_its_end=True)
-    assert settler.ready(SETTLE_S - 0.01) == []
-    assert [c.is_final for c in settler.ready(SETTLE_S)] == [True]
+    uploads.put_back(Unsettled(candidate, candidate.key, NotYet.UNFINISHED), SETTLE_S / 2)
+    assert uploads.settle(SETTLE_S - 0.01) == []
+    assert [c.is_final for c in uploads.settle(SETTLE_S)] == [True]
 
 
-def test_what_was_on_trial_says_since_when_it_is_unchanged(settler: Settler) -> None:
+def test_what_was_on_trial_says_since_when_it_is_unchanged(uploads: Uploads) -> None:
     """What is taken says since when nothing about it has changed, so that putting it back loses no time."""
-    settler.observe(key("c-1.jpg"), Origin.CREATED, 1.0)
-    settler.observe(key("c-1.jpg", size=20), Origin.CLOSED, 1.5)
-    (candidate,) = settler.ready(1.75)
+    uploads.observe(key("c-1.jpg"), Origin.CREATED, 1.0)
+    uploads.observe(key("c-1.jpg", size=20), Origin.CLOSED, 1.5)
+    (candidate,) = uploads.settle(1.75)
     assert (candidate.unchanged_since_s, candidate.is_final) == (1.5, False)
 
 
-def test_what_settles_while_others_are_judged_is_due_at_once(settler: Settler) -> None:
+def test_what_settles_while_others_are_judged_is_due_at_once(uploads: Uploads) -> None:
     """Asked for the deadline later than for what is ready, a settler forgets nothing that settled between."""
-    settler.observe(key("c-1.jpg"), Origin.SWEEP, 0.0)
-    settler.observe(key("c-2.jpg"), Origin.CLOSED, 0.1)
-    assert settler.ready(SETTLE_S - 0.01) == []
-    assert settler.next_deadline_s(SETTLE_S + 0.01) == SETTLE_S + 0.01
-    assert [c.key.name for c in settler.ready(SETTLE_S + 0.01)] == ["c-1.jpg", "c-2.jpg"]
+    uploads.observe(key("c-1.jpg"), Origin.SWEEP, 0.0)
+    uploads.observe(key("c-2.jpg"), Origin.CLOSED, 0.1)
+    assert uploads.settle(SETTLE_S - 0.01) == []
+    assert uploads.settle_deadline_s(SETTLE_S + 0.01) == SETTLE_S + 0.01
+    assert [c.key.name for c in uploads.settle(SETTLE_S + 0.01)] == ["c-1.jpg", "c-2.jpg"]
 
 
-def test_nothing_waiting_has_no_deadline(settler: Settler) -> None:
+def test_nothing_waiting_has_no_deadline(uploads: Uploads) -> None:
     """An empty settler wakes nobody, before and after it held something."""
-    assert settler.next_deadline_s(0.0) is None
-    settler.observe(key("c-1.jpg"), Origin.CLOSED, 0.0)
-    settler.ready(0.0)
-    assert settler.next_deadline_s(0.0) is None
+    assert uploads.settle_deadline_s(0.0) == math.inf
+    uploads.observe(key("c-1.jpg"), Origin.CLOSED, 0.0)
+    uploads.settle(0.0)
+    assert uploads.settle_deadline_s(0.0) == math.inf
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told.replace(" ", "-"))
 def test_the_deadline_is_never_later_than_what_it_is_for(story: Story) -> None:
     """Asked only at hints and deadlines, a settler gives what it gives when it is asked all the time."""
-    settler = Settler(SETTLE_S, GIVE_UP_S, describe)
+    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
     taken: list[tuple[float, Candidate]] = []
     last: Taken = {}
     told = sorted({at_s for at_s, _ in story.script})
@@ -392,12 +399,35 @@ def test_the_deadline_is_never_later_than_what_it_is_for(story: Story) -> None:
     while now_s is not None:
         for at_s, action in story.script:
             if at_s == now_s:
-                action(settler, now_s, last)
-        ready = settler.ready(now_s)
+                action(uploads, now_s, last)
+        ready = uploads.settle(now_s)
         last |= {candidate.key.name: candidate for candidate in ready}
         taken += [(now_s, candidate) for candidate in ready]
-        deadline_s = settler.next_deadline_s(now_s)
-        assert (deadline_s is None) == (len(settler) == 0)
-        assert deadline_s is None or deadline_s > now_s
-        now_s = min((t for t in [*told, deadline_s] if t is not None and t > now_s), default=None)
+        deadline_s = uploads.settle_deadline_s(now_s)
+        assert (deadline_s == math.inf) == (uploads.settling == 0)
+        assert deadline_s > now_s
+        now_s = min((t for t in [*told, deadline_s] if now_s < t < math.inf), default=None)
     assert taken == play(story.script)
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_frame_that_is_being_written_holds_no_other(is_written: bool) -> None:
+    """Younger frames do not wait for an upload that takes long, when it is known to be going on."""
+    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S, lambda name: is_written and name == "c-1"), describe)
+    uploads.observe(key("c-1"), Origin.CREATED, 0.0)
+    uploads.observe(key("c-2"), Origin.CLOSED, 0.125)
+    assert uploads.settle(0.125) == []
+    assert uploads.settle_deadline_s(0.125) == WRITER_HOLD_S
+    free = [candidate.key.name for candidate in uploads.settle(WRITER_HOLD_S)]
+    assert free == (["c-2"] if is_written else [])
+
+
+def test_a_slow_upload_is_judged_when_its_writer_closes_it(uploads: Uploads) -> None:
+    """However often it was found to be still written, the close of a file ends its wait."""
+    uploads.observe(key("c-1"), Origin.CREATED, 0.0)
+    for now_s in (2.0, 4.0, 6.0):
+        (candidate,) = uploads.settle(now_s)
+        uploads.put_back(Unsettled(candidate, candidate.key, NotYet.BEING_WRITTEN), now_s, delay_s=SETTLE_S)
+    assert uploads.settle(6.5) == []
+    uploads.observe(key("c-1"), Origin.CLOSED, 6.5)
+    assert [c.key.name for c in uploads.settle(6.5)] == ["c-1"]

@@ -1,4 +1,5 @@
 import copy
+import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -6,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from framegate.ingest.settling import Settler
-from framegate.model import Candidate, FileKey, Origin
+from framegate.ingest.queue.uploads import Uploads
+from framegate.ingest.settling import SettlingRules
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 SETTLE_S = 2.0
 GIVE_UP_S = 5.0
@@ -42,10 +44,13 @@ class SettlingMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self.settler = Settler(SETTLE_S, GIVE_UP_S, describe)
+        self.uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
         self.folder: dict[str, FileKey] = {}
         self.decided: set[FileKey] = set()
         self.waiting: dict[str, Belief] = {}
+        self.first_seen_s: dict[str, float] = {}
+        """Of what was taken last, by name."""
+
         self.versions = 0
 
     def write(self, name: str, size: int) -> None:
@@ -58,10 +63,10 @@ class SettlingMachine(RuleBasedStateMachine):
             return
         key = self.folder.get(name)
         if key is None:
-            self.settler.vanished(name)
+            self.uploads.vanished(name)
             self.waiting.pop(name, None)
         elif key not in self.decided:
-            self.settler.observe(key, origin, self.now_s, writer_is_done=writer_is_done)
+            self.uploads.observe(key, origin, self.now_s, writer_is_done=writer_is_done)
             self.believe(key, is_finished=writer_is_done or origin in {Origin.CLOSED, Origin.MOVED})
 
     def believe(self, key: FileKey, *, is_finished: bool) -> None:
@@ -73,6 +78,8 @@ class SettlingMachine(RuleBasedStateMachine):
             belief.lacks_its_end = False
         else:
             belief.is_finished |= is_finished
+        if is_finished:
+            self.waiting[key.name].not_before_s = 0.0
 
     @rule(name=NAMES, size=st.integers(0, 3), is_heard=IS_HEARD)
     def create_or_replace(self, name: str, size: int, *, is_heard: bool) -> None:
@@ -105,13 +112,14 @@ class SettlingMachine(RuleBasedStateMachine):
         """List the folder; of the names in ``done`` it is known that nobody has them open for writing."""
         for name in self.folder:
             self.hear(name, Origin.SWEEP, writer_is_done=name in done)
-        self.settler.forget_all_but(set(self.folder))
+        for name in self.uploads.unseen(self.folder, math.inf):
+            self.uploads.vanished(name)
         self.waiting = {name: belief for name, belief in self.waiting.items() if name in self.folder}
 
     @rule()
     def lose_all_hints(self) -> None:
         """A restart: everything in memory is gone, and a sweep makes good for it."""
-        self.settler = Settler(SETTLE_S, GIVE_UP_S, describe)
+        self.uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
         self.waiting = {}
         self.sweep()
 
@@ -121,7 +129,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @rule(delay_s=DELAYS, is_put_back=st.booleans(), lacks_its_end=st.booleans(), has_changed=st.booleans())
     def take(self, delay_s: float, *, is_put_back: bool, lacks_its_end: bool, has_changed: bool) -> None:
-        candidates = self.settler.ready(self.now_s)
+        candidates = self.uploads.settle(self.now_s)
         assert candidates == sorted(candidates, key=lambda c: (c.captured_at_ns, c.key.name))
         for candidate in candidates:
             self.check(candidate)
@@ -129,6 +137,8 @@ class SettlingMachine(RuleBasedStateMachine):
         assert all(self.is_held(belief) for belief in self.waiting.values() if self.is_settled(belief))
         for candidate in candidates:
             self.decided.add(candidate.key)
+        for candidate in candidates[1:] if is_put_back else candidates:
+            self.uploads.done(candidate)
         if candidates and is_put_back:
             if has_changed:
                 self.write(candidates[0].key.name, 2)
@@ -138,12 +148,13 @@ class SettlingMachine(RuleBasedStateMachine):
         """Put one back as the version that is there now, unless it has gone."""
         self.decided.discard(tried.key)
         key = self.folder.get(tried.key.name, tried.key)
-        self.settler.put_back(tried, key, self.now_s, delay_s=delay_s, lacks_its_end=lacks_its_end)
+        why = NotYet.UNFINISHED if lacks_its_end else NotYet.CHANGED
+        self.uploads.put_back(Unsettled(tried, key, why), self.now_s, delay_s=delay_s)
         is_as_it_was = key == tried.key
         self.waiting[key.name] = Belief(
             key,
             changed_s=tried.unchanged_since_s if is_as_it_was else self.now_s,
-            first_seen_s=self.now_s,
+            first_seen_s=self.first_seen_s[tried.key.name],
             is_finished=False,
             not_before_s=self.now_s + delay_s,
             lacks_its_end=lacks_its_end and is_as_it_was,
@@ -154,14 +165,14 @@ class SettlingMachine(RuleBasedStateMachine):
     def put_back_what_was_heard_of_meanwhile(self, data: st.DataObject) -> None:
         """What is waiting again knows more than who tried it before: nothing changes."""
         belief = self.waiting[data.draw(st.sampled_from(sorted(self.waiting)))]
-        self.settler.put_back(
-            describe(belief.key), belief.key, self.now_s, delay_s=LONGEST_DELAY_S, lacks_its_end=True
-        )
+        tried = Unsettled(describe(belief.key), belief.key, NotYet.UNFINISHED)
+        self.uploads.put_back(tried, self.now_s, delay_s=LONGEST_DELAY_S)
 
     def check(self, candidate: Candidate) -> None:
         """Compare what is handed out with what was seen; a second time without cause is not believed."""
         assert candidate.key not in self.decided
         belief = self.waiting.pop(candidate.key.name)
+        self.first_seen_s[candidate.key.name] = belief.first_seen_s
         assert candidate.key == belief.key
         assert candidate.unchanged_since_s == belief.changed_s
         assert candidate.is_final == (self.now_s - belief.changed_s >= GIVE_UP_S)
@@ -188,7 +199,7 @@ class SettlingMachine(RuleBasedStateMachine):
     @invariant()
     def would_hand_out_now_what_is_complete_and_not_held(self) -> None:
         """Ask a copy, so that it is asked at every step and not only when somebody takes."""
-        would_take = copy.deepcopy(self.settler).ready(self.now_s)
+        would_take = copy.deepcopy(self.uploads).settle(self.now_s)
         expected = {
             (belief.key, belief.changed_s)
             for belief in self.waiting.values()
@@ -199,27 +210,27 @@ class SettlingMachine(RuleBasedStateMachine):
     @invariant()
     def has_a_deadline_before_which_nothing_comes(self) -> None:
         """Complete files stay complete: so it is enough to ask a moment before the deadline."""
-        asked = copy.deepcopy(self.settler)
-        asked.ready(self.now_s)
-        deadline_s = asked.next_deadline_s(self.now_s)
-        assert (deadline_s is None) == (len(asked) == 0)
-        if deadline_s is not None:
-            assert deadline_s > self.now_s
+        asked = copy.deepcopy(self.uploads)
+        asked.settle(self.now_s)
+        deadline_s = asked.settle_deadline_s(self.now_s)
+        assert (deadline_s == math.inf) == (asked.settling == 0)
+        assert deadline_s > self.now_s
+        if deadline_s < math.inf:
             assert deadline_s <= self.now_s + GIVE_UP_S + LONGEST_DELAY_S
-            assert deadline_s - TICK_S <= self.now_s or asked.ready(deadline_s - TICK_S) == []
+            assert deadline_s - TICK_S <= self.now_s or asked.settle(deadline_s - TICK_S) == []
 
     @invariant()
     def waits_for_what_was_seen(self) -> None:
-        assert len(self.settler) == len(self.waiting)
-        assert all(name in self.settler for name in self.waiting)
+        assert self.uploads.settling == len(self.waiting)
+        assert all(self.uploads.is_settling(name) for name in self.waiting)
 
     def teardown(self) -> None:
         """When nothing changes any more, everything that waits is handed out."""
         self.now_s += GIVE_UP_S + LONGEST_DELAY_S
-        for candidate in self.settler.ready(self.now_s):
+        for candidate in self.uploads.settle(self.now_s):
             self.check(candidate)
         assert not self.waiting
-        assert len(self.settler) == 0
+        assert self.uploads.settling == 0
 
 
 SettlingMachine.TestCase.settings = settings(

@@ -11,7 +11,7 @@ import pytest
 
 from framegate.ingest.naming import NameRules
 from framegate.ingest.reading import key_of
-from framegate.ingest.sweeping import sweep
+from framegate.ingest.sweeping import frames_of
 
 
 def make(drop: Path, *names: str) -> None:
@@ -21,7 +21,7 @@ def make(drop: Path, *names: str) -> None:
 
 
 def found(drop: Path, rules: NameRules, *, recursive: bool = True) -> list[str]:
-    return sorted(key.name for key in sweep(drop, rules, recursive=recursive))
+    return sorted(key.name for key in frames_of(drop, rules, recursive=recursive))
 
 
 def test_a_sweep_finds_every_frame_in_every_folder(drop: Path, rules: NameRules) -> None:
@@ -36,7 +36,9 @@ def test_a_sweep_tells_the_version_of_each_file(drop: Path, rules: NameRules) ->
     """The key of a swept file is the one that a look at it gives."""
     make(drop, "cam/a.jpg")
     os.utime(drop / "cam" / "a.jpg", ns=(1, 1_616_694_872_510_000_001))
-    assert list(sweep(drop, rules, recursive=True)) == [key_of("cam/a.jpg", (drop / "cam" / "a.jpg").lstat())]
+    assert list(frames_of(drop, rules, recursive=True)) == [
+        key_of("cam/a.jpg", (drop / "cam" / "a.jpg").lstat())
+    ]
 
 
 def test_hidden_folders_are_passed_over(drop: Path, rules: NameRules) -> None:
@@ -86,13 +88,13 @@ def test_a_missing_drop_folder_is_told_from_an_empty_one(
     if replace_by:
         replace_by(drop)
     with pytest.raises(OSError):
-        list(sweep(drop, rules, recursive=True))
+        list(frames_of(drop, rules, recursive=True))
 
 
 def test_what_vanishes_under_the_sweep_is_passed_over(drop: Path, rules: NameRules) -> None:
     """Folders and files that are removed while the sweep goes on do not stop it."""
     make(drop, *(f"{number}/{letter}.jpg" for number in range(5) for letter in "abc"), "z.jpg")
-    swept = sweep(drop, rules, recursive=True)
+    swept = frames_of(drop, rules, recursive=True)
     first = next(swept).name
     for number in range(5):
         shutil.rmtree(drop / str(number))
@@ -105,7 +107,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from framegate.ingest.naming import NameRules
-from framegate.ingest.sweeping import sweep
+from framegate.ingest.sweeping import frames_of
 from framegate.settings import DropSettings
 
 if not os.geteuid():
@@ -113,7 +115,7 @@ if not os.geteuid():
     os.setgid(65534)
     os.setuid(65534)
 rules = NameRules(DropSettings(folder=sys.argv[1]))
-print(*sorted(key.name for key in sweep(Path(sys.argv[1]), rules, recursive=True)))
+print(*sorted(key.name for key in frames_of(Path(sys.argv[1]), rules, recursive=True)))
 """
 
 

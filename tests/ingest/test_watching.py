@@ -132,7 +132,7 @@ def test_a_folder_made_later_is_swept_and_then_heard(
     """A new folder asks for a sweep, for what came with it; afterwards its files give hints."""
     watched = watch(drop)
     (drop / "cam").mkdir()
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
     numbers = iter(range(1000))
 
     def write_and_listen() -> bool:
@@ -150,7 +150,7 @@ def test_a_folder_that_is_moved_in_asks_for_a_sweep(
     (outside / "cam").mkdir()
     (outside / "cam" / "a.jpg").write_bytes(DATA)
     (outside / "cam").rename(drop / "cam")
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
 
 
 def test_a_folder_that_is_renamed_asks_for_a_sweep(
@@ -160,7 +160,7 @@ def test_a_folder_that_is_renamed_asks_for_a_sweep(
     (drop / "cam").mkdir()
     watched = watch(drop)
     (drop / "cam").rename(drop / "gate")
-    eventually(watched.inbox.take_sweep_wish)
+    eventually(watched.inbox.take_sweep_request)
 
 
 def test_what_is_no_frame_is_not_heard(drop: Path, watch: Watch, eventually: Callable[..., None]) -> None:
@@ -169,7 +169,7 @@ def test_what_is_no_frame_is_not_heard(drop: Path, watch: Watch, eventually: Cal
     for name in ("a.txt", ".a.jpg", "a.jpg.part", "a.jpg~"):
         (drop / name).write_bytes(DATA)
     assert watched.until_fence(eventually) == []
-    assert not watched.inbox.take_sweep_wish()
+    assert not watched.inbox.take_sweep_request()
 
 
 def test_our_own_reading_is_not_heard(drop: Path, watch: Watch, eventually: Callable[..., None]) -> None:
@@ -211,7 +211,7 @@ def test_a_missing_folder_is_an_error(tmp_path: Path, rules: NameRules) -> None:
     watcher = Watcher(tmp_path / "gone", rules, Inbox(), recursive=True)
     with pytest.raises(FileNotFoundError):
         watcher.start()
-    assert watcher.complaint() is not None
+    assert watcher.fault() is not None
     watcher.stop()
 
 
@@ -221,13 +221,13 @@ def test_a_stopped_watcher_is_silent_and_can_start_again(
     """Stopping ends the hints and the threads; starting again begins them anew."""
     watched = watch(drop)
     threads = threading.enumerate()
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     watched.watcher.stop()
-    assert watched.watcher.complaint() is not None
+    assert watched.watcher.fault() is not None
     assert len(threading.enumerate()) < len(threads)
     (drop / "unheard.jpg").write_bytes(DATA)
     watched.watcher.start()
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     (drop / "heard.jpg").write_bytes(DATA)
     assert {name for name, _ in watched.until_fence(eventually)} == {"heard.jpg"}
     watched.watcher.stop()
@@ -263,18 +263,18 @@ def test_a_mistake_of_ours_does_not_end_the_watching(
     (drop / "bad.jpg").write_bytes(DATA)
     (drop / "good.jpg").write_bytes(DATA)
     assert watched.until_fence(eventually) == [("good.jpg", Origin.CREATED), ("good.jpg", Origin.CLOSED)]
-    assert watched.watcher.complaint() is None
-    assert watched.inbox.take_sweep_wish()
+    assert watched.watcher.fault() is None
+    assert watched.inbox.take_sweep_request()
 
 
 def test_a_new_folder_under_the_old_path_is_complained_of(drop: Path, watch: Watch) -> None:
     """A folder that is renamed away is still heard, and is not the one at the path: this is seen."""
     watched = watch(drop)
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     drop.rename(drop.with_name("old"))
-    assert "cannot be listed" in (watched.watcher.complaint() or "")
+    assert "cannot be listed" in (watched.watcher.fault() or "")
     drop.mkdir()
-    assert watched.watcher.complaint() == "another folder stands at the path"
+    assert watched.watcher.fault() == "another folder stands at the path"
 
 
 def test_a_link_that_points_elsewhere_is_complained_of(drop: Path, outside: Path, watch: Watch) -> None:
@@ -282,19 +282,19 @@ def test_a_link_that_points_elsewhere_is_complained_of(drop: Path, outside: Path
     link = drop.with_name("link")
     link.symlink_to(drop)
     watched = watch(link)
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     link.unlink()
     link.symlink_to(outside)
-    assert watched.watcher.complaint() == "another folder stands at the path"
+    assert watched.watcher.fault() == "another folder stands at the path"
 
 
 def test_a_watch_that_the_kernel_gave_up_is_complained_of(drop: Path, watch: Watch) -> None:
     """When the kernel has no watch on the folder any more, as after an unmount, this is seen at once."""
     (drop / "cam").mkdir()
     watched = watch(drop)
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     drop_kernel_watches(first_only=True)
-    assert watched.watcher.complaint() is not None
+    assert watched.watcher.fault() is not None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -309,7 +309,7 @@ def test_the_death_of_any_thread_is_complained_of(
     kill_thread(thread)
     (drop / "wakes-it.jpg").write_bytes(DATA)
     eventually(lambda: not thread.is_alive())
-    assert watched.watcher.complaint() == "1 of watchdog's 3 threads ended"
+    assert watched.watcher.fault() == "1 of watchdog's 3 threads ended"
     watched.watcher.stop()
 
 
@@ -327,7 +327,7 @@ def test_an_end_of_its_thread_in_our_own_code_is_complained_of(
     """What no handler of exceptions catches ends watchdog's thread, and this is seen."""
     watched = watch(drop, DeadlyRules(DropSettings(folder=os.fspath(drop))))
     (drop / "a.jpg").write_bytes(DATA)
-    eventually(watched.watcher.complaint)
+    eventually(watched.watcher.fault)
 
 
 def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
@@ -339,11 +339,11 @@ def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
     logging.getLogger("watchdog.observers.inotify").warning(
         "Inotify queue overflowed; reconciling recursive watches below %r", b"/drop"
     )
-    assert watched.inbox.take_sweep_wish()
+    assert watched.inbox.take_sweep_request()
     assert watched.watcher.overflows == 1
-    assert watched.watcher.complaint() is None
+    assert watched.watcher.fault() is None
     logging.getLogger("watchdog.observers.inotify").error("Unable to rebuild recursive inotify watches")
-    assert watched.watcher.complaint() == "watchdog says: Unable to rebuild recursive inotify watches"
+    assert watched.watcher.fault() == "watchdog says: Unable to rebuild recursive inotify watches"
     assert capfd.readouterr() == ("", "")
 
 
@@ -353,9 +353,9 @@ def test_watchdogs_last_words_reach_nobody(
     """What watchdog says after its end is no wish and no output: the inbox may be closed by then."""
     watched = watch(drop)
     watched.watcher.stop()
-    watched.inbox.take_sweep_wish()
+    watched.inbox.take_sweep_request()
     logging.getLogger("watchdog.observers.inotify").error("queue_events() called when the thread is inactive")
-    assert not watched.inbox.take_sweep_wish()
+    assert not watched.inbox.take_sweep_request()
     assert capfd.readouterr() == ("", "")
 
 
@@ -373,7 +373,7 @@ watcher = Watcher(Path(sys.argv[1]), NameRules(DropSettings(folder="/")), inbox 
 watcher.start()
 logging.getLogger("watchdog.observers.inotify").warning("a word")
 logging.getLogger("watchdog").warning("%d is no number", "this")
-assert inbox.take_sweep_wish()
+assert inbox.take_sweep_request()
 watcher.stop()
 logging.getLogger("watchdog.observers.inotify").error("a last word")
 """
@@ -430,7 +430,7 @@ def test_a_start_that_fails_takes_nothing(
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == descriptors
     watcher.start()
-    assert watcher.complaint() is None
+    assert watcher.fault() is None
     watcher.stop()
 
 

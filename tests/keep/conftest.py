@@ -43,14 +43,6 @@ LargestFile = Callable[[int], AbstractContextManager[None]]
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """An empty results folder."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a ledger is made."""
     return tmp_path / "ledger.sqlite3"

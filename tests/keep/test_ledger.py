@@ -19,7 +19,7 @@ from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
-from framegate.keep.rows import SCHEMA_VERSION, Memory
+from framegate.keep.rows import MOST_VALUES, SCHEMA_VERSION, Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 FULL, NORMAL = 2, 1
@@ -214,60 +214,110 @@ def test_older_versions_are_known_after_a_restart(ledger: Ledger, reopen: Callab
     assert [again.knows(FileKey("a.jpg", 10, mtime)) for mtime in (1, 2, 3, 4)] == [True, True, True, False]
 
 
-def test_a_name_is_known_by_any_of_its_versions(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
-    """Whether a name was ever judged can be asked, pending or flushed, in this run or in an earlier one."""
+@pytest.mark.parametrize("versions", [(1, 2), (2, 1)], ids=["oldest-first", "newest-first"])
+def test_a_version_that_is_not_pruned_stays_known(ledger: Ledger, versions: tuple[int, int]) -> None:
+    """When the version of a file that was decided last is pruned, the one before it is still known."""
+    for mtime in versions:
+        ledger.note(entry("a.jpg", mtime=mtime))
+    ledger.flush()
+    before, last = ledger.whereabouts.after(0, 2)
+    ledger.prune([last])
+    assert ledger.knows(before.entry.key)
+    assert ledger.unknown([last.entry.key, before.entry.key]) == [last.entry.key]
+    assert ledger.knows_names(["a.jpg"]) == {"a.jpg"}
+
+
+def test_names_are_known_by_any_of_their_versions(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
+    """A name is known if a version of it has a verdict, pending or flushed, of this run or an earlier one."""
+    names = ["b.jpg", NOT_UTF8, "c.jpg", NOT_UTF8]
     ledger.note(entry(NOT_UTF8))
-    assert [ledger.knows_name(name) for name in (NOT_UTF8, "b.jpg")] == [True, False]
+    assert ledger.knows_names(names) == {NOT_UTF8}
     ledger.flush()
-    again = reopen()
-    assert [again.knows_name(name) for name in (NOT_UTF8, "b.jpg")] == [True, False]
+    assert reopen().knows_names(names) == {NOT_UTF8}
+    assert ledger.knows_names([]) == set()
 
 
-def test_a_name_is_known_before_its_row_is_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where not all names are in memory, one whose row is still pending is known all the same."""
-    monkeypatch.setattr(ledger_module, "MOST_CACHED_NAMES", 2)
-    ledger = Ledger(path)
-    for name in ("a.jpg", "b.jpg", "c.jpg"):
-        ledger.note(entry(name))
+def test_what_is_unknown_comes_back_in_the_order_of_the_question(ledger: Ledger) -> None:
+    """Any number of keys is answered, known, pending, unknown or named twice, in the caller's order."""
+    known = [entry(f"{number}.jpg").key for number in range(0, 3 * MOST_VALUES, 2)]
+    for key in known:
+        ledger.note(entry(key.name))
     ledger.flush()
-    ledger.note(entry("d.jpg"))
-    known = [ledger.knows_name(name) for name in ("a.jpg", "d.jpg", "e.jpg")]
-    assert known == [True, True, False]
+    pending = entry("pending.jpg")
+    ledger.note(pending)
+    asked = [entry(f"{number}.jpg").key for number in reversed(range(3 * MOST_VALUES + 7))]
+    asked += [pending.key, entry(NOT_UTF8).key, asked[0], replace(known[0], mtime_ns=21)]
+    assert ledger.unknown(asked) == [key for key in asked if key not in {*known, pending.key}]
+    assert ledger.unknown([]) == []
+
+
+@pytest.mark.parametrize("count", [1, MOST_VALUES - 1, MOST_VALUES, MOST_VALUES + 1])
+def test_each_number_of_keys_is_answered(ledger: Ledger, count: int) -> None:
+    """Keys are asked for in groups: neither the last of one group nor the first of the next is forgotten."""
+    keys = [entry(f"{number:05d}.jpg").key for number in range(count)]
+    assert ledger.unknown(keys) == keys
+    for key in keys:
+        ledger.note(entry(key.name))
+    ledger.flush()
+    assert ledger.unknown(keys) == []
+
+
+def test_questions_about_keys_need_no_right_to_write(ledger: Ledger, path: Path) -> None:
+    """A ledger that is opened to read only, as by status, answers all questions about keys and names."""
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
     ledger.close()
+    reader = Ledger(path, is_read_only=True)
+    keys = [entry("a.jpg").key, entry("b.jpg").key]
+    assert [reader.knows(key) for key in keys] == [True, False]
+    assert reader.unknown(keys) == [entry("b.jpg").key]
+    assert reader.knows_names(["a.jpg", "b.jpg"]) == {"a.jpg"}
+    reader.close()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_questions_about_keys_do_not_wait_for_another_writer(ledger: Ledger, path: Path) -> None:
+    """While another program holds the write lock, the ledger still says what is unknown."""
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert ledger.unknown([entry("a.jpg").key, entry("b.jpg").key]) == [entry("b.jpg").key]
+    writer.close()
 
 
 VERSIONS = st.builds(FileKey, st.sampled_from(["a", "b", "c", "d", "e"]), st.just(1), st.integers(1, 3))
 CALLS = st.lists(
-    st.tuples(st.sampled_from(["note", "intend", "flush", "restart", "look"]), VERSIONS), max_size=40
+    st.tuples(st.sampled_from(["note", "intend", "flush", "restart", "prune", "look"]), VERSIONS), max_size=40
 )
+ALL_VERSIONS = [FileKey(name, 1, mtime) for name in "abcde" for mtime in (1, 2, 3)]
 
 
-@given(calls=CALLS, most=st.integers(1, 4))
+@given(calls=CALLS)
 @settings(max_examples=40, database=None, deadline=None)
-def test_what_is_known_does_not_depend_on_what_is_cached(calls: list[tuple[str, FileKey]], most: int) -> None:
-    """With room for few names in memory, every version ever judged is known, and no other."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger_module, "MOST_CACHED_NAMES", most)
+def test_what_is_known_is_what_was_decided_and_not_pruned(calls: list[tuple[str, FileKey]]) -> None:
+    """Whatever happens, the three questions about keys and names agree with a model in memory."""
+    with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder, "ledger"))
         known: set[FileKey] = set()
         for call, key in calls:
             noted = replace(
                 entry(key.name, Reason.CHANGED if call == "intend" else Reason.UNCHANGED), key=key
             )
-            assert ledger.knows(key) == (key in known)
             if call in {"note", "intend"} and key not in known:
                 getattr(ledger, call)(noted)
                 known.add(key)
-            elif call in {"flush", "restart"}:
+            elif call in {"flush", "restart", "prune"}:
                 ledger.flush()
+            if call == "prune":
+                ledger.prune([row for row in ledger.whereabouts.after(0, 100) if row.entry.key == key])
+                known.discard(key)
             if call == "restart":
                 ledger.close()
                 ledger = Ledger(Path(folder, "ledger"))
-            assert ledger.knows(key) == (key in known)
-            if not ledger.has_pending:  # no more rows are ever pending than names are cached, but here
-                assert ledger.knows_name(key.name) == (key.name in {each.name for each in known})
-            assert len(ledger._latest) <= most
-        assert sum(ledger.counts().values()) <= len(known)
+            assert {each for each in ALL_VERSIONS if ledger.knows(each)} == known
+            assert ledger.unknown(ALL_VERSIONS) == [each for each in ALL_VERSIONS if each not in known]
+            assert ledger.knows_names("abcde") == {each.name for each in known}
         ledger.close()
 
 
@@ -444,6 +494,17 @@ def test_pending_rows_survive_a_full_file_system(small_disk: Path) -> None:
     ledger.close()
 
 
+def test_questions_about_keys_need_no_room_on_the_disk(small_disk: Path) -> None:
+    """On a full disk the ledger still says which of many files are new: the question writes nothing."""
+    ledger = Ledger(small_disk / "ledger.sqlite3")
+    ledger.note(entry("0.jpg"))
+    ledger.flush()
+    (small_disk / "theirs").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
+    keys = [entry(f"{number}.jpg").key for number in range(4 * MOST_VALUES)]
+    assert ledger.unknown(keys) == keys[1:]
+    ledger.close()
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -515,7 +576,7 @@ def test_damage_met_on_the_way_pauses_once_and_loses_no_pending_row(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Damage that shows in the middle of a run is one SinkError; the next try writes to a new ledger."""
-    monkeypatch.setattr(ledger_module, "MOST_CACHED_NAMES", 5)  # so that the start does not read it all
+    monkeypatch.setattr(ledger_module, "ROWS_READ_AT_START", 5)  # so that the start does not read it all
     filled(path)
     damage(path)
     heard: list[Event] = []
@@ -527,8 +588,7 @@ def test_damage_met_on_the_way_pauses_once_and_loses_no_pending_row(
     assert [event.event for event in heard] == ["ledger.damaged"]
     ledger.intend(kept("b.jpg"))
     assert rows(path, "name") == [(b"new.jpg",), (b"b.jpg",)]
-    assert ledger.knows(entry("1999.jpg").key), "what this run remembers is not judged again"
-    assert not ledger.knows(entry("7.jpg").key)
+    assert not ledger.knows(entry("1999.jpg").key), "what only the damaged file knew is judged again"
     ledger.close()
 
 

@@ -1,11 +1,12 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from framegate.errors import SinkError
-from framegate.keep import rows
+from framegate.keep import rows, totals
 from framegate.keep.database import Database
 from framegate.keep.ledger import Ledger
 from framegate.model import FileKey, Reason, Verdict
@@ -109,9 +110,12 @@ def test_what_the_first_version_decided_is_counted(path: Path) -> None:
     ledger.close()
 
 
-def test_an_old_file_becomes_like_a_new_one(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["path", "second"])
+def test_an_old_file_becomes_like_a_new_one(
+    version: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Columns, indexes and triggers do not tell which version made the file."""
-    new = tmp_path / "new.sqlite3"
+    path, new = request.getfixturevalue(version), tmp_path / "new.sqlite3"
     for each in (path, new):
         Ledger(each).close()
     for query in (
@@ -121,6 +125,59 @@ def test_an_old_file_becomes_like_a_new_one(path: Path, tmp_path: Path) -> None:
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
     ):
         assert queried(path, query) == queried(new, query)
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """A ledger of the second version: one row pruned, an intent at its end, two cameras counted by name."""
+    path = tmp_path / "second.sqlite3"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript(Path(__file__).with_name("schema_2.sql").read_text("utf-8"))
+    db.close()
+    return path
+
+
+TOTALS_OF_THE_SECOND = {
+    ("a", Reason.FIRST): 1,
+    ("a", Reason.UNCHANGED): 2,
+    ("b", Reason.FIRST): 1,
+    ("b", Reason.CHANGED): 1,
+    ("*", Reason.TRUNCATED): 1,
+}
+
+
+def test_what_the_second_version_wrote_is_all_there(second: Path) -> None:
+    """After the migration every row, mark, total, intent, reference, noise map and storm is as it was."""
+    before = [queried(second, f"SELECT * FROM {table}") for table in ("frame", "camera", "total")]
+    ledger = Ledger(second)
+    assert ledger.totals() == TOTALS_OF_THE_SECOND
+    assert [entry.key.name for entry in ledger.intended()] == ["5.jpg"]
+    assert ledger.memory_of("a") == rows.Memory(FileKey("2.jpg", 10, 20), b"\xbe\xef", (3, 500))
+    ledger.close()
+    assert [queried(second, f"SELECT * FROM {table}") for table in ("frame", "camera", "total")] == before
+    assert queried(second, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+
+
+def test_the_totals_of_the_second_version_go_on(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames decided again, given up, new or of cameras beyond the bound change what triggers had counted."""
+    monkeypatch.setattr(totals, "MOST_COUNTED_CAMERAS", 2)
+    ledger = Ledger(second)
+    again = ledger.whereabouts.after(0, 9)[1].entry
+    ledger.note(replace(again, reason=Reason.EMPTY))
+    ledger.note(replace(again, key=FileKey("6.jpg", 10, 20)))
+    ledger.note(replace(again, key=FileKey("4.jpg", 10, 20), camera="c", reason=Reason.EMPTY))
+    ledger.abandon(FileKey("5.jpg", 10, 20), Reason.VANISHED, "gone")
+    ledger.flush()
+    assert ledger.totals() == {
+        ("a", Reason.FIRST): 1,
+        ("a", Reason.UNCHANGED): 2,
+        ("a", Reason.EMPTY): 1,
+        ("b", Reason.FIRST): 1,
+        ("b", Reason.VANISHED): 1,
+        ("*", Reason.EMPTY): 1,
+    }
+    ledger.close()
 
 
 def test_many_cameras_of_old_are_counted_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +206,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
 def test_who_only_looks_migrates_nothing(path: Path) -> None:
     """A ledger of the version before is not changed by a look, and the words say what to do."""
     before = path.read_bytes()
-    with pytest.raises(SinkError, match="has schema 1, not 2: start the daemon once"):
+    with pytest.raises(SinkError, match=f"has schema 1, not {rows.SCHEMA_VERSION}: start the daemon once"):
         Ledger(path, is_read_only=True)
     assert path.read_bytes() == before
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.errors import SinkError
-from framegate.keep import ledger as ledger_module
+from framegate.keep import totals
 from framegate.keep.disk import Step
 from framegate.keep.ledger import Ledger
 from framegate.keep.rows import THE_OTHERS
@@ -86,7 +86,7 @@ def test_too_many_cameras_are_counted_together(
     ledger: Ledger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names come from outside: those beyond the bound share one count, also after a restart."""
-    monkeypatch.setattr(ledger_module, "MOST_COUNTED_CAMERAS", 3)
+    monkeypatch.setattr(totals, "MOST_COUNTED_CAMERAS", 3)
     for number in range(6):
         ledger.note(entry(f"{number}.jpg", camera=f"c{number}"))
         ledger.flush()

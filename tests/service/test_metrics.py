@@ -16,12 +16,11 @@ import framegate
 from conftest import REPOSITORY
 from framegate.config import load
 from framegate.events import Event, FrameDecided
-from framegate.model import Entry, FileKey, Reason
+from framegate.model import Entry, FileKey, Pending, Reason
 from framegate.service.books import Counters
 from framegate.service.metrics import METRICS, Metrics
 from framegate.service.status import Status, Totals, Vitals, current_status
 from framegate.service.status_view import status_of
-from framegate.service.waiting import Pending
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, running, started, wait_until
 from stepping import Stepped

@@ -7,10 +7,9 @@ import pytest
 from framegate.config import load
 from framegate.events import Event, FrameDecided, happening
 from framegate.keep.ledger import Ledger
-from framegate.model import Entry, FileKey, Reason
+from framegate.model import Entry, FileKey, Pending, Reason
 from framegate.service.reporting import Reporting
 from framegate.service.status import Vitals
-from framegate.service.waiting import Pending
 from running import Site
 
 KEPT = FrameDecided(Entry(FileKey("a.jpg", 1, 1), "c1", 0, Reason.FIRST, 0, 1), 1.0)

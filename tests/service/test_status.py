@@ -17,7 +17,7 @@ from rich.console import Console
 from framegate.config import load
 from framegate.demo.uploads import write_at_once
 from framegate.events import Event
-from framegate.model import Reason
+from framegate.model import Pending, Reason
 from framegate.service.books import MOST_CAMERAS, OTHERS, Counters
 from framegate.service.output_file import OutputFile
 from framegate.service.status import (
@@ -30,7 +30,6 @@ from framegate.service.status import (
 )
 from framegate.service.status_text import age, drawn, sparkline
 from framegate.service.status_view import NoStatusError, run_status, status_of
-from framegate.service.waiting import Pending
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, running, started, wait_until
 from stepping import Stepped

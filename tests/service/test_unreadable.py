@@ -7,9 +7,10 @@ import pytest
 
 from framegate.demo.scene import Lot
 from framegate.ingest import backlog
-from framegate.model import Candidate, FileKey, Origin
-from framegate.service import unreadable
-from framegate.service.unreadable import Unreadable
+from framegate.ingest.queue import uploads as queue
+from framegate.ingest.queue.uploads import Uploads
+from framegate.ingest.settling import SettlingRules
+from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
 from running import Site, wait_until
 from stepping import Stepped
 from troubles import powerless
@@ -18,13 +19,9 @@ MANY = 40
 """More than the small window has room for."""
 
 
-def candidate(name: str, size_bytes: int = 1) -> Candidate:
-    return Candidate(FileKey(name, size_bytes, 0), "cam", 0)
-
-
 @pytest.fixture
-def waiting() -> Unreadable:
-    return Unreadable()
+def uploads() -> Uploads:
+    return Uploads(SettlingRules(2.0, 60.0), lambda key: Candidate(key, "cam", 0))
 
 
 @pytest.fixture
@@ -145,46 +142,67 @@ def test_one_unfinished_upload_is_waited_for(stepped: Stepped, picture: bytes) -
     assert names_of(stepped) == ["a.jpg"]
 
 
-def test_pauses_grow_and_fall_on_common_instants(waiting: Unreadable) -> None:
+def put_aside(uploads: Uploads, name: str, tries: int, now_s: float) -> None:
+    """Let a file be found unreadable some times in a row, the last time at ``now_s``."""
+    uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, now_s)
+    for _ in range(tries):
+        uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, now_s)
+        for candidate in uploads.settle(now_s):
+            uploads.put_aside(Unsettled(candidate, candidate.key, NotYet.UNREADABLE), now_s)
+
+
+def test_pauses_grow_and_fall_on_common_instants(uploads: Uploads) -> None:
     """Files that were found unreadable at odd times come due together."""
-    for name, tries, now_s in (("a", 9, 1000.3), ("b", 7, 1011.9)):
-        for _ in range(tries):
-            delay_s = waiting.note_try(name)
-        assert delay_s == 60
-        waiting.wait(candidate(name), delay_s, now_s)
-    assert waiting.next_deadline_s() == 1020
-    assert [c.key.name for c in waiting.take_due(1020, most=9)] == ["a", "b"]
-    assert waiting.next_deadline_s() == math.inf
+    put_aside(uploads, "a", 9, 1000.3)
+    put_aside(uploads, "b", 7, 1011.9)
+    assert uploads.retry_deadline_s() == 1020
+    uploads.take_up(1020, most=9)
+    assert [c.key.name for c in uploads.settle(1020)] == ["a", "b"]
+    assert uploads.retry_deadline_s() == math.inf
 
 
-def test_no_more_come_due_than_there_is_room_for(waiting: Unreadable) -> None:
+def test_no_more_come_due_than_there_is_room_for(uploads: Uploads) -> None:
     """What is due and has no room stays due."""
     for name in "abc":
-        waiting.wait(candidate(name), waiting.note_try(name), 10.0)
-    assert len(waiting.take_due(11, most=2)) == 2
-    assert waiting.next_deadline_s() == 11
+        put_aside(uploads, name, 1, 10.0)
+    assert len(uploads) == 0
+    uploads.take_up(11, most=2)
+    assert len(uploads) == 2
+    assert uploads.retry_deadline_s() == 11
 
 
-def test_another_version_does_not_wait(waiting: Unreadable) -> None:
+def test_another_version_does_not_wait(uploads: Uploads) -> None:
     """Only the version that could not be read waits."""
-    waiting.wait(candidate("a", 1), waiting.note_try("a"), 10.0)
-    assert waiting.is_waiting(FileKey("a", 1, 0))
-    assert not waiting.is_waiting(FileKey("a", 2, 0))
+    put_aside(uploads, "a", 1, 10.0)
+    assert uploads.is_waiting_as(FileKey("a", 1, 0))
+    assert not uploads.is_waiting_as(FileKey("a", 2, 0))
+    uploads.observe(FileKey("a", 2, 0), Origin.CLOSED, 10.5)
+    assert [c.key.size_bytes for c in uploads.settle(10.5)] == [2]
 
 
-def test_what_is_gone_is_forgotten(waiting: Unreadable) -> None:
+def test_what_is_gone_is_forgotten(uploads: Uploads) -> None:
     """A sweep that does not see a file ends its wait and its count."""
     for name in "ab":
-        waiting.wait(candidate(name), waiting.note_try(name), 10.0)
-    waiting.forget_all_but({"b"})
-    assert "a" not in waiting
-    assert [c.key.name for c in waiting.take_due(99, most=9)] == ["b"]
+        put_aside(uploads, name, 1, 10.0)
+    assert uploads.unseen({"b"}, 11.0) == ["a"]
+    uploads.vanished("a")
+    assert "a" not in uploads
+    uploads.take_up(99, most=9)
+    assert [c.key.name for c in uploads.settle(99)] == ["b"]
 
 
-def test_there_is_an_end_to_what_waits(waiting: Unreadable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more files wait here than memory is meant for."""
-    monkeypatch.setattr(unreadable, "MOST_WAITING", 2)
-    for name in "ab":
-        assert waiting.admits()
-        waiting.wait(candidate(name), 1.0, 10.0)
-    assert not waiting.admits()
+def test_there_is_an_end_to_what_is_put_aside(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more files are put aside than memory is meant for; the others wait in hand."""
+    monkeypatch.setattr(queue, "MOST_PUT_ASIDE", 2)
+    for name in "abc":
+        put_aside(uploads, name, 1, 10.0)
+    assert len(uploads) == 1
+    assert uploads.settle(10.5) == []
+
+
+def test_what_waits_says_why(uploads: Uploads) -> None:
+    """The oldest pending frame of a camera tells since when it is known and what it waits for."""
+    put_aside(uploads, "a", 1, 10.0)
+    uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
+    assert uploads.pending({}) == {"cam": Pending(2, 10.0, "unreadable")}
+    assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}

@@ -250,7 +250,7 @@ def test_what_only_a_sweep_found_speaks_against_the_watcher(drop: Path, supervis
 def test_a_hint_that_is_only_late_is_no_miss(drop: Path, supervise: Supervise) -> None:
     """What a sweep met before its hint came is not held against the watcher, unless the hint stays away."""
     site = supervise(drop)
-    site.watch.swept(["a.jpg", "b.jpg"], site.now_s)
+    site.watch.note_unannounced(["a.jpg", "b.jpg"], site.now_s)
     assert site.tick() == []
     site.watch.heard("a.jpg")
     site.watch.heard("b.jpg")
@@ -306,7 +306,7 @@ def test_a_new_folder_is_not_deaf_because_the_old_one_was(drop: Path, supervise:
 def test_an_old_watcher_is_not_held_against_the_new_one(drop: Path, supervise: Supervise) -> None:
     """What the watcher before it may have missed is no miss of the one that took its place."""
     site = supervise(drop)
-    site.watch.swept(["a.jpg"], site.now_s)
+    site.watch.note_unannounced(["a.jpg"], site.now_s)
     drop.rename(drop.with_name("old"))
     drop.mkdir()
     assert site.tick() == ["watch.rebuilt"]

@@ -1,4 +1,4 @@
-"""How much of a backlog is in hand. The drop folder is the queue; memory holds its oldest frames.
+"""How much of a backlog is in memory. The drop folder is the queue; memory holds its oldest frames.
 
 Fifty thousand frames that wait in the folder are not fifty thousand objects: a sweep takes the oldest of
 each camera, and leaves the rest where they are until those are judged. A live frame of a camera that has
@@ -6,16 +6,16 @@ frames left there comes after them; of any other it is taken at once, and the ca
 """
 
 import heapq
-from collections import Counter, deque
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from framegate.model import Candidate, FileKey
 
 MOST_IN_HAND = 4096
-"""Files that settle or wait for their judgement, at the most: about 4 MB. A sweep of 50,000 files takes some
-0.3 s; taking this many at a time, a backlog costs one for every half minute of judging."""
+"""Files that settle or wait for their judgement, at the most: about 4 MB. A sweep of 50,000 new
+files takes some 0.5 s; taking this many at a time, a backlog costs one for every half minute of judging."""
 
 MOST_BY_SWEEP = MOST_IN_HAND * 3 // 4
 """A sweep leaves room for what other cameras send meanwhile."""
@@ -41,8 +41,14 @@ class Backlog:
         self._goes_on_at: dict[int, Order] = {}
         """The oldest frame that was left in the folder, by lane."""
 
+        self._left_meanwhile: dict[int, Order] = {}
+        """The same, of those left since the last sweep began: it may have listed their folder before."""
+
         self.left: Mapping[str, int] = {}
-        """How many frames the last sweep left there, by camera; beyond so many cameras as one, ``*``."""
+        """How many frames the last sweep left there, by camera; beyond ``LANES`` cameras as one, ``*``."""
+
+        self.left_since_s = math.inf
+        """When frames were first left there; they were not all taken in hand since."""
 
     @property
     def is_left(self) -> bool:
@@ -50,11 +56,11 @@ class Backlog:
         return bool(self._goes_on_at)
 
     def wants_refill(self, in_hand: int) -> bool:
-        """Tell whether it is time for the next sweep of a backlog."""
+        """Whether it is time for the next sweep of a backlog."""
         return self.is_left and in_hand <= REFILL_BELOW
 
-    def admits(self, candidate: Candidate, in_hand: int) -> bool:
-        """Tell whether a file that was heard of comes into hand; if not, it is left in the folder."""
+    def admit(self, candidate: Candidate, in_hand: int) -> bool:
+        """Decide whether a file comes into hand; if not, remember that it is left in the folder."""
         goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
         if in_hand < MOST_IN_HAND and (goes_on_at is None or candidate.order < goes_on_at):
             return True
@@ -67,21 +73,23 @@ class Backlog:
 
     def selection(self, in_hand: int) -> "Selection":
         """Begin a sweep: offer it every new file, then ``settle_on`` what it chose."""
+        self._left_meanwhile = {}
         return Selection(self.room(in_hand))
 
-    def settle_on(self, selection: "Selection") -> list[Candidate]:
+    def settle_on(self, selection: "Selection", in_hand: int, now_s: float) -> list[Candidate]:
         """End a sweep; return the files that come into hand, each camera's in order."""
-        chosen = selection.chosen()
-        self._goes_on_at = {}
+        chosen = selection.chosen(self.room(in_hand))
+        self._goes_on_at, self._left_meanwhile = self._left_meanwhile, {}
         self.left = selection.left_counts(chosen)
+        self.left_since_s = min(self.left_since_s, now_s) if self.left else math.inf
         for candidate in selection.left():
             self._leave(candidate)
         return chosen
 
     def _leave(self, candidate: Candidate) -> None:
-        known = self._goes_on_at.get(lane_of(candidate.camera))
-        if known is None or candidate.order < known:
-            self._goes_on_at[lane_of(candidate.camera)] = candidate.order
+        lane = lane_of(candidate.camera)
+        for left in (self._goes_on_at, self._left_meanwhile):
+            left[lane] = min(left.get(lane, candidate.order), candidate.order)
 
 
 class _YoungestFirst(tuple[Order, FileKey]):
@@ -122,20 +130,20 @@ class Selection:
         self._offered: Counter[str] = Counter()
 
     def offer(self, candidate: Candidate) -> None:
-        """Take in a file that the sweep found new."""
+        """Consider a file that the sweep found new."""
         self._offered[self._counted_as(candidate.camera)] += 1
         share = self._shares.setdefault(lane_of(candidate.camera), _Share())
         heapq.heappush(share.heap, (_YoungestFirst((candidate.order, candidate.key)), candidate))
         share.trim(self._room // len(self._shares))
 
-    def chosen(self) -> list[Candidate]:
-        """Return the chosen files, each camera's in order."""
+    def chosen(self, room: int) -> list[Candidate]:
+        """Return the chosen files, at most ``room``, each camera's in order."""
+        self._room = min(self._room, room)
         self._trim()
         return [c for share in self._shares.values() for _, c in sorted(share.heap, reverse=True)]
 
     def left(self) -> Iterator[Candidate]:
         """Yield, for each lane that has more, the oldest file that was not chosen."""
-        self._trim()
         return (share.left for share in self._shares.values() if share.left is not None)
 
     def left_counts(self, chosen: Iterable[Candidate]) -> dict[str, int]:
@@ -151,37 +159,3 @@ class Selection:
         if self._shares:
             for share in self._shares.values():
                 share.trim(self._room // len(self._shares))
-
-
-class InTurn:
-    """The files to judge next: within a camera in their order, the cameras in turn."""
-
-    def __init__(self) -> None:
-        self._queues: dict[str, deque[Candidate]] = {}
-        self._keys: set[FileKey] = set()
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __contains__(self, key: FileKey) -> bool:
-        return key in self._keys
-
-    def __iter__(self) -> Iterator[Candidate]:
-        return chain.from_iterable(self._queues.values())
-
-    def append(self, candidate: Candidate) -> None:
-        """Put a file behind the others of its camera."""
-        self._queues.setdefault(candidate.camera, deque()).append(candidate)
-        self._keys.add(candidate.key)
-
-    def peek(self) -> Candidate:
-        """Return the next file of the camera whose turn it is; there is one."""
-        return next(iter(self._queues.values()))[0]
-
-    def drop(self) -> None:
-        """Be done with the file that ``peek`` returns: the turn passes to the next camera."""
-        camera, queue = next(iter(self._queues.items()))
-        self._keys.discard(queue.popleft().key)
-        del self._queues[camera]
-        if queue:
-            self._queues[camera] = queue

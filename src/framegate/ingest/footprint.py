@@ -1,4 +1,4 @@
-"""What a running watchdog is made of, as the system shows it: its threads, and the kernel's inotify watches.
+"""Whether a running watchdog still works, as the system shows it: its threads, and the kernel's watches.
 
 watchdog's own ``is_alive`` stays true in six of the seven ways in which it was seen to go deaf, and its
 attributes changed names from 6.0 to 7.0. Threads and descriptors are what they are in every version.
@@ -25,8 +25,8 @@ Mark = tuple[bytes, bytes]
 """The inode and the device of a watched folder, as the kernel prints them."""
 
 
-class Footprint:
-    """The threads and descriptors that watchdog has brought into being since this was made."""
+class ObserverProbe:
+    """The threads and descriptors that watchdog has created since this object was made."""
 
     def __init__(self) -> None:
         self._threads_before = set(threading.enumerate())
@@ -37,7 +37,7 @@ class Footprint:
         self._next_look_s = -float("inf")
 
     def measure(self) -> None:
-        """Take down what is there now: watchdog has just started, or has just failed to."""
+        """Record what is there now: watchdog has just started, or has just failed to."""
         self._threads = [
             thread
             for thread in threading.enumerate()
@@ -55,8 +55,8 @@ class Footprint:
         """Whether it is certain that the kernel holds no watch: watchdog swallows a refusal (EACCES)."""
         return any(link == INOTIFY for link in self._links.values()) and self._root is None
 
-    def complaint(self) -> str | None:
-        """Return what is missing of what was measured; None while all is there."""
+    def fault(self) -> str | None:
+        """Return what is missing of what ``measure`` recorded; None while all is there."""
         ended = sum(not thread.is_alive() for thread in self._threads)
         if ended:
             return f"{ended} of watchdog's {len(self._threads)} threads ended"

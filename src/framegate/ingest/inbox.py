@@ -1,4 +1,4 @@
-"""Where hints wait for the loop: filled by any thread, emptied by one, never larger than its bound.
+"""Where hints wait for the loop: filled from any thread, emptied by one, and bounded.
 
 It rests on a deque and an eventfd, which may both be used from a signal handler. ``queue.Queue`` may not: a
 signal that comes within its ``put`` deadlocks. And ``SimpleQueue.get(timeout=...)`` can wait for ever up to
@@ -17,7 +17,7 @@ MOST_HINTS = 10_000
 
 
 class Inbox:
-    """A queue of arrivals that may forget: a forgotten hint becomes a wish for a sweep."""
+    """A queue of arrivals that may drop some: a dropped hint becomes a request for a sweep."""
 
     def __init__(self) -> None:
         self._hints: deque[Arrival] = deque()
@@ -33,10 +33,10 @@ class Inbox:
             self._hints.append(arrival)
             self.wake()
         else:
-            self.ask_for_sweep()
+            self.request_sweep()
 
-    def ask_for_sweep(self) -> None:
-        """Say that the folder has to be listed: something happened that no hint names."""
+    def request_sweep(self) -> None:
+        """Request that the folder is listed: something happened that no hint names."""
         self._wants_sweep = True
         self.wake()
 
@@ -60,12 +60,12 @@ class Inbox:
         """Take back ``is_woken_by``."""
         self._poll.unregister(fd)
 
-    def take_sweep_wish(self) -> bool:
+    def take_sweep_request(self) -> bool:
         """Return whether a sweep was asked for since the last call."""
         wished, self._wants_sweep = self._wants_sweep, False
         return wished
 
     def close(self) -> None:
-        """Give the descriptor back; nobody may put or take any more, but a signal may still come."""
+        """Close the descriptor; nothing may be put or taken any more, but a signal may still arrive."""
         self._is_closed = True
         os.close(self._bell)

@@ -1,9 +1,9 @@
 """watchdog's events as hints: they shorten the wait, and nothing is lost when they are.
 
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
-``start``, ``on_any_event``, six event classes, ``stop``. When it has gone deaf it does not say so;
-``Watcher.complaint`` finds out, as far as the system shows it. The rest is the sweep's business: sub-folders
-that are moved in (6.0 never watches them) or came when all watches were taken, and overflow (6.0 is silent).
+``start``, ``on_any_event``, six event classes, ``stop``. When events stop coming it does not say so;
+``Watcher.fault`` finds out, as far as the system shows it. Sweeps find the rest: folders that are moved in
+(6.0 never watches them) or came when all watches were taken, and what overflows hid (6.0 reports none).
 """
 
 import errno
@@ -27,7 +27,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from framegate.ingest.footprint import Footprint
+from framegate.ingest.footprint import ObserverProbe
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.naming import NameRules
 from framegate.model import Arrival, Origin
@@ -39,7 +39,7 @@ _ORIGINS: dict[type[FileSystemEvent], Origin] = {
 }
 _FOLDERS = (DirCreatedEvent, DirMovedEvent)
 _MOST_OPEN = 10_000
-"""Files that are known to be written at one time; more are judged by time alone."""
+"""Files known to be being written at the same time; of more, only the settling time tells."""
 
 _LOG = logging.getLogger("watchdog")
 _END_S = 1.5
@@ -81,10 +81,10 @@ class Watcher:
         self._recursive = recursive
         self._identity: Identity | None = None
         self._observer: BaseObserver | None = None
-        self._footprint: Footprint | None = None
+        self._probe: ObserverProbe | None = None
         self._hinter: _Hinter | None = None
-        self._ear = _Ear(self)
-        self._last_words: str | None = None
+        self._log_tap = _LogTap(self)
+        self._last_error: str | None = None
 
     def start(self) -> None:
         """Begin to watch the folder that stands at the path now.
@@ -96,66 +96,66 @@ class Watcher:
         # 7.1 warns with a dump of every watch when folders are made quickly (3.4 MB seen at once).
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         self._identity = identity_of(self._folder)  # first: if another comes now, there will be a complaint
-        self._last_words = None
-        self._footprint = footprint = Footprint()
-        self._ear.attach()
+        self._last_error = None
+        self._probe = probe = ObserverProbe()
+        self._log_tap.attach()
         try:
             self._observe()
-            footprint.measure()
-            if footprint.is_watching_nothing:
+            probe.measure()
+            if probe.is_watching_nothing:
                 raise PermissionError(errno.EACCES, "the kernel does not let us watch it", str(self._folder))
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
-            footprint.measure()
+            probe.measure()
             self.stop()
             if isinstance(error, OSError):
                 raise
             raise OSError(errno.EAGAIN, str(error)) from error
 
-    def complaint(self) -> str | None:
-        """Return why it can no longer be trusted to hear; None while nothing speaks against it."""
-        if self._footprint is None:
-            return "it does not watch"
+    def fault(self) -> str | None:
+        """Return why events may no longer be coming; None while nothing is known to be wrong."""
+        if self._probe is None:
+            return "nothing is being watched"
         try:
             if identity_of(self._folder) != self._identity:
                 return "another folder stands at the path"
         except OSError as error:
             return f"the folder cannot be listed: {error.strerror}"
-        return self._footprint.complaint() or self._last_words
+        return self._probe.fault() or self._last_error
 
     def was_written_to(self, name: str) -> bool:
-        """Tell whether a file was heard to change, and not to be closed since.
+        """Whether events say that a file was written to and not closed since.
 
-        A change of mode or time sounds the same: ask ``reading.was_last_written`` as well.
+        A change of mode or time gives the same event: ask ``reading.was_last_written`` as well.
         """
         return self._hinter is not None and name in self._hinter.unclosed
 
     def stop(self) -> None:
-        """Stop watching; hints and complaints end at once, and what was taken is given back."""
-        self._ear.detach()
+        """Stop watching: hints end at once, and descriptors and threads are given back."""
+        self._log_tap.detach()
         if self._hinter is not None:
             self._hinter.is_muted = True
         observer, self._observer = self._observer, None
-        footprint, self._footprint = self._footprint, None
-        if footprint is None:
+        probe, self._probe = self._probe, None
+        if probe is None:
             return
         # In a thread of its own, since it may hang: on a lock that a thread of watchdog's held when it died.
-        ending = threading.Thread(target=_end, args=(observer, footprint), daemon=True)
+        ending = threading.Thread(target=_end, args=(observer, probe), daemon=True)
         try:
             ending.start()
         except RuntimeError:  # no more threads
-            _end(observer, footprint)
+            _end(observer, probe)
         else:
             ending.join(2 * _END_S)
 
-    def hear_words(self, record: logging.LogRecord) -> None:
-        """Take in a warning of watchdog's: something was lost, so a sweep is due."""
+    def note_log_record(self, record: logging.LogRecord) -> None:
+        """Handle a warning of watchdog's: an event was lost, so a sweep is due."""
         message = record.getMessage()
         # One overflow has two warnings: that it came, and that the watches are being renewed.
         if "overflow" in message and "reconciling" not in message:
             self.overflows += 1
         if record.levelno >= logging.ERROR:
-            self._last_words = f"watchdog says: {message}"
-        self._inbox.ask_for_sweep()
+            self._last_error = f"watchdog says: {message}"
+        self._inbox.request_sweep()
 
     def _observe(self) -> None:
         # watchdog does not follow a link to the folder: it would hear nothing (IN_DONT_FOLLOW).
@@ -171,16 +171,16 @@ class Watcher:
         self._observer.start()
 
 
-def _end(observer: BaseObserver | None, footprint: Footprint) -> None:
+def _end(observer: BaseObserver | None, probe: ObserverProbe) -> None:
     if observer is not None:
         with suppress(Exception):  # 7.1 was seen to raise KeyError, and then leaves its reader running
             observer.stop()
-    footprint.end_threads(_END_S)
-    footprint.close_leftovers()
+    probe.end_threads(_END_S)
+    probe.close_leftovers()
 
 
 class _Hinter(FileSystemEventHandler):
-    """Puts a hint, and does nothing else: an exception here would end watchdog's thread without a word."""
+    """Puts hints into the inbox, and nothing else: an exception here would end watchdog's thread silently."""
 
     def __init__(self, folder: str, watcher: Watcher, inbox: Inbox) -> None:
         self.is_muted = False
@@ -194,12 +194,12 @@ class _Hinter(FileSystemEventHandler):
             return
         try:
             self._hint(event)
-        except Exception:  # noqa: BLE001 - whatever it was, the sweep will see
-            self._inbox.ask_for_sweep()
+        except Exception:  # noqa: BLE001 - whatever it was, a sweep finds what was lost
+            self._inbox.request_sweep()
 
     def _hint(self, event: FileSystemEvent) -> None:
         if isinstance(event, _FOLDERS):  # it may have come with files that no event will name
-            self._inbox.ask_for_sweep()
+            self._inbox.request_sweep()
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
@@ -213,25 +213,25 @@ class _Hinter(FileSystemEventHandler):
             self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
 
 
-class _Ear(logging.Handler):
-    """Listens to watchdog's log, and keeps it from standing as plain text between our own lines."""
+class _LogTap(logging.Handler):
+    """Receives watchdog's log records, so that they do not appear as plain text between our own lines."""
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__(logging.WARNING)
         self._watcher = watcher
 
     def attach(self) -> None:
-        """Begin to listen. What watchdog says when nobody listens any more goes nowhere."""
+        """Begin to receive. What watchdog logs when nobody receives it any more goes nowhere."""
         if not any(isinstance(handler, logging.NullHandler) for handler in _LOG.handlers):
             _LOG.addHandler(logging.NullHandler())
         _LOG.propagate = False
         _LOG.addHandler(self)
 
     def detach(self) -> None:
-        """Listen no longer."""
+        """Receive no more."""
         _LOG.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a warning on; an error here would reach the thread that gave it, and end it."""
+        """Pass a record on; an error here would reach the thread that logged it, and end it."""
         with suppress(Exception):
-            self._watcher.hear_words(record)
+            self._watcher.note_log_record(record)

@@ -1,8 +1,8 @@
-"""One SQLite file that outlives its errors: full disks, failed fsyncs, damage.
+"""One SQLite file that survives errors: full disks, failed fsyncs, damage.
 
-After an error the connection is given up and the next loan is of a new one. After a failed fsync the kernel
-has marked the pages clean, so a second fsync of the same file would lie (Rebello et al., USENIX ATC 2020);
-closing moves what the log holds to the file itself, and the next connection begins a new log.
+After an error the connection is closed, and the next use opens a new one. The reason: after a failed fsync
+the kernel has marked the pages clean, so a second fsync of the same file would lie (Rebello et al., USENIX
+ATC 2020). Closing moves the content of the log to the file itself, and the next connection begins a new log.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 IN_MEMORY = ":memory:"
 
 LOCKED_S = 5.0
-"""How long another program, such as an operator's ``sqlite3``, may hold the file before that is an error."""
+"""How long to wait for another program, such as an operator's ``sqlite3``, to release the file."""
 
 
 class Database:
-    """A connection to one file, made when it is needed, used by one thread.
+    """A connection to one file, opened when it is needed, used by one thread.
 
     Args:
-        path: the file, made if need be; None is one in memory.
-        schema: statements that make its tables.
-        version: of the schema.
-        announce: hears when a damaged file was set aside.
-        migrations: statements that make the next version of each older one.
-        is_read_only: look at a file that nobody writes; it is there.
+        path: the file, created if it is missing; None is a database in memory.
+        schema: statements that create the tables.
+        version: of the schema, from 1.
+        announce: receives an event when a damaged file was set aside.
+        migrations: for each older version, statements that turn its tables into those of the next.
+        is_read_only: only read; the file exists, and no daemon writes it.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Database:
         """Lend the connection for one piece of work.
 
         Raises:
-            SinkError: in place of every error of SQLite's or the disk's within. A damaged file is set aside
-                then, and the next loan is of a new one.
+            SinkError: in place of every error of SQLite or the disk in the ``with`` block. If the file is
+                damaged, it has been set aside then, and the next loan creates a new one.
         """
         with self.as_sink_error():
             try:
@@ -82,8 +82,8 @@ class Database:
             synchronous: ``FULL`` survives a power cut; ``NORMAL`` does after the next ``FULL``.
 
         Raises:
-            SinkError: as ``lend``. A commit that failed may yet come true, when a crash comes next: what it
-                wrote has to bear being written again.
+            SinkError: as ``lend``. After a crash a commit that failed may turn out to have succeeded, so
+                writing the same again must be harmless.
         """
         with self.lend() as connection:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -100,7 +100,7 @@ class Database:
             raise SinkError(f"cannot use the ledger {self._where}: {error}") from error
 
     def follow(self) -> None:
-        """Go on with a new file when the one in use is no longer at its place: somebody removed it."""
+        """Begin a new file if the one in use was removed or replaced, and announce that."""
         if self._connection is None or self._identity is None or self._identity == self._there():
             return
         self._give_up()
@@ -145,8 +145,8 @@ class Database:
         return status.st_dev, status.st_ino
 
     def _opened_to_look(self) -> sqlite3.Connection:
-        # A reader of a log makes files beside it, which the daemon's user may then not write. So only where
-        # there is a log: a crash has left it, with those files.
+        # Reading a log creates files beside it that would belong to us, and the daemon could not write them.
+        # So the log is read only where a crash has left one, together with those files.
         mode = "mode=ro" if os.path.exists(f"{self._where}-wal") else "immutable=1"
         address = f"{Path(self._where).absolute().as_uri()}?{mode}"
         with ExitStack() as undo:
@@ -168,12 +168,12 @@ class Database:
         if not version:
             connection.executescript(f"BEGIN; {self._schema} PRAGMA user_version = {self._version}; COMMIT")
             return
-        for older in range(version, self._version):  # each is whole or not at all: a crash leaves a version
+        for older in range(version, self._version):  # a transaction each: a crash leaves a whole version
             statements = f"{self._migrations[older]} PRAGMA user_version = {older + 1};"
             connection.executescript(f"BEGIN; {statements} COMMIT")
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Rename a damaged file out of the way: its frames are judged again, and find their results."""
+        """Rename a damaged file: its frames are judged again, and find their results."""
         if self._is_read_only:
             return
         aside = f"{self._where}.damaged-{time.time_ns()}"

@@ -1,15 +1,19 @@
-"""The ledger: a SQLite file that remembers every decision, what was learnt, and what is under way.
+"""The ledger: a SQLite file that remembers decisions, unfinished deliveries, and what cameras have learnt.
 
-Kept frames are announced to it first (``intend``, durable), delivered, then ``finish``ed; a crash between
-leaves an intent, which recovery delivers again under the same name. All else is lazy: rows wait in memory
-for the next commit, and a crash decides those frames again, from the noise map of the same commit and so
-with the same outcome. WAL with synchronous=FULL lost 0 of 4,417 acknowledged commits at power cuts, NORMAL
-1,389 of 5,241 (research/reliability.md, 5); so intents commit with FULL, and lazy rows with NORMAL.
+A frame to be kept is first written to the ledger as an intent (``intend``, durable), then delivered, then
+marked as done (``finish``). A crash in between leaves the intent, and recovery delivers the frame again under
+the same name. Everything else waits in memory for the next commit. After a crash those frames are decided
+again, with the noise map of the last commit and therefore with the same outcome.
+
+Intents are committed with synchronous=FULL, the rest with NORMAL: at power cuts WAL with FULL lost 0 of 4,417
+acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +22,58 @@ from framegate.events import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
 from framegate.keep.rows import (
-    ADMIT,
+    ABANDON,
+    ABSENT_KEYS,
+    ABSENT_NAMES,
     COLUMNS,
-    HAND_OVER,
+    COUNTED_AS,
+    FINISH,
     INSERT,
+    IS_DECIDED,
     MEMORY_COLUMNS,
     MIGRATIONS,
-    MOST_COUNTED_CAMERAS,
+    MOST_VALUES,
     REPLACE_MEMORY,
     SCHEMA,
     SCHEMA_VERSION,
+    TAKE_RESULT_FROM_OTHERS,
     Memory,
     entry_columns,
     entry_of,
     key_columns,
     memory_columns,
 )
+from framegate.keep.totals import Totals
 from framegate.keep.whereabouts import Recorded, Whereabouts
 from framegate.model import Entry, FileKey, Reason, Verdict
 
-MOST_PENDING_ROWS = 500
-"""Lazy rows are committed when they are this many, at the latest."""
+LEDGER_NAME = "ledger.sqlite3"
+"""Its file in the state folder."""
 
-MOST_CACHED_NAMES = 100_000
-"""Names whose last version is known without asking SQLite: about 25 MB, loaded in some 0.2 s. A year of a
-camera is millions of names; what is not here is looked up, in about 15 microseconds."""
+MOST_PENDING_ROWS = 500
+"""Changes that wait in memory before they should be committed."""
+
+ROWS_READ_AT_START = 10_000
+"""The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs shows
+then, when a new file can still be begun without a pause."""
+
+Statement = tuple[str, tuple[Any, ...]]
+Change = tuple[FileKey, list[Statement]]
+"""What is to be written about one frame."""
 
 
 class Ledger:
     """One connection, used by one thread.
 
     Args:
-        path: the file, made if need be; None is one in memory, for a single run.
-        disk: told of each step; a test gives one that fails.
-        announce: hears when a damaged ledger was set aside.
-        is_read_only: look, and touch nothing; no daemon may be writing it.
+        path: the file, created if it is missing; None keeps everything in memory, for a single run.
+        disk: notified before each step; a test passes one that fails.
+        announce: receives an event when a damaged ledger was set aside.
+        is_read_only: only read; no daemon may be writing the file.
 
     Raises:
-        SinkError: when the file cannot be read or written now. Nothing is lost: what was pending stays so,
-            and the next call goes on with a new connection.
+        SinkError: when the file cannot be read or written now. Nothing is lost: what was pending stays
+            pending, and the next call opens a new connection.
     """
 
     def __init__(
@@ -73,98 +90,85 @@ class Ledger:
         self._disk = disk or Disk()
         self.whereabouts = Whereabouts(self._database, self._disk)
         self.commits = 0
-        """Counts the commits, so that others may look only when there is something new."""
+        """Number of commits so far: a reader needs to look again only when it has changed."""
 
-        self._counted: set[str] | None = None
-        """Cameras that are counted by their names; None: not read yet."""
-
-        self._uncounted: set[tuple[str, Reason]] = set()
-        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._totals = Totals()
+        self._pending: list[Change] = []
+        self._pending_keys: set[FileKey] = set()
         self._memories: dict[str, Callable[[], Memory]] = {}
-        self._unsaved: set[FileKey] = set()
-        self._latest: dict[str, tuple[int, int]] = {}
-        """A version of a file that is decided, by name: the latest, as a rule."""
-
         try:
-            rows = self._last_rows()
+            self._read_latest()
         except SinkError:  # a damaged ledger is set aside by then
-            rows = self._last_rows()
-        for name, size_bytes, mtime_ns in reversed(rows):
-            self._latest[os.fsdecode(name)] = (size_bytes, mtime_ns)
-        self._has_all_names = len(rows) < MOST_CACHED_NAMES
+            self._read_latest()
 
     @property
     def has_pending(self) -> bool:
-        """Whether lazy rows wait for ``flush``."""
+        """Whether anything waits for ``flush``."""
         return bool(self._pending or self._memories)
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so many wait that they should not wait longer."""
+        """Whether so much is pending that it should be flushed now."""
         return len(self._pending) >= MOST_PENDING_ROWS
 
     def knows(self, key: FileKey) -> bool:
-        """Tell whether this version of the file has its verdict, or is about to get it."""
-        latest = self._latest.get(key.name)
-        if latest is None and self._has_all_names:
-            return False
-        if latest == (key.size_bytes, key.mtime_ns) or key in self._unsaved:
-            return True
-        query = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
-        with self._database.lend() as db:
-            is_known = db.execute(query, key_columns(key)).fetchone() is not None
-        if is_known:
-            self._cache(key)
-        return is_known
+        """Tell whether this version of the file has a verdict, or one that is not yet committed.
 
-    def knows_name(self, name: str) -> bool:
-        """Tell whether any version of a file has its verdict."""
-        if name in self._latest or self._has_all_names:
-            return name in self._latest
+        One look-up in the index, 10 to 16 microseconds with a million rows. For many keys use ``unknown``.
+        """
+        if key in self._pending_keys:
+            return True
         with self._database.lend() as db:
-            query = "SELECT 1 FROM frame WHERE name = ? LIMIT 1"
-            return db.execute(query, (os.fsencode(name),)).fetchone() is not None
+            return db.execute(IS_DECIDED, key_columns(key)).fetchone() is not None
+
+    def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
+        """Return those of the keys that ``knows`` would deny, in their order.
+
+        With a million rows a key takes 2 to 3 microseconds when the keys of a call are those of a folder or
+        two, and 4 to 6 when they are scattered. Some thousands in a call are a good number.
+        """
+        # By name, since neighbours share pages of the index.
+        by_name = sorted(range(len(keys)), key=lambda at: keys[at].name)
+        absent = self._absent(ABSENT_KEYS, [key_columns(keys[at]) for at in by_name])
+        unknown = (keys[at] for at in sorted(by_name[position] for position in absent))
+        return [key for key in unknown if key not in self._pending_keys]
+
+    def knows_names(self, names: Sequence[str]) -> set[str]:
+        """Return those of the names of which any version has a verdict, or one that is not yet committed."""
+        absent = self._absent(ABSENT_NAMES, [(os.fsencode(name),) for name in names])
+        pending = {key.name for key in self._pending_keys}
+        return set(names) - ({names[position] for position in absent} - pending)
 
     def note(self, entry: Entry) -> None:
-        """Remember a dropped or rejected frame, lazily."""
-        self._pending.append((INSERT, entry_columns(entry)))
-        self._uncounted.add((entry.camera, entry.reason))
-        self._unsaved.add(entry.key)
-        self._cache(entry.key)
+        """Record a dropped or rejected frame at the next commit."""
+        self._append(entry.key, (INSERT, entry_columns(entry)))
 
     def learn(self, camera: str, memory: Callable[[], Memory]) -> None:
-        """Remember what a camera has learnt: it is asked at the next commit."""
+        """Record what a camera has learnt: ``memory`` is called at the next commit."""
         self._memories[camera] = memory
 
     def intend(self, entry: Entry) -> None:
-        """Remember durably that a frame is to be kept, before it is delivered."""
-        self._uncounted.add((entry.camera, entry.reason))
-        self._commit([*self._pending, (INSERT, entry_columns(entry))], Step.INTEND)
-        self._cache(entry.key)
+        """Record durably that a frame is to be kept, before it is delivered."""
+        self._commit([*self._pending, (entry.key, [(INSERT, entry_columns(entry))])], Step.INTEND)
 
     def finish(self, key: FileKey, result: str) -> None:
-        """Remember, lazily, that an intended frame stands in the results folder."""
+        """Record, at the next commit, that an intended frame is in the results folder under this name."""
         with self._database.as_sink_error():
             self._disk.reach(Step.FINISH)
-        statement = "UPDATE frame SET result = ? WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
         values = (os.fsencode(result), *key_columns(key))
-        self._pending += [(HAND_OVER, values), (statement, values)]
+        self._append(key, (TAKE_RESULT_FROM_OTHERS, values), (FINISH, values))
 
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
-        """Turn an intent whose bytes are gone into a rejected frame."""
-        statement = (
-            "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
-            " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
-        )
-        self._pending.append((statement, (reason.verdict, reason, detail, *key_columns(key))))
+        """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
+        self._append(key, (ABANDON, (reason.verdict, reason, detail, *key_columns(key))))
 
     def flush(self) -> None:
-        """Commit what is pending; it survives a crash at once, and a power cut after the next intent."""
+        """Commit what is pending. It survives a crash from now on, and a power cut after the next intent."""
         if self.has_pending:
             self._commit(self._pending, Step.FLUSH)
 
     def intended(self) -> list[Entry]:
-        """Return the frames that were to be kept when the last run ended, oldest first."""
+        """Return the frames whose delivery the last run did not finish, oldest first."""
         return self._entries("verdict = 'kept' AND result IS NULL ORDER BY id")
 
     def last_kept(self, camera: str) -> Entry | None:
@@ -174,7 +178,7 @@ class Ledger:
         )
 
     def kept_at_ns(self, camera: str, most: int) -> list[int]:
-        """Return when a camera's latest kept frames were captured, oldest first, at the most so many."""
+        """Return the capture times of a camera's latest kept frames, at most ``most``, oldest first."""
         where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT ?"
         with self._database.lend() as db:
             rows = db.execute(f"SELECT captured_at_ns FROM frame WHERE {where}", (camera, most))  # noqa: S608 - ours
@@ -201,76 +205,84 @@ class Ledger:
     def totals(self) -> dict[tuple[str, Reason], int]:
         """Return how many frames of each camera were decided for each reason, as of the last commit.
 
-        Also those whose rows were pruned since. Cameras beyond the first 10,000 are one, named ``*``.
+        Frames whose rows have been pruned are included. Cameras beyond the first 10,000 are counted
+        together, as ``*``.
         """
         with self._database.lend() as db:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
 
     def prune(self, recorded: Collection[Recorded]) -> None:
-        """Forget frames of which nothing is left; should one come again, it is judged again.
+        """Forget frames of which nothing is left. If one comes again, it is judged again.
 
         Raises:
             SinkError: the ledger cannot be written now.
         """
         self.whereabouts.prune(recorded)
-        for key in (row.entry.key for row in recorded):
-            if self._latest.get(key.name) == (key.size_bytes, key.mtime_ns):
-                del self._latest[key.name]
 
     def follow(self) -> None:
-        """Notice when the file was removed: what it knew is judged again, and finds its results."""
+        """Begin a new file if ours was removed. Its frames are judged again, and find their results."""
         self._database.follow()
 
     def latest(self, most: int) -> list[Entry]:
-        """Return the last decisions, and each camera's last kept frame, oldest first."""
+        """Return the last ``most`` decisions and each camera's last kept frame, oldest first."""
         last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
         kept = "SELECT max(id) FROM frame WHERE verdict = 'kept' GROUP BY camera"
         return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)  # noqa: S608
 
     def close(self) -> None:
-        """Close the file. What is pending and was not flushed will be decided again."""
+        """Close the file. Frames that are pending and were not flushed will be decided again."""
         self._database.close()
 
-    def _last_rows(self) -> list[tuple[bytes, int, int]]:
+    def _read_latest(self) -> None:
+        query = "SELECT max(decided_at_ns) FROM (SELECT decided_at_ns FROM frame ORDER BY id DESC LIMIT ?)"
         with self._database.lend() as db:
-            query = "SELECT name, size_bytes, mtime_ns FROM frame ORDER BY id DESC LIMIT ?"
-            return db.execute(query, (MOST_CACHED_NAMES,)).fetchall()
+            db.execute(query, (ROWS_READ_AT_START,)).fetchone()
 
     def _entries(self, where: str, *values: str | int) -> list[Entry]:
         with self._database.lend() as db:
             rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
             return [entry_of(row) for row in rows]
 
-    def _admitted(self, db: sqlite3.Connection) -> list[tuple[str, Reason]]:
-        """Return what may be counted by its camera's name: there is room for so many names."""
-        if self._counted is None:
-            self._counted = {camera for (camera,) in db.execute("SELECT DISTINCT camera FROM total")}
-        admitted = []
-        for camera, reason in self._uncounted:
-            if camera in self._counted or len(self._counted) < MOST_COUNTED_CAMERAS:
-                self._counted.add(camera)
-                admitted.append((camera, reason))  # also known ones: the file may be a new one
-        return admitted
+    def _absent(self, query: str, values: Sequence[tuple[Any, ...]]) -> list[int]:
+        """Return the positions of the values that are in no row."""
+        absent: list[int] = []
+        with self._database.lend() as db:
+            for start in range(0, len(values), MOST_VALUES):
+                some = values[start : start + MOST_VALUES]
+                padding = [None] * (len(values[0]) * (MOST_VALUES - len(some)))
+                found = db.execute(query, [*chain.from_iterable(some), *padding])
+                absent += [start + position for (position,) in found if position < len(some)]
+        return absent
 
-    def _cache(self, key: FileKey) -> None:
-        self._latest[key.name] = (key.size_bytes, key.mtime_ns)
-        if len(self._latest) > MOST_CACHED_NAMES:
-            del self._latest[next(iter(self._latest))]
-            self._has_all_names = False
+    def _append(self, key: FileKey, *statements: Statement) -> None:
+        self._pending.append((key, [*statements]))
+        self._pending_keys.add(key)
 
-    def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], step: Step) -> None:
+    def _commit(self, changes: list[Change], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
         self.whereabouts.is_hard = False  # a commit that fails may have come true all the same
+        memories = self._memories_as_rows()
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
-            db.executemany(ADMIT, self._admitted(db))
-            for statement, values in statements:
-                db.execute(statement, values)
-            db.executemany(
-                REPLACE_MEMORY,
-                [(camera, *memory_columns(learnt())) for camera, learnt in self._memories.items()],
-            )
-        self._pending, self._memories, self._unsaved, self._uncounted = [], {}, set(), set()
+            self._write(db, changes)
+            db.executemany(REPLACE_MEMORY, memories)
+        self._pending, self._pending_keys, self._memories = [], set(), {}
         self.commits += 1
         self.whereabouts.is_hard = step is Step.INTEND
+
+    def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
+        """Execute the statements, and count by what each frame's row says before and after them."""
+        totals: Counter[tuple[str, str]] = Counter()
+        for key, statements in changes:
+            before = db.execute(COUNTED_AS, key_columns(key)).fetchall()
+            for statement, values in statements:
+                db.execute(statement, values)
+            after = db.execute(COUNTED_AS, key_columns(key)).fetchall()
+            if before != after:
+                totals.subtract(before)
+                totals.update(after)
+        self._totals.add(db, totals)
+
+    def _memories_as_rows(self) -> list[tuple[Any, ...]]:
+        return [(camera, *memory_columns(memory())) for camera, memory in self._memories.items()]

@@ -15,9 +15,9 @@ from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening, Listener, happening
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
-from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, Decision, Reason, Verdict
-from framegate.pipeline import Examined, Pipeline, Unsettled
+from framegate.keep.ledger import LEDGER_NAME, Ledger
+from framegate.model import Candidate, Decision, Reason, Unsettled, Verdict
+from framegate.pipeline import Examined, Pipeline
 from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
 from framegate.service.intake import Intake
 from framegate.service.lock import FolderLock
@@ -35,7 +35,6 @@ FLUSH_S = 5.0
 FRAMES_A_TURN, TURN_S = 16, 0.25
 """Frames judged, and for how long, before hints, deadlines and a new config are looked at again."""
 
-LEDGER_NAME = "ledger.sqlite3"
 IN_FLIGHT_NAME = "in-flight"
 
 
@@ -94,7 +93,7 @@ class Daemon:
             undo.callback(self._ledger.close)
             self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
             undo.callback(self._in_flight.close)
-            self._intake = Intake(settings.drop, self._ledger, self._announce, clock, self._ping)
+            self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
             undo.callback(self._intake.stop)
             self._reloader = Reloader(config, self._intake.inbox, self._announce)
             undo.callback(self._reloader.stop)
@@ -215,7 +214,7 @@ class Daemon:
         if isinstance(outcome, Unsettled):
             self._intake.put_back(outcome)
         else:
-            self._intake.done()
+            self._intake.done(candidate)
 
     def _examine(self, candidate: Candidate) -> Examined | Unsettled:
         self._in_flight.mark(candidate.key)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from framegate.events import Event, Listener
 from framegate.keep.ledger import Ledger
+from framegate.model import Pending
 from framegate.service.books import counters_of
 from framegate.service.metrics import Metrics
 from framegate.service.retrying import NEVER_S
 from framegate.service.silence import Silence
 from framegate.service.status import Status, StatusFile, Vitals, current_status, in_one_line
-from framegate.service.waiting import Pending
 from framegate.settings import Settings
 
 LEAST_PAUSE_S = 1.0

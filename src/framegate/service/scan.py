@@ -13,11 +13,11 @@ from typing import IO
 
 from framegate.events import Event, FrameDecided, Listener, announcer
 from framegate.ingest.naming import NameRules
-from framegate.ingest.sweeping import sweep
+from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, Decision, Reason, Verdict, iso_utc
-from framegate.pipeline import Examined, NotYet, Pipeline, Unsettled
+from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict, iso_utc
+from framegate.pipeline import Examined, Pipeline
 from framegate.settings import Settings
 
 AHEAD = 8
@@ -55,7 +55,7 @@ def candidates_of(
     rules = NameRules(settings.drop)
     drop = Path(settings.drop.folder)
     recursive = settings.drop.recursive
-    found = (rules.candidate(key) for key in sweep(drop, rules, recursive=recursive, skipped=skipped))
+    found = (rules.candidate(key) for key in frames_of(drop, rules, recursive=recursive, skipped=skipped))
     return sorted(found, key=lambda candidate: (candidate.order, candidate.key))
 
 

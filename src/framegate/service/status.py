@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from framegate.events import Listener
-from framegate.model import Entry, Reason, Verdict, iso_utc
+from framegate.model import Entry, Pending, Reason, Verdict, iso_utc
 from framegate.service.books import CameraCounters, Counters, counted_as
 from framegate.service.output_file import OutputFile, replace_text
 from framegate.service.retrying import NEVER_S
-from framegate.service.waiting import Pending
 
 SCHEMA = 1
 FILE_NAME = "status.json"

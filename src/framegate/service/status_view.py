@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -15,15 +16,17 @@ from rich.text import Text
 from framegate.config import Config, default_state_folder
 from framegate.errors import ConfigError, FramegateError
 from framegate.ingest.naming import NameRules
-from framegate.ingest.sweeping import sweep
-from framegate.keep.ledger import Ledger
+from framegate.ingest.sweeping import frames_of
+from framegate.keep.ledger import LEDGER_NAME, Ledger
+from framegate.model import Pending
 from framegate.service.books import counters_of
 from framegate.service.lock import folders_held_open, is_served
-from framegate.service.loop import LEDGER_NAME
 from framegate.service.status import FILE_NAME, Status, Vitals, current_status, free_bytes, from_json
 from framegate.service.status_text import drawn
-from framegate.service.waiting import Pending
 from framegate.settings import Settings
+
+KEYS_AT_ONCE = 2_000
+"""Files of the drop folder that the ledger is asked about in one call."""
 
 REFRESH_S = 1.0
 
@@ -163,8 +166,9 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
     pending: dict[str, Pending] = {}
     rules = NameRules(settings.drop)
     try:
-        for key in sweep(Path(settings.drop.folder), rules, recursive=settings.drop.recursive):
-            if not ledger.knows(key):
+        keys = frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive)
+        while batch := list(islice(keys, KEYS_AT_ONCE)):
+            for key in ledger.unknown(batch):
                 camera = rules.candidate(key).camera
                 before = pending.get(camera, Pending())
                 since_s = min(before.since_s, key.mtime_ns / 1e9, time.time())

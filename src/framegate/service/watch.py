@@ -1,8 +1,9 @@
-"""The watch over the drop folder: inotify or polling, and whether it can still be trusted.
+"""Watching the drop folder: inotify or polling, and whether it can still be trusted.
 
-watchdog goes deaf without a word in seven known ways, and a drop folder comes and goes: disks are unmounted,
-shares are mounted late, folders are renamed. Once a second it is looked at; whatever changed, the folder is
-watched anew and swept. What no look shows, the sweeps do: a frame that only they found was not heard.
+watchdog stops delivering events in seven known ways without saying so, and drop folders come and go: disks
+are unmounted, shares are mounted late, folders are renamed. So folder and observer are checked once a second;
+whatever changed, the folder is watched again and swept. What no check shows, the sweeps do: a frame that only
+a sweep found was missed by the observer.
 """
 
 import errno
@@ -18,13 +19,13 @@ from framegate.ingest.watching import Identity, Watcher, identity_of
 from framegate.settings import DropSettings
 
 CHECK_S = 1.0
-"""Seconds between two looks at the folder and its watcher."""
+"""Seconds between two checks of the folder and its watcher."""
 
 LATE_S = 3.0
 """How late a hint may be. watchdog holds back half of a move for 0.5 s, and all that comes after it."""
 
 QUIET_S = 60.0
-"""What comes again within a minute is the same trouble still."""
+"""What happens again within a minute is counted as the same trouble."""
 
 MOST_REBUILDS = 5
 """A watcher that fails more often than this without a quiet minute is left alone until the next retry."""
@@ -34,11 +35,11 @@ ADVICE = {
     errno.ENOSPC: "raise the sysctl fs.inotify.max_user_watches",
 }
 
-OUR_OWN_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""What says nothing about the folder: it is we who cannot look now."""
+OUR_OWN_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors that say nothing about the folder: this process has no descriptors or memory left."""
 
 DEAF_SWEEPS = 3
-"""So many sweeps in a row that find what was not heard mean that rebuilding does not help."""
+"""After this many sweeps in a row that found missed frames, setting up the watch again does not help."""
 
 
 class Watch:
@@ -47,8 +48,8 @@ class Watch:
     Args:
         settings: of the drop folder, whose path is absolute.
         rules: which names are frames.
-        inbox: where hints and wishes for sweeps go.
-        announce: hears what happens to the watch.
+        inbox: where hints and requests for sweeps go.
+        announce: receives the events of the watch.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -67,7 +68,7 @@ class Watch:
         """When ``check`` is due."""
 
         self.rebuilds = 0
-        """How often a watcher that was not trusted any more was replaced."""
+        """How often a watcher that could no longer be trusted was replaced."""
 
         self.found_by_sweep = 0
         """Frames that inotify should have announced and did not."""
@@ -89,22 +90,22 @@ class Watch:
 
     @property
     def mode(self) -> Literal["inotify", "poll"]:
-        """How arrivals are noticed now."""
+        """How arrivals are noticed at present."""
         return "inotify" if self._is_armed and not self._is_deaf else "poll"
 
     @property
     def overflows(self) -> int:
-        """How often the kernel's queue of events overflowed; watchdog 6.0 does not tell."""
+        """How often the kernel's queue of events overflowed; watchdog 6.0 does not report it."""
         return self._watcher.overflows
 
     def was_written_to(self, name: str) -> bool:
-        """Tell whether a file was heard to change, and not to be closed since."""
+        """Whether events say that a file was written to and not closed since."""
         return self.mode == "inotify" and self._watcher.was_written_to(name)
 
     def sweep_interval_s(self, last_sweep_s: float) -> float:
-        """Return the seconds from one sweep to the next, of which the last took ``last_sweep_s``.
+        """Return the seconds from one sweep to the next, when the last one took ``last_sweep_s``.
 
-        Sweeps use a tenth of a core at the most: one of 50,000 files takes 0.2 s, and more on a small box.
+        Sweeps use at most a tenth of a core: one of 50,000 files takes 0.1 s, and more on a small box.
         """
         interval_s = self._settings.rescan_s
         if self.mode == "poll":
@@ -112,58 +113,58 @@ class Watch:
         return max(interval_s, 10 * last_sweep_s)
 
     def start(self, now_s: float) -> None:
-        """Watch, or find out why not; the first sweep is the caller's."""
+        """Start watching, or find out why that is impossible; the first sweep is the caller's."""
         self.next_check_s = now_s + CHECK_S
         try:
             identity = identity_of(self._folder)
         except OSError as error:
-            self._lose(error)
+            self._folder_lost(error)
         else:
             self._arm(identity, now_s)
 
     def stop(self) -> None:
-        """End the watching; no hint comes any more."""
+        """Stop watching; no hint comes any more."""
         self._watcher.stop()
         self._is_armed = False
         self._forget_suspects()
 
     def retune(self, settings: DropSettings, rules: NameRules) -> None:
-        """Take new settings, but for those that need a restart: folder, recursive, watch."""
+        """Use new settings, except those that need a restart: folder, recursive, watch."""
         self._settings = settings
         self._watcher.rules = rules
 
     def check(self, now_s: float) -> None:
-        """Look at the folder and its watcher, and mend what is wrong."""
+        """Check the folder and its watcher, and repair what is wrong."""
         self.next_check_s = now_s + CHECK_S
         try:
             identity = identity_of(self._folder)
         except OSError as error:
-            if error.errno not in OUR_OWN_WANT:
-                self._lose(error)
+            if error.errno not in OUR_OWN_SHORTAGE:
+                self._folder_lost(error)
             return
         if self.is_absent:
-            self._find(identity, now_s)
-        elif why := self._complaint(identity):
-            self._mend(why, identity, now_s)
+            self._folder_found(identity, now_s)
+        elif why := self._fault(identity):
+            self._repair(why, identity, now_s)
         elif now_s >= self._retry_at_s:
             self._retry(identity, now_s)
         self._note_overflows(now_s)
         self._judge_suspects(identity, now_s)
 
     def renew(self, why: str, now_s: float) -> None:
-        """Watch anew: something can be heard now that could not be before."""
+        """Set up the watch again: there is something that it could not watch before."""
         if self.mode == "inotify" and self._identity is not None:
-            self._mend(why, self._identity, now_s)
+            self._repair(why, self._identity, now_s)
 
     def heard(self, name: str) -> None:
-        """Take in that a hint named a file."""
+        """Note that a hint named a file: no sweep found it first."""
         self._suspects.discard(name)
 
-    def swept(self, news: Iterable[str], now_s: float) -> None:
-        """Take in which names nobody had heard of before a periodic sweep found them.
+    def note_unannounced(self, news: Iterable[str], now_s: float) -> None:
+        """Note the names that no hint had announced before a periodic sweep found them.
 
-        Their hints may still be on the way: they are judged ``LATE_S`` later. A sweep that was wished for
-        proves nothing: what it finds was announced by the wish.
+        Their hints may still be on the way, so they count as missed only ``LATE_S`` later. A requested sweep
+        proves nothing: what it finds was announced by the request.
         """
         if self.mode == "poll":
             return
@@ -179,7 +180,7 @@ class Watch:
         return self._sweeps_that_found >= DEAF_SWEEPS
 
     def _arm(self, identity: Identity, now_s: float) -> None:
-        """Begin to watch, or to poll: by the settings, by the file system, or for want of inotify."""
+        """Begin to watch, or to poll: because of the settings or the file system, or without inotify."""
         self._identity = identity
         self._retry_at_s = float("inf")
         if self._has_to_poll():
@@ -214,7 +215,7 @@ class Watch:
         return True
 
     def _fail(self, why: str, now_s: float, advice: str | None = None) -> None:
-        """Poll until inotify works again; say so once."""
+        """Poll until inotify works again; announce it once."""
         self._retry_at_s = now_s + self._settings.rescan_s
         if not self._has_failed:
             fields = {"error": why, "poll_s": self._settings.poll_s, **({"advice": advice} if advice else {})}
@@ -227,9 +228,9 @@ class Watch:
             if self._has_failed:
                 self._announce(happening("watch.restored"))
             self._has_failed = False
-            self._inbox.ask_for_sweep()
+            self._inbox.request_sweep()
 
-    def _lose(self, error: OSError) -> None:
+    def _folder_lost(self, error: OSError) -> None:
         if self.is_absent:
             return
         self.is_absent = True
@@ -238,21 +239,21 @@ class Watch:
             happening("drop.absent", "warning", folder=str(self._folder), error=error.strerror or str(error))
         )
 
-    def _find(self, identity: Identity, now_s: float) -> None:
+    def _folder_found(self, identity: Identity, now_s: float) -> None:
         self.is_absent = False
         self._sweeps_that_found = 0  # what stands there now may be heard
         self._arm(identity, now_s)
         self._announce(happening("drop.back", folder=str(self._folder), watch=self.mode))
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
 
-    def _complaint(self, identity: Identity) -> str | None:
+    def _fault(self, identity: Identity) -> str | None:
         if self._is_armed:
-            return self._watcher.complaint()
+            return self._watcher.fault()
         return None if identity == self._identity else "another folder stands at the path"
 
-    def _mend(self, why: str, identity: Identity, now_s: float) -> None:
+    def _repair(self, why: str, identity: Identity, now_s: float) -> None:
         self.stop()
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
         if now_s - self._troubled_at_s >= QUIET_S:
             self._troubles = 0
         self._troubled_at_s = now_s
@@ -270,7 +271,7 @@ class Watch:
         self._arm(identity, now_s)
 
     def _note_overflows(self, now_s: float) -> None:
-        """Announce the first overflow after a quiet minute; each has asked for its sweep already."""
+        """Announce the first overflow after a quiet minute; each has requested its sweep already."""
         if self.overflows == self._overflows_seen:
             return
         self._overflows_seen = self.overflows
@@ -279,7 +280,7 @@ class Watch:
         self._overflowed_at_s = now_s
 
     def _judge_suspects(self, identity: Identity, now_s: float) -> None:
-        """Hold what a sweep found and no hint named against the watcher: build it anew, or give it up."""
+        """Blame the watcher for what a sweep found and no hint named: replace it, or give it up."""
         if now_s < self._judge_at_s:
             return
         missed = sorted(self._suspects)
@@ -296,7 +297,7 @@ class Watch:
             return
         self.stop()
         self._rebuild(identity, now_s)
-        self._inbox.ask_for_sweep()
+        self._inbox.request_sweep()
 
     def _forget_suspects(self) -> None:
         self._suspects.clear()

@@ -1,0 +1,278 @@
+"""The files in hand, one record each, from the first hint to the verdict.
+
+A record is in one of three states: it settles, it is queued for its turn to be judged, or it is put aside
+until it is read again. What is put aside is not counted as in hand: an FTP server whose umask leaves us no
+permission makes thousands of such files in a day, and those must not take the places of the frames behind
+them. They are read again on common instants, so that files which become readable together are judged
+together, in their order.
+"""
+
+import heapq
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from enum import Enum, auto
+from itertools import chain
+
+from framegate.ingest.settling import SettlingRules, Upload
+from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.service.retrying import retry_delay_s
+
+MOST_PUT_ASIDE = 65_536
+"""Some 30 MB. Those beyond it stay in hand."""
+
+
+class State(Enum):
+    """Where a file is on its way to its verdict."""
+
+    SETTLING = auto()
+    QUEUED = auto()
+    PUT_ASIDE = auto()
+
+
+class Uploads:
+    """Holds a record for each file that has no verdict yet and has been seen.
+
+    Args:
+        rules: say when a file is settled.
+        describe: makes a candidate of a key: finds its camera and capture time.
+
+    Times are seconds of one monotonic clock, given by the caller.
+    """
+
+    def __init__(self, rules: SettlingRules, describe: Callable[[FileKey], Candidate]) -> None:
+        self._rules = rules
+        self._describe = describe
+        self._by_state: dict[State, dict[str, Upload]] = {state: {} for state in State}
+        self._settling = self._by_state[State.SETTLING]
+        self._queued = self._by_state[State.QUEUED]
+        self._aside = self._by_state[State.PUT_ASIDE]
+        self._turns: dict[str, list[tuple[tuple[int, str], FileKey]]] = {}
+        """The queue: a heap by capture time for each camera, the cameras in turn. An entry whose version is
+        not queued any more is void."""
+
+        self._retries: list[tuple[float, str]] = []
+        """A heap of what is put aside. An entry whose file waits for another instant is void."""
+
+        self._next_s = -math.inf
+        """Before this ``settle`` would find nothing; minus infinity when that has to be worked out."""
+
+    def __len__(self) -> int:
+        """Return how many files are in hand: settling, or queued."""
+        return len(self._settling) + len(self._queued)
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in uploads for uploads in self._by_state.values())
+
+    @property
+    def settling(self) -> int:
+        """How many files settle."""
+        return len(self._settling)
+
+    @property
+    def has_queued(self) -> bool:
+        """Whether a file waits for its turn to be judged."""
+        return bool(self._queued)
+
+    def is_settling(self, name: str) -> bool:
+        """Tell whether a file settles."""
+        return name in self._settling
+
+    def use(self, rules: SettlingRules) -> None:
+        """Go on by other rules, also for what waits."""
+        rules.is_hurried = self._rules.is_hurried
+        self._rules, self._next_s = rules, -math.inf
+
+    def hurry(self, is_hurried: bool) -> None:  # noqa: FBT001
+        """Wait less, or as usual, for files without an end; see ``SettlingRules.is_hurried``."""
+        if is_hurried != self._rules.is_hurried:
+            self._rules.is_hurried, self._next_s = is_hurried, -math.inf
+
+    def is_queued_as(self, key: FileKey) -> bool:
+        """Tell whether this very version of a file is queued."""
+        return _has_version(self._queued, key)
+
+    def is_waiting_as(self, key: FileKey) -> bool:
+        """Tell whether this very version is queued or put aside: that a sweep sees it again says nothing."""
+        return _has_version(self._queued, key) or _has_version(self._aside, key)
+
+    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> None:
+        """Note that a version of a file was seen, and perhaps that nobody has it open for writing.
+
+        A file that was put aside, and one that is queued as another version, settles again.
+        """
+        is_closed = writer_is_done or origin.proves_complete
+        upload = self._find(key.name)
+        if upload is None:
+            upload = Upload(self._describe(key), now_s, now_s, is_closed)
+        elif upload.candidate.key != key:
+            upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
+            upload.is_closed, upload.lacks_its_end = is_closed, False
+        elif key.name in self._queued:
+            return
+        if is_closed:
+            upload.is_closed, upload.not_before_s = True, -math.inf
+        self._move(upload, State.SETTLING)
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of a file: it has its verdict, or is no longer there."""
+        for uploads in self._by_state.values():
+            uploads.pop(name, None)
+        self._next_s = -math.inf
+
+    def vanished(self, name: str) -> None:
+        """Note that a file is no longer there. One that is queued has settled, and so gets its verdict."""
+        if name not in self._queued:
+            self.forget(name)
+
+    def unseen(self, names: Collection[str], before_s: float) -> list[str]:
+        """Return the files, known since before a sweep began, that it did not list; not those queued."""
+        waiting = chain(self._settling.items(), self._aside.items())
+        return [name for name, up in waiting if up.known_since_s < before_s and name not in names]
+
+    def settle(self, now_s: float) -> list[Candidate]:
+        """Queue the files that may be judged now; return them in their order."""
+        if now_s < self._next_s:
+            return []
+        free = self._rules.free_to_go(self._settling.values(), now_s)
+        for upload in free:
+            is_final = now_s >= self._rules.gives_up_at_s(upload)
+            upload.candidate = replace(
+                upload.candidate, unchanged_since_s=upload.unchanged_since_s, is_final=is_final
+            )
+            self._move(upload, State.QUEUED)
+            turn = self._turns.setdefault(upload.candidate.camera, [])
+            heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
+        self._next_s = self._rules.next_deadline_s(self._settling.values(), now_s)
+        return sorted((upload.candidate for upload in free), key=lambda c: (c.order, c.key))
+
+    def settle_deadline_s(self, now_s: float) -> float:
+        """Return when ``settle`` may next find a file: ``now_s`` if it would now, infinity if nothing waits.
+
+        Judging what is queued takes time, in which others settle: they must not wait for the sweep.
+        """
+        if self._next_s <= now_s:
+            if self._rules.free_to_go(self._settling.values(), now_s):
+                return now_s
+            self._next_s = self._rules.next_deadline_s(self._settling.values(), now_s)
+        return self._next_s
+
+    def next(self) -> Candidate | None:
+        """Return the queued file whose turn it is: within a camera the oldest, the cameras in turn."""
+        while self._turns:
+            camera, turn = next(iter(self._turns.items()))
+            while turn:
+                key = turn[0][1]
+                upload = self._queued.get(key.name)
+                if upload is not None and upload.candidate.key == key:
+                    return upload.candidate
+                heapq.heappop(turn)
+            del self._turns[camera]
+        return None
+
+    def done(self, candidate: Candidate) -> None:
+        """Forget a queued file that has its verdict; the turn passes to the next camera."""
+        self._pass_turn(candidate.camera)
+        self.forget(candidate.key.name)
+
+    def put_back(self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0) -> None:
+        """Let a queued file that cannot be judged yet settle again, as the version that is there now.
+
+        It has to be quiet, and is not tried before ``delay_s`` have passed or its writer has closed it.
+        """
+        upload = self._tried(unsettled)
+        if upload is None:
+            return
+        self._pass_turn(upload.candidate.camera)
+        is_as_it_was = unsettled.key == upload.candidate.key
+        upload.candidate = self._describe(unsettled.key)
+        upload.unchanged_since_s = upload.unchanged_since_s if is_as_it_was else now_s
+        upload.is_closed = False
+        upload.not_before_s = now_s + delay_s
+        upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_as_it_was
+        upload.waits_for = _in_words(unsettled)
+        self._move(upload, State.SETTLING)
+
+    def put_aside(self, unsettled: Unsettled, now_s: float) -> bool:
+        """Put a queued file that could not be read aside, until it is read again; each time it waits longer.
+
+        Returns:
+            Whether this is the first time in a row.
+        """
+        upload = self._tried(unsettled)
+        if upload is None:
+            return False
+        delay_s = retry_delay_s(upload.failed_reads)
+        upload.failed_reads += 1
+        if len(self._aside) >= MOST_PUT_ASIDE:
+            self.put_back(unsettled, now_s, delay_s=delay_s)
+            return upload.failed_reads == 1
+        self._pass_turn(upload.candidate.camera)
+        upload.waits_for = _in_words(unsettled)
+        upload.retry_at_s = math.floor(now_s / delay_s + 1) * delay_s
+        self._move(upload, State.PUT_ASIDE)
+        heapq.heappush(self._retries, (upload.retry_at_s, upload.candidate.key.name))
+        return upload.failed_reads == 1
+
+    def take_up(self, now_s: float, most: int) -> None:
+        """Let at most ``most`` of the files that were put aside settle again, if it is time to read them."""
+        while most > 0 and self.retry_deadline_s() <= now_s:
+            upload = self._aside[heapq.heappop(self._retries)[1]]
+            upload.is_closed, upload.not_before_s = False, -math.inf
+            self._move(upload, State.SETTLING)
+            most -= 1
+
+    def retry_deadline_s(self) -> float:
+        """Return when the next file that was put aside is read again; infinity if none is."""
+        while self._retries:
+            retry_at_s, name = self._retries[0]
+            upload = self._aside.get(name)
+            if upload is not None and upload.retry_at_s == retry_at_s:
+                return retry_at_s
+            heapq.heappop(self._retries)
+        return math.inf
+
+    def pending(self, left: Mapping[str, Pending]) -> dict[str, Pending]:
+        """Return how many frames have no verdict yet, since when, and what the oldest waits for, by camera.
+
+        Args:
+            left: frames that stand in the folder and are not in hand.
+        """
+        pending = dict(left)
+        for upload in self._all():
+            camera = upload.candidate.camera
+            before = pending.get(camera, Pending())
+            this = Pending(since_s=upload.known_since_s, why=upload.waits_for)
+            oldest = min(before, this, key=lambda pending: pending.since_s)
+            pending[camera] = replace(oldest, count=before.count + 1)
+        return pending
+
+    def _all(self) -> Iterator[Upload]:
+        return chain.from_iterable(uploads.values() for uploads in self._by_state.values())
+
+    def _find(self, name: str) -> Upload | None:
+        return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
+
+    def _tried(self, unsettled: Unsettled) -> Upload | None:
+        """Return the upload that was tried; None when a newer version of it was seen meanwhile."""
+        is_queued = _has_version(self._queued, unsettled.candidate.key)
+        return self._queued[unsettled.candidate.key.name] if is_queued else None
+
+    def _move(self, upload: Upload, state: State) -> None:
+        name = upload.candidate.key.name
+        for uploads in self._by_state.values():
+            uploads.pop(name, None)
+        self._by_state[state][name] = upload
+        self._next_s = -math.inf
+
+    def _pass_turn(self, camera: str) -> None:
+        if camera in self._turns:
+            self._turns[camera] = self._turns.pop(camera)
+
+
+def _has_version(uploads: Mapping[str, Upload], key: FileKey) -> bool:
+    return key.name in uploads and uploads[key.name].candidate.key == key
+
+
+def _in_words(unsettled: Unsettled) -> str:
+    return f"{unsettled.why}: {unsettled.detail}" if unsettled.detail else str(unsettled.why)

@@ -1,0 +1,34 @@
+"""Folders inside the drop folder that may not be listed, or not searched: a warning for each, once."""
+
+from framegate.events import Listener, happening
+
+MOST_NAMED = 100
+"""Folders that are each named in a warning of their own."""
+
+
+class Unlisted:
+    """Remembers which folders the sweeps passed over.
+
+    Args:
+        announce: hears of each.
+    """
+
+    def __init__(self, announce: Listener) -> None:
+        self._announce = announce
+        self._known: set[str] = set()
+        self._met: set[str] = set()
+
+    def note(self, name: str, error: OSError) -> None:
+        """Note that a sweep could not see what is in a folder."""
+        if name not in self._known and len(self._known) < MOST_NAMED:
+            self._known.add(name)
+            words = error.strerror or str(error)
+            self._announce(happening("folder.unlisted", "warning", folder=name, error=words))
+        self._met.add(name)
+
+    def end_of_sweep(self) -> bool:
+        """Return whether a folder that could not be listed was listed, or is gone."""
+        mended = self._known - self._met
+        self._known &= self._met
+        self._met = set()
+        return bool(mended)
