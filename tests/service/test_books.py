@@ -1,8 +1,9 @@
 import random
 
 from framegate.events import FrameDecided
+from framegate.keep.rows import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
-from framegate.service.books import MOST_CAMERAS, OTHERS, SCORES, Counters
+from framegate.service.books import MOST_CAMERAS, SCORES, Counters
 
 
 def entry(camera: str, reason: Reason, number: int = 0, score_percent: float | None = None) -> Entry:
@@ -57,7 +58,7 @@ def test_names_from_outside_do_not_make_the_counters_grow() -> None:
     for number in range(MOST_CAMERAS + 50):
         counters(decided(f"c{number}", Reason.FIRST))
     assert len(counters.cameras) == MOST_CAMERAS + 1
-    assert counters.cameras[OTHERS].reasons[Reason.FIRST] == 50
+    assert counters.cameras[THE_OTHERS].reasons[Reason.FIRST] == 50
     assert counters.count(Verdict.KEPT) == MOST_CAMERAS + 50
 
 

@@ -1,9 +1,10 @@
 import pytest
 
 from framegate.events import Event, FrameDecided, Happening
+from framegate.keep.rows import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason
 from framegate.quantities import Duration
-from framegate.service.books import MOST_CAMERAS, OTHERS
+from framegate.service.books import MOST_CAMERAS
 from framegate.service.retrying import NEVER_S
 from framegate.service.silence import Silence
 
@@ -75,13 +76,13 @@ def test_a_camera_whose_frames_wait_is_not_silent() -> None:
 
 def test_names_from_outside_do_not_make_the_list_grow() -> None:
     """Only the first 256 cameras are expected to go on; their common name for the others is no camera."""
-    site = Site(known=(*(f"c{number}" for number in range(MOST_CAMERAS - 1)), OTHERS))
+    site = Site(known=(*(f"c{number}" for number in range(MOST_CAMERAS - 1)), THE_OTHERS))
     for number in range(MOST_CAMERAS + 50):
         site.frame(f"n{number}")
     site.go(5000)
     silent = [camera for _, camera in site.told]
     assert len(silent) == len(set(silent)) == MOST_CAMERAS
-    assert OTHERS not in silent
+    assert THE_OTHERS not in silent
     assert "n0" in silent
 
 

@@ -17,8 +17,9 @@ from rich.console import Console
 from framegate.config import load
 from framegate.demo.uploads import write_at_once
 from framegate.events import Event
+from framegate.keep.rows import THE_OTHERS
 from framegate.model import Pending, Reason
-from framegate.service.books import MOST_CAMERAS, OTHERS, Counters
+from framegate.service.books import MOST_CAMERAS, Counters
 from framegate.service.output_file import OutputFile
 from framegate.service.status import (
     CameraStatus,
@@ -312,7 +313,7 @@ def test_what_waits_of_many_cameras_is_counted_with_the_others() -> None:
     assert len(now.cameras) == MOST_CAMERAS + 1
     assert now.totals == Totals(seen=605, kept=5, pending=600)
     assert now.oldest_pending_s == 1000.0
-    others = now.cameras[OTHERS]
+    others = now.cameras[THE_OTHERS]
     assert others.oldest_pending_s is not None
     assert others.pending_why == f"why {1000.0 - others.oldest_pending_s:.0f}"
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from framegate.events import Event, FrameDecided
 from framegate.keep.ledger import Ledger
+from framegate.keep.rows import THE_OTHERS
 from framegate.model import Entry, Reason, Verdict
 
 MOST_CAMERAS = 256
-OTHERS = "*"
-"""Stands for all cameras beyond those."""
+"""Counted by name; the others together, under the ledger's name for those."""
 
 SCORES = 32
 """Scores that are remembered of each camera: a sparkline of them fits a narrow terminal."""
@@ -110,7 +110,7 @@ class Counters:
 
 def counted_as(camera: str, named: Mapping[str, object]) -> str:
     """Return the name under which a camera is counted beside those that have a name already."""
-    return camera if camera in named or len(named) < MOST_CAMERAS else OTHERS
+    return camera if camera in named or len(named) < MOST_CAMERAS else THE_OTHERS
 
 
 def counters_of(ledger: Ledger) -> Counters:

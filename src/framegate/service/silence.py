@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable
 
 from framegate.events import Event, FrameDecided, Listener, happening
+from framegate.keep.rows import THE_OTHERS
 from framegate.quantities import Duration
-from framegate.service.books import MOST_CAMERAS, OTHERS
+from framegate.service.books import MOST_CAMERAS
 from framegate.service.retrying import NEVER_S
 
 
@@ -32,7 +33,7 @@ class Silence:
         self._announce = announce
         self._clock = clock
         self._heard_at_s = dict.fromkeys(cameras, clock())
-        self._heard_at_s.pop(OTHERS, None)  # no camera: it would never be heard of
+        self._heard_at_s.pop(THE_OTHERS, None)  # no camera: it would never be heard of
         self._silent: set[str] = set()
 
     def retune(self, silent_after_s: Duration | None) -> None:
