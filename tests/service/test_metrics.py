@@ -18,6 +18,7 @@ from framegate.config import load
 from framegate.events import Event, FrameDecided
 from framegate.model import Entry, FileKey, Pending, Reason
 from framegate.service.books import Counters
+from framegate.service.checkup import examine_surroundings
 from framegate.service.metrics import METRICS, Metrics
 from framegate.service.status import Status, Totals, Vitals, current_status
 from framegate.service.status_view import status_of
@@ -166,6 +167,20 @@ def test_a_file_that_cannot_be_written_is_said_once(site: Site) -> None:
     assert of(textfile.read_text("utf-8"), "framegate_uptime_seconds") > 100
     assert list(textfile.parent.iterdir()) == [textfile]
     daemon.stop()
+
+
+@pytest.mark.parametrize(("is_there", "grade"), [(True, "ok"), (False, "warning")])
+def test_check_looks_at_the_folder_of_the_file(site: Site, is_there: bool, grade: str) -> None:
+    """`check` warns of a folder that is missing, before a daemon does."""
+    folder = site.home / "collector"
+    if is_there:
+        folder.mkdir()
+    site.configure(rest=f'[metrics]\ntextfile = "{folder}/framegate.prom"')
+    (finding,) = [
+        finding for finding in examine_surroundings(load(site.config)) if finding.key == "metrics.textfile"
+    ]
+    assert finding.grade == grade
+    assert str(folder) in finding.message
 
 
 def alert_rules() -> str:

@@ -54,7 +54,7 @@ class FolderLock:
 
 
 def is_served(folder: Path) -> bool:
-    """Tell whether some process holds a folder, without getting in the way of one that is about to."""
+    """Return whether some process holds a folder, without taking the lock even for a moment."""
     try:
         return _lock_on(folder, os.stat(folder).st_ino) is not None
     except OSError:

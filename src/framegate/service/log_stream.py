@@ -98,7 +98,7 @@ class LogStream:
             self.has_gap = self.has_gap and bool(self._waiting)
 
     def drain(self, most_wait_s: float) -> None:
-        """Wait at most so long for a slow reader to take what waits; what it does not take is lost."""
+        """Give a slow reader time to take what waits, at most ``most_wait_s`` seconds."""
         end_s = time.monotonic() + most_wait_s
         self.flush()
         while self._is_blocked and time.monotonic() < end_s:

@@ -1,4 +1,4 @@
-"""What systemd is told of us (sd_notify): ready, reloading, stopping, one line of status, and that we live.
+"""Messages to systemd (sd_notify): ready, reloading, stopping, one line of status, and the watchdog's pings.
 
 Our own few lines: of the libraries for it one swallows every error, one measures its interval with the wall
 clock, and the others need a C compiler (research/reliability.md, 6).
@@ -13,10 +13,10 @@ from contextlib import suppress
 from framegate.service.retrying import NEVER_S
 
 PINGS = 3
-"""How often within the watchdog's time we say that we live."""
+"""How many pings are sent within the watchdog's time."""
 
 MOST_WAIT_S = 1.0
-"""How long a manager that does not listen, its queue full, may hold us up: frames come first."""
+"""How long a manager whose queue is full may hold us up: frames come first."""
 
 
 class Notifier:
@@ -53,7 +53,7 @@ class Notifier:
             self._tell("STATUS=" + " ".join(line.split()))  # a line break would begin another message
 
     def ping(self, now_s: float) -> None:
-        """Say that the pipeline moves; what is said too often is not sent."""
+        """Tell the watchdog that the loop goes round; a call too soon after the last sends nothing."""
         if self._ping_s < NEVER_S and now_s >= self._next_ping_s:
             self._next_ping_s = now_s + self._ping_s
             self._tell("WATCHDOG=1")

@@ -10,7 +10,7 @@ from framegate.service.retrying import NEVER_S
 
 
 class Silence:
-    """A listener that knows when each camera was last heard of; of so many as are counted by name.
+    """A listener that knows when each camera that is counted by name was last heard of.
 
     Args:
         silent_after_s: how long that is; None for never.

@@ -31,7 +31,7 @@ KEYS_AT_ONCE = 2_000
 REFRESH_S = 1.0
 
 HUNG_S = 30.0
-"""A daemon writes its status every 10 s at least: one that has not for so long is stuck."""
+"""A daemon writes its status every 10 s at least: one that has not written for longer is stuck."""
 
 
 class NoStatusError(FramegateError):
