@@ -8,7 +8,7 @@ import numpy as np
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
-from framegate.detect.memory import want_of_memory_told
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.keep.rows import Memory
 from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
@@ -81,7 +81,7 @@ class Camera:
         Raises:
             MemoryError: there is none for it now; then nothing was learnt.
         """
-        with want_of_memory_told():
+        with opencv_out_of_memory_as_memory_error():
             current = Seen(key, captured_at_ns, self.detector.prepare(frame.gray))
             decision = self._by_time(self._by_content(current.prepared), captured_at_ns)
             if self.previous is not None:
