@@ -218,9 +218,11 @@ def test_a_camera_whose_arithmetic_fails_costs_one_frame_and_starts_over(
     for candidate in candidates[:12]:
         box.judge(candidate)
     box.pipeline._cameras.get("c0").detector.noise._state = np.zeros((2, 3), np.uint16)  # a fault in memory
-    for candidate in candidates[12:]:
-        box.judge(candidate)
+    box.judge(candidates[12])
     box.pipeline.flush()
+    assert box.ledger.memory_of("c0") == Memory(None, None)
+    for candidate in candidates[13:]:
+        box.judge(candidate)
     fault, after = [event for event in box.decided[12:] if event.entry.camera == "c0"][:2]
     assert (fault.entry.reason, fault.level) == (Reason.INTERNAL_ERROR, "error")
     assert "Traceback" in fault.entry.detail

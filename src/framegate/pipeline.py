@@ -7,62 +7,33 @@ all come this way.
 
 import hashlib
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from framegate.camera import Camera, Storm
 from framegate.cameras import Cameras
-from framegate.detect.decoding import Undecodable, decode
 from framegate.errors import SinkError
 from framegate.events import FrameDecided, Listener, happening
-from framegate.ingest.reading import Changed, Unreadable, read_frame
+from framegate.examining import (
+    CrashGuard,
+    Examined,
+    NotYet,
+    Unsettled,
+    examine,
+    internal_error,
+    out_of_memory,
+)
+from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.rows import Memory
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, FileKey, Frame, Reason
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason
 from framegate.settings import Settings
 
-
-class NotYet(StrEnum):
-    """Why a candidate cannot be judged yet."""
-
-    CHANGED = "changed"
-    """It is another version than the one that settled, or changed while it was read."""
-
-    UNFINISHED = "unfinished"
-    """Its content has no end: more of the upload may come."""
-
-    UNREADABLE = "unreadable"
-    """It is we who cannot read it: no permission, an I/O error, no memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A candidate that cannot be judged yet: it goes back to settling, as the version that is there now."""
-
-    candidate: Candidate
-    key: FileKey
-    """The version that is there now."""
-
-    why: NotYet
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """A candidate that was read and decoded; or why it is rejected."""
-
-    candidate: Candidate
-    started_s: float
-    encoded: EncodedFrame | None = None
-    frame: Frame | None = None
-    rejection: Decision | None = None
+__all__ = ["CrashGuard", "Examined", "NotYet", "Pipeline", "Unsettled"]
 
 
 @dataclass(slots=True)
@@ -77,21 +48,6 @@ class _Judgement:
     started_s: float
     is_intended: bool = False
     """The ledger has the intent to keep the frame."""
-
-
-class CrashGuard(Protocol):
-    """Knows which frames ended the process when they were judged."""
-
-    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
-        """Note that a frame is being judged, where a crash leaves it; return the rejection of a crasher.
-
-        Args:
-            candidate: the frame. It counts as being judged until another one is, or until ``clear``.
-            settings: what it is judged by.
-        """
-
-    def clear(self) -> None:
-        """Note that no frame is being judged: whatever ends the process now, no frame did."""
 
 
 class Pipeline:
@@ -140,17 +96,7 @@ class Pipeline:
         Raises:
             Exhausted: the process may open no more files.
         """
-        started_s = time.perf_counter()
-        try:
-            if (refusal := self._refusal_of(candidate)) is not None:
-                return Examined(candidate, started_s, rejection=refusal)
-            return self._examine(candidate, started_s)
-        except SinkError:
-            raise
-        except MemoryError:  # it may be this frame's size alone, and must not stop the others
-            return _out_of_memory(candidate)
-        except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
-            return Examined(candidate, started_s, rejection=_internal_error())
+        return examine(candidate, self._settings, self._crash_guard)
 
     def conclude(self, examined: Examined) -> Decision | Unsettled:
         """Decide about an examined frame, deliver it if it is kept, record and announce the verdict.
@@ -166,7 +112,7 @@ class Pipeline:
         try:
             decision, reference = self._decide(examined)
         except MemoryError:
-            return _out_of_memory(examined.candidate)
+            return out_of_memory(examined.candidate)
         judgement = self._judgement_of(examined, decision, reference)
         try:
             self._make_durable(judgement)
@@ -247,26 +193,6 @@ class Pipeline:
         self._ledger.finish(entry.key, delivery.name)
         return replace(entry, result=delivery.name)
 
-    def _refusal_of(self, candidate: Candidate) -> Decision | None:
-        return None if self._crash_guard is None else self._crash_guard.admit(candidate, self._settings)
-
-    def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
-        drop = self._settings.drop
-        key = candidate.key
-        read = read_frame(self._drop, key, drop.max_size)
-        if isinstance(read, Changed):
-            return Unsettled(candidate, read.key, NotYet.CHANGED)
-        if isinstance(read, Unreadable):
-            if read.reason is Reason.UNREADABLE:
-                return Unsettled(candidate, key, NotYet.UNREADABLE, read.detail)
-            return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
-        frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
-        if not isinstance(frame, Undecodable):
-            return Examined(candidate, started_s, read, frame)
-        if frame.may_be_unfinished and not candidate.is_final:
-            return Unsettled(candidate, key, NotYet.UNFINISHED, frame.detail)
-        return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))
-
     def _decide(self, examined: Examined) -> tuple[Decision, str | None]:
         if examined.frame is None:
             assert examined.rejection is not None
@@ -283,7 +209,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - as in examine
             self._cameras.start_over(name, repr(error))  # what it has learnt may be to blame, and fail again
             self._ledger.learn(name, lambda: Memory(None, None))
-            return _internal_error(), None
+            return internal_error(), None
         self._ledger.learn(name, partial(self._cameras.memory_of, camera))
         self._announce_storm(camera, storm)
         return decision, reference
@@ -342,15 +268,6 @@ def _out_of_memory_as_sink_error() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise SinkError("out of memory") from error
-
-
-def _out_of_memory(candidate: Candidate) -> Unsettled:
-    return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
-
-
-def _internal_error() -> Decision:
-    """Return a rejection with the current exception's traceback: the fault is ours, not the frame's."""
-    return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
 
 
 def _sha256(data: bytes) -> bytes:
