@@ -1,10 +1,14 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bench import Bench
 from framegate.demo.scene import Lot
+from framegate.keep.delivery import Deliverer
+from framegate.keep.disk import Disk
+from framegate.pipeline import CrashGuard
 from running import Site
 from stepping import FaultyDisk, Stepped
 from supervised import Supervise, Supervised
@@ -50,6 +54,26 @@ def supervise() -> Iterator[Supervise]:
     yield begin
     for supervised in begun:
         supervised.watch.stop()
+
+
+@pytest.fixture
+def bench(site: Site) -> Iterator[Callable[..., Bench]]:
+    """Make benches over the site, one after the other; the last is closed at the end."""
+    made: list[Bench] = []
+
+    def make(
+        disk: Disk | None = None,
+        deliverer: Deliverer | None = None,
+        crash_guard: CrashGuard | None = None,
+    ) -> Bench:
+        for former in made:
+            former.ledger.close()
+        made.append(Bench(site, disk, deliverer, crash_guard))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.ledger.close()
 
 
 @pytest.fixture(scope="session")

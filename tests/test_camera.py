@@ -274,6 +274,18 @@ def test_a_camera_clock_that_is_set_back_stops_neither(site: Site, back_s: int) 
     assert model.storm is None
 
 
+def test_a_clock_that_is_set_back_counts_from_the_last_kept_frame_at_once(site: Site) -> None:
+    """However far back the clock jumps, a still scene has a heartbeat: it does not wait to catch up."""
+    configure(site, keep_every="1h")
+    moments = [(4 * HOUR_S, 0), (10, 0), (20, 0), (HOUR_S + 9, 0), (HOUR_S + 10, 0)]
+    with running(site) as run:
+        for number, (at_s, scene) in enumerate(moments):
+            taken = replace(shot(number, scene), mtime_ns=FIRST_MTIME_NS + at_s * 10**9)
+            upload(taken, site.drop)
+            run.judge()
+    assert run.reasons == ["first", "heartbeat", "unchanged", "unchanged", "heartbeat"]
+
+
 # --- settings that change while it runs -------------------------------------------------------------------
 
 
@@ -355,7 +367,7 @@ def test_an_edit_of_how_pictures_are_prepared_prepares_the_reference_anew(site: 
 
 def test_edits_and_cameras_that_are_put_away_go_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """With memory for two of five cameras, edits between frames change no verdict."""
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 10_000)
     site.configure(drop=CAMERAS, detection=DETECTION, min_free="0B")
     shots = [shot(number, number // 7 % 4, camera=f"c{number * 3 % 5}") for number in range(60)]
     for taken in shots:

@@ -56,7 +56,29 @@ def test_explain_says_which_numbers_were_compared(pair: tuple[Path, Path]) -> No
     words = framegate("explain", *pair).stdout
     assert words.startswith("kept: changed")
     assert re.search(r"score +\d+\.\d+% > threshold 0\.2000%", words)
+    assert re.search(r" \d+\.\dpx > 259\.2px of 129600px", words)
     assert "at x " in words
+
+
+def test_explain_writes_the_sign_of_a_dropped_frame(pair: tuple[Path, Path]) -> None:
+    """A frame is dropped because its score is not above the threshold: the sign says so, in both units."""
+    words = framegate("explain", pair[0], pair[0]).stdout
+    assert words.startswith("dropped: unchanged")
+    assert "score    0.0000% <= threshold 0.2000%" in words
+    assert "         0.0px <= 259.2px of 129600px" in words
+    assert ">" not in words
+
+
+def test_explain_takes_as_large_a_picture_as_the_daemon(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """``max_megapixels`` of the config is the limit of explain, too."""
+    for limit, code in ((0.12, 1), (0.13, 0)):
+        config = tmp_path / "site.toml"
+        config.write_text(
+            f"version = 1\n[drop]\nfolder = '{tmp_path}'\nmax_megapixels = {limit}\n"
+            f"[results]\nfolder = '{tmp_path}'\n"
+        )
+        done = framegate("explain", *pair, "-c", config, code=code)
+        assert ("too_large" in done.stderr) == bool(code)
 
 
 def test_explain_prints_json_for_scripts(pair: tuple[Path, Path]) -> None:

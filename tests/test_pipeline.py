@@ -3,162 +3,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from bench import Bench, lay
 from framegate import cameras
-from framegate.config import load
 from framegate.errors import SinkError
-from framegate.events import Event, FrameDecided, Happening
-from framegate.keep.delivery import Deliverer, NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step
-from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, EncodedFrame, Reason, Verdict
-from framegate.pipeline import Examined, NotYet, Pipeline, Unsettled
-from framegate.service.scan import candidates_of
+from framegate.model import Candidate, EncodedFrame, NotYet, Reason, Unsettled, Verdict
+from framegate.pipeline import Examined
 from running import Site, contents
-
-CAMERAS = 5
-
-
-class Bench:
-    """A pipeline over a site, with a ledger of its own and everything that it announced."""
-
-    def __init__(self, site: Site, disk: Disk | None = None, deliverer: Deliverer | None = None) -> None:
-        self.settings = load(site.config).settings
-        self.events: list[Event] = []
-        self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
-        results = deliverer or ResultsFolder(site.results, disk=disk)
-        self.pipeline = Pipeline(self.settings, results, self.ledger, self.events.append)
-
-    @property
-    def decided(self) -> list[FrameDecided]:
-        return [event for event in self.events if isinstance(event, FrameDecided)]
-
-    @property
-    def said(self) -> list[str]:
-        return [event.event for event in self.events if isinstance(event, Happening)]
-
-    def candidates(self) -> list[Candidate]:
-        """List what has no verdict yet, in order."""
-        return [c for c in candidates_of(self.settings) if not self.ledger.knows(c.key)]
-
-    def judge(self, candidate: Candidate) -> None:
-        examined = self.pipeline.examine(candidate)
-        assert isinstance(examined, Examined)
-        self.pipeline.conclude(examined)
-
-    def judge_all(self) -> None:
-        for candidate in self.candidates():
-            self.judge(candidate)
-        self.pipeline.flush()
-
-    def numbers(self) -> list[tuple[Any, ...]]:
-        """Return all that was decided, by what, against what: to the last bit."""
-        return [
-            (
-                e.entry.key.name,
-                e.entry.reason,
-                e.entry.score_percent,
-                e.entry.threshold_percent,
-                e.entry.reference,
-            )
-            for e in self.decided
-        ]
-
-
-@pytest.fixture
-def bench(site: Site) -> Iterator[Callable[..., Bench]]:
-    """Make benches over the site, one after the other; the last is closed at the end."""
-    made: list[Bench] = []
-
-    def make(disk: Disk | None = None, deliverer: Deliverer | None = None) -> Bench:
-        for former in made:
-            former.ledger.close()
-        made.append(Bench(site, disk, deliverer))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.ledger.close()
-
-
-def lay(site: Site, frames: list[bytes], *, cameras: int = 1) -> None:
-    """Lay the frames into the drop folder, a copy for each camera, all cameras in turn."""
-    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'")
-    for number, data in enumerate(frames):
-        for camera in range(cameras):
-            path = site.drop / f"c{camera}_{number:04d}.jpg"
-            path.write_bytes(frames[(number + camera) % len(frames)] if cameras > 1 else data)
-            moment_ns = 10**9 * (1_700_000_000 + 60 * number + camera)
-            os.utime(path, ns=(moment_ns, moment_ns))
-
-
-@pytest.mark.parametrize("is_delivered", [True, False], ids=["delivered", "dry-run"])
-def test_cameras_that_are_put_away_come_back_exactly(
-    site: Site,
-    bench: Callable[..., Bench],
-    morning: list[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    is_delivered: bool,
-) -> None:
-    """With memory for fewer cameras than there are, every score is to the last bit what it is with enough."""
-    lay(site, morning, cameras=CAMERAS)
-    deliverer = None if is_delivered else NoDelivery()
-    plenty = bench(deliverer=deliverer)
-    plenty.judge_all()
-    assert "reference.restored" not in plenty.said
-    expected, results = plenty.numbers(), site.kept_bytes()
-    assert len(expected) == CAMERAS * len(morning)
-    for folder in (site.state, site.results):
-        for file in folder.iterdir():
-            file.unlink()
-
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
-    scarce = bench(deliverer=deliverer)
-    for candidate in scarce.candidates():
-        scarce.judge(candidate)
-        assert len(scarce.pipeline._cameras) <= 2
-    assert scarce.numbers() == expected
-    assert site.kept_bytes() == results
-    assert scarce.said.count("reference.restored") > CAMERAS
-
-
-def test_the_camera_that_was_quiet_longest_is_put_away(
-    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A camera that sends all the time stays, whatever others come and go."""
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 2)
-    lay(site, morning[:1], cameras=4)
-    for number in range(1, 4):
-        (site.drop / f"c0_{number:04d}.jpg").write_bytes(morning[0])
-    box = bench()
-    by_name = {c.key.name: c for c in box.candidates()}
-    for name in ("c0_0000", "c1_0000", "c0_0001", "c2_0000", "c0_0002", "c3_0000", "c0_0003"):
-        box.judge(by_name[f"{name}.jpg"])
-    assert list(box.pipeline._cameras) == ["c3", "c0"]
-    assert "reference.restored" not in box.said
-
-
-def test_a_camera_whose_frames_are_gone_from_the_drop_folder_comes_back_from_the_results(
-    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The camera may clean up its drop folder: its reference stands in the results, and is found there."""
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)
-    lay(site, morning[:2], cameras=2)
-    box = bench()
-    for candidate in box.candidates():
-        box.judge(candidate)
-        (site.drop / candidate.key.name).unlink()
-    assert "reference.lost" not in box.said
-    again = [e.entry for e in box.decided if e.entry.key.name.endswith("_0001.jpg")]
-    assert [entry.reference for entry in again] == ["c0_0000.jpg", "c1_0000.jpg"]
 
 
 class FailingOnce(Disk):
@@ -203,7 +61,7 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     step: Step,
 ) -> None:
     """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)  # so that lazy rows are flushed as well
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)  # so that lazy rows are flushed as well
     lay(site, morning, cameras=2)
     undisturbed = bench()
     undisturbed.judge_all()

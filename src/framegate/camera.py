@@ -1,4 +1,4 @@
-"""One camera: its detector, its reference, and the frame before; restored from the ledger after a restart."""
+"""One camera: its detector, its reference, the previous frame, and the storm that it may be in."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
-from framegate.detect.memory import want_of_memory_told
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.keep.rows import Memory
 from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
@@ -24,7 +24,7 @@ def read_mask(path: str) -> GrayImage:
     data = np.fromfile(path, np.uint8)
     try:
         picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
-    except cv2.error:  # for one, more pixels than it ever decodes
+    except cv2.error:  # for example more pixels than OpenCV decodes at all
         picture = None
     if picture is None:
         raise ValueError(f"{path} is no picture")
@@ -32,18 +32,26 @@ def read_mask(path: str) -> GrayImage:
 
 
 def detector_of(settings: DetectionSettings) -> ChangeDetector:
-    """Make a detector, with the mask file that the settings name."""
+    """Make a detector, with the mask file that the settings name.
+
+    Raises:
+        OSError: the mask cannot be read.
+        ValueError: the mask is no picture.
+    """
     mask = None if settings.mask_file is None else read_mask(settings.mask_file)
     return ChangeDetector(settings, mask_picture=mask)
 
 
 HOUR_NS, MINUTE_NS = 3600 * 10**9, 60 * 10**9
-"""A storm is counted by the hour of capture time, and thinned to one frame a minute of it."""
+"""In capture time: what ``max_kept_per_hour`` counts, and how often a storm still keeps a frame."""
+
+OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
+"""Memory of a camera beside its pictures (2.3 kB were measured), and of each time in ``kept_at_ns``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A frame as the camera remembers it."""
+class PreparedFrame:
+    """A frame at the working size, and which file it came from."""
 
     key: FileKey
     captured_at_ns: int
@@ -52,37 +60,51 @@ class Seen:
 
 @dataclass(slots=True)
 class Storm:
-    """So many frames differ that only one a minute is kept."""
+    """Frames kept and dropped since a camera passed ``max_kept_per_hour``."""
 
     kept: int = 0
     dropped: int = 0
 
 
 class Camera:
-    """Judges the frames of one camera, in order; by their own times, so that a replay judges alike."""
+    """Judges the frames of one camera, in order.
+
+    Only the frames' own times count, so a later replay of the same frames decides the same.
+
+    Args:
+        name: as ``camera_pattern`` gives it.
+        detector: set up by this camera's settings.
+    """
 
     def __init__(self, name: str, detector: ChangeDetector) -> None:
         self.name = name
         self.detector = detector
-        self.reference: Seen | None = None
+        self.reference: PreparedFrame | None = None
         """The last kept frame."""
 
-        self.previous: Seen | None = None
-        """The frame before, kept or not: what the noise map learns against."""
+        self.previous: PreparedFrame | None = None
+        """The frame before the next one, kept or not: the noise map learns from their difference."""
 
         self.kept_at_ns: deque[int] = deque()
-        """Capture times of what was kept lately: as many as make a storm."""
+        """Capture times of the last kept frames, oldest first, ``max_kept_per_hour`` at most."""
 
         self.storm: Storm | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the camera takes, nearly all of it pictures at the working size."""
+        pictures = {id(each): each.prepared.image.nbytes for each in (self.reference, self.previous) if each}
+        beside = OVERHEAD_BYTES + TIME_BYTES * len(self.kept_at_ns) + self.detector.size_bytes
+        return sum(pictures.values()) + beside
 
     def judge(self, key: FileKey, captured_at_ns: int, frame: Frame) -> Decision:
         """Decide about a frame, learn from it, and make it the reference when it is kept.
 
         Raises:
-            MemoryError: there is none for it now; then nothing was learnt.
+            MemoryError: there is not enough for it now. Nothing was learnt from it.
         """
-        with want_of_memory_told():
-            current = Seen(key, captured_at_ns, self.detector.prepare(frame.gray))
+        with opencv_out_of_memory_as_memory_error():
+            current = PreparedFrame(key, captured_at_ns, self.detector.prepare(frame.gray))
             decision = self._by_time(self._by_content(current.prepared), captured_at_ns)
             if self.previous is not None:
                 self.detector.learn(self.previous.prepared, current.prepared)
@@ -93,13 +115,13 @@ class Camera:
         return decision
 
     def memory(self) -> Memory:
-        """Return what has to come back after a restart, beside the reference."""
+        """Return what the ledger has to save of the camera, beside its reference."""
         previous = None if self.previous is None else self.previous.key
         storm = None if self.storm is None else (self.storm.kept, self.storm.dropped)
         return Memory(previous, self.detector.noise.to_bytes(), storm)
 
     def retune(self, detector: ChangeDetector) -> None:
-        """Go on by other settings, which prepare a picture alike, with all that was learnt."""
+        """Judge with another detector, which prepares pictures alike, and keep what was learnt."""
         detector.noise = self.detector.noise
         self.detector = detector
 
@@ -114,11 +136,12 @@ class Camera:
         return decide(score, self.detector.threshold_percent(current))
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
-        """Keep a frame that nothing was kept for too long before; drop what is too much in a storm."""
+        """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""
         if self.reference is None:
             return decision
         settings = self.detector.settings
-        since_ns = abs(captured_at_ns - self.reference.captured_at_ns)  # a camera's clock may be set back
+        # A camera's clock may be set back: without abs() neither would come until it had caught up.
+        since_ns = abs(captured_at_ns - self.reference.captured_at_ns)
         if decision.reason is Reason.UNCHANGED and settings.keep_every is not None:
             return (
                 replace(decision, reason=Reason.HEARTBEAT)
@@ -136,7 +159,7 @@ class Camera:
         in_the_hour = sum(0 <= captured_at_ns - kept_at_ns < HOUR_NS for kept_at_ns in self.kept_at_ns)
         return in_the_hour >= most
 
-    def _keep(self, current: Seen) -> None:
+    def _keep(self, current: PreparedFrame) -> None:
         self.reference = current
         self.kept_at_ns.append(current.captured_at_ns)
         while len(self.kept_at_ns) > (self.detector.settings.max_kept_per_hour or 0):

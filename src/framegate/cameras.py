@@ -1,11 +1,12 @@
-"""The cameras in memory: as many as there is room for. The others come back as the ledger knows them."""
+"""The cameras in memory, within a budget of bytes. The others come back from what the ledger knows."""
 
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from framegate.camera import Camera, Seen, Storm, read_mask
+from framegate.camera import Camera, PreparedFrame, Storm, read_mask
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
@@ -16,18 +17,22 @@ from framegate.keep.rows import Memory
 from framegate.model import EncodedFrame, Entry, FileKey, Frame, GrayImage
 from framegate.settings import DetectionSettings, Settings
 
-MOST_CAMERAS_IN_MEMORY = 64
-"""A camera holds its reference, the frame before and its noise map: some 1 MB at 360 rows, 6 MB natively at
-1080p. Names make cameras, and names come from outside: the one that was quiet longest is put away first."""
+BUDGET_BYTES = 256_000_000
+"""For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 0.5 MB at 360 rows,
+0.73 MB with a mask and 4.3 MB natively at 1080p: so 500, 350 or 60 cameras. When more than that send in turn,
+each frame costs twice as much (7.5 ms instead of 3.7 at 480p): two pictures are read and decoded again."""
+
+MOST_IN_A_STORM = 2**53
+"""Frames of one storm: a count beyond is damage, and could not be saved when it grows."""
 
 
 class Cameras:
-    """Finds a camera by its name, set up as the frames before left it.
+    """Finds a camera by its name, in the state that its last frame left.
 
     Args:
         settings: the snapshot to judge by.
         ledger: knows what a camera kept last, and what it has learnt.
-        announce: hears when a reference comes back, or does not.
+        announce: called when a reference comes back, or does not, and when a camera starts over.
         bytes_of: finds the bytes of a kept frame again.
     """
 
@@ -43,8 +48,14 @@ class Cameras:
         self._announce = announce
         self._bytes_of = bytes_of
         self._cameras: dict[str, Camera] = {}
+        """By name, the least recently used first."""
+
+        self._sizes: dict[str, int] = {}
+        self._size_bytes = 0
+        """What each camera took when it was last measured, and their sum."""
+
         self._stale: set[str] = set()
-        """Those in memory that are still set up by other settings."""
+        """Those in memory that are still set up by the former settings."""
 
         self._masks: dict[str, GrayImage] = {}
         self._read_masks()
@@ -54,37 +65,83 @@ class Cameras:
         return len(self._cameras)
 
     def __iter__(self) -> Iterator[str]:
-        """Yield their names, the one that was quiet longest first."""
+        """Yield their names, the least recently used first."""
         return iter(self._cameras)
 
     def retune(self, settings: Settings) -> None:
-        """Set each camera up anew, by other settings, when it is next asked for."""
+        """Set each camera up by other settings, when it is next asked for."""
         self._settings = settings
         self._stale = set(self._cameras)
         self._masks = {}
         self._read_masks()
 
     def get(self, name: str) -> Camera:
-        """Return a camera, from memory or restored; put away the one that was quiet longest.
+        """Return a camera, from memory or restored; put away the least recently used ones above the budget.
 
         Raises:
-            SinkError: the ledger can neither save nor tell what a camera knows now, or its mask is gone.
+            SinkError: the ledger cannot be read or written now, or the camera's mask is gone.
         """
         if name in self._stale:
-            self._set_up_anew(name)
+            self._set_up_again(name)
             self._stale.discard(name)
-        if name not in self._cameras and len(self._cameras) >= MOST_CAMERAS_IN_MEMORY:
-            self._put_away(next(iter(self._cameras)))
+        self._make_room(besides=name)
         camera = self._cameras.pop(name, None) or self._restored(name)
         self._cameras[name] = camera
         return camera
 
+    def measure(self, name: str) -> None:
+        """Count what a camera takes now, against the budget: each frame it judges may change that."""
+        camera = self._cameras.get(name)
+        self._size_bytes -= self._sizes.pop(name, 0)
+        if camera is not None:
+            self._sizes[name] = camera.size_bytes
+            self._size_bytes += self._sizes[name]
+
+    def memory_of(self, camera: Camera) -> Memory:
+        """Return what the ledger has to save of a camera; when that fails, the camera starts over.
+
+        Raises:
+            SinkError: there is no memory for it now, or as ``start_over``.
+        """
+        try:
+            return camera.memory()
+        except MemoryError as error:
+            raise SinkError("out of memory while saving what a camera has learnt") from error
+        except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
+            self.start_over(camera.name, traceback.format_exc(limit=-4).strip())  # no frame's verdict has it
+            return Memory(None, None)
+
+    def start_over(self, name: str, error: str) -> None:
+        """Replace a camera that fails by one that has no reference and has learnt nothing.
+
+        Args:
+            name: the camera's.
+            error: what failed, for the log.
+
+        Raises:
+            SinkError: the camera's mask is gone.
+        """
+        camera = Camera(name, self._detector_of(self._settings.detection_of(name)))
+        self._stale.discard(name)
+        self._cameras.pop(name, None)
+        self._cameras[name] = camera
+        self.measure(name)
+        self._announce(happening("camera.reset", "error", camera=name, error=error))
+
+    def _make_room(self, besides: str) -> None:
+        while self._size_bytes > BUDGET_BYTES:
+            least_recent = next((name for name in self._cameras if name != besides), None)
+            if least_recent is None:
+                return
+            self._put_away(least_recent)
+
     def _put_away(self, name: str) -> None:
         self._ledger.flush()  # what it has learnt is committed, and comes back with it
         del self._cameras[name]
+        self.measure(name)
         self._stale.discard(name)
 
-    def _set_up_anew(self, name: str) -> None:
+    def _set_up_again(self, name: str) -> None:
         """Give a camera its new settings; its reference stays in memory, if it can be compared by them.
 
         Else it comes back from the ledger, and the reference from its file: which may be gone by now.
@@ -125,11 +182,11 @@ class Cameras:
         if (last := self._ledger.last_kept(name)) is None:
             return camera
         data = self._bytes_of(last)
-        frame = None if data is None else decode(data)
-        if not isinstance(frame, Frame):
+        frame = None if data is None else self._decoded(data)
+        if frame is None:
             self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
             return camera
-        camera.reference = Seen(last.key, last.captured_at_ns, camera.detector.prepare(frame.gray))
+        camera.reference = PreparedFrame(last.key, last.captured_at_ns, camera.detector.prepare(frame.gray))
         camera.kept_at_ns = self._kept_lately(name, camera.detector.settings)
         self._restore_memory(camera, self._ledger.memory_of(name))
         self._announce(happening("reference.restored", camera=name, frame=last.key.name))
@@ -141,16 +198,28 @@ class Cameras:
                 camera.detector.noise.restore(memory.noise)
             except ValueError as error:
                 self._announce(happening("noise.lost", "warning", camera=camera.name, error=str(error)))
-        camera.storm = None if memory.storm is None else Storm(*memory.storm)
-        camera.previous = self._seen_again(memory.previous, camera)
+        camera.storm = _storm_of(memory)
+        camera.previous = self._previous_again(memory.previous, camera)
 
-    def _seen_again(self, key: FileKey | None, camera: Camera) -> Seen | None:
-        """Find the frame before again, in the drop folder; without it one difference is not learnt."""
+    def _previous_again(self, key: FileKey | None, camera: Camera) -> PreparedFrame | None:
+        """Find the previous frame again, in the drop folder; without it one difference is not learnt."""
         if key is None or (camera.reference is not None and camera.reference.key == key):
             return camera.reference
         drop = self._settings.drop
         read = read_frame(Path(drop.folder), key, drop.max_size)
-        frame = decode(read.data) if isinstance(read, EncodedFrame) else None
-        if not isinstance(frame, Frame):
+        frame = self._decoded(read.data) if isinstance(read, EncodedFrame) else None
+        if frame is None:
             return None
-        return Seen(key, 0, camera.detector.prepare(frame.gray))  # nothing is decided by its time
+        return PreparedFrame(key, 0, camera.detector.prepare(frame.gray))  # nothing is decided by its time
+
+    def _decoded(self, data: bytes) -> Frame | None:
+        frame = decode(data, max_pixels=self._settings.drop.max_megapixels * 1e6)
+        return frame if isinstance(frame, Frame) else None
+
+
+def _storm_of(memory: Memory) -> Storm | None:
+    """Return the storm that a camera was in; None when it was in none, or the saved counts are damaged."""
+    if memory.storm is None:
+        return None
+    is_sound = all(isinstance(count, int) and 0 <= count < MOST_IN_A_STORM for count in memory.storm)
+    return Storm(*memory.storm) if is_sound else None

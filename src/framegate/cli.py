@@ -123,9 +123,7 @@ def explain(
     if camera != "default" and camera not in loaded.settings.camera:
         known = ", ".join(loaded.settings.camera) or "none"
         raise typer.BadParameter(f"the config has no [camera.{camera}.detection]; it has {known}")
-    run_explain(
-        reference, current, loaded.settings.detection_of(camera), overlay_file=overlay, as_json=as_json
-    )
+    run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
 @app.command()

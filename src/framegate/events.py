@@ -27,7 +27,10 @@ class FrameDecided:
     recovered_from: Reason | None = None
     """The reason that the ledger had for it, when it was decided in a life before."""
 
-    level = "info"
+    @property
+    def level(self) -> str:
+        """``info``; ``error`` when the fault is framegate's own."""
+        return "error" if self.entry.reason is Reason.INTERNAL_ERROR else "info"
 
     @property
     def event(self) -> str:

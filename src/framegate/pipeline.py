@@ -1,56 +1,45 @@
-"""One frame's walk: read, decode, score, decide, deliver, record, announce.
+"""The way of one frame: read, decode, score, decide, deliver, record, announce.
 
 ``examine`` (read and decode) depends on nothing before it and may run ahead in other threads. ``conclude``
-owns the decisions: one thread, in order, for each camera. The daemon, the scan and recovery all walk here.
+owns the decisions: one thread, in order, for each camera. The daemon, the scan and the recovery after a crash
+all come this way.
 """
 
 import hashlib
 import time
-import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from framegate.camera import Camera, Storm
 from framegate.cameras import Cameras
-from framegate.detect.decoding import Undecodable, decode
 from framegate.errors import SinkError
 from framegate.events import FrameDecided, Listener, happening
-from framegate.ingest.reading import Changed, Unreadable, read_frame
+from framegate.examining import CrashGuard, Examined, examine, internal_error, out_of_memory
+from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.model import (
-    Candidate,
-    Decision,
-    EncodedFrame,
-    Entry,
-    Frame,
-    NotYet,
-    Reason,
-    Unsettled,
-)
+from framegate.keep.rows import Memory
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
 from framegate.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """A candidate, read and decoded; or why it could not be."""
-
-    candidate: Candidate
-    started_s: float
-    encoded: EncodedFrame | None = None
-    frame: Frame | None = None
-    rejection: Decision | None = None
+__all__ = ["CrashGuard", "Examined", "Pipeline"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A decision on its way to being durable; kept across a full disk, so that nothing is judged twice."""
+@dataclass(slots=True)
+class _Judgement:
+    """A decision that is not durable yet."""
 
     entry: Entry
     decision: Decision
     encoded: EncodedFrame | None
+    """What is to be delivered; None when the frame is not kept."""
+
     started_s: float
     is_intended: bool = False
+    """The ledger has the intent to keep the frame."""
 
 
 class Pipeline:
@@ -60,7 +49,9 @@ class Pipeline:
         settings: the snapshot.
         deliverer: where kept frames go.
         ledger: what is remembered; used by the concluding thread only.
-        announce: hears of every verdict, once it is durable.
+        announce: called with every verdict, once it is durable.
+        crash_guard: refuses frames that end the process; None where nothing starts it again. With one,
+            ``examine`` belongs to the concluding thread, too.
         config_revision: number of the snapshot, for the log.
     """
 
@@ -71,6 +62,7 @@ class Pipeline:
         ledger: Ledger,
         announce: Listener,
         *,
+        crash_guard: CrashGuard | None = None,
         config_revision: int = 1,
     ) -> None:
         self._settings = settings
@@ -79,8 +71,10 @@ class Pipeline:
         self._ledger = ledger
         self._announce = announce
         self._config_revision = config_revision
+        self._crash_guard = crash_guard
         self._cameras = Cameras(settings, ledger, announce, self._bytes_of)
-        self._held: _Judged | None = None
+        self._held: _Judgement | None = None
+        """What could not be made durable when it was concluded; it comes before any other frame."""
 
     def retune(self, settings: Settings, config_revision: int) -> None:
         """Judge by another snapshot from the next frame on; a frame that is held keeps its decision."""
@@ -89,71 +83,83 @@ class Pipeline:
         self._cameras.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read and decode a candidate. May run in any thread; touches nothing but the file.
+        """Read and decode a candidate. May run in any thread, and touches nothing but the file.
 
         Raises:
             Exhausted: the process may open no more files.
         """
-        started_s = time.perf_counter()
-        try:
-            return self._examine(candidate, started_s)
-        except SinkError:
-            raise
-        except MemoryError:  # it may be this frame's size alone, and must not stop the others
-            return _out_of_memory(candidate)
-        except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
-            return Examined(candidate, started_s, rejection=_internal_error())
+        return examine(candidate, self._settings, self._crash_guard)
 
     def conclude(self, examined: Examined) -> Decision | Unsettled:
         """Decide about an examined frame, deliver it if it is kept, record and announce the verdict.
 
         Returns:
-            The decision; or that there is no memory to come to one now.
+            The decision; or ``Unsettled`` when there is not enough memory to decide now.
 
         Raises:
-            SinkError: results or ledger cannot be written now. The frame is held: call ``resume``.
+            SinkError: results or ledger cannot be written now. When the frame was decided before that, its
+                judgement is held: call ``resume``, and do not conclude it again.
         """
         assert self._held is None, "a held frame comes first: resume()"
         try:
             decision, reference = self._decide(examined)
         except MemoryError:
-            return _out_of_memory(examined.candidate)
-        self._held = self._judged(examined, decision, reference)
-        self.resume()
+            return out_of_memory(examined.candidate)
+        judgement = self._judgement_of(examined, decision, reference)
+        try:
+            self._make_durable(judgement)
+        except SinkError:
+            self._held = judgement
+            raise
         return decision
 
     def resume(self) -> None:
-        """Bring a held frame, if there is one, to its end.
+        """Make the held judgement durable, if there is one.
 
         Raises:
             SinkError: it still cannot be written; it stays held.
         """
-        if (held := self._held) is None:
-            return
-        if held.encoded is None:
-            self._ledger.note(held.entry)
-        else:
-            held = replace(held, entry=self._kept(held, held.encoded))
-        self._held = None
-        self._announce_verdict(held.entry, held.started_s, held.decision)
+        if self._held is not None:
+            self._make_durable(self._held)
+            self._held = None
 
-    def _kept(self, held: _Judged, encoded: EncodedFrame) -> Entry:
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Judge frames one after the other; if the process ends later, it was for none of them."""
+        try:
+            yield
+        finally:
+            if self._crash_guard is not None:
+                self._crash_guard.clear()
+
+    def _make_durable(self, judgement: _Judgement) -> None:
+        """Record a judgement, deliver the frame if it is kept, and announce the verdict."""
+        entry = judgement.entry
+        with _out_of_memory_as_sink_error():
+            if judgement.encoded is None:
+                self._ledger.note(entry)
+            else:
+                entry = replace(entry, result=self._kept_as(judgement, judgement.encoded))
+        self._announce_verdict(entry, judgement.started_s, judgement.decision)
+
+    def _kept_as(self, judgement: _Judgement, encoded: EncodedFrame) -> str:
         """Intend, deliver, finish: the order that a crash at any point leaves recoverable."""
-        if not held.is_intended:
-            self._ledger.intend(held.entry)
-            self._held = replace(held, is_intended=True)
-        delivery = self._deliverer.deliver(encoded, held.entry.captured_at_ns)
-        self._ledger.finish(held.entry.key, delivery.name)
-        return replace(held.entry, result=delivery.name)
+        if not judgement.is_intended:
+            self._ledger.intend(judgement.entry)
+            judgement.is_intended = True
+        delivery = self._deliverer.deliver(encoded, judgement.entry.captured_at_ns)
+        self._ledger.finish(judgement.entry.key, delivery.name)
+        return delivery.name
 
     def flush(self) -> None:
-        """Commit the lazy rows, unless a frame is held: what was learnt from it must not be saved before it.
+        """Commit the lazy rows, unless a judgement is held: what was learnt must not be saved before it.
 
         Raises:
             SinkError: the ledger cannot be written now.
         """
         if self._held is None:
-            self._ledger.flush()
+            with _out_of_memory_as_sink_error():
+                self._ledger.flush()
 
     def recover(self) -> None:
         """Deliver what was to be kept when the last run ended. Doing so twice changes nothing.
@@ -161,53 +167,42 @@ class Pipeline:
         Raises:
             SinkError: a result cannot be written now; call it again later.
         """
-        for entry in self._ledger.intended():
+        for intended in self._ledger.intended():
             started_s = time.perf_counter()
-            data = self._bytes_of(entry)
-            if data is None:
-                lost = replace(entry, reason=Reason.VANISHED, detail="gone before it could be delivered")
-                self._ledger.abandon(entry.key, lost.reason, lost.detail)
+            with _out_of_memory_as_sink_error():
+                entry = self._recovered(intended)
                 self._ledger.flush()
-                self._announce_verdict(lost, started_s, recovered_from=entry.reason)
-                continue
-            encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
-            delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
-            self._ledger.finish(entry.key, delivery.name)
-            self._ledger.flush()
-            there = replace(entry, result=delivery.name)
-            self._announce_verdict(there, started_s, recovered_from=entry.reason)
+            self._announce_verdict(entry, started_s, recovered_from=intended.reason)
 
-    def _examine(self, candidate: Candidate, started_s: float) -> Examined | Unsettled:
-        drop = self._settings.drop
-        key = candidate.key
-        read = read_frame(self._drop, key, drop.max_size)
-        if isinstance(read, Changed):
-            return Unsettled(candidate, read.key, NotYet.CHANGED)
-        if isinstance(read, Unreadable):
-            if read.reason is Reason.UNREADABLE:
-                return Unsettled(candidate, key, NotYet.UNREADABLE, read.detail)
-            return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
-        frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
-        if not isinstance(frame, Undecodable):
-            return Examined(candidate, started_s, read, frame)
-        if frame.may_be_unfinished and not candidate.is_final:
-            return Unsettled(candidate, key, NotYet.UNFINISHED, frame.detail)
-        return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))
+    def _recovered(self, entry: Entry) -> Entry:
+        data = self._bytes_of(entry)
+        if data is None:
+            detail = "gone before it could be delivered"
+            self._ledger.abandon(entry.key, Reason.VANISHED, detail)
+            return replace(entry, reason=Reason.VANISHED, detail=detail)
+        encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
+        delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
+        self._ledger.finish(entry.key, delivery.name)
+        return replace(entry, result=delivery.name)
 
     def _decide(self, examined: Examined) -> tuple[Decision, str | None]:
         if examined.frame is None:
             assert examined.rejection is not None
             return examined.rejection, None
+        name = examined.candidate.camera
         try:
-            camera = self._cameras.get(examined.candidate.camera)
+            camera = self._cameras.get(name)
             reference = None if camera.reference is None else camera.reference.key.name
             storm = camera.storm
             decision = camera.judge(examined.candidate.key, examined.candidate.captured_at_ns, examined.frame)
+            self._cameras.measure(name)
         except (SinkError, MemoryError):  # not the frame's fault: it comes again
             raise
-        except Exception:  # noqa: BLE001 - as in examine
-            return _internal_error(), None
-        self._ledger.learn(camera.name, camera.memory)
+        except Exception as error:  # noqa: BLE001 - as in examine
+            self._cameras.start_over(name, repr(error))  # what it has learnt may be to blame, and fail again
+            self._ledger.learn(name, lambda: Memory(None, None))
+            return internal_error(), None
+        self._ledger.learn(name, partial(self._cameras.memory_of, camera))
         self._announce_storm(camera, storm)
         return decision, reference
 
@@ -220,7 +215,7 @@ class Pipeline:
                 happening("camera.calm", camera=camera.name, kept=before.kept, dropped=before.dropped)
             )
 
-    def _judged(self, examined: Examined, decision: Decision, reference: str | None) -> _Judged:
+    def _judgement_of(self, examined: Examined, decision: Decision, reference: str | None) -> _Judgement:
         is_kept = decision.reason.is_kept
         entry = Entry(
             key=examined.candidate.key,
@@ -235,7 +230,7 @@ class Pipeline:
             reference=reference,
             sha256=_sha256(examined.encoded.data) if is_kept and examined.encoded else None,
         )
-        return _Judged(entry, decision, examined.encoded if is_kept else None, examined.started_s)
+        return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 
     def _announce_verdict(
         self,
@@ -258,15 +253,15 @@ class Pipeline:
         return read.data if isinstance(read, EncodedFrame) and _sha256(read.data) == entry.sha256 else None
 
 
-def _out_of_memory(candidate: Candidate) -> Unsettled:
-    return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
-
-
-def _internal_error() -> Decision:
-    """Turn the exception at hand into a rejection: our fault, told where it can be found."""
-    return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
+@contextmanager
+def _out_of_memory_as_sink_error() -> Iterator[None]:
+    """Raise MemoryError as SinkError, for what has to be written: like a full disk it may pass."""
+    try:
+        yield
+    except MemoryError as error:
+        raise SinkError("out of memory") from error
 
 
 def _sha256(data: bytes) -> bytes:
-    """Return the fingerprint by which a kept frame's bytes are known again."""
+    """Return the fingerprint by which a kept frame's bytes are recognised."""
     return hashlib.sha256(data).digest()

@@ -107,3 +107,41 @@ def test_a_prepared_frame_does_not_change_with_its_source(blur: int) -> None:
     before = prepared.image.copy()
     buffer[:] = 0
     np.testing.assert_array_equal(prepared.image, before)
+
+
+ORDINARY = [(1080, 1920), (2160, 3840), (480, 640), (360, 640), (359, 641), (1, 1), (3000, 11), (1080, 7680)]
+
+
+@pytest.mark.parametrize("working_height", [360, 270, 1080, 2])
+@pytest.mark.parametrize("shape", ORDINARY, ids=str)
+def test_the_working_size_keeps_the_aspect_and_enlarges_nothing(
+    shape: tuple[int, int], working_height: int
+) -> None:
+    """A picture of any camera has ``working_height`` rows, or its own when they are fewer."""
+    (height, width), rows = shape, min(shape[0], working_height)
+    detector = ChangeDetector(DetectionSettings.preset("adaptive", working_height=working_height))
+    prepared = detector.prepare(np.zeros(shape, np.uint8))
+    assert prepared.image.shape == (rows, max(1, round(width * rows / height)))
+
+
+@pytest.mark.parametrize("shape", [(200, 70_000), (400, 70_000), (300, 300_000)], ids=str)
+def test_an_absurdly_wide_picture_makes_no_large_working_picture(shape: tuple[int, int]) -> None:
+    """It is shrunk to 16 times as many columns as the working height, and still shows what changed."""
+    detector = ChangeDetector(DetectionSettings.preset("adaptive"))
+    plain = np.full(shape, 90, np.uint8)
+    half = plain.copy()
+    half[:, : shape[1] // 2] = 200
+    before, after = detector.prepare(plain), detector.prepare(half)
+    assert before.image.shape == (max(1, round(shape[0] * 5760 / shape[1])), 5760)
+    assert before.source_size == (shape[1], shape[0])
+    assert detector.score(before, after).score_percent > 0
+    detector.learn(before, after)
+    assert detector.noise.to_bytes()
+
+
+def test_the_native_size_is_native_however_wide() -> None:
+    """With ``working_height = 0`` no pixel is averaged: the published algorithm compares what it is given."""
+    detector = ChangeDetector(
+        DetectionSettings.preset("classic", min_contour_area="1px", score_threshold="1px")
+    )
+    assert detector.prepare(np.zeros((10, 70_000), np.uint8)).image.shape == (10, 70_000)

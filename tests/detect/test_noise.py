@@ -1,4 +1,7 @@
 import itertools
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -137,13 +140,98 @@ def test_a_saved_map_is_small() -> None:
     assert len(noise.to_bytes() or b"") < 32_000
 
 
-@pytest.mark.parametrize("data", [b"", b"abc", b"\0" * 8, b"\1\0\0\0\10\0\10\0nonsense"], ids=repr)
+def saved(shape: tuple[int, int] = (90, 161)) -> bytes:
+    """Return a map of one difference, as bytes."""
+    noise = NoiseMap()
+    noise.learn(flat(20, shape), 30)
+    return noise.to_bytes() or b""
+
+
+def header(height: int, width: int) -> bytes:
+    return b"FGN2" + struct.pack("<3I", 5, height, width)
+
+
+GIGABYTES_OF_ZEROS = zlib.compress(b"\0" * 50_000_000)
+
+NO_MAPS = {
+    "nothing": b"",
+    "short": b"abc",
+    "a tag alone": b"FGN2",
+    "zeros": b"\0" * 8,
+    "no zlib": b"\1\0\0\0\10\0\10\0nonsense",
+    "cut in the header": saved()[:10],
+    "cut in the state": saved()[:-9],
+    "of another shape": header(90, 400) + saved()[16:],
+    "of an empty picture": header(0, 161) + zlib.compress(b""),
+    "of a giant picture": header(2**32 - 1, 2**32 - 1) + saved()[16:],
+    "of a large picture": header(20_000, 40_000) + saved()[16:],
+    "odd length": header(4, 4) + zlib.compress(b"abc"),
+    "more than it claims": header(90, 161) + GIGABYTES_OF_ZEROS,
+    "damaged state": saved()[:20] + b"\xff\xff\xff" + saved()[23:],
+}
+
+
+@pytest.mark.parametrize("data", NO_MAPS.values(), ids=NO_MAPS.keys())
 def test_bytes_that_are_no_map_are_refused(data: bytes) -> None:
     """A damaged map is a ValueError, and leaves the map as it was."""
     noise = NoiseMap()
-    with pytest.raises(ValueError):
+    noise.restore(saved((6, 7)))
+    before = noise.to_bytes()
+    with pytest.raises(ValueError, match="no noise map"):
         noise.restore(data)
-    assert noise.shape is None
+    assert noise.shape == (6, 7)
+    assert noise.to_bytes() == before
+
+
+def test_a_damaged_map_that_claims_a_giant_picture_takes_no_memory_for_it() -> None:
+    """What the bytes claim is refused before memory is taken; what is packed in them is not unpacked."""
+    for name in ("of a giant picture", "of a large picture", "more than it claims"):
+        tracemalloc.start()
+        with pytest.raises(ValueError, match="no noise map"):
+            NoiseMap().restore(NO_MAPS[name])
+        _, most_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most_bytes < 1_000_000, name
+
+
+def test_a_map_of_the_form_before_goes_on() -> None:
+    """A map that an older framegate saved, without a tag and with sides of 16 bits, is restored exactly."""
+    older = struct.pack("<I2H", 1, 90, 161) + saved()[16:]
+    noise = NoiseMap()
+    noise.restore(older)
+    assert noise.to_bytes() == saved()
+
+
+@pytest.mark.parametrize("shape", [(2, 70_000), (70_000, 2), (3, 65_536)], ids=str)
+def test_a_map_of_an_absurdly_wide_picture_is_saved_and_restored(shape: tuple[int, int]) -> None:
+    """No side is too long for the header: what is learnt natively from a strip comes back as well."""
+    noise = NoiseMap()
+    noise.restore(saved(shape))
+    assert noise.shape == shape
+    assert noise.to_bytes() == saved(shape)
+
+
+def test_a_map_that_learns_for_years_can_still_be_saved() -> None:
+    """The count of frames is no clock: it stops where it changes nothing any more."""
+    noise = NoiseMap()
+    noise.restore(struct.pack("<I2H", 2**32 - 1, 90, 161) + saved()[16:])
+    noise.learn(flat(20), 30)
+    again = NoiseMap()
+    again.restore(noise.to_bytes() or b"")
+    assert np.array_equal(again.threshold(30, 4), noise.threshold(30, 4))
+
+
+@pytest.mark.parametrize(("frames", "threshold"), [(1, 58), (2, 75)])
+def test_a_new_map_assumes_three_quiet_frames(frames: int, threshold: int) -> None:
+    """Started as if three frames without any change had come before, the first difference counts a quarter.
+
+    Of 28 gray levels 7 are usual after the first frame, and 7 + 21 / 5 after the second; the threshold is
+    30, the gain 4.
+    """
+    noise = NoiseMap()
+    for _ in range(frames):
+        noise.learn(flat(28), 30)
+    assert np.array_equal(noise.threshold(30, 4), flat(threshold))
 
 
 def test_an_empty_map_is_stored_as_nothing() -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import resource
 import signal
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from framegate.model import FileKey
+from bench import Bench, lay
+from framegate.config import load
+from framegate.model import Candidate, FileKey, Reason
 from framegate.service import in_flight
-from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
+from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, CrashGuard, InFlight, survives_trial
 from framegate.settings import DetectionSettings
+from running import Site
 
 KEY = FileKey("lot.jpg", 10, 20)
 OTHER = FileKey("other.jpg", 10, 20)
@@ -266,3 +270,59 @@ def test_a_trial_that_was_asked_to_end_proves_nothing(
     for name, is_survived in {"TERM": True, "INT": True, "SEGV": False, "KILL": False}.items():
         Path(f"{ends}.signal").write_text(name, "ascii")
         assert survives_trial(tmp_path / "lot.jpg", MOST, MOST, DETECTION) is is_survived
+
+
+# --- the guard --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_crasher", [True, False], ids=["crasher", "harmless"])
+def test_a_frame_is_refused_only_when_its_trial_dies_too(
+    site: Site, path: Path, monkeypatch: pytest.MonkeyPatch, *, is_crasher: bool
+) -> None:
+    """After two deaths the frame is tried in a process of its own, and refused if that one dies."""
+    settings, candidate = load(site.config).settings, Candidate(KEY, "default", 0)
+    python = site.home / "python"
+    python.write_text(f"#!/bin/sh\n{'kill -SEGV $$' if is_crasher else 'exit 1'}\n", "ascii")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", os.fspath(python))
+    for number in range(1, DEATHS_BEFORE_TRIAL + 1):
+        path.write_text(json.dumps([KEY.name, KEY.size_bytes, KEY.mtime_ns, number - 1]) + "\n", "ascii")
+        with closing(CrashGuard(path)) as guard:
+            refusal = guard.admit(candidate, settings)
+            assert guard.admit(Candidate(OTHER, "default", 0), settings) is None
+        is_refused = is_crasher and number == DEATHS_BEFORE_TRIAL
+        assert (None if refusal is None else refusal.reason) == (Reason.CRASHER if is_refused else None)
+
+
+def test_a_frame_in_hand_is_marked_until_its_batch_ends(
+    site: Site, path: Path, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """The pipeline marks each frame before it reads it, and clears the mark when the batch has ended."""
+    lay(site, morning[:2])
+    with closing(CrashGuard(path)) as guard:
+        box = bench(crash_guard=guard)
+        with box.pipeline.batch():
+            for candidate in box.candidates():
+                box.judge(candidate)
+                assert deaths(path, candidate.key) == 1
+        assert all(deaths(path, event.entry.key) == 0 for event in box.decided)
+    assert len(box.decided) == 2
+
+
+def test_a_refused_frame_is_rejected_unread(
+    site: Site, path: Path, bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the guard refuses is rejected as a crasher; whatever else is wrong with the file is not seen."""
+    lay(site, [b""])
+    box = bench()
+    (candidate,) = box.candidates()
+    record = [candidate.key.name, candidate.key.size_bytes, candidate.key.mtime_ns, DEATHS_BEFORE_TRIAL - 1]
+    path.write_text(json.dumps(record) + "\n", "ascii")
+    python = site.home / "python"
+    python.write_text("#!/bin/sh\nkill -SEGV $$\n", "ascii")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", os.fspath(python))
+    with closing(CrashGuard(path)) as guard:
+        box = bench(crash_guard=guard)
+        box.judge(candidate)
+    assert [event.entry.reason for event in box.decided] == [Reason.CRASHER]

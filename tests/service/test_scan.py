@@ -169,7 +169,7 @@ def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
         return [(e.key, e.reason, e.score_percent, e.threshold_percent, e.reference) for e in decided]
 
     expected = decisions()
-    monkeypatch.setattr(cameras, "MOST_CAMERAS_IN_MEMORY", 1)
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
     assert decisions() == expected
 
 

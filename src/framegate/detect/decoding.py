@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from framegate.detect.containers import read_header
-from framegate.detect.memory import want_of_memory_told
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.model import Frame, Reason
 
 
@@ -19,7 +19,7 @@ class Undecodable:
 
     @property
     def may_be_unfinished(self) -> bool:
-        """Whether more of the upload could still mend it."""
+        """Whether the rest of the upload could still make it a frame."""
         return self.reason in {Reason.EMPTY, Reason.TRUNCATED}
 
 
@@ -38,7 +38,7 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
         content does not end as its format demands), ``too_large``, ``undecodable``.
 
     Raises:
-        MemoryError: there is none for the picture now.
+        MemoryError: there is not enough for the picture now.
     """
     if not data:
         return Undecodable(Reason.EMPTY, "0 bytes")
@@ -61,8 +61,8 @@ def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
 
 def _decode_gray(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None:
     try:
-        with want_of_memory_told():
+        with opencv_out_of_memory_as_memory_error():
             gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
-        return None  # e.g. its own pixel limit; a frame's fault, so an ordinary None like the rest
+        return None  # for example its own pixel limit: the picture's fault, so an ordinary None
     return None if gray is None or gray.ndim != 2 else gray.astype(np.uint8, copy=False)  # noqa: PLR2004

@@ -59,7 +59,7 @@ class ChangeDetector:
         return Prepared(image, source_size=(gray.shape[1], gray.shape[0]))
 
     def prepares_like(self, settings: DetectionSettings) -> bool:
-        """Tell whether what is prepared here can be compared by other settings."""
+        """Return whether pictures prepared here can be compared by ``settings`` as well."""
         return (settings.working_height, settings.blur) == (self.settings.working_height, self.settings.blur)
 
     def score(self, reference: Prepared, current: Prepared) -> ChangeScore:
@@ -92,6 +92,11 @@ class ChangeDetector:
         """
         if self.settings.noise_gain and previous.image.shape == current.image.shape:
             self.noise.learn(self._difference(previous, current), self.settings.pixel_threshold)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the detector takes: the noise map, and the mask at the working size."""
+        return self.noise.size_bytes + (0 if self._counted is None else self._counted.nbytes)
 
     def picture_px(self, prepared: Prepared) -> int:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""

@@ -1,4 +1,4 @@
-"""OpenCV tells of a want of memory in its own way."""
+"""OpenCV has its own error for running out of memory; here it becomes Python's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ import cv2
 
 
 @contextmanager
-def want_of_memory_told() -> Iterator[None]:
-    """Turn OpenCV's want of memory into a MemoryError: no picture is to blame for it, and it may pass.
+def opencv_out_of_memory_as_memory_error() -> Iterator[None]:
+    """Raise OpenCV's out-of-memory error as MemoryError: the picture is not to blame, and it may pass.
 
     Raises:
-        MemoryError: OpenCV could not have what it asked for.
+        MemoryError: OpenCV could not allocate what it needed.
     """
     try:
         yield

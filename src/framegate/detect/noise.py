@@ -32,9 +32,20 @@ ONE, SLOWEST_RATE = 65536, 3277
 """The rate of the newest frame is this over 65536: at last 0.05, so a place is forgotten in twenty frames."""
 
 QUIET_FRAMES = 3
-"""Frames without change that are taken as seen at the start."""
+"""Frames without change that a new map assumes before its first."""
 
-_HEADER = struct.Struct("<IHH")
+SLOWEST_AFTER = ONE // SLOWEST_RATE
+"""Frames after which the rate falls no further: counting on would only overflow some day."""
+
+_TAG, _HEADER = b"FGN2", struct.Struct("<4s3I")
+"""Begins a saved map: the tag, frames learnt, height, width."""
+
+_HEADER_1 = struct.Struct("<I2H")
+"""The form before: no tag, and no room for a side above 65,535, which ended the daemon. The tag read as its
+count would be 844 million frames."""
+
+MOST_PIXELS = 1_000_000_000
+"""Of the picture of a restored map: the largest ``max_megapixels``. Damaged bytes may claim any size."""
 
 
 class NoiseMap:
@@ -51,7 +62,7 @@ class NoiseMap:
         return self._shape
 
     def learn(self, difference: GrayImage, most: int) -> None:
-        """Take in the difference of two consecutive frames; one of another shape begins a new map.
+        """Learn from the difference of two consecutive frames; one of another shape begins a new map.
 
         Args:
             difference: absolute, uint8 (height, width).
@@ -60,11 +71,16 @@ class NoiseMap:
         height, width = difference.shape
         state, learnt = self._state, self._learnt + 1
         if self._shape != (height, width):
-            state, learnt = np.zeros((-(-height // BLOCK), -(-width // BLOCK)), np.uint16), 1
+            state, learnt = np.zeros((_places(height), _places(width)), np.uint16), 1
         rate = max(SLOWEST_RATE, ONE // (learnt + QUIET_FRAMES))
         step = _block_means(np.minimum(difference, most)) - state.astype(np.int32)
         state = (state + ((step * rate + ONE // 2) >> 16)).astype(np.uint16)
-        self._shape, self._state, self._learnt = (height, width), state, learnt
+        self._shape, self._state, self._learnt = (height, width), state, min(learnt, SLOWEST_AFTER)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the map takes."""
+        return self._state.nbytes
 
     def threshold(self, pixel_threshold: int, noise_gain: float) -> GrayImage:
         """Return the threshold of each pixel, uint8 (height, width), at most 255: which nothing exceeds."""
@@ -82,23 +98,48 @@ class NoiseMap:
         """Return the map as bytes, some 20 kB for 640 x 360; None when it is empty."""
         if self._shape is None:
             return None
-        return _HEADER.pack(self._learnt, *self._shape) + zlib.compress(
-            self._state.astype("<u2").tobytes(), 1
-        )
+        header = _HEADER.pack(_TAG, self._learnt, *self._shape)
+        return header + zlib.compress(self._state.astype("<u2").tobytes(), 1)
 
     def restore(self, data: bytes) -> None:
-        """Become the map that ``to_bytes`` wrote.
+        """Become the map that ``to_bytes`` of this or an older framegate wrote.
 
         Raises:
-            ValueError: the bytes are none.
+            ValueError: the bytes are no noise map. This one stays as it was.
         """
         try:
-            learnt, height, width = _HEADER.unpack_from(data)
-            state = np.frombuffer(zlib.decompress(data[_HEADER.size :]), "<u2")
-            self._state = state.reshape(-(-height // BLOCK), -(-width // BLOCK)).astype(np.uint16)
+            learnt, (height, width), packed = _unpacked(data)
+            state = np.frombuffer(_decompressed(packed, 2 * _places(height) * _places(width)), "<u2")
         except (struct.error, zlib.error) as error:
             raise ValueError("these bytes are no noise map") from error
-        self._learnt, self._shape = learnt, (height, width)
+        self._state = state.reshape(_places(height), _places(width)).astype(np.uint16)
+        self._shape, self._learnt = (height, width), min(learnt, SLOWEST_AFTER)
+
+
+def _unpacked(data: bytes) -> tuple[int, tuple[int, int], bytes]:
+    """Return how many frames a saved map learnt from, their (height, width), and the compressed state."""
+    if data.startswith(_TAG):
+        _, learnt, height, width = _HEADER.unpack_from(data)
+        packed = data[_HEADER.size :]
+    else:
+        learnt, height, width = _HEADER_1.unpack_from(data)
+        packed = data[_HEADER_1.size :]
+    if not 0 < height * width <= MOST_PIXELS:
+        raise ValueError(f"these bytes are no noise map: of a picture of {width}x{height}")
+    return learnt, (height, width), packed
+
+
+def _decompressed(packed: bytes, size_bytes: int) -> bytes:
+    """Decompress exactly ``size_bytes``; whatever more is packed there takes no memory."""
+    state = zlib.decompressobj().decompress(packed, size_bytes + 1)
+    if len(state) != size_bytes:
+        raise ValueError("these bytes are no noise map: of another length than its picture needs")
+    return state
+
+
+def _places(side_px: int) -> int:
+    """Return how many blocks cover a side of the picture."""
+    return -(-side_px // BLOCK)
 
 
 def _block_means(difference: GrayImage) -> NDArray[np.int32]:

@@ -10,19 +10,31 @@ import numpy as np
 
 from framegate.model import ChangeScore, GrayImage, Region
 
+WIDEST_ASPECT = 16
+"""The widest camera stills, stitched from four sensors, are some 7 times as wide as high. Wider than 16 is a
+stray file: a PNG of 70,000 x 200 is 14 kB, and at its 200 rows it would cost as much as 60 frames."""
+
 
 def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
     """Shrink a picture to ``working_height`` rows by area averaging, aspect kept; never enlarge it.
 
+    A picture that would be wider than 16 times ``working_height`` is shrunk to that width: to fewer rows.
+
     Args:
         gray: uint8 (height, width).
-        working_height: rows; 0 is the native size.
+        working_height: rows; 0 is the native size, whatever that is.
     """
     height, width = gray.shape
-    if not 0 < working_height < height:
+    if not working_height:
         return gray
-    working_width = max(1, round(width * working_height / height))
-    return _uint8(cv2.resize(gray, (working_width, working_height), interpolation=cv2.INTER_AREA))
+    rows = min(height, working_height)
+    columns = max(1, round(width * rows / height))
+    if columns > WIDEST_ASPECT * working_height:
+        columns = WIDEST_ASPECT * working_height
+        rows = max(1, round(height * columns / width))
+    if (rows, columns) == (height, width):
+        return gray
+    return _uint8(cv2.resize(gray, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def blurred(gray: GrayImage, kernel: int) -> GrayImage:

@@ -16,9 +16,9 @@ from framegate.events import Event, FrameDecided, Happening, Listener, happening
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import LEDGER_NAME, Ledger
-from framegate.model import Candidate, Decision, Reason, Unsettled, Verdict
+from framegate.model import Candidate, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
-from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, InFlight, survives_trial
+from framegate.service.in_flight import CrashGuard
 from framegate.service.intake import Intake
 from framegate.service.lock import FolderLock
 from framegate.service.notify import Notifier
@@ -91,8 +91,8 @@ class Daemon:
             undo.callback(self._state_lock.release)
             self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._announce)
             undo.callback(self._ledger.close)
-            self._in_flight = InFlight(Path(settings.state.folder, IN_FLIGHT_NAME))
-            undo.callback(self._in_flight.close)
+            crash_guard = CrashGuard(Path(settings.state.folder, IN_FLIGHT_NAME))
+            undo.callback(crash_guard.close)
             self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
             undo.callback(self._intake.stop)
             self._reloader = Reloader(config, self._intake.inbox, self._announce)
@@ -110,7 +110,9 @@ class Daemon:
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
-        self._pipeline = Pipeline(settings, self._results, self._ledger, self._announce)
+        self._pipeline = Pipeline(
+            settings, self._results, self._ledger, self._announce, crash_guard=crash_guard
+        )
         tidy = tidying(
             settings,
             self._ledger,
@@ -199,36 +201,20 @@ class Daemon:
             self._pipeline.recover()
             self._is_recovered = True
         end_s = self._clock() + TURN_S
-        try:
+        with self._pipeline.batch():
             for _ in range(FRAMES_A_TURN):
                 if self._is_stopping or self._clock() > end_s or (candidate := self._intake.next()) is None:
                     break
                 self._judge(candidate)
-        finally:
-            self._in_flight.clear()
 
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame; when it cannot be recorded now, it stays the next."""
-        examined = self._examine(candidate)
+        examined = self._pipeline.examine(candidate)
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
         if isinstance(outcome, Unsettled):
             self._intake.put_back(outcome)
         else:
             self._intake.done(candidate)
-
-    def _examine(self, candidate: Candidate) -> Examined | Unsettled:
-        self._in_flight.mark(candidate.key)
-        deaths = self._in_flight.deaths_of(candidate.key)
-        if deaths >= DEATHS_BEFORE_TRIAL and not self._survives_trial(candidate):
-            detail = f"framegate ended {deaths} times while it was judged, and so did a process of its own"
-            return Examined(candidate, time.perf_counter(), rejection=Decision(Reason.CRASHER, detail=detail))
-        return self._pipeline.examine(candidate)
-
-    def _survives_trial(self, candidate: Candidate) -> bool:
-        settings = self._config.settings
-        file = Path(settings.drop.folder, candidate.key.name)
-        detection = settings.detection_of(candidate.camera)
-        return survives_trial(file, settings.drop.max_size, settings.drop.max_megapixels * 1e6, detection)
 
     def _ping(self) -> None:
         self._notifier.ping(self._clock())

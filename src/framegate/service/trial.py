@@ -1,8 +1,8 @@
 """A process that judges one file and ends: ``python -m framegate.service.trial FILE BYTES PIXELS``.
 
-It is run for a frame that was in flight when the daemon died twice (see ``in_flight.py``), and finds its
-camera's settings, as JSON, on stdin. That no signal ends it says all: whether the picture is good is for the
-daemon to find, and an exception it survives.
+The crash guard runs it for a frame that was in flight when the daemon died twice (see ``in_flight.py``). Its
+camera's settings come as JSON on stdin. Only a signal that ends it counts: whether the picture is good is for
+the daemon to find out, and an exception the daemon survives.
 """
 
 import sys
@@ -16,7 +16,7 @@ from framegate.settings import DetectionSettings
 
 
 def main(file: Path, most_bytes: int, most_pixels: float, detection: str) -> None:
-    """Read, decode and judge a file as the daemon would: twice, so that it is scored as well."""
+    """Read, decode and judge a file as the daemon would; judge it twice, so that it is scored as well."""
     key = look_at(file.parent, file.name)
     read = None if key is None else read_frame(file.parent, key, most_bytes)
     frame = decode(read.data, max_pixels=most_pixels) if isinstance(read, EncodedFrame) else None

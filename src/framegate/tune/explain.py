@@ -57,12 +57,15 @@ class Explanation:
         }
 
 
-def explain(
-    reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float = 100e6
-) -> Explanation:
+def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float) -> Explanation:
     """Compare two files as the daemon would, with ``reference`` as the last kept frame.
 
     Nothing has been learnt about the camera, so the noise map plays no part.
+
+    Args:
+        reference, current: the files.
+        detector: set up by the camera's settings.
+        max_pixels: a file with more pixels is no frame, as in the daemon.
 
     Raises:
         NotAFrameError: when one of them cannot be read or decoded.
@@ -127,7 +130,7 @@ def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: flo
 
 def _frame(path: Path, max_pixels: float) -> Frame:
     try:
-        if path.exists() and not path.is_file():  # a FIFO would let us wait for ever
+        if path.exists() and not path.is_file():  # reading a FIFO would wait for ever
             raise NotAFrameError(f"{path}: is no regular file")
         data = path.read_bytes()
     except OSError as error:

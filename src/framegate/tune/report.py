@@ -7,7 +7,7 @@ import cv2
 
 from framegate.camera import detector_of
 from framegate.errors import FramegateError
-from framegate.settings import DetectionSettings
+from framegate.settings import DetectionSettings, Settings
 from framegate.tune.explain import Explanation, explain, overlay
 
 
@@ -16,16 +16,24 @@ class OverlayError(FramegateError):
 
 
 def run_explain(
-    reference: Path, current: Path, settings: DetectionSettings, *, overlay_file: Path | None, as_json: bool
+    reference: Path,
+    current: Path,
+    settings: Settings,
+    camera: str,
+    *,
+    overlay_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Compare two files and print why the second would be kept or dropped."""
-    explanation = explain(reference, current, detector_of(settings))
+    """Compare two files of a camera and print why the second would be kept or dropped."""
+    detection = settings.detection_of(camera)
+    max_pixels = settings.drop.max_megapixels * 1e6
+    explanation = explain(reference, current, detector_of(detection), max_pixels=max_pixels)
     if overlay_file is not None:
         _write_picture(overlay_file, overlay(current, explanation))
     if as_json:
         print(json.dumps(explanation.as_json(), indent=2))
     else:
-        print(in_words(explanation, settings))
+        print(in_words(explanation, detection))
 
 
 def in_words(explanation: Explanation, settings: DetectionSettings) -> str:

@@ -1,0 +1,87 @@
+"""The first half of a frame's way: it is read and decoded, or there is a reason why it cannot be judged."""
+
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from framegate.detect.decoding import Undecodable, decode
+from framegate.errors import SinkError
+from framegate.ingest.reading import Changed, Unreadable, read_frame
+from framegate.model import Candidate, Decision, EncodedFrame, Frame, NotYet, Reason, Unsettled
+from framegate.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A candidate that was read and decoded; or why it is rejected."""
+
+    candidate: Candidate
+    started_s: float
+    encoded: EncodedFrame | None = None
+    frame: Frame | None = None
+    rejection: Decision | None = None
+
+
+class CrashGuard(Protocol):
+    """Knows which frames ended the process when they were judged."""
+
+    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
+        """Note that a frame is being judged, where a crash leaves it; return the rejection of a crasher.
+
+        Args:
+            candidate: the frame. It counts as being judged until another one is, or until ``clear``.
+            settings: what it is judged by.
+        """
+
+    def clear(self) -> None:
+        """Note that no frame is being judged: whatever ends the process now, no frame did."""
+
+
+def examine(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | None) -> Examined | Unsettled:
+    """Read and decode a candidate; touch nothing but the file, and the guard's mark.
+
+    Raises:
+        Exhausted: the process may open no more files.
+    """
+    started_s = time.perf_counter()
+    try:
+        refusal = None if crash_guard is None else crash_guard.admit(candidate, settings)
+        if refusal is not None:
+            return Examined(candidate, started_s, rejection=refusal)
+        return _examined(candidate, settings, started_s)
+    except SinkError:
+        raise
+    except MemoryError:  # it may be this frame's size alone, and must not stop the others
+        return out_of_memory(candidate)
+    except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
+        return Examined(candidate, started_s, rejection=internal_error())
+
+
+def out_of_memory(candidate: Candidate) -> Unsettled:
+    """Return that there is not enough memory to judge a candidate now."""
+    return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
+
+
+def internal_error() -> Decision:
+    """Return a rejection with the current exception's traceback: the fault is ours, not the frame's."""
+    return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
+
+
+def _examined(candidate: Candidate, settings: Settings, started_s: float) -> Examined | Unsettled:
+    drop = settings.drop
+    key = candidate.key
+    read = read_frame(Path(drop.folder), key, drop.max_size)
+    if isinstance(read, Changed):
+        return Unsettled(candidate, read.key, NotYet.CHANGED)
+    if isinstance(read, Unreadable):
+        if read.reason is Reason.UNREADABLE:
+            return Unsettled(candidate, key, NotYet.UNREADABLE, read.detail)
+        return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
+    frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
+    if not isinstance(frame, Undecodable):
+        return Examined(candidate, started_s, read, frame)
+    if frame.may_be_unfinished and not candidate.is_final:
+        return Unsettled(candidate, key, NotYet.UNFINISHED, frame.detail)
+    return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))

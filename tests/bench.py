@@ -1,0 +1,79 @@
+"""A pipeline over a site, in this process, for tests: no loop, no waiting."""
+
+import os
+from typing import Any
+
+from framegate.config import load
+from framegate.events import Event, FrameDecided, Happening
+from framegate.keep.delivery import Deliverer, ResultsFolder
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.model import Candidate
+from framegate.pipeline import CrashGuard, Examined, Pipeline
+from framegate.service.scan import candidates_of
+from running import Site
+
+
+class Bench:
+    """A pipeline over a site, with a ledger of its own and everything that it announced."""
+
+    def __init__(
+        self,
+        site: Site,
+        disk: Disk | None = None,
+        deliverer: Deliverer | None = None,
+        crash_guard: CrashGuard | None = None,
+    ) -> None:
+        self.settings = load(site.config).settings
+        self.events: list[Event] = []
+        self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
+        results = deliverer or ResultsFolder(site.results, disk=disk)
+        self.pipeline = Pipeline(
+            self.settings, results, self.ledger, self.events.append, crash_guard=crash_guard
+        )
+
+    @property
+    def decided(self) -> list[FrameDecided]:
+        return [event for event in self.events if isinstance(event, FrameDecided)]
+
+    @property
+    def said(self) -> list[str]:
+        return [event.event for event in self.events if isinstance(event, Happening)]
+
+    def candidates(self) -> list[Candidate]:
+        """List what has no verdict yet, in order."""
+        return [c for c in candidates_of(self.settings) if not self.ledger.knows(c.key)]
+
+    def judge(self, candidate: Candidate) -> None:
+        examined = self.pipeline.examine(candidate)
+        assert isinstance(examined, Examined)
+        self.pipeline.conclude(examined)
+
+    def judge_all(self) -> None:
+        for candidate in self.candidates():
+            self.judge(candidate)
+        self.pipeline.flush()
+
+    def numbers(self) -> list[tuple[Any, ...]]:
+        """Return all that was decided, by what, against what: to the last bit."""
+        return [
+            (
+                e.entry.key.name,
+                e.entry.reason,
+                e.entry.score_percent,
+                e.entry.threshold_percent,
+                e.entry.reference,
+            )
+            for e in self.decided
+        ]
+
+
+def lay(site: Site, frames: list[bytes], *, cameras: int = 1) -> None:
+    """Lay the frames into the drop folder, a copy for each camera, all cameras in turn."""
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'")
+    for number, data in enumerate(frames):
+        for camera in range(cameras):
+            path = site.drop / f"c{camera}_{number:04d}.jpg"
+            path.write_bytes(frames[(number + camera) % len(frames)] if cameras > 1 else data)
+            moment_ns = 10**9 * (1_700_000_000 + 60 * number + camera)
+            os.utime(path, ns=(moment_ns, moment_ns))

@@ -1,0 +1,29 @@
+import cv2
+import numpy as np
+import pytest
+
+from running import Site, running, scanned
+
+
+def wide(width: int, height: int) -> bytes:
+    """Return a PNG of a few kilobytes that is far wider than any camera's picture."""
+    return cv2.imencode(".png", np.full((height, width), 90, np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize("detection", ["", "working_height = 0"], ids=["default", "native"])
+def test_pictures_of_absurd_width_end_no_daemon(site: Site, morning: list[bytes], detection: str) -> None:
+    """They and the good frames beside them have verdicts; what was learnt is saved, and a restart goes on."""
+    site.configure(detection=detection)
+    for number in range(3):
+        (site.drop / f"a{number}.png").write_bytes(wide(70_000, 200))
+        (site.drop / f"b{number}.jpg").write_bytes(morning[number])
+    with running(site) as daemon:
+        daemon.wait_for_verdicts(6)
+    assert daemon.tally()["rejected"] == 0
+    for number in range(3, 5):
+        (site.drop / f"a{number}.png").write_bytes(wide(70_000, 200))
+    with running(site) as daemon:
+        daemon.wait_for_verdicts(2)
+    assert {line["event"] for line in daemon.verdicts()} <= {"frame.kept", "frame.dropped"}
+    assert not {"noise.lost", "camera.reset", "reference.lost"} & {line["event"] for line in daemon.lines}
+    assert site.kept_bytes() == scanned(site, site.home / "scan")

@@ -1,0 +1,312 @@
+import shutil
+import sqlite3
+import tracemalloc
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bench import Bench, lay
+from framegate import cameras
+from framegate.camera import Camera
+from framegate.detect.detector import ChangeDetector
+from framegate.errors import SinkError
+from framegate.events import Happening
+from framegate.keep.delivery import NoDelivery
+from framegate.keep.rows import Memory
+from framegate.model import FileKey, Frame, Reason
+from framegate.settings import DetectionSettings
+from running import Site
+
+CAMERAS = 5
+
+
+def empty(*folders: Path) -> None:
+    """Remove all files, as before the first start."""
+    for folder in folders:
+        shutil.rmtree(folder)
+        folder.mkdir()
+
+
+# --- the budget -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_delivered", [True, False], ids=["delivered", "dry-run"])
+def test_cameras_that_are_put_away_come_back_exactly(
+    site: Site,
+    bench: Callable[..., Bench],
+    morning: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_delivered: bool,
+) -> None:
+    """With memory for fewer cameras than there are, every score is to the last bit what it is with enough."""
+    lay(site, morning, cameras=CAMERAS)
+    deliverer = None if is_delivered else NoDelivery()
+    plenty = bench(deliverer=deliverer)
+    plenty.judge_all()
+    assert "reference.restored" not in plenty.said
+    expected, results = plenty.numbers(), site.kept_bytes()
+    assert len(expected) == CAMERAS * len(morning)
+    for folder in (site.state, site.results):
+        for file in folder.iterdir():
+            file.unlink()
+
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 200_000)
+    scarce = bench(deliverer=deliverer)
+    for candidate in scarce.candidates():
+        scarce.judge(candidate)
+        assert len(scarce.pipeline._cameras) <= 2
+    assert scarce.numbers() == expected
+    assert site.kept_bytes() == results
+    assert scarce.said.count("reference.restored") > CAMERAS
+
+
+def test_the_camera_that_was_quiet_longest_is_put_away(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that sends all the time stays, whatever others come and go."""
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 450_000)
+    lay(site, morning[:1], cameras=4)
+    for number in range(1, 4):
+        (site.drop / f"c0_{number:04d}.jpg").write_bytes(morning[0])
+    box = bench()
+    by_name = {c.key.name: c for c in box.candidates()}
+    for name in ("c0_0000", "c1_0000", "c0_0001", "c2_0000", "c0_0002", "c3_0000", "c0_0003"):
+        box.judge(by_name[f"{name}.jpg"])
+    assert list(box.pipeline._cameras) == ["c3", "c0"]
+    assert "reference.restored" not in box.said
+
+
+def test_a_camera_whose_frames_are_gone_from_the_drop_folder_comes_back_from_the_results(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The camera may clean up its drop folder: its reference stands in the results, and is found there."""
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    lay(site, morning[:2], cameras=2)
+    box = bench()
+    for candidate in box.candidates():
+        box.judge(candidate)
+        (site.drop / candidate.key.name).unlink()
+    assert "reference.lost" not in box.said
+    again = [e.entry for e in box.decided if e.entry.key.name.endswith("_0001.jpg")]
+    assert [entry.reference for entry in again] == ["c0_0000.jpg", "c1_0000.jpg"]
+
+
+@pytest.mark.parametrize("is_masked", [False, True], ids=["plain", "masked"])
+def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
+    """What is counted against the budget is what Python has allocated, within a tenth."""
+    border = [5, 5, 5, 5] if is_masked else [0, 0, 0, 0]
+    settings = DetectionSettings.preset("adaptive", border_mask=border, max_kept_per_hour=500)
+    chance = np.random.default_rng(1)
+    tracemalloc.start()
+    box = []
+    for number in range(10):
+        camera = Camera(f"c{number}", ChangeDetector(settings))
+        for moment in range(4):
+            frame = Frame(chance.integers(0, 255, (480, 640), np.uint8))
+            camera.judge(FileKey(f"{moment}.jpg", moment, moment), moment, frame)
+        box.append(camera)
+    del frame
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(camera.size_bytes for camera in box) == pytest.approx(allocated, rel=0.1)
+
+
+def test_a_hundred_cameras_in_turn_are_read_once(site: Site, bench: Callable[..., Bench]) -> None:
+    """At 360 rows a hundred cameras fit into memory: none is ever read and decoded again."""
+    chance = np.random.default_rng(2)
+    coarse = [chance.integers(60, 190, (9, 16), np.uint8) for _ in range(3)]
+    pictures = [cv2.resize(each, (640, 360), interpolation=cv2.INTER_CUBIC) for each in coarse]
+    lay(site, [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures], cameras=100)
+    box = bench(deliverer=NoDelivery())
+    box.judge_all()
+    assert len(box.decided) == 300
+    assert len(box.pipeline._cameras) == 100
+    assert "reference.restored" not in box.said
+
+
+def test_cameras_beyond_the_budget_are_put_away(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All cameras together take no more than the budget and the one in hand, however many send."""
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1_000_000)
+    lay(site, morning[:3], cameras=12)
+    box = bench(deliverer=NoDelivery())
+    for candidate in box.candidates():
+        box.judge(candidate)
+        held = [box.pipeline._cameras._cameras[name].size_bytes for name in box.pipeline._cameras]
+        assert sum(held) - held[-1] <= 1_000_000
+    assert 2 < len(box.pipeline._cameras) < 12
+
+
+# --- damage -----------------------------------------------------------------------------------------------
+
+
+def damage(site: Site, change: str) -> None:
+    """Change what the ledger has saved of camera c0, as a bad disk or a hand would."""
+    with closing(sqlite3.connect(site.state / "ledger.sqlite3")) as db:
+        (count,) = db.execute(f"UPDATE camera SET {change} WHERE camera = 'c0' RETURNING 1").fetchone()
+        assert count
+        db.commit()
+
+
+DAMAGES = {
+    "truncated": "noise = substr(noise, 1, length(noise) / 2)",
+    "cut in the header": "noise = x'46474e32aa'",
+    "wrong zlib": "noise = CAST(substr(noise, 1, 30) || x'ffffffff' || substr(noise, 35) AS BLOB)",
+    "huge claimed shape": "noise = CAST(x'46474e3201000000ffffffffffffffff' || substr(noise, 17) AS BLOB)",
+    "another shape": "noise = CAST(x'46474e32010000001000000010000000' || substr(noise, 17) AS BLOB)",
+    "old header": "noise = CAST(x'0500000010001000' || substr(noise, 17) AS BLOB)",
+    "empty": "noise = x''",
+    "half a storm": "storm_kept = 3, storm_dropped = NULL",
+    "a storm of less than nothing": "storm_kept = -5, storm_dropped = 1",
+    "a storm beyond all counting": "storm_kept = 9223372036854775807, storm_dropped = 0",
+    "no size of the previous frame": "previous_name = x'61', previous_size_bytes = NULL",
+    "a name that no file can have": "previous_name = x'610062', previous_size_bytes = 1",
+    "a previous frame outside": "previous_name = CAST('../../../etc/passwd' AS BLOB)",
+}
+
+
+@pytest.mark.parametrize("change", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damage_to_what_a_camera_has_learnt_costs_no_more_than_that(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], change: str
+) -> None:
+    """However a saved camera is damaged, it goes on, at most one frame is lost; no other camera notices."""
+    lay(site, morning, cameras=2)
+    site.config.write_text(
+        site.config.read_text().replace("[detection]", "[detection]\nmax_kept_per_hour = 3")
+    )
+    undisturbed = bench()
+    undisturbed.judge_all()
+    expected = [numbers for numbers in undisturbed.numbers() if numbers[0].startswith("c1")]
+    empty(site.state, site.results)
+    first = bench()
+    for candidate in first.candidates()[:14]:
+        first.judge(candidate)
+    first.pipeline.flush()
+    damage(site, change)
+    second = bench()
+    second.judge_all()
+    decided = [*first.decided, *second.decided]
+    assert len(decided) == 2 * len(morning)
+    failed = [event.entry.camera for event in decided if event.entry.reason is Reason.INTERNAL_ERROR]
+    assert failed in ([], ["c0"])
+    assert [n for n in (*first.numbers(), *second.numbers()) if n[0].startswith("c1")] == expected
+    third = bench()
+    assert third.candidates() == []
+    for number in range(2):
+        (site.drop / f"c0_9{number}.jpg").write_bytes(morning[number])
+    third.judge_all()
+    assert {event.entry.reason.verdict for event in third.decided} <= {"kept", "dropped"}
+    assert not {"noise.lost", "camera.reset"} & set(third.said)
+
+
+def test_a_camera_whose_arithmetic_fails_costs_one_frame_and_starts_over(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """The frame is rejected as our fault, loudly; the camera's next is its first; no other camera notices."""
+    lay(site, morning, cameras=2)
+    undisturbed = bench(deliverer=NoDelivery())
+    undisturbed.judge_all()
+    empty(site.state)
+    box = bench(deliverer=NoDelivery())
+    candidates = box.candidates()
+    for candidate in candidates[:12]:
+        box.judge(candidate)
+    box.pipeline._cameras.get("c0").detector.noise._state = np.zeros((2, 3), np.uint16)  # a fault in memory
+    box.judge(candidates[12])
+    box.pipeline.flush()
+    assert box.ledger.memory_of("c0") == Memory(None, None)
+    for candidate in candidates[13:]:
+        box.judge(candidate)
+    fault, after = [event for event in box.decided[12:] if event.entry.camera == "c0"][:2]
+    assert (fault.entry.reason, fault.level) == (Reason.INTERNAL_ERROR, "error")
+    assert "Traceback" in fault.entry.detail
+    assert (after.entry.reason, after.level) == (Reason.FIRST, "info")
+    (reset,) = [event for event in box.events if event.event == "camera.reset"]
+    assert (reset.level, reset.fields["camera"]) == ("error", "c0")
+    others = [numbers for numbers in undisturbed.numbers() if numbers[0].startswith("c1")]
+    assert [numbers for numbers in box.numbers() if numbers[0].startswith("c1")] == others
+
+
+@pytest.mark.parametrize("budget_bytes", [1, 10**9], ids=["put away", "flushed"])
+def test_what_a_camera_cannot_save_is_given_up_alone(
+    site: Site,
+    bench: Callable[..., Bench],
+    morning: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    budget_bytes: int,
+) -> None:
+    """A camera that cannot be turned into bytes starts over; the rows and the other cameras are committed."""
+    lay(site, morning[:3], cameras=2)
+    box = bench()
+    candidates = box.candidates()
+    for candidate in candidates[:4]:
+        box.judge(candidate)
+    box.pipeline._cameras.get("c0").detector.noise._state = np.array(["damage"])  # a fault in memory
+    if budget_bytes == 1:
+        monkeypatch.setattr(cameras, "BUDGET_BYTES", budget_bytes)
+        box.pipeline._cameras.get("c1")
+    box.pipeline.flush()
+    (reset,) = [event for event in box.events if event.event == "camera.reset"]
+    assert isinstance(reset, Happening)
+    assert (reset.level, reset.fields["camera"]) == ("error", "c0")
+    assert "Traceback" in reset.fields["error"]
+    assert box.ledger.memory_of("c0") == Memory(None, None)
+    assert box.ledger.memory_of("c1").noise is not None
+    assert sum(box.ledger.counts().values()) == 4
+    for candidate in candidates[4:]:
+        box.judge(candidate)
+    box.pipeline.flush()
+    assert box.said.count("camera.reset") == 1
+    assert all(event.entry.reason.verdict != "rejected" for event in box.decided)
+
+
+def test_without_memory_to_save_a_camera_the_intake_waits(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """That there is no memory now is like a full disk: nothing is given up, and the next try saves it."""
+    lay(site, morning[:3])
+    box = bench()
+    for candidate in box.candidates():
+        box.judge(candidate)
+    noise = box.pipeline._cameras.get("c0").detector.noise
+    learnt = noise._state
+    noise._state = np.broadcast_to(np.uint16(1), (2**30, 2**20))  # no machine has so much
+    with pytest.raises(SinkError, match="out of memory"):
+        box.pipeline.flush()
+    noise._state = learnt
+    box.pipeline.flush()
+    assert "camera.reset" not in box.said
+    assert box.ledger.memory_of("c0").noise == noise.to_bytes()
+
+
+def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:
+    """A rejection that the file explains is an ordinary line; ``level = "warning"`` hides it."""
+    lay(site, [b"", b"no picture at all"])
+    box = bench()
+    box.judge_all()
+    assert [(e.event, e.level) for e in box.decided] == [("frame.rejected", "info")] * 2
+
+
+# --- large pictures ---------------------------------------------------------------------------------------
+
+
+def test_a_reference_above_a_hundred_megapixels_survives_a_restart(
+    site: Site, bench: Callable[..., Bench]
+) -> None:
+    """``max_megapixels`` holds wherever a picture is decoded: also for a reference that is read again."""
+    picture = cv2.imencode(".png", np.full((10_001, 10_000), 90, np.uint8))[1].tobytes()
+    lay(site, [picture] * 2)
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'\nmax_megapixels = 101")
+    first = bench()
+    first.judge(first.candidates()[0])
+    first.pipeline.flush()
+    second = bench()
+    second.judge_all()
+    assert [event.entry.reason for event in second.decided] == [Reason.UNCHANGED]
+    assert second.said == ["reference.restored"]
