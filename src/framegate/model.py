@@ -219,7 +219,7 @@ class Entry:
     captured_at_ns: int
     reason: Reason
     decided_at_ns: int
-    """By the wall clock, for the reader; nothing is decided by it."""
+    """By the wall clock. No verdict depends on it; a result's age counts from it, or from a later capture."""
 
     config_revision: int
     detail: str = ""

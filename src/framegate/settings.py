@@ -127,8 +127,8 @@ class ResultsSettings(Table):
     """Free space below which intake pauses, before the disk is full. It resumes by itself."""
 
     max_age: DurationValue | None = None
-    """Delete results that framegate put there and that were captured longer ago than this, as `"30d"`. Each
-    camera's last kept frame stays."""
+    """Delete results that framegate put there longer ago than this, as `"30d"`; one with a later capture time
+    stays until that is as old. Each camera's last kept frame stays."""
 
     max_size: SomeSize | None = None
     """Delete the oldest results that framegate put there while they are more than this together, as

@@ -149,7 +149,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
 def test_who_only_looks_migrates_nothing(path: Path) -> None:
     """A ledger of the version before is not changed by a look, and the words say what to do."""
     before = path.read_bytes()
-    with pytest.raises(SinkError, match="has schema 1, not 2: start the daemon once"):
+    with pytest.raises(SinkError, match=f"has schema 1, not {rows.SCHEMA_VERSION}: start the daemon once"):
         Ledger(path, is_read_only=True)
     assert path.read_bytes() == before
 

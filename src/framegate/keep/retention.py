@@ -1,4 +1,4 @@
-"""Which results have had their time, and how one goes: only what framegate put there, as it put it there."""
+"""Decides which results are over the limits, and removes one that framegate wrote and nobody changed."""
 
 import hashlib
 import os
@@ -46,15 +46,15 @@ class Limits:
         max_age_ns = None if results.max_age is None else int(results.max_age * 1e9)
         return cls(max_age_ns, results.max_size)
 
-    def rule_for(self, captured_at_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
+    def rule_for(self, kept_since_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
         """Return by which rule the oldest result has to go; None if it stays, and so all that are younger.
 
         Args:
-            captured_at_ns: when the oldest result was captured.
-            total_bytes: what all results come to.
+            kept_since_ns: from when the age of the oldest result counts (``Recorded.kept_since_ns``).
+            total_bytes: the size of all results together.
             now_ns: the wall clock; None while it is in doubt, when nothing is too old.
         """
-        if self.max_age_ns is not None and now_ns is not None and now_ns - captured_at_ns > self.max_age_ns:
+        if self.max_age_ns is not None and now_ns is not None and now_ns - kept_since_ns > self.max_age_ns:
             return Rule.MAX_AGE
         if self.max_bytes is not None and total_bytes > self.max_bytes:
             return Rule.MAX_SIZE

@@ -6,7 +6,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras are names from outside; those beyond so many are counted together, as ``THE_OTHERS``."""
@@ -44,12 +44,18 @@ CREATE TRIGGER abandoned AFTER UPDATE OF reason ON frame WHEN OLD.reason <> NEW.
     {_ADD}
 END;
 """  # noqa: S608 - our own names
-_WHEREABOUTS = """
+KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
+"""From when a result's age counts: a camera without a battery for its clock captures in the year 2000."""
+
+_DELIVERED = f"""
+CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
+    WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
+"""
+_WHEREABOUTS = f"""
 CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL;
 CREATE INDEX gone ON frame (input_gone_ns)
     WHERE input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL);
-CREATE INDEX delivered ON frame (captured_at_ns, id, size_bytes)
-    WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
+{_DELIVERED}
 CREATE INDEX result ON frame (result) WHERE result IS NOT NULL AND result_gone_ns IS NULL;
 """
 SCHEMA = f"""
@@ -103,6 +109,7 @@ INSERT INTO total
     FROM frame GROUP BY counted_as, reason;
 {_WHEREABOUTS}
 """,  # noqa: S608 - our own names
+    2: f"DROP INDEX delivered; {_DELIVERED}",
 }
 """What makes the next version's tables of each version's."""
 

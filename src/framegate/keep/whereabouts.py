@@ -10,7 +10,7 @@ from typing import Any
 
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
-from framegate.keep.rows import COLUMNS, entry_of
+from framegate.keep.rows import COLUMNS, KEPT_SINCE, entry_of
 from framegate.model import Entry, Verdict
 
 HOUR_NS = 3600 * 10**9
@@ -31,9 +31,10 @@ _CLEARABLE = (
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )
 _OLDEST_RESULTS = (
-    f"{_IS_DELIVERED} AND (captured_at_ns, id) > (?, ?) AND id <> {_LAST_KEPT}"  # noqa: S608
+    # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
+    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"  # noqa: S608
     " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
-    " ORDER BY captured_at_ns, id LIMIT ?"
+    f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
 _GONE_SINCE = (
@@ -52,6 +53,11 @@ class Recorded:
     entry: Entry
     input_gone_ns: int | None
     result_gone_ns: int | None
+
+    @property
+    def kept_since_ns(self) -> int:
+        """From when the age of a result counts: the later of its capture and its decision."""
+        return max(self.entry.captured_at_ns, self.entry.decided_at_ns)
 
 
 class Whereabouts:
@@ -96,7 +102,7 @@ class Whereabouts:
         return int(total)
 
     def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
-        """Return frames whose result may be deleted, by capture time, after a capture time and a row.
+        """Return frames whose result may be deleted, by ``kept_since_ns``, after such a time and a row.
 
         Never a camera's last kept frame: it is the reference. Nor one whose name an unfinished intent has:
         its delivery, if it comes again, must find the same names taken.

@@ -98,11 +98,11 @@ class Retaining:
         gone: list[int] = []
         is_done = not batch
         for row in batch:
-            rule = self._limits.rule_for(row.entry.captured_at_ns, self._total_bytes, now_ns)
+            rule = self._limits.rule_for(row.kept_since_ns, self._total_bytes, now_ns)
             if rule is None:
                 is_done = True
                 break
-            self._after = row.entry.captured_at_ns, row.id
+            self._after = row.kept_since_ns, row.id
             if self._is_rid_of(row, rule):
                 gone.append(row.id)
         self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
