@@ -73,8 +73,8 @@ class DropSettings(Table):
 
     capture_time: CaptureTimes = (MTIME,)
     """When a frame was taken, which is the order of judging: `mtime`, or read from the file name by a
-    strptime pattern (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is tried in
-    order; a name that none fits falls back to `mtime`."""
+    strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is
+    tried in order; a name that none fits falls back to `mtime`."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
     """Seconds without a change after which a file counts as complete. A file that its writer has closed
