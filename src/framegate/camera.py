@@ -10,7 +10,7 @@ from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import want_of_memory_told
 from framegate.keep.rows import Memory
-from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
+from framegate.model import HOUR_NS, Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
 
 
@@ -37,7 +37,7 @@ def detector_of(settings: DetectionSettings) -> ChangeDetector:
     return ChangeDetector(settings, mask_picture=mask)
 
 
-HOUR_NS, MINUTE_NS = 3600 * 10**9, 60 * 10**9
+MINUTE_NS = 60 * 10**9
 """A storm is counted by the hour of capture time, and thinned to one frame a minute of it."""
 
 

@@ -23,7 +23,7 @@ _DATE = {"year": ("Y", "y"), "month": ("m", "b", "B"), "day": ("d",)}
 """The directives that give each part of a date; %j, the day of the year, gives month and day."""
 
 ReadTime = Callable[[str, int], int | None]
-"""From a name and the mtime in nanoseconds to nanoseconds since the epoch, or None when the name does not say.
+"""From a name and the mtime in nanoseconds to nanoseconds since the epoch; None when no time is in it.
 The mtime tells apart the two hours that clocks show alike when they are set back in autumn."""
 
 

@@ -16,6 +16,7 @@ GrayImage = NDArray[np.uint8]
 """A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
 
 
+HOUR_NS = 3600 * 10**9
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 

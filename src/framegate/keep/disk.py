@@ -7,6 +7,8 @@ import os
 import stat
 from enum import StrEnum
 
+from framegate.folders import free_bytes, open_folder
+
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """How file systems without hard links (vfat, exfat, some FUSE) refuse one."""
 
@@ -57,14 +59,12 @@ class Disk:
     def free_bytes(self, folder: str) -> int:
         """Return the space that is left for us in the file system of ``folder``."""
         self.reach(Step.FREE_SPACE)
-        space = os.statvfs(folder)
-        return space.f_bavail * space.f_frsize
+        return free_bytes(folder)
 
     def open_folder(self, name: str, parent_fd: int | None = None) -> int:
         """Open a folder; return its descriptor."""
         self.reach(Step.OPEN_FOLDER)
-        nofollow = 0 if parent_fd is None else os.O_NOFOLLOW
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | nofollow, dir_fd=parent_fd)
+        return open_folder(name, parent_fd)
 
     def make_folder(self, name: str, parent_fd: int) -> None:
         """Make a folder durably, if it is not there; one that could not be made durable is taken back."""

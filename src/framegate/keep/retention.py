@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from framegate.folders import opened_below
 from framegate.keep.disk import Disk
 from framegate.model import Entry
 from framegate.settings import ResultsSettings
@@ -75,24 +76,19 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
     assert entry.result is not None
     *folders, last = entry.result.split("/")
     try:
-        fd = _opened_below(folder, folders, disk)
+        with opened_below(folder, folders, disk.open_folder) as fd:
+            if not _is_ours(last, fd, entry, disk):
+                return Removal.FOREIGN
+            disk.remove_result(last, fd)
     except NotADirectoryError:  # a link in place of a folder, too
         return Removal.FOREIGN
     except FileNotFoundError:
         return Removal.MISSING
-    try:
-        if not _is_ours(last, fd, entry, disk):
-            return Removal.FOREIGN
-        disk.remove_result(last, fd)
-    except FileNotFoundError:
-        return Removal.MISSING
-    finally:
-        os.close(fd)
     return Removal.REMOVED
 
 
 def is_standing(folder: Path, entry: Entry) -> bool:
-    """Tell whether what stands at the name of a frame's result looks like it: by size and time alone.
+    """Return whether what stands at the name of a frame's result looks like it: by size and time alone.
 
     Raises:
         OSError: that cannot be told.
@@ -116,14 +112,3 @@ def _is_ours(name: str, folder_fd: int, entry: Entry, disk: Disk) -> bool:
         return _looks_like_ours(status, entry)
     data = disk.read_existing(name, folder_fd, entry.key.size_bytes + 1)
     return data is not None and hashlib.sha256(data).digest() == entry.sha256
-
-
-def _opened_below(folder: Path, folders: list[str], disk: Disk) -> int:
-    fd = disk.open_folder(os.fspath(folder))
-    for inner in folders:
-        try:
-            below = disk.open_folder(inner, fd)
-        finally:
-            os.close(fd)
-        fd = below
-    return fd

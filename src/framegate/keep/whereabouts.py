@@ -11,10 +11,7 @@ from typing import Any
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.rows import COLUMNS, KEPT_SINCE, entry_of
-from framegate.model import Entry, Verdict
-
-HOUR_NS = 3600 * 10**9
-"""A storm is counted by what was kept within an hour: those rows stay."""
+from framegate.model import HOUR_NS, Entry, Verdict
 
 # Not an intent: should its bytes be gone, the one before is the reference again.
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -37,6 +34,7 @@ _OLDEST_RESULTS = (
     f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
+# What was kept within an hour before the last stays: a storm is counted by it.
 _GONE_SINCE = (
     f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"  # noqa: S608
     " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="

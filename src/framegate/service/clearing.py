@@ -10,7 +10,8 @@ from pathlib import Path
 
 from framegate.errors import SinkError
 from framegate.events import Listener, happening
-from framegate.ingest.removing import opened, remove_version
+from framegate.folders import opened_below
+from framegate.ingest.removing import remove_version
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.ledger import Ledger
 from framegate.keep.whereabouts import Recorded
@@ -103,7 +104,7 @@ class Clearing:
             self._end(now_s)
             return
         self._ledger.whereabouts.harden()
-        with opened(self._folder) as root_fd:
+        with opened_below(self._folder) as root_fd:
             gone = self._removed(root_fd, batch)
         self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
         self._after |= {row.entry.reason.verdict: row.id for row in batch}

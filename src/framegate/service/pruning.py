@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from framegate.errors import SinkError
-from framegate.ingest.removing import opened, stands
+from framegate.folders import opened_below
+from framegate.ingest.removing import stands
 from framegate.keep.ledger import Ledger
 from framegate.keep.retention import is_standing
 from framegate.keep.whereabouts import Recorded
@@ -73,7 +74,7 @@ class Pruning:
             now_ns = self._wall_clock.trusted_ns(now_s)
             if now_ns is None or self._is_absent():
                 return
-            with opened(self._drop) as root_fd:
+            with opened_below(self._drop) as root_fd:
                 is_round_over = self._look_at_some(root_fd, now_ns)
                 self._forget_some(root_fd, now_ns)
         except (SinkError, OSError):  # the intake and the watch say it

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from framegate import folders
 from framegate.config import Config
 from framegate.events import Event, Happening, Listener, happening
 from framegate.keep.ledger import Ledger
@@ -139,10 +140,9 @@ def books_of(ledger: Ledger) -> Books:
 def free_bytes(folder: Path) -> int | None:
     """Return the free space where a folder is; None when it is gone."""
     try:
-        space = os.statvfs(folder)
+        return folders.free_bytes(folder)
     except OSError:
         return None
-    return space.f_bavail * space.f_frsize
 
 
 def start_line(config: Config, ledger: Ledger, watch: str) -> Happening:
