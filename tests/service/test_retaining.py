@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from framegate.keep.disk import Step, TidyStep
+from framegate.service.cleaning import MOST_A_TURN
 from framegate.service.pruning import ROUND_S
-from framegate.service.retaining import HURRIED_LOOK_S, LOOK_S, MOST_A_TURN, Retaining
+from framegate.service.retaining import HURRIED_LOOK_S, LOOK_S, ResultCleaner
 from framegate.service.wall_clock import DOUBT_S
 from oracle import CAMERAS, DEFAULT_SIZE_BYTES, DETECTION, Shot, scene_jpeg, upload
 from running import Site, contents
@@ -374,7 +375,7 @@ def test_a_pause_hurries_the_next_look(site: Site, disk: FaultyDisk, daemon: Ste
     daemon.go(LOOK_S + 2)
     assert daemon.count("intake.paused") == 1
     assert daemon.daemon is not None
-    retaining = next(chore for chore in daemon.daemon._chores if isinstance(chore, Retaining))
+    retaining = next(chore for chore in daemon.daemon._chores if isinstance(chore, ResultCleaner))
     assert retaining.deadline_s() - daemon.now_s <= HURRIED_LOOK_S
     disk.heal()
     daemon.go(70)

@@ -30,7 +30,7 @@ class Site:
         end_s = self.now_s + seconds
         while (due_s := self.silence.deadline_s()) <= end_s:
             self.now_s = max(self.now_s, due_s)
-            self.silence.tend(self.now_s)
+            self.silence.run_due(self.now_s)
         self.now_s = end_s
 
     @property

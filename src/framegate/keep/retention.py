@@ -36,7 +36,7 @@ class Removal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long results stay, and how many bytes of them; None is without end."""
+    """How long results stay, and how many bytes of them; None is without limit. True if there is a limit."""
 
     max_age_ns: int | None
     max_bytes: int | None
@@ -46,6 +46,9 @@ class Limits:
         """Take the limits of the settings."""
         max_age_ns = None if results.max_age is None else int(results.max_age * 1e9)
         return cls(max_age_ns, results.max_size)
+
+    def __bool__(self) -> bool:
+        return self.max_age_ns is not None or self.max_bytes is not None
 
     def rule_for(self, kept_since_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
         """Return by which rule the oldest result has to go; None if it stays, and so all that are younger.

@@ -104,7 +104,7 @@ class Metrics:
         """Return when the next snapshot is due."""
         return NEVER_S if self._server is None and self._textfile is None else self._next_s
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Take a snapshot, and write the file."""
         self._next_s = now_s + (1.0 if self._server is not None else TEXTFILE_S)
         snapshot = (self._describe(), self._durations.cumulative(), self._durations.sum_s)

@@ -82,18 +82,18 @@ class Reporting:
         self._metrics.retune(settings.metrics.textfile)
 
     def deadline_s(self) -> float:
-        """Return when ``tend`` has something to do."""
+        """Return when ``run_due`` has something to do."""
         return min(chore.deadline_s() for chore in self._chores)
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Do what is due."""
         for chore in self._chores:
             if now_s >= chore.deadline_s():
-                chore.tend(now_s)
+                chore.run_due(now_s)
 
     def close(self) -> None:
         """Write down how it was at the end, and serve no longer."""
-        self._status_file.tend(self._clock())
+        self._status_file.run_due(self._clock())
         self._metrics.close()
 
     def _cameras_that_wait(self) -> set[str]:

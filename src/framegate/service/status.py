@@ -136,7 +136,7 @@ class StatusFile:
         """Return when it is to be written next."""
         return self._written_at_s + (WRITE_S if self._is_stale else AT_LEAST_S)
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Write it; a disk that fails has other ways to be heard."""
         self._written_at_s, self._is_stale = now_s, False
         replace_file(self._path, json.dumps(self._describe()))
