@@ -463,7 +463,7 @@ def test_a_folder_above_goes_also_when_somebody_else_removed_the_lower(world: Wo
 
 
 def test_rows_that_are_forgotten_out_of_turn_lead_to_their_folder_too(world: World) -> None:
-    """In a large ledger a row may be forgotten before the round comes to it again: its folder goes with it."""
+    """In a large ledger a row may be forgotten before the round comes to it: its folder goes with it."""
     told_to_delete(world)
     for number in range(MOST_A_TURN):
         world.ledger.note(Entry(FileKey(f"{number}.jpg", 4, 5), "c", 0, Reason.UNCHANGED, NOW_NS, 1))

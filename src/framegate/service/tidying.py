@@ -1,4 +1,4 @@
-"""What the loop does beside judging: inputs and results that go, rows that are forgotten."""
+"""What the loop does beside judging: it deletes inputs and results, and forgets rows of the ledger."""
 
 from collections.abc import Callable
 from typing import Protocol
