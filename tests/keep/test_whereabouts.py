@@ -98,14 +98,14 @@ def test_lazy_rows_are_made_proof_against_power_cuts_once(ledger: Ledger) -> Non
     ledger.note(entry("a.jpg"))
     ledger.flush()
     seen = synced(ledger)
-    ledger.whereabouts.harden()
+    ledger.whereabouts.make_durable()
     assert seen.index("PRAGMA synchronous = FULL") < seen.index("COMMIT")
     assert any(statement.startswith("UPDATE") for statement in seen), "an empty commit syncs nothing"
     seen.clear()
-    ledger.whereabouts.harden()
+    ledger.whereabouts.make_durable()
     ledger.intend(entry("b.jpg", Reason.FIRST))
     seen.clear()
-    ledger.whereabouts.harden()
+    ledger.whereabouts.make_durable()
     assert seen == []
 
 
@@ -115,7 +115,7 @@ def test_a_ledger_that_was_just_opened_is_not_taken_for_durable(ledger: Ledger, 
     ledger.flush()
     again = Ledger(path)
     seen = synced(again)
-    again.whereabouts.harden()
+    again.whereabouts.make_durable()
     assert "PRAGMA synchronous = FULL" in seen
     again.close()
 

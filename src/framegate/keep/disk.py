@@ -41,9 +41,9 @@ class Step(StrEnum):
 
 
 class TidyStep(StrEnum):
-    """Every operation that clears something away, in its order."""
+    """Every operation of deleting and forgetting, in its order."""
 
-    HARDEN = "harden"
+    MAKE_DURABLE = "make_durable"
     REMOVE_INPUT = "remove_input"
     REMOVE_RESULT = "remove_result"
     MARK = "mark"
@@ -211,12 +211,12 @@ class Disk:
             os.unlink(name, dir_fd=folder_fd)
 
     def take_back(self, name: str, folder_fd: int) -> None:
-        """Remove a result whose name could not be made durable: it will be written anew."""
+        """Remove a result whose name could not be made durable: it will be written again."""
         self.reach(Step.TAKE_BACK)
         os.unlink(name, dir_fd=folder_fd)
 
     def remove_result(self, name: str, folder_fd: int) -> None:
-        """Remove a result whose time is over."""
+        """Remove a result that is over a limit."""
         self.reach(TidyStep.REMOVE_RESULT)
         os.unlink(name, dir_fd=folder_fd)
 

@@ -34,7 +34,7 @@ from framegate.keep.rows import (
     key_columns,
     memory_columns,
 )
-from framegate.keep.whereabouts import Recorded, Whereabouts
+from framegate.keep.whereabouts import FilePresence, Recorded
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 MOST_PENDING_ROWS = 500
@@ -71,7 +71,7 @@ class Ledger:
             path, SCHEMA, SCHEMA_VERSION, announce, migrations=MIGRATIONS, is_read_only=is_read_only
         )
         self._disk = disk or Disk()
-        self.whereabouts = Whereabouts(self._database, self._disk)
+        self.whereabouts = FilePresence(self._database, self._disk)
         self.commits = 0
         """Counts the commits, so that others may look only when there is something new."""
 
@@ -262,7 +262,7 @@ class Ledger:
     def _commit(self, statements: list[tuple[str, tuple[Any, ...]]], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
-        self.whereabouts.is_hard = False  # a commit that fails may have come true all the same
+        self.whereabouts.is_durable = False  # a commit that fails may have come true all the same
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             db.executemany(ADMIT, self._admitted(db))
             for statement, values in statements:
@@ -273,4 +273,4 @@ class Ledger:
             )
         self._pending, self._memories, self._unsaved, self._uncounted = [], {}, set(), set()
         self.commits += 1
-        self.whereabouts.is_hard = step is Step.INTEND
+        self.whereabouts.is_durable = step is Step.INTEND

@@ -1,7 +1,7 @@
-"""What the ledger believes of where files are: which inputs and results stand, since when others are gone.
+"""Which inputs and results are still there, as the ledger has it, and since when the others are gone.
 
-A mark says since when a file is known to be gone. It is written after the file was deleted, so that a crash
-between leaves a row whose file is not there: the next look finds that, and marks it.
+A mark says since when a file is known to be gone. It is written after the file was deleted: a crash in
+between leaves a row whose file is missing, and the next look finds that and marks it.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,7 +45,7 @@ _GONE_SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A row, and what it says of its files."""
+    """A row, and since when its files are gone; None: as far as is known, they are there."""
 
     id: int
     entry: Entry
@@ -58,8 +58,8 @@ class Recorded:
         return max(self.entry.captured_at_ns, self.entry.decided_at_ns)
 
 
-class Whereabouts:
-    """Answers which files may go, and takes in which are gone; of committed rows only.
+class FilePresence:
+    """Says which files may be deleted, and records which are gone; it knows committed rows only.
 
     Args:
         database: the ledger's.
@@ -72,24 +72,24 @@ class Whereabouts:
     def __init__(self, database: Database, disk: Disk) -> None:
         self._database = database
         self._disk = disk
-        self.is_hard = False
-        """Whether a power cut can take back no decision that was committed."""
+        self.is_durable = False
+        """Whether every committed decision survives a power cut."""
 
-    def harden(self) -> None:
-        """Let no power cut take back what was committed: what is deleted because of it does not come back."""
-        if self.is_hard:
+    def make_durable(self) -> None:
+        """Make all committed decisions survive a power cut, before files are deleted because of them."""
+        if self.is_durable:
             return
         # Any write will do: a commit with FULL takes the whole log before it to the medium.
         touch = "UPDATE frame SET config_revision = config_revision WHERE id = (SELECT max(id) FROM frame)"
-        self._write(TidyStep.HARDEN, [(touch, ())], synchronous="FULL")
-        self.is_hard = True
+        self._write(TidyStep.MAKE_DURABLE, [(touch, ())], synchronous="FULL")
+        self.is_durable = True
 
     def clearable(self, verdict: Verdict, after_id: int, most: int) -> list[Recorded]:
         """Return frames of a verdict whose input may be deleted, after a row, in the order of decisions.
 
-        Never one whose result is not noted; nor a camera's last frame when it was dropped, for the noise map
-        goes on from it after a restart. (A kept one comes back from the results.) What is no file is nobody's
-        to delete.
+        Never one whose result is not recorded yet; nor a camera's last frame when it was dropped, for the
+        noise map goes on from it after a restart. (A kept one is read from the results.) What is no regular
+        file is never deleted.
         """
         return self._recorded(_CLEARABLE, verdict, after_id, most)
 
@@ -118,7 +118,7 @@ class Whereabouts:
         return self._recorded("id > ? ORDER BY id LIMIT ?", row_id, most)
 
     def gone(self, before_ns: int, most: int) -> list[Recorded]:
-        """Return frames of which nothing was left before a time, and that nothing rests on.
+        """Return frames whose files were all gone before a time, and that no decision to come needs.
 
         Never what a camera kept last, or within the hour before that; nor the last row, since SQLite would
         give its number again.
@@ -128,7 +128,7 @@ class Whereabouts:
     def mark(
         self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
     ) -> None:
-        """Take in since when files are gone, by row; None is one that is there after all."""
+        """Record since when files are gone, by row; None is one that is there after all."""
         statements = [
             (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))  # noqa: S608
             for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
@@ -138,7 +138,7 @@ class Whereabouts:
             self._write(TidyStep.MARK, statements)
 
     def prune(self, recorded: Collection[Recorded]) -> None:
-        """Forget rows; what they were counted for stays counted."""
+        """Delete rows; the totals still count them."""
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 

@@ -90,7 +90,7 @@ class InputCleaner(Cleaner):
         if not batch:
             self._end(now_s)
             return PAUSE_S
-        self._ledger.whereabouts.harden()
+        self._ledger.whereabouts.make_durable()
         with opened_below(self._folder) as self._root_fd:
             gone = self._removed((row, self._rules[row.entry.reason.verdict]) for row in batch)
         self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
