@@ -27,7 +27,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The file is another than the one that settled, or changed while it was read: it has to settle anew."""
+    """The file is not the version that settled, or changed while it was read: it has to settle again."""
 
     key: FileKey
 
@@ -49,7 +49,7 @@ def look_at(folder: Path, name: str) -> FileKey | None:
 
 
 def has_writer(folder: Path, name: str) -> bool | None:
-    """Tell whether some program on this machine has a file open for writing; None where it cannot be asked.
+    """Return whether some program on this machine has a file open for writing; None where that is unknown.
 
     A read lease is granted only when there is none; asking takes 7 microseconds. It needs the file's owner or
     CAP_LEASE, and a file system that has leases. On a network share only False counts: NFS and SMB refuse
@@ -131,7 +131,7 @@ def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
     if after != key:
         return Changed(after)
     if len(data) != key.size_bytes:  # a network share's status may be older than its content, or younger
-        return Unreadable(Reason.UNREADABLE, f"it is to have {key.size_bytes} bytes, and has not")
+        return Unreadable(Reason.UNREADABLE, f"it should have {key.size_bytes} bytes, and has {len(data)}")
     return EncodedFrame(key.name, data, key.mtime_ns)
 
 

@@ -54,7 +54,7 @@ class Disk:
     """The real disk. A test overrides ``reach`` to raise an OSError, or to die, at one step."""
 
     def reach(self, step: Step | TidyStep) -> None:
-        """Be told that a step is about to happen."""
+        """Do nothing: called before each step, for a test to fail it."""
 
     def free_bytes(self, folder: str) -> int:
         """Return the space that is left for us in the file system of ``folder``."""

@@ -1,7 +1,7 @@
 """What every deletion of files shares: small portions, refusals logged once, and errors that only delay."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from framegate.errors import SinkError
 from framegate.events import Listener
@@ -45,12 +45,14 @@ class Cleaner(ABC):
         except (SinkError, OSError):  # the intake and the watch report it
             self._next_s = now_s + self._pause_after_error()
 
-    def _removed(self, due: Iterable[tuple[Recorded, str]]) -> list[int]:
+    def _removed(
+        self, due: Iterable[tuple[Recorded, str]], remove: Callable[[Recorded, str], None]
+    ) -> list[int]:
         """Remove files, each with the rule that asks for it; return the rows of those that are gone now."""
         gone = []
         for row, rule in due:
             try:
-                self._remove(row, rule)
+                remove(row, rule)
             except OSError as error:
                 self._refusals.note(row.entry.key.name, error)
             else:
@@ -60,10 +62,6 @@ class Cleaner(ABC):
     @abstractmethod
     def _delete_some(self, now_s: float) -> float:
         """Delete a portion; return the pause before the next, in seconds."""
-
-    @abstractmethod
-    def _remove(self, row: Recorded, rule: str) -> None:
-        """Remove one file, and announce it; OSError when that is refused."""
 
     @abstractmethod
     def _pause_after_error(self) -> float:

@@ -7,6 +7,7 @@ restart.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from framegate.events import Listener, happening
@@ -91,8 +92,9 @@ class InputCleaner(Cleaner):
             self._end(now_s)
             return PAUSE_S
         self._ledger.whereabouts.make_durable()
-        with opened_below(self._folder) as self._root_fd:
-            gone = self._removed((row, self._rules[row.entry.reason.verdict]) for row in batch)
+        due = ((row, self._rules[row.entry.reason.verdict]) for row in batch)
+        with opened_below(self._folder) as root_fd:
+            gone = self._removed(due, partial(self._remove, root_fd))
         self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
         self._after |= {row.entry.reason.verdict: row.id for row in batch}
         return PAUSE_S
@@ -100,10 +102,10 @@ class InputCleaner(Cleaner):
     def _pause_after_error(self) -> float:
         return AWAY_S
 
-    def _remove(self, row: Recorded, rule: str) -> None:
+    def _remove(self, root_fd: int, row: Recorded, rule: str) -> None:
         entry = row.entry
         self._disk.reach(TidyStep.REMOVE_INPUT)
-        if remove_version(self._root_fd, entry.key):
+        if remove_version(root_fd, entry.key):
             self._announce(happening("input.deleted", camera=entry.camera, frame=entry.key.name, rule=rule))
 
     def _begin(self, now_s: float) -> None:

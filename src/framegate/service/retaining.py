@@ -72,7 +72,7 @@ class ResultCleaner(Cleaner):
         if not self._is_under_way:
             self._begin()
         batch = self._ledger.whereabouts.oldest_results(self._after, MOST_A_TURN)
-        gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)))
+        gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
         self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
         if batch and self._after == _place(batch[-1]):
             return PAUSE_S
