@@ -10,7 +10,7 @@ from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.keep.rows import Memory
-from framegate.model import Decision, FileKey, Frame, GrayImage, Prepared, Reason
+from framegate.model import HOUR_NS, Decision, FileKey, Frame, GrayImage, Prepared, Reason
 from framegate.settings import DetectionSettings
 
 
@@ -42,8 +42,8 @@ def detector_of(settings: DetectionSettings) -> ChangeDetector:
     return ChangeDetector(settings, mask_picture=mask)
 
 
-HOUR_NS, MINUTE_NS = 3600 * 10**9, 60 * 10**9
-"""In capture time: what ``max_kept_per_hour`` counts, and how often a storm still keeps a frame."""
+MINUTE_NS = 60 * 10**9
+"""How often a storm still keeps a frame, in capture time."""
 
 OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
 """Memory of a camera beside its pictures (2.3 kB were measured), and of each time in ``kept_at_ns``."""

@@ -16,7 +16,7 @@ GrayImage = NDArray[np.uint8]
 """A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
 
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_NS = 3600 * 10**9
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 
@@ -259,7 +259,7 @@ class Entry:
     captured_at_ns: int
     reason: Reason
     decided_at_ns: int
-    """By the wall clock, for the reader; nothing is decided by it."""
+    """By the wall clock. No verdict depends on it; a result's age counts from it, or from a later capture."""
 
     config_revision: int
     detail: str = ""

@@ -73,8 +73,8 @@ class DropSettings(Table):
 
     capture_time: CaptureTimes = (MTIME,)
     """When a frame was taken, which is the order of judging: `mtime`, or read from the file name by a
-    strptime pattern (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is tried in
-    order; a name that none fits falls back to `mtime`."""
+    strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is
+    tried in order; a name that none fits falls back to `mtime`."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
     """Seconds without a change after which a file counts as complete. A file that its writer has closed
@@ -127,8 +127,8 @@ class ResultsSettings(Table):
     """Free space below which intake pauses, before the disk is full. It resumes by itself."""
 
     max_age: DurationValue | None = None
-    """Delete results that framegate put there and that were captured longer ago than this, as `"30d"`. Each
-    camera's last kept frame stays."""
+    """Delete results that framegate put there longer ago than this, as `"30d"`; one with a later capture time
+    stays until that is as old. Each camera's last kept frame stays."""
 
     max_size: SomeSize | None = None
     """Delete the oldest results that framegate put there while they are more than this together, as

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from framegate.folders import opened_below
 from framegate.ingest.reading import look_at
-from framegate.ingest.removing import opened, remove_version, stands
+from framegate.ingest.removing import remove_version, stands
 from framegate.model import FileKey
 
 NOBODY = 65_534
@@ -38,7 +39,7 @@ def write(folder: Path, name: str, data: bytes = b"data") -> FileKey:
 def test_the_version_that_was_judged_is_removed(tmp_path: Path, name: str) -> None:
     """The file goes, and the folders that it leaves empty stay."""
     key = write(tmp_path, name)
-    with opened(tmp_path) as root:
+    with opened_below(tmp_path) as root:
         assert stands(root, key)
         assert remove_version(root, key)
         assert not stands(root, key)
@@ -61,7 +62,7 @@ def test_another_version_is_left(tmp_path: Path, change: str) -> None:
     else:
         path.unlink()
     before = sorted(tmp_path.rglob("*"))
-    with opened(tmp_path) as root:
+    with opened_below(tmp_path) as root:
         assert not stands(root, key)
         assert not remove_version(root, key)
     assert sorted(tmp_path.rglob("*")) == before
@@ -74,7 +75,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     (drop / "gate").rename(outside)
     (drop / "gate").symlink_to(outside)
-    with opened(drop) as root:
+    with opened_below(drop) as root:
         assert not stands(root, key)
         assert not remove_version(root, key)
         link = drop / "b.jpg"
@@ -90,7 +91,7 @@ def test_what_is_no_file_is_left(tmp_path: Path) -> None:
     """A folder or a FIFO of a frame's name is not removed."""
     (tmp_path / "a.jpg").mkdir()
     os.mkfifo(tmp_path / "b.jpg")
-    with opened(tmp_path) as root:
+    with opened_below(tmp_path) as root:
         for name in ("a.jpg", "b.jpg"):
             key = look_at(tmp_path, name)
             assert key is not None
@@ -102,7 +103,7 @@ def test_a_file_that_may_not_be_removed_is_an_error(tmp_path: Path) -> None:
     """Without permission the kernel's word is passed on, and the file stays."""
     key = write(tmp_path, "gate/a.jpg")
     (tmp_path / "gate").chmod(0o555)
-    with opened(tmp_path) as root, powerless(), pytest.raises(PermissionError):
+    with opened_below(tmp_path) as root, powerless(), pytest.raises(PermissionError):
         remove_version(root, key)
     assert (tmp_path / key.name).exists()
 
@@ -111,7 +112,7 @@ def test_what_may_not_be_looked_at_is_not_gone(tmp_path: Path) -> None:
     """A folder that may not be searched says nothing about what is in it."""
     key = write(tmp_path, "gate/a.jpg")
     (tmp_path / "gate").chmod(0)
-    with opened(tmp_path) as root, powerless(), pytest.raises(PermissionError):
+    with opened_below(tmp_path) as root, powerless(), pytest.raises(PermissionError):
         stands(root, key)
     (tmp_path / "gate").chmod(0o755)
 
@@ -121,7 +122,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         key = write(tmp_path, "gate/inner/a.jpg")
-        with opened(tmp_path) as root:
+        with opened_below(tmp_path) as root:
             assert remove_version(root, key)
             assert not remove_version(root, key)
             assert not remove_version(root, FileKey("gate/none/a.jpg", 1, 1))

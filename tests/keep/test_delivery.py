@@ -230,30 +230,40 @@ def test_a_path_that_leads_out_is_refused(results: Path, tmp_path: Path, name: s
 
 
 def test_a_link_to_a_folder_is_not_delivered_into(results: Path, tmp_path: Path) -> None:
-    """A link in place of a camera's folder cannot lead results elsewhere: the folder gets another name."""
+    """A link in place of a camera's folder cannot lead results elsewhere: its name joins the frame's."""
     (tmp_path / "elsewhere").mkdir()
     (results / "cam").symlink_to(tmp_path / "elsewhere")
-    assert deliver(results, "cam/lot.jpg").name == "cam.d/lot.jpg"
+    assert deliver(results, "cam/lot.jpg").name == "cam_lot.jpg"
     assert files(tmp_path / "elsewhere") == {}
 
 
 def test_a_file_where_a_folder_has_to_be_stops_nothing(results: Path) -> None:
     """A frame, and then a folder of the same name with frames in it, are all delivered, and found again."""
-    for name in ("a.jpg", "a.jpg.d"):
-        deliver(results, name, OTHER)
+    deliver(results, "x/a.jpg", OTHER)
     for _ in range(2):
-        assert deliver(results, "a.jpg/b.jpg").name == "a.jpg.d2/b.jpg"
-    assert files(results) == {"a.jpg": OTHER, "a.jpg.d": OTHER, "a.jpg.d2/b.jpg": JPEG}
+        assert deliver(results, "x/a.jpg/b.jpg").name == "x/a.jpg_b.jpg"
+        assert deliver(results, "x/a.jpg/y/z/b.jpg").name == "x/a.jpg_y_z_b.jpg"
+    assert files(results) == {"x/a.jpg": OTHER, "x/a.jpg_b.jpg": JPEG, "x/a.jpg_y_z_b.jpg": JPEG}
     folder = ResultsFolder(results)
-    assert list(folder.standing("a.jpg/b.jpg", CAPTURED_AT_NS, len(JPEG))) == [JPEG]
-    assert list(folder.standing("a.jpg.d2/b.jpg", CAPTURED_AT_NS, len(JPEG))) == [JPEG]
+    for name in ("x/a.jpg/b.jpg", "x/a.jpg_b.jpg", "x/a.jpg/y/z/b.jpg"):
+        assert list(folder.standing(name, CAPTURED_AT_NS, len(JPEG))) == [JPEG]
 
 
-def test_a_folder_name_of_full_length_can_still_be_told_apart(results: Path) -> None:
-    """Where nothing can be added to a folder's name it loses letters, and the frame is delivered."""
+def test_a_joined_name_that_is_taken_gets_the_capture_time(results: Path) -> None:
+    """A joined name replaces nothing either."""
+    deliver(results, "a.jpg", OTHER)
+    deliver(results, "a.jpg_b.jpg", OTHER)
+    assert deliver(results, "a.jpg/b.jpg").name == f"a.jpg_b_{MOMENT}.jpg"
+    assert files(results)["a.jpg_b.jpg"] == OTHER
+
+
+def test_joined_names_of_full_length_can_still_be_told_apart(results: Path) -> None:
+    """Where two names together are too long they lose letters, and both frames are delivered."""
     longest = "f" * 251 + ".jpg"
     deliver(results, longest, OTHER)
-    assert deliver(results, f"{longest}/b.jpg").name == f"{longest[:253]}.d/b.jpg"
+    cut = deliver(results, f"{longest}/b.jpg").name
+    assert cut.endswith(f"f_{MOMENT}.jpg")
+    assert files(results) == {longest: OTHER, cut: JPEG}
 
 
 def test_the_deepest_folder_takes_no_more_descriptors_than_the_first(results: Path) -> None:

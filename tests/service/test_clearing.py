@@ -225,7 +225,7 @@ def test_one_file_that_is_held_holds_up_no_other(
     assert left(site, [*shots, later]) == []
 
 
-@pytest.mark.parametrize("step", [TidyStep.HARDEN, TidyStep.MARK])
+@pytest.mark.parametrize("step", [TidyStep.MAKE_DURABLE, TidyStep.MARK])
 def test_a_ledger_that_fails_meanwhile_delays_it(
     site: Site, disk: FaultyDisk, daemon: Stepped, shots: list[Shot], step: TidyStep
 ) -> None:
@@ -235,7 +235,7 @@ def test_a_ledger_that_fails_meanwhile_delays_it(
     daemon.start()
     daemon.go(60)
     assert disk.hits[step]
-    if step is TidyStep.HARDEN:
+    if step is TidyStep.MAKE_DURABLE:
         assert left(site, shots) == shots[-2:], "those before were committed with an intent"
     assert not daemon.count("intake.paused")
     disk.heal()
@@ -277,7 +277,7 @@ def test_a_deleted_input_that_is_sent_again_is_not_judged_again(
 
 @pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named"])
 @pytest.mark.parametrize("at_reach", [1, 2, 3])
-@pytest.mark.parametrize("step", [*Step, TidyStep.HARDEN, TidyStep.REMOVE_INPUT, TidyStep.MARK])
+@pytest.mark.parametrize("step", [*Step, TidyStep.MAKE_DURABLE, TidyStep.REMOVE_INPUT, TidyStep.MARK])
 def test_a_crash_at_any_step_loses_no_frame_and_leaves_no_input(
     site: Site,
     disk: FaultyDisk,
@@ -321,7 +321,7 @@ def decisions(daemon: Stepped) -> dict[str, tuple[str, float | None]]:
 class Remembered(FaultyDisk):
     """Keeps a copy of the ledger as a power cut would leave it: as of the last commit with FULL.
 
-    Intents are committed so, and what ``harden`` commits; the next step, whichever it is, comes after that.
+    Intents are committed so, and what ``make_durable`` commits; the next step, whichever it is, comes after.
     """
 
     def __init__(self, site: Site) -> None:
@@ -333,7 +333,7 @@ class Remembered(FaultyDisk):
         if self.was_made_durable:
             shutil.rmtree(self.copy, ignore_errors=True)
             shutil.copytree(self.state, self.copy)
-        self.was_made_durable = step in {Step.INTEND, TidyStep.HARDEN}
+        self.was_made_durable = step in {Step.INTEND, TidyStep.MAKE_DURABLE}
         super().reach(step)
 
 

@@ -158,7 +158,7 @@ def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Readin
         text += unread.take()
         if log.deadline_s() == NEVER_S:
             break
-        log.tend(float(now_s))
+        log.run_due(float(now_s))
     log(numbered(-1))
     lines = [json.loads(line) for line in (text + unread.take()).splitlines()]
     read = [line["number"] for line in lines if line["event"] == "test.line"]
@@ -177,7 +177,7 @@ def test_what_is_missing_was_one_stretch_of_time(unread: Reading, log: Log) -> N
         log(numbered(number))
     for now_s in range(3000):
         text += unread.take()
-        log.tend(float(now_s))
+        log.run_due(float(now_s))
     log(numbered(3100))
     lines = [json.loads(line) for line in (text + unread.take()).splitlines()]
     (told,) = [line for line in lines if line["event"] == "log.lost"]
@@ -195,7 +195,7 @@ def test_a_slow_reader_loses_nothing(unread: Reading, log: Log) -> None:
             text += unread.take()
     for now_s in range(2000):
         text += unread.take()
-        log.tend(float(now_s))
+        log.run_due(float(now_s))
     assert [json.loads(line)["number"] for line in text.splitlines()] == list(range(2000))
     assert log.lines_lost == 0
 
@@ -226,7 +226,7 @@ def test_a_reader_that_is_gone_is_survived_and_its_lines_counted() -> None:
     log = Log(stream, LogSettings(), is_terminal=False)
     for _ in range(3):
         log(KEPT)
-        log.tend(0.0)
+        log.run_due(0.0)
     stream.close()
     os.close(fd)
     assert log.lines_lost == 3

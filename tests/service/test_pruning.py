@@ -9,7 +9,7 @@ from framegate.config import load
 from framegate.events import Event
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
-from framegate.service.pruning import GRACE_NS, LONGEST_S, MOST_A_TURN, PAUSE_S, ROUND_S, Pruning
+from framegate.service.pruning import GRACE_NS, LONGEST_S, MOST_A_TURN, PAUSE_S, ROUND_S, LedgerPruner
 from framegate.service.wall_clock import WallClock
 from running import Site
 
@@ -34,7 +34,14 @@ class World:
             lambda: self.wall_ns, self.ledger.whereabouts.newest_decision_ns, self.events.append
         )
         settings = load(self.site.config).settings
-        self.pruning = Pruning(settings, self.ledger, self.clock_s, clock, lambda: self.is_absent)
+        self.pruning = LedgerPruner(
+            settings,
+            self.ledger,
+            self.events.append,
+            clock=self.clock_s,
+            wall_clock=clock,
+            is_absent=lambda: self.is_absent,
+        )
 
     def clock_s(self) -> float:
         self.now_s += self.look_takes_s
@@ -48,7 +55,7 @@ class World:
         """Let a whole round be done."""
         self.pass_time(max(0.0, self.pruning.deadline_s() - self.now_s))
         for _ in range(50):
-            self.pruning.tend(self.now_s)
+            self.pruning.run_due(self.now_s)
             if self.pruning.deadline_s() - self.now_s > PAUSE_S:
                 return
             self.pass_time(PAUSE_S)
@@ -215,7 +222,7 @@ def test_while_the_drop_folder_is_away_nothing_counts_as_gone(world: World, how:
         (world.site.drop / "b.jpg").unlink()
     world.pass_time(PAUSE_S)
     for _ in range(3):
-        world.pruning.tend(world.now_s)
+        world.pruning.run_due(world.now_s)
         world.pass_time(GRACE_NS / 1e9)
     assert world.names() == ["gate/a.jpg", "b.jpg"]
     assert [row.input_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [None, None]
@@ -282,7 +289,7 @@ def test_a_clock_in_doubt_forgets_nothing(world: World) -> None:
     world.go_round()
     world.wall_ns += 100 * GRACE_NS
     world.pass_time(ROUND_S)
-    world.pruning.tend(world.now_s)
+    world.pruning.run_due(world.now_s)
     assert world.names() == ["a.jpg", "end.jpg"]
     assert [event.event for event in world.events] == ["clock.jumped"]
 
@@ -296,7 +303,7 @@ def test_a_large_ledger_is_gone_through_in_portions(world: World) -> None:
     world.pass_time(PAUSE_S)
     seen = []
     for _ in range(3):
-        world.pruning.tend(world.now_s)
+        world.pruning.run_due(world.now_s)
         rows = world.ledger.whereabouts.after(0, 10_000)
         seen.append(sum(row.input_gone_ns is not None for row in rows))
         world.pass_time(PAUSE_S)
@@ -314,7 +321,7 @@ def test_on_a_slow_share_a_turn_is_short(world: World) -> None:
     world.pass_time(PAUSE_S)
     world.look_takes_s = LONGEST_S / 4
     for turn in (1, 2):
-        world.pruning.tend(world.now_s)
+        world.pruning.run_due(world.now_s)
         rows = world.ledger.whereabouts.after(0, 100)
         assert 3 * turn <= sum(row.input_gone_ns is not None for row in rows) <= 5 * turn
         world.pass_time(PAUSE_S)
@@ -328,7 +335,7 @@ def test_what_came_back_since_the_last_look_is_not_forgotten(world: World) -> No
     world.judge("end.jpg", is_there=True)
     world.ledger.whereabouts.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
     world.pass_time(PAUSE_S)
-    world.pruning.tend(world.now_s)
+    world.pruning.run_due(world.now_s)
     assert world.names()[-2:] == ["back.jpg", "end.jpg"]
 
 
@@ -350,3 +357,120 @@ def test_an_idle_daemon_is_woken_once_an_hour(world: World) -> None:
     for _ in range(5):
         world.go_round()
     assert (world.site.state / "ledger.sqlite3-wal").stat().st_mtime_ns == before
+
+
+DELETES = 'after_kept = "delete"\nafter_dropped = "delete"'
+
+
+def told_to_delete(world: World, drop: str = DELETES, results: str = 'max_age = "30d"') -> None:
+    """Switch deletion on in a running daemon."""
+    world.site.configure(drop=drop)
+    text = world.site.config.read_text("utf-8")
+    world.site.config.write_text(text.replace("[state]", f"{results}\n[state]"), "utf-8")
+    world.pruning.retune(load(world.site.config).settings)
+
+
+def make_folder(folder: Path, *, days_old: float = 30) -> Path:
+    """Make a folder in which nothing has changed for some days, by the test's clock."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed_ns = NOW_NS - int(days_old * GRACE_NS)
+    os.utime(folder, ns=(changed_ns, changed_ns))
+    return folder
+
+
+def folders_removed(world: World) -> list[str]:
+    events = [event for event in world.events if event.event == "folder.removed"]
+    assert {event.level for event in events} <= {"debug"}
+    return [os.path.relpath(event.fields["folder"], world.site.home) for event in events]
+
+
+def in_a_day(world: World) -> None:
+    """Let a day pass after the files of the rows were found missing, and go round twice."""
+    after_the_grace(world)
+    world.pass_time(ROUND_S)
+    world.go_round()
+
+
+def test_the_folder_of_a_past_day_goes_with_its_last_frame(world: World) -> None:
+    """Of drop and results the empty folders that are named by a date go, and those above in the date."""
+    told_to_delete(world)
+    world.judge("gate/2026/11/26/a.jpg", Reason.CHANGED)
+    world.judge("gate/2026/11/26/b.jpg")
+    world.judge("last.jpg", Reason.CHANGED, captured_h=5, is_there=True, result=True)
+    for root in (world.site.drop, world.site.results):
+        make_folder(root / "gate/2026/11/26")
+    in_a_day(world)
+    removed = [f"gate/2026{inner}" for inner in ("/11/26", "/11", "")]
+    assert sorted(folders_removed(world)) == sorted(
+        f"{root}/{folder}" for root in ("drop", "results") for folder in removed
+    )
+    assert (world.site.drop / "gate").is_dir()
+    assert (world.site.results / "gate").is_dir()
+
+
+def test_a_day_folder_goes_though_the_results_of_its_frames_stay(world: World) -> None:
+    """Rows whose results stand are not forgotten, and lead to the folder as well, after a restart too."""
+    told_to_delete(world, results="")
+    world.judge("2026-11-26/a.jpg", Reason.CHANGED, result=True)
+    world.judge("end.jpg", is_there=True)
+    make_folder(world.site.drop / "2026-11-26")
+    world.go_round()
+    world.begin()
+    in_a_day(world)
+    assert folders_removed(world) == ["drop/2026-11-26"]
+    assert (world.site.results / "2026-11-26/a.jpg").exists()
+
+
+@pytest.mark.parametrize("why", ["not empty", "young", "linked", "no date", "leave", "root", "dated camera"])
+def test_any_other_folder_stays(world: World, why: str) -> None:
+    """A folder that is in use, new, a link, named otherwise, or where nothing is deleted is not removed."""
+    told_to_delete(world, "" if why == "leave" else DELETES, "")
+    name = {"no date": "cam1", "dated camera": "lot-2026/cam1", "root": ""}.get(why, "cam1/20261126")
+    world.judge(os.path.join(name, "a.jpg"))
+    world.judge("end.jpg", is_there=why != "root")
+    folder = make_folder(world.site.drop / name, days_old=-2 if why == "young" else 30)
+    if why == "not empty":
+        put(folder / "notes.txt")
+    elif why == "linked":
+        folder.rename(world.site.home / "elsewhere")
+        folder.symlink_to(world.site.home / "elsewhere")
+    in_a_day(world)
+    assert folder.is_dir()
+    assert folders_removed(world) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["2026-11-26", "20261126", "26.11.2026", "2026/11/26", "cam_2026_11_26", "2026-11-26/07"]
+)
+def test_a_folder_is_named_by_a_date_in_many_spellings(world: World, name: str) -> None:
+    """Year, month and day, together or in folders of each other, with whatever is between them."""
+    told_to_delete(world)
+    world.judge(f"{name}/a.jpg")
+    world.judge("end.jpg", is_there=True)
+    make_folder(world.site.drop / name)
+    in_a_day(world)
+    assert set(os.listdir(world.site.drop)) == {"end.jpg"}
+
+
+def test_a_folder_above_goes_also_when_somebody_else_removed_the_lower(world: World) -> None:
+    """What is missing is passed over, and what it leaves empty above it is old enough by itself."""
+    told_to_delete(world)
+    world.judge("2026/11/26/a.jpg")
+    world.judge("end.jpg", is_there=True)
+    make_folder(world.site.drop / "2026")
+    in_a_day(world)
+    assert folders_removed(world) == ["drop/2026"]
+
+
+def test_rows_that_are_forgotten_out_of_turn_lead_to_their_folder_too(world: World) -> None:
+    """In a large ledger a row may be forgotten before the round comes to it: its folder goes with it."""
+    told_to_delete(world)
+    for number in range(MOST_A_TURN):
+        world.ledger.note(Entry(FileKey(f"{number}.jpg", 4, 5), "c", 0, Reason.UNCHANGED, NOW_NS, 1))
+    world.judge("2026-11-26/a.jpg")
+    world.judge("end.jpg", is_there=True)
+    world.ledger.whereabouts.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
+    make_folder(world.site.drop / "2026-11-26")
+    world.pass_time(PAUSE_S)
+    world.pruning.run_due(world.now_s)
+    assert folders_removed(world) == ["drop/2026-11-26"]

@@ -41,11 +41,11 @@ class Reported:
         return Vitals(pid=4, config_revision=1)
 
     def go(self, seconds: float) -> None:
-        """Let time pass; tend whenever it is due."""
+        """Let time pass; run what is due whenever it is due."""
         end_s = self.now_s + seconds
         while (due_s := self.reporting.deadline_s()) <= end_s:
             self.now_s = max(self.now_s, due_s)
-            self.reporting.tend(self.now_s)
+            self.reporting.run_due(self.now_s)
         self.now_s = end_s
 
     def written(self) -> dict[str, Any]:

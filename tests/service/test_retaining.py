@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from framegate.keep.disk import Step, TidyStep
+from framegate.service.cleaning import MOST_A_TURN
 from framegate.service.pruning import ROUND_S
-from framegate.service.retaining import HURRIED_LOOK_S, LOOK_S, MOST_A_TURN, Retaining
+from framegate.service.retaining import HURRIED_LOOK_S, LOOK_S, ResultCleaner
 from framegate.service.wall_clock import DOUBT_S
 from oracle import CAMERAS, DEFAULT_SIZE_BYTES, DETECTION, Shot, scene_jpeg, upload
 from running import Site, contents
@@ -41,6 +42,22 @@ def uploaded(site: Site, count: int, hours: float = 50, **more: object) -> list[
     return shots
 
 
+def arrived_when_taken(site: Site) -> None:
+    """Make the ledger remember that every frame but the last was decided when it was captured."""
+    db = sqlite3.connect(site.state / "ledger.sqlite3")
+    with db:
+        db.execute("UPDATE frame SET decided_at_ns = captured_at_ns WHERE id < (SELECT max(id) FROM frame)")
+    db.close()
+
+
+def limit(site: Site, daemon: Stepped, limits: str) -> None:
+    """Set limits while the daemon runs, over frames that arrived when they were captured."""
+    arrived_when_taken(site)
+    configure(site, limits)
+    assert daemon.daemon is not None
+    daemon.daemon.reload()
+
+
 def names(shots: list[Shot]) -> set[str]:
     return {taken.name for taken in shots}
 
@@ -51,10 +68,12 @@ def deletions(daemon: Stepped) -> list[tuple[str, str]]:
 
 
 def test_what_is_too_old_goes_oldest_first(site: Site, daemon: Stepped) -> None:
-    """Results that were captured longer ago than max_age are deleted in their order, each with a line."""
-    configure(site, 'max_age = "47.5h"')
+    """Results that were kept longer ago than max_age are deleted in their order, each with a line."""
+    configure(site, "")
     shots = uploaded(site, 6)
     daemon.start()
+    daemon.go(20)
+    limit(site, daemon, 'max_age = "47.5h"')
     daemon.go(LOOK_S + 5)
     daemon.stop()
     assert deletions(daemon) == [(taken.name, "max_age") for taken in shots[:3]]
@@ -81,7 +100,7 @@ def test_what_is_too_much_goes_oldest_first(site: Site, daemon: Stepped) -> None
 
 def test_each_cameras_last_kept_frame_stays(site: Site, daemon: Stepped) -> None:
     """However old or large, the frame that a camera's next one is compared with is not deleted."""
-    configure(site, 'max_age = "1h"\nmax_size = "1B"', CAMERAS)
+    configure(site, 'max_size = "1B"', CAMERAS)
     shots = [*uploaded(site, 3, camera="c1"), *uploaded(site, 4, camera="c2")]
     daemon.start()
     daemon.go(LOOK_S + 5)
@@ -93,6 +112,42 @@ def test_each_cameras_last_kept_frame_stays(site: Site, daemon: Stepped) -> None
     daemon.stop()
     assert daemon.verdicts()[-1].entry.reference == shots[-1].name
     assert daemon.verdicts()[-1].entry.key.name == same.name
+
+
+@pytest.mark.parametrize("hours", [24 * 365 * 26, 24 * 365 * 120])
+def test_a_camera_whose_clock_is_wrong_loses_nothing(site: Site, daemon: Stepped, hours: float) -> None:
+    """Frames that say they are of the year 2000 stay for max_age after they arrived, and then they go."""
+    configure(site, 'max_age = "30d"')
+    shots = uploaded(site, 4, hours=hours)
+    daemon.start()
+    daemon.go(3 * LOOK_S)
+    assert set(contents(site.results)) == names(shots)
+    arrived_when_taken(site)
+    daemon.go(LOOK_S)
+    daemon.stop()
+    assert set(contents(site.results)) == names(shots[-1:])
+
+
+def test_a_late_arrival_of_an_old_frame_holds_up_no_other(site: Site, daemon: Stepped) -> None:
+    """A result that is old by its capture alone does not end the look for those that are old by both."""
+    configure(site, "")
+    upload(old_by_capture := taken_ago(999, 24 * 365 * 26, scene=3), site.drop)
+    shots = uploaded(site, MOST_A_TURN + 5)
+    daemon.start()
+    daemon.go(30)
+    arrived_when_taken(site)
+    db = sqlite3.connect(site.state / "ledger.sqlite3")
+    with db:
+        db.execute(
+            "UPDATE frame SET decided_at_ns = ? WHERE name = CAST('000999.jpg' AS BLOB)", (time.time_ns(),)
+        )
+    db.close()
+    configure(site, 'max_age = "1h"')
+    assert daemon.daemon is not None
+    daemon.daemon.reload()
+    daemon.go(LOOK_S)
+    daemon.stop()
+    assert set(contents(site.results)) == {old_by_capture.name, shots[-1].name}
 
 
 def test_nothing_goes_without_a_limit(site: Site, daemon: Stepped) -> None:
@@ -159,9 +214,7 @@ def test_a_backlog_of_deletions_does_not_hold_up_the_loop(site: Site, daemon: St
     uploaded(site, 70, hours=500)
     daemon.start()
     daemon.go(20)
-    configure(site, 'max_age = "1h"')
-    assert daemon.daemon is not None
-    daemon.daemon.reload()
+    limit(site, daemon, 'max_age = "1h"')
     counts = [0]
     while counts[-1] < 69:
         daemon.daemon.turn(0)
@@ -185,9 +238,7 @@ def test_what_is_no_longer_ours_is_left(site: Site, daemon: Stepped, tmp_path: P
     at[2].unlink()
     at[2].symlink_to(tmp_path / "elsewhere")
     shutil.copy2(at[3], tmp_path / "elsewhere")
-    configure(site, 'max_age = "1h"')
-    assert daemon.daemon is not None
-    daemon.daemon.reload()
+    limit(site, daemon, 'max_age = "1h"')
     daemon.go(3 * LOOK_S)
     assert set(contents(site.results)) == {path.name for path in (*at[:3], at[-1])}
     assert at[2].is_symlink()
@@ -207,9 +258,7 @@ def test_a_result_that_two_frames_share_stays_with_the_younger(site: Site, daemo
     upload(Shot(first.name, first.data, first.mtime_ns + HOUR_NS * 2, 0), site.drop)
     daemon.go(10)
     assert len(daemon.verdicts()) == 3
-    configure(site, 'max_age = "1h"')
-    assert daemon.daemon is not None
-    daemon.daemon.reload()
+    limit(site, daemon, 'max_age = "1h"')
     daemon.go(LOOK_S)
     daemon.stop()
     assert set(contents(site.results)) == {first.name}
@@ -270,9 +319,7 @@ def test_another_disk_in_the_place_of_the_results_ends_nothing(site: Site, daemo
     daemon.go(20)
     site.results.rename(site.home / "unmounted")
     site.results.mkdir()
-    configure(site, 'max_age = "1h"')
-    assert daemon.daemon is not None
-    daemon.daemon.reload()
+    limit(site, daemon, 'max_age = "1h"')
     daemon.go(2 * LOOK_S)
     site.results.rmdir()
     (site.home / "unmounted").rename(site.results)
@@ -284,7 +331,7 @@ def test_another_disk_in_the_place_of_the_results_ends_nothing(site: Site, daemo
 
 def test_a_result_that_cannot_be_deleted_is_said_once(site: Site, disk: FaultyDisk, daemon: Stepped) -> None:
     """A refusal is one warning, stops no other deletion, and is tried again."""
-    configure(site, 'max_age = "1h"')
+    configure(site, f'max_size = "{DEFAULT_SIZE_BYTES}B"')
     uploaded(site, 5)
     disk.fail(TidyStep.REMOVE_RESULT, lambda: OSError(errno.EROFS, os.strerror(errno.EROFS)), lasts=True)
     daemon.start()
@@ -307,9 +354,7 @@ def test_old_results_go_while_the_disk_is_full(site: Site, disk: FaultyDisk, dae
     upload(later := taken_ago(901, 1, scene=2), site.drop)
     daemon.go(10)
     assert daemon.count("intake.paused") == 1
-    configure(site, 'max_age = "24h"')
-    assert daemon.daemon is not None
-    daemon.daemon.reload()
+    limit(site, daemon, 'max_age = "24h"')
     daemon.go(LOOK_S)
     assert set(contents(site.results)) == names(shots[-1:])
     disk.heal()
@@ -330,7 +375,7 @@ def test_a_pause_hurries_the_next_look(site: Site, disk: FaultyDisk, daemon: Ste
     daemon.go(LOOK_S + 2)
     assert daemon.count("intake.paused") == 1
     assert daemon.daemon is not None
-    retaining = next(chore for chore in daemon.daemon._chores if isinstance(chore, Retaining))
+    retaining = next(chore for chore in daemon.daemon._chores if isinstance(chore, ResultCleaner))
     assert retaining.deadline_s() - daemon.now_s <= HURRIED_LOOK_S
     disk.heal()
     daemon.go(70)

@@ -28,11 +28,11 @@ class Site:
         self.silence(FrameDecided(entry, 1.0))
 
     def go(self, seconds: float) -> None:
-        """Let time pass; tend whenever it is due."""
+        """Let time pass; run what is due whenever it is due."""
         end_s = self.now_s + seconds
         while (due_s := self.silence.deadline_s()) <= end_s:
             self.now_s = max(self.now_s, due_s)
-            self.silence.tend(self.now_s)
+            self.silence.run_due(self.now_s)
         self.now_s = end_s
 
     @property

@@ -46,7 +46,7 @@ class NameRules:
     def captured_at_ns(self, name: str, mtime_ns: int) -> int:
         """Return when a frame was taken, nanoseconds since the epoch: by its name, else its mtime."""
         for read in self._times:
-            if (moment := read(name)) is not None:
+            if (moment := read(name, mtime_ns)) is not None:
                 return storable_ns(moment)
         return mtime_ns
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.errors import Exhausted
+from framegate.folders import opened_below
 from framegate.model import EncodedFrame, FileKey, Reason, storable_ns
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """No link is followed, and a FIFO or a device at the name cannot block: a plain open() of a FIFO waits for
 ever."""
-_OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The file is another than the one that settled, or changed while it was read: it has to settle anew."""
+    """The file is not the version that settled, or changed while it was read: it has to settle again."""
 
     key: FileKey
 
@@ -49,7 +49,7 @@ def look_at(folder: Path, name: str) -> FileKey | None:
 
 
 def has_writer(folder: Path, name: str) -> bool | None:
-    """Tell whether some program on this machine has a file open for writing; None where it cannot be asked.
+    """Return whether some program on this machine has a file open for writing; None where that is unknown.
 
     A read lease is granted only when there is none; asking takes 7 microseconds. It needs the file's owner or
     CAP_LEASE, and a file system that has leases. On a network share only False counts: NFS and SMB refuse
@@ -72,9 +72,10 @@ def has_writer(folder: Path, name: str) -> bool | None:
 
 
 def was_last_written(folder: Path, name: str) -> bool:
-    """Tell whether the last thing that happened to a file was a write, and no change of mode, time or name.
+    """Return whether the last change of a file was a write, and not one of its mode, times or name.
 
-    A write sets both times of a file at once; all else sets the second alone, or sets them apart.
+    A write sets mtime and ctime to the same moment. chmod and rename set ctime alone; utime sets ctime to now
+    and mtime to what it is given.
     """
     try:
         status = os.lstat(folder / name)
@@ -111,18 +112,10 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
 
 
 def _open_below(folder: Path, name: str) -> int:
-    """Open a file below a folder, folder by folder: a link in place of one of them is not followed either."""
+    """Open a file below a folder; a link in place of it, or of a folder above it, is not followed."""
     *folders, last = name.split("/")
-    above = os.open(folder, _OPEN_FOLDER) if folders else None
-    try:
-        for inner in folders:
-            below = os.open(inner, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=above)
-            above, done = below, above
-            os.close(done)
-        return os.open(folder / last if above is None else last, _OPEN, dir_fd=above)
-    finally:
-        if above is not None:
-            os.close(above)
+    with opened_below(folder, folders) as folder_fd:
+        return os.open(last, _OPEN, dir_fd=folder_fd)
 
 
 def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
@@ -138,7 +131,7 @@ def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
     if after != key:
         return Changed(after)
     if len(data) != key.size_bytes:  # a network share's status may be older than its content, or younger
-        return Unreadable(Reason.UNREADABLE, f"it is to have {key.size_bytes} bytes, and has not")
+        return Unreadable(Reason.UNREADABLE, f"it should have {key.size_bytes} bytes, and has {len(data)}")
     return EncodedFrame(key.name, data, key.mtime_ns)
 
 

@@ -2,28 +2,10 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from framegate.folders import opened_below
 from framegate.ingest.reading import key_of
 from framegate.model import FileKey
-
-_OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[int]:
-    """Open the drop folder; what is done below its descriptor is done in that one, whatever is mounted.
-
-    Raises:
-        OSError: it is not there, or may not be opened.
-    """
-    fd = os.open(folder, _OPEN_FOLDER)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def remove_version(root_fd: int, key: FileKey) -> bool:
@@ -44,7 +26,7 @@ def remove_version(root_fd: int, key: FileKey) -> bool:
     """
     *folders, last = key.name.split("/")
     try:
-        with _opened_below(root_fd, folders) as folder_fd:
+        with opened_below(root_fd, folders) as folder_fd:
             if not _is_version(folder_fd, last, key):
                 return False
             os.unlink(last, dir_fd=folder_fd)
@@ -54,14 +36,14 @@ def remove_version(root_fd: int, key: FileKey) -> bool:
 
 
 def stands(root_fd: int, key: FileKey) -> bool:
-    """Tell whether a version of a file is in the drop folder.
+    """Return whether a version of a file is in the drop folder.
 
     Raises:
         OSError: that cannot be told, as of a folder that may not be searched.
     """
     *folders, last = key.name.split("/")
     try:
-        with _opened_below(root_fd, folders) as folder_fd:
+        with opened_below(root_fd, folders) as folder_fd:
             status = os.stat(last, dir_fd=folder_fd, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -71,17 +53,3 @@ def stands(root_fd: int, key: FileKey) -> bool:
 def _is_version(folder_fd: int, name: str, key: FileKey) -> bool:
     status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
     return stat.S_ISREG(status.st_mode) and key_of(key.name, status) == key
-
-
-@contextmanager
-def _opened_below(root_fd: int, folders: list[str]) -> Iterator[int]:
-    """Open a folder below another, folder by folder: a link in place of one of them is not followed."""
-    fd = os.open(".", _OPEN_FOLDER, dir_fd=root_fd)
-    try:
-        for inner in folders:
-            below = os.open(inner, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-            fd, done = below, fd
-            os.close(done)
-        yield fd
-    finally:
-        os.close(fd)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from framegate.errors import SinkError
+from framegate.folders import OpenFolder, open_below, opened_below
 from framegate.keep.disk import Disk
-from framegate.keep.result_names import TEMP_NAME, folder_names_of, names_of, portable, temp_name_of
+from framegate.keep.result_names import TEMP_NAME, joined, names_of, portable, temp_name_of
 from framegate.model import Delivery, EncodedFrame
 from framegate.quantities import Size, in_words
 
@@ -40,7 +41,8 @@ class Deliverer(Protocol):
 class ResultsFolder:
     """Delivers frames into a folder, under the path that they had in the drop folder.
 
-    Nothing is ever overwritten. When another content holds the name, the capture time is appended.
+    Nothing is ever overwritten. When another content holds the name, the capture time is appended. Where a
+    file or a link holds a folder's name, that name becomes the beginning of the result's.
 
     Args:
         folder: the results folder; it exists.
@@ -81,8 +83,8 @@ class ResultsFolder:
         """
         parts = name.split("/")
         plain = portable(parts)
-        for *folders, last in [parts] if plain == parts else [parts, plain]:
-            with suppress(OSError), self._opened(folders, may_make=False) as (folder_fd, _):
+        for path in [parts] if plain == parts else [parts, plain]:
+            with suppress(OSError), self._opened(path, may_make=False) as (folder_fd, (*_, last)):
                 for its_name in names_of(last, captured_at_ns):
                     data = self._disk.read_existing(its_name, folder_fd, size_bytes + 1)
                     if data is None:
@@ -98,7 +100,10 @@ class ResultsFolder:
         Raises:
             SinkError: the results folder cannot be written now.
         """
-        with _as_sink_error(self._folder), self._opened([]) as (folder_fd, _):
+        with (
+            _as_sink_error(self._folder),
+            opened_below(self._folder, (), self._disk.open_folder) as folder_fd,
+        ):
             if (fd := self._disk.open_unnamed(folder_fd)) is not None:
                 os.close(fd)
                 return
@@ -117,59 +122,58 @@ class ResultsFolder:
             )
 
     def _deliver(self, frame: EncodedFrame, parts: list[str], captured_at_ns: int) -> Delivery:
-        *folders, name = parts
-        with self._opened(folders) as (folder_fd, folders):
-            name, already_there = self._place(frame, name, captured_at_ns, folder_fd)
+        with self._opened(parts) as (folder_fd, (*folders, first_name)):
+            name, already_there = self._place(frame, first_name, captured_at_ns, folder_fd)
             self._make_name_durable(name, folder_fd, is_ours=not already_there)
         return Delivery("/".join((*folders, name)), already_there)
 
     @contextmanager
-    def _opened(self, folders: list[str], *, may_make: bool = True) -> Iterator[tuple[int, list[str]]]:
-        """Open the folder of a result, folder by folder, each closed when the next is open.
+    def _opened(self, parts: list[str], *, may_make: bool = True) -> Iterator[tuple[int, list[str]]]:
+        """Open the folder that a result's path names; yield its descriptor and the path.
 
-        Where a file or a link holds a folder's name, the folder gets another: an uploader who removes a
-        frame and makes a folder of its name must not stop the line.
+        Where a file or a link holds a folder's name, the rest of the path becomes one name: an uploader who
+        replaces a frame by a folder of its name must neither stop the line nor lose a frame.
         """
-        fd = self._disk.open_folder(os.fspath(self._folder))
-        opened: list[str] = []
-        try:
-            for folder in folders:
-                for name in folder_names_of(folder):
-                    inner = self._open_inner(fd, [*opened, name], may_make=may_make)
-                    if inner is not None:
-                        opened.append(name)
-                        os.close(fd)
-                        fd = inner
-                        break
-            yield fd, opened
-        finally:
-            os.close(fd)
-
-    def _open_inner(self, fd: int, path: list[str], *, may_make: bool) -> int | None:
-        """Open the last folder of a path, durably made if need be; None when its name is not a folder's."""
-        name, joined = path[-1], "/".join(path)
-        is_durable = joined in self._durable_folders
-        try:
+        while True:
             try:
-                inner = self._disk.open_folder(name, fd)
-            except FileNotFoundError:
-                if not may_make:
+                folder_fd = open_below(self._folder, parts[:-1], self._opener(may_make=may_make))
+                break
+            except OSError as error:
+                if error.errno not in {errno.ENOTDIR, errno.ELOOP} or len(parts) == 1:
                     raise
-                self._disk.make_folder(name, fd)
-                inner, is_durable = self._disk.open_folder(name, fd), True
-        except OSError as error:
-            if error.errno in {errno.ENOTDIR, errno.ELOOP}:
-                return None
-            raise
-        if not is_durable and may_make:  # a crash may have come between its making and this
+                parts = [*parts[:-2], joined(parts[-2], parts[-1])]
+        try:
+            yield folder_fd, parts
+        finally:
+            os.close(folder_fd)
+
+    def _opener(self, *, may_make: bool) -> OpenFolder:
+        """Return what opens the folders of one path in turn, durably made if need be."""
+        path: list[str] = []
+
+        def open_one(name: str, above_fd: int | None) -> int:
+            if above_fd is None or not may_make:
+                return self._disk.open_folder(name, above_fd)
+            path.append(name)
+            return self._open_durable(name, above_fd, "/".join(path))
+
+        return open_one
+
+    def _open_durable(self, name: str, above_fd: int, path: str) -> int:
+        is_durable = path in self._durable_folders
+        try:
+            fd = self._disk.open_folder(name, above_fd)
+        except FileNotFoundError:
+            self._disk.make_folder(name, above_fd)
+            fd, is_durable = self._disk.open_folder(name, above_fd), True
+        if not is_durable:  # a crash may have come between its making and this
             try:
-                self._disk.sync_folder(fd)
+                self._disk.sync_folder(above_fd)
             except OSError:
-                os.close(inner)
+                os.close(fd)
                 raise
-        if may_make:
-            self._remember_durable(joined)
-        return inner
+        self._remember_durable(path)
+        return fd
 
     def _remember_durable(self, path: str) -> None:
         if len(self._durable_folders) >= MOST_REMEMBERED_FOLDERS:

@@ -7,6 +7,8 @@ import os
 import stat
 from enum import StrEnum
 
+from framegate.folders import free_bytes, open_folder
+
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """How file systems without hard links (vfat, exfat, some FUSE) refuse one."""
 
@@ -39,9 +41,9 @@ class Step(StrEnum):
 
 
 class TidyStep(StrEnum):
-    """Every operation that clears something away, in its order."""
+    """Every operation of deleting and forgetting, in its order."""
 
-    HARDEN = "harden"
+    MAKE_DURABLE = "make_durable"
     REMOVE_INPUT = "remove_input"
     REMOVE_RESULT = "remove_result"
     MARK = "mark"
@@ -52,19 +54,17 @@ class Disk:
     """The real disk. A test overrides ``reach`` to raise an OSError, or to die, at one step."""
 
     def reach(self, step: Step | TidyStep) -> None:
-        """Be told that a step is about to happen."""
+        """Do nothing: called before each step, for a test to fail it."""
 
     def free_bytes(self, folder: str) -> int:
         """Return the space that is left for us in the file system of ``folder``."""
         self.reach(Step.FREE_SPACE)
-        space = os.statvfs(folder)
-        return space.f_bavail * space.f_frsize
+        return free_bytes(folder)
 
     def open_folder(self, name: str, parent_fd: int | None = None) -> int:
         """Open a folder; return its descriptor."""
         self.reach(Step.OPEN_FOLDER)
-        nofollow = 0 if parent_fd is None else os.O_NOFOLLOW
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | nofollow, dir_fd=parent_fd)
+        return open_folder(name, parent_fd)
 
     def make_folder(self, name: str, parent_fd: int) -> None:
         """Make a folder durably, if it is not there; one that could not be made durable is taken back."""
@@ -211,12 +211,12 @@ class Disk:
             os.unlink(name, dir_fd=folder_fd)
 
     def take_back(self, name: str, folder_fd: int) -> None:
-        """Remove a result whose name could not be made durable: it will be written anew."""
+        """Remove a result whose name could not be made durable: it will be written again."""
         self.reach(Step.TAKE_BACK)
         os.unlink(name, dir_fd=folder_fd)
 
     def remove_result(self, name: str, folder_fd: int) -> None:
-        """Remove a result whose time is over."""
+        """Remove a result that is over a limit."""
         self.reach(TidyStep.REMOVE_RESULT)
         os.unlink(name, dir_fd=folder_fd)
 

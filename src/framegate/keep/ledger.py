@@ -44,7 +44,7 @@ from framegate.keep.rows import (
     memory_columns,
 )
 from framegate.keep.totals import Totals
-from framegate.keep.whereabouts import Recorded, Whereabouts
+from framegate.keep.whereabouts import FilePresence, Recorded
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 LEDGER_NAME = "ledger.sqlite3"
@@ -88,7 +88,7 @@ class Ledger:
             path, SCHEMA, SCHEMA_VERSION, announce, migrations=MIGRATIONS, is_read_only=is_read_only
         )
         self._disk = disk or Disk()
-        self.whereabouts = Whereabouts(self._database, self._disk)
+        self.whereabouts = FilePresence(self._database, self._disk)
         self.commits = 0
         """Number of commits so far: a reader needs to look again only when it has changed."""
 
@@ -262,14 +262,14 @@ class Ledger:
     def _commit(self, changes: list[Change], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
-        self.whereabouts.is_hard = False  # a commit that fails may have come true all the same
+        self.whereabouts.is_durable = False  # a commit that fails may have come true all the same
         memories = self._memories_as_rows()
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             self._write(db, changes)
             db.executemany(REPLACE_MEMORY, memories)
         self._pending, self._pending_keys, self._memories = [], set(), {}
         self.commits += 1
-        self.whereabouts.is_hard = step is Step.INTEND
+        self.whereabouts.is_durable = step is Step.INTEND
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
         """Execute the statements, and count by what each frame's row says before and after them."""

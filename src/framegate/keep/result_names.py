@@ -18,27 +18,30 @@ _NOT_PORTABLE = re.compile(r'[\x00-\x1f"*:<>?\\|\x7f\ud800-\udfff]')
 
 def names_of(name: str, captured_at_ns: int) -> Iterator[str]:
     """Yield the name itself, then with the capture time, then with a number as well."""
-    stem, suffix = os.path.splitext(name)
-    if len(os.fsencode(suffix)) > LONGEST_SUFFIX_BYTES:
-        stem, suffix = name, ""
+    stem, suffix = _split(name)
     moment = iso_utc(captured_at_ns).replace("-", "").replace(":", "")
     yield name
     for number in count(1):
         tail = f"_{moment}" + (f"_{number}" if number > 1 else "") + suffix
-        while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
-            stem = stem[:-1]  # a letter at a time, so that none is cut in two
-        yield stem + tail
+        yield _fitting(stem, tail)
 
 
-def folder_names_of(folder: str) -> Iterator[str]:
-    """Yield the name itself, then with ``.d``, with ``.d2``, and so on."""
-    yield folder
-    for number in count(1):
-        tail = ".d" + (str(number) if number > 1 else "")
-        stem = folder
-        while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
-            stem = stem[:-1]
-        yield stem + tail
+def joined(folder: str, name: str) -> str:
+    """Return one name for a file in a folder, for where there can be no such folder."""
+    stem, suffix = _split(f"{folder}_{name}")
+    return _fitting(stem, suffix)
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, suffix = os.path.splitext(name)
+    return (stem, suffix) if len(os.fsencode(suffix)) <= LONGEST_SUFFIX_BYTES else (name, "")
+
+
+def _fitting(stem: str, tail: str) -> str:
+    """Return a stem and a tail as one name, the stem as long as a name may be."""
+    while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
+        stem = stem[:-1]  # a letter at a time, so that none is cut in two
+    return stem + tail
 
 
 def portable(parts: list[str]) -> list[str]:

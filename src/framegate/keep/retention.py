@@ -1,4 +1,4 @@
-"""Which results have had their time, and how one goes: only what framegate put there, as it put it there."""
+"""Decides which results are over the limits, and removes one that framegate wrote and nobody changed."""
 
 import hashlib
 import os
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from framegate.folders import opened_below
 from framegate.keep.disk import Disk
 from framegate.model import Entry
 from framegate.settings import ResultsSettings
@@ -35,7 +36,7 @@ class Removal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long results stay, and how many bytes of them; None is without end."""
+    """How long results stay, and how many bytes of them; None is without limit. True if there is a limit."""
 
     max_age_ns: int | None
     max_bytes: int | None
@@ -46,15 +47,18 @@ class Limits:
         max_age_ns = None if results.max_age is None else int(results.max_age * 1e9)
         return cls(max_age_ns, results.max_size)
 
-    def rule_for(self, captured_at_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
+    def __bool__(self) -> bool:
+        return self.max_age_ns is not None or self.max_bytes is not None
+
+    def rule_for(self, kept_since_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
         """Return by which rule the oldest result has to go; None if it stays, and so all that are younger.
 
         Args:
-            captured_at_ns: when the oldest result was captured.
-            total_bytes: what all results come to.
+            kept_since_ns: from when the age of the oldest result counts (``Recorded.kept_since_ns``).
+            total_bytes: the size of all results together.
             now_ns: the wall clock; None while it is in doubt, when nothing is too old.
         """
-        if self.max_age_ns is not None and now_ns is not None and now_ns - captured_at_ns > self.max_age_ns:
+        if self.max_age_ns is not None and now_ns is not None and now_ns - kept_since_ns > self.max_age_ns:
             return Rule.MAX_AGE
         if self.max_bytes is not None and total_bytes > self.max_bytes:
             return Rule.MAX_SIZE
@@ -75,24 +79,19 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
     assert entry.result is not None
     *folders, last = entry.result.split("/")
     try:
-        fd = _opened_below(folder, folders, disk)
+        with opened_below(folder, folders, disk.open_folder) as fd:
+            if not _is_ours(last, fd, entry, disk):
+                return Removal.FOREIGN
+            disk.remove_result(last, fd)
     except NotADirectoryError:  # a link in place of a folder, too
         return Removal.FOREIGN
     except FileNotFoundError:
         return Removal.MISSING
-    try:
-        if not _is_ours(last, fd, entry, disk):
-            return Removal.FOREIGN
-        disk.remove_result(last, fd)
-    except FileNotFoundError:
-        return Removal.MISSING
-    finally:
-        os.close(fd)
     return Removal.REMOVED
 
 
 def is_standing(folder: Path, entry: Entry) -> bool:
-    """Tell whether what stands at the name of a frame's result looks like it: by size and time alone.
+    """Return whether what stands at the name of a frame's result looks like it: by size and time alone.
 
     Raises:
         OSError: that cannot be told.
@@ -116,14 +115,3 @@ def _is_ours(name: str, folder_fd: int, entry: Entry, disk: Disk) -> bool:
         return _looks_like_ours(status, entry)
     data = disk.read_existing(name, folder_fd, entry.key.size_bytes + 1)
     return data is not None and hashlib.sha256(data).digest() == entry.sha256
-
-
-def _opened_below(folder: Path, folders: list[str], disk: Disk) -> int:
-    fd = disk.open_folder(os.fspath(folder))
-    for inner in folders:
-        try:
-            below = disk.open_folder(inner, fd)
-        finally:
-            os.close(fd)
-        fd = below
-    return fd

@@ -22,12 +22,18 @@ CREATE TABLE total (
     PRIMARY KEY (camera, reason)
 ) STRICT, WITHOUT ROWID;
 """
-_WHEREABOUTS = """
+KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
+"""From when a result's age counts: a camera without a battery for its clock captures in the year 2000."""
+
+_DELIVERED = f"""
+CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
+    WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
+"""
+_WHEREABOUTS = f"""
 CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL;
 CREATE INDEX gone ON frame (input_gone_ns)
     WHERE input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL);
-CREATE INDEX delivered ON frame (captured_at_ns, id, size_bytes)
-    WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
+{_DELIVERED}
 CREATE INDEX result ON frame (result) WHERE result IS NOT NULL AND result_gone_ns IS NULL;
 """
 SCHEMA = f"""
@@ -81,10 +87,12 @@ INSERT INTO total
     FROM frame GROUP BY counted_as, reason;
 {_WHEREABOUTS}
 """,  # noqa: S608 - our own names
-    2: """
+    2: f"""
 DROP TRIGGER IF EXISTS decided_again;
 DROP TRIGGER IF EXISTS decided;
 DROP TRIGGER IF EXISTS abandoned;
+DROP INDEX IF EXISTS delivered;
+{_DELIVERED}
 """,
 }
 """Statements that turn the tables of each older version into those of the next version."""

@@ -1,7 +1,7 @@
-"""What the ledger believes of where files are: which inputs and results stand, since when others are gone.
+"""Which inputs and results are still there, as the ledger has it, and since when the others are gone.
 
-A mark says since when a file is known to be gone. It is written after the file was deleted, so that a crash
-between leaves a row whose file is not there: the next look finds that, and marks it.
+A mark says since when a file is known to be gone. It is written after the file was deleted: a crash in
+between leaves a row whose file is missing, and the next look finds that and marks it.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,11 +10,8 @@ from typing import Any
 
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
-from framegate.keep.rows import COLUMNS, entry_of
-from framegate.model import Entry, Verdict
-
-HOUR_NS = 3600 * 10**9
-"""A storm is counted by what was kept within an hour: those rows stay."""
+from framegate.keep.rows import COLUMNS, KEPT_SINCE, entry_of
+from framegate.model import HOUR_NS, Entry, Verdict
 
 # Not an intent: should its bytes be gone, the one before is the reference again.
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -31,11 +28,13 @@ _CLEARABLE = (
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )
 _OLDEST_RESULTS = (
-    f"{_IS_DELIVERED} AND (captured_at_ns, id) > (?, ?) AND id <> {_LAST_KEPT}"  # noqa: S608
+    # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
+    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"  # noqa: S608
     " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
-    " ORDER BY captured_at_ns, id LIMIT ?"
+    f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
+# What was kept within an hour before the last stays: a storm is counted by it.
 _GONE_SINCE = (
     f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"  # noqa: S608
     " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
@@ -46,16 +45,21 @@ _GONE_SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A row, and what it says of its files."""
+    """A row, and since when its files are gone; None: as far as is known, they are there."""
 
     id: int
     entry: Entry
     input_gone_ns: int | None
     result_gone_ns: int | None
 
+    @property
+    def kept_since_ns(self) -> int:
+        """From when the age of a result counts: the later of its capture and its decision."""
+        return max(self.entry.captured_at_ns, self.entry.decided_at_ns)
 
-class Whereabouts:
-    """Answers which files may go, and takes in which are gone; of committed rows only.
+
+class FilePresence:
+    """Says which files may be deleted, and records which are gone; it knows committed rows only.
 
     Args:
         database: the ledger's.
@@ -68,24 +72,24 @@ class Whereabouts:
     def __init__(self, database: Database, disk: Disk) -> None:
         self._database = database
         self._disk = disk
-        self.is_hard = False
-        """Whether a power cut can take back no decision that was committed."""
+        self.is_durable = False
+        """Whether every committed decision survives a power cut."""
 
-    def harden(self) -> None:
-        """Let no power cut take back what was committed: what is deleted because of it does not come back."""
-        if self.is_hard:
+    def make_durable(self) -> None:
+        """Make all committed decisions survive a power cut, before files are deleted because of them."""
+        if self.is_durable:
             return
         # Any write will do: a commit with FULL takes the whole log before it to the medium.
         touch = "UPDATE frame SET config_revision = config_revision WHERE id = (SELECT max(id) FROM frame)"
-        self._write(TidyStep.HARDEN, [(touch, ())], synchronous="FULL")
-        self.is_hard = True
+        self._write(TidyStep.MAKE_DURABLE, [(touch, ())], synchronous="FULL")
+        self.is_durable = True
 
     def clearable(self, verdict: Verdict, after_id: int, most: int) -> list[Recorded]:
         """Return frames of a verdict whose input may be deleted, after a row, in the order of decisions.
 
-        Never one whose result is not noted; nor a camera's last frame when it was dropped, for the noise map
-        goes on from it after a restart. (A kept one comes back from the results.) What is no file is nobody's
-        to delete.
+        Never one whose result is not recorded yet; nor a camera's last frame when it was dropped, for the
+        noise map goes on from it after a restart. (A kept one is read from the results.) What is no regular
+        file is never deleted.
         """
         return self._recorded(_CLEARABLE, verdict, after_id, most)
 
@@ -96,7 +100,7 @@ class Whereabouts:
         return int(total)
 
     def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
-        """Return frames whose result may be deleted, by capture time, after a capture time and a row.
+        """Return frames whose result may be deleted, by ``kept_since_ns``, after such a time and a row.
 
         Never a camera's last kept frame: it is the reference. Nor one whose name an unfinished intent has:
         its delivery, if it comes again, must find the same names taken.
@@ -114,7 +118,7 @@ class Whereabouts:
         return self._recorded("id > ? ORDER BY id LIMIT ?", row_id, most)
 
     def gone(self, before_ns: int, most: int) -> list[Recorded]:
-        """Return frames of which nothing was left before a time, and that nothing rests on.
+        """Return frames whose files were all gone before a time, and that no decision to come needs.
 
         Never what a camera kept last, or within the hour before that; nor the last row, since SQLite would
         give its number again.
@@ -124,7 +128,7 @@ class Whereabouts:
     def mark(
         self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
     ) -> None:
-        """Take in since when files are gone, by row; None is one that is there after all."""
+        """Record since when files are gone, by row; None is one that is there after all."""
         statements = [
             (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))  # noqa: S608
             for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
@@ -134,7 +138,7 @@ class Whereabouts:
             self._write(TidyStep.MARK, statements)
 
     def prune(self, recorded: Collection[Recorded]) -> None:
-        """Forget rows; what they were counted for stays counted."""
+        """Delete rows; the totals still count them."""
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 

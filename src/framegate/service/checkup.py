@@ -14,6 +14,7 @@ import numpy as np
 from framegate.camera import read_mask
 from framegate.config import Config
 from framegate.errors import ConfigError, Problem
+from framegate.folders import free_bytes
 from framegate.ingest.inbox import Inbox
 from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.naming import NameRules
@@ -170,8 +171,7 @@ def _cameras(settings: Settings) -> Iterator[Finding]:
 
 
 def _space(settings: Settings) -> Iterator[Finding]:
-    space = os.statvfs(_nearest_existing(settings.results.folder))
-    free, least = Size(space.f_bavail * space.f_frsize), settings.results.min_free
+    free, least = Size(free_bytes(_nearest_existing(settings.results.folder))), settings.results.min_free
     words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
         yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")

@@ -1,26 +1,28 @@
-"""Deletes from the drop folder what is judged, where the settings say so.
+"""Deletes inputs that are judged from the drop folder, where the settings say so.
 
-The ledger is the list of what is to go, so that a crash forgets nothing: first a decision is proof against
-power cuts, then its input is deleted, then that is noted. A crash in between finds the file gone, and notes
-it. A camera's last frame stays when it was dropped: its noise map goes on from it after a restart.
+The ledger is the list of what is to go, so that a crash forgets nothing: first a decision is made durable,
+then its input is deleted, then that is recorded. After a crash in between, the file is found missing, and
+that is recorded. A camera's last frame stays when it was dropped: its noise map goes on from it after a
+restart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from framegate.errors import SinkError
 from framegate.events import Listener, happening
-from framegate.ingest.removing import opened, remove_version
+from framegate.folders import opened_below
+from framegate.ingest.removing import remove_version
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.ledger import Ledger
 from framegate.keep.whereabouts import Recorded
 from framegate.model import Verdict
-from framegate.service.refusals import Refusals
+from framegate.service.cleaning import MOST_A_TURN, Cleaner
 from framegate.service.retrying import NEVER_S
 from framegate.settings import DropSettings, Settings
 
-MOST_A_TURN, PAUSE_S = 20, 0.1
-"""At the most 200 inputs a second, in portions that take some milliseconds."""
+PAUSE_S = 0.1
+"""Between two portions: at the most 200 inputs a second."""
 
 AWAY_S = 10.0
 """How long to wait for a drop folder, or a ledger, that is away."""
@@ -36,14 +38,14 @@ def rules_of(drop: DropSettings) -> dict[Verdict, str]:
     return {verdict: name for verdict, (name, value) in rules.items() if value == "delete"}
 
 
-class Clearing:
+class InputCleaner(Cleaner):
     """Deletes the inputs of one drop folder, some in each turn.
 
     Args:
         settings: say what is to go.
         ledger: knows what may go.
-        announce: hears of each deletion, and of what prevents them.
-        wall_ns: the wall clock, for the note.
+        announce: receives an event for each deletion, and for what prevents them.
+        wall_ns: the wall clock, for the record.
         disk: told of each deletion.
     """
 
@@ -55,11 +57,8 @@ class Clearing:
         wall_ns: Callable[[], int],
         disk: Disk,
     ) -> None:
-        self._ledger = ledger
-        self._announce = announce
+        super().__init__(ledger, announce, disk, refused="input.undeletable")
         self._wall_ns = wall_ns
-        self._disk = disk
-        self._refusals = Refusals("input.undeletable", announce)
         self._folder = Path(settings.drop.folder)
         self.retune(settings)
 
@@ -76,23 +75,13 @@ class Clearing:
         """When those that were refused are tried again."""
 
     def deadline_s(self) -> float:
-        """Return when ``tend`` has something to do; infinity while nothing is new."""
+        """Return when ``run_due`` has something to do; infinity while nothing is new."""
         if not self._rules:
             return NEVER_S
         is_new = self._is_under_way or self._ledger.commits != self._seen_commits
         return self._next_s if is_new else max(self._next_s, self._full_pass_at_s)
 
-    def tend(self, now_s: float) -> None:
-        """Delete some of what is to go, if it is time."""
-        if now_s < self.deadline_s():
-            return
-        try:
-            self._clear_some(now_s)
-            self._next_s = now_s + PAUSE_S
-        except (SinkError, OSError):  # the intake and the watch say it
-            self._next_s = now_s + AWAY_S
-
-    def _clear_some(self, now_s: float) -> None:
+    def _delete_some(self, now_s: float) -> float:
         if not self._is_under_way:
             self._begin(now_s)
         batch: list[Recorded] = []
@@ -101,31 +90,23 @@ class Clearing:
             batch += self._ledger.whereabouts.clearable(verdict, after, room)
         if not batch:
             self._end(now_s)
-            return
-        self._ledger.whereabouts.harden()
-        with opened(self._folder) as root_fd:
-            gone = self._removed(root_fd, batch)
+            return PAUSE_S
+        self._ledger.whereabouts.make_durable()
+        due = ((row, self._rules[row.entry.reason.verdict]) for row in batch)
+        with opened_below(self._folder) as root_fd:
+            gone = self._removed(due, partial(self._remove, root_fd))
         self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
         self._after |= {row.entry.reason.verdict: row.id for row in batch}
+        return PAUSE_S
 
-    def _removed(self, root_fd: int, batch: Sequence[Recorded]) -> list[int]:
-        """Remove inputs; return the rows of those that are gone now."""
-        gone = []
-        for row in batch:
-            entry = row.entry
-            try:
-                self._disk.reach(TidyStep.REMOVE_INPUT)
-                is_removed = remove_version(root_fd, entry.key)
-            except OSError as error:
-                self._refusals.note(entry.key.name, error)
-                continue
-            gone.append(row.id)
-            if is_removed:
-                rule = self._rules[entry.reason.verdict]
-                self._announce(
-                    happening("input.deleted", camera=entry.camera, frame=entry.key.name, rule=rule)
-                )
-        return gone
+    def _pause_after_error(self) -> float:
+        return AWAY_S
+
+    def _remove(self, root_fd: int, row: Recorded, rule: str) -> None:
+        entry = row.entry
+        self._disk.reach(TidyStep.REMOVE_INPUT)
+        if remove_version(root_fd, entry.key):
+            self._announce(happening("input.deleted", camera=entry.camera, frame=entry.key.name, rule=rule))
 
     def _begin(self, now_s: float) -> None:
         """Begin a pass: over all, unless some were refused and their time has not come."""

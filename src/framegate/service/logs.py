@@ -96,7 +96,7 @@ class Log:
         """Return when lines that wait are to be tried again."""
         return self._next_try_s if self._stream.has_waiting or self._has_losses_to_tell() else NEVER_S
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Try again to write lines that wait."""
         if now_s >= self.deadline_s():
             self._next_try_s = now_s + RETRY_S

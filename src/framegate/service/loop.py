@@ -169,7 +169,7 @@ class Daemon:
             self._follow_the_folder()
             self._write_what_is_due()
         for chore in self._chores:
-            chore.tend(self._clock())
+            chore.run_due(self._clock())
 
     def wait_s(self) -> float:
         """Return how long there is nothing to do, in seconds."""

@@ -79,13 +79,13 @@ class Reporting:
         self._metrics.retune(settings.metrics.textfile)
 
     def deadline_s(self) -> float:
-        """Return when ``tend`` has something to do."""
+        """Return when ``run_due`` has something to do."""
         return min(self._silence.deadline_s(), self._status_due_s())
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Do what is due."""
         if now_s >= self._silence.deadline_s():
-            self._silence.tend(now_s)
+            self._silence.run_due(now_s)
         if now_s >= self._status_due_s():
             status = self.status()
             self._made_at_s = now_s

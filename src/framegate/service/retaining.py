@@ -1,43 +1,42 @@
-"""Deletes results that have had their time, oldest first, some in each turn.
+"""Deletes results that are too old or too many, oldest first, some in each turn.
 
-Never a camera's last kept frame, and only what the ledger says framegate put there and what is as it was.
+Never a camera's last kept frame, and only files that framegate wrote and nobody has changed since.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from framegate.errors import SinkError
 from framegate.events import Listener, happening
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.keep.retention import Limits, Removal, Rule, remove_result
+from framegate.keep.retention import Limits, Removal, remove_result
 from framegate.keep.whereabouts import Recorded
 from framegate.model import iso_utc
-from framegate.service.refusals import Refusals
+from framegate.service.cleaning import MOST_A_TURN, Cleaner
 from framegate.service.retrying import NEVER_S
 from framegate.service.wall_clock import WallClock
 from framegate.settings import Settings
 
 LOOK_S, HURRIED_LOOK_S = 10.0, 1.0
-"""Between two looks for what is too old or too much; while the intake is paused, perhaps for want of the room
-that old results take, there is more hurry. A look sums up a million results in some 50 ms."""
+"""Between two looks for what is too old or too much; shorter while the intake is paused, perhaps for want of
+the space that old results take. A look sums up a million results in some 50 ms."""
 
-MOST_A_TURN, PAUSE_S = 20, 0.5
-"""At the most 2,400 results a minute, in portions that take some milliseconds."""
+PAUSE_S = 0.5
+"""Between two portions: at the most 2,400 results a minute."""
 
 _BEFORE_ALL = (-(2**63), 0)
 
 
-class Retaining:
+class ResultCleaner(Cleaner):
     """Holds the results to their limits.
 
     Args:
         settings: the limits.
         ledger: knows what was put where.
-        announce: hears of each deletion, and of what prevents them.
+        announce: receives an event for each deletion, and for what prevents them.
         clock: the wall clock, and whether to believe it.
         disk: how a result is removed.
-        is_paused: whether the intake waits, perhaps for room.
+        is_paused: whether the intake waits, perhaps for space.
     """
 
     def __init__(
@@ -50,13 +49,10 @@ class Retaining:
         *,
         is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._ledger = ledger
-        self._announce = announce
+        super().__init__(ledger, announce, disk, refused="result.undeletable")
         self._clock = clock
-        self._disk = disk
         self._is_paused = is_paused
-        self._refusals = Refusals("result.undeletable", announce)
-        self._has_said_foreign = False
+        self._has_reported_foreign = False
         self._folder = Path(settings.results.folder)
         self.retune(settings)
 
@@ -67,59 +63,53 @@ class Retaining:
         self._next_s = -NEVER_S
 
     def deadline_s(self) -> float:
-        """Return when ``tend`` has something to do; infinity without limits."""
-        is_off = self._limits.max_age_ns is None and self._limits.max_bytes is None
-        return NEVER_S if is_off else self._next_s
+        """Return when ``run_due`` has something to do; infinity without limits."""
+        if not self._limits:
+            return NEVER_S
+        return self._next_s
 
-    def tend(self, now_s: float) -> None:
-        """Look, or go on with what the last look found, if it is time."""
-        if now_s < self.deadline_s():
-            return
-        try:
-            is_done = self._delete_some(now_s)
-        except (SinkError, OSError):  # the intake says it
-            is_done = True
-        look_s = HURRIED_LOOK_S if self._is_paused() else LOOK_S
-        self._next_s = now_s + (look_s if is_done else PAUSE_S)
-        if is_done:
-            self._is_under_way = False
-            # A look is rare enough: the refusals' own pauses would only make it rarer.
-            self._refusals.end_of_pass()
-
-    def _delete_some(self, now_s: float) -> bool:
-        """Delete a portion; return whether no more is to go."""
+    def _delete_some(self, now_s: float) -> float:
         if not self._is_under_way:
-            self._is_under_way = True
-            self._after = _BEFORE_ALL
-            has_most = self._limits.max_bytes is not None
-            self._total_bytes = self._ledger.whereabouts.results_bytes() if has_most else 0
-        now_ns = self._clock.trusted_ns(now_s)
+            self._begin()
         batch = self._ledger.whereabouts.oldest_results(self._after, MOST_A_TURN)
-        gone: list[int] = []
-        is_done = not batch
-        for row in batch:
-            rule = self._limits.rule_for(row.entry.captured_at_ns, self._total_bytes, now_ns)
-            if rule is None:
-                is_done = True
-                break
-            self._after = row.entry.captured_at_ns, row.id
-            if self._is_rid_of(row, rule):
-                gone.append(row.id)
+        gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
         self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
-        return is_done
+        if batch and self._after == _place(batch[-1]):
+            return PAUSE_S
+        return self._end()
 
-    def _is_rid_of(self, row: Recorded, rule: Rule) -> bool:
-        """Delete a result; return whether it needs no more thought."""
+    def _begin(self) -> None:
+        self._is_under_way = True
+        self._after = _BEFORE_ALL
+        has_most = self._limits.max_bytes is not None
+        self._total_bytes = self._ledger.whereabouts.results_bytes() if has_most else 0
+
+    def _end(self) -> float:
+        """End a pass; return the pause before the next look, in seconds."""
+        self._is_under_way = False
+        # The next look is LOOK_S away; the longer and longer pauses of the refusals are for shorter ones.
+        self._refusals.end_of_pass()
+        return HURRIED_LOOK_S if self._is_paused() else LOOK_S
+
+    def _pause_after_error(self) -> float:
+        return self._end()
+
+    def _over_the_limits(self, batch: list[Recorded], now_ns: int | None) -> Iterator[tuple[Recorded, str]]:
+        """Yield what has to go, oldest first, each when those before it are gone."""
+        for row in batch:
+            rule = self._limits.rule_for(row.kept_since_ns, self._total_bytes, now_ns)
+            if rule is None:
+                return
+            self._after = _place(row)
+            yield row, rule
+
+    def _remove(self, row: Recorded, rule: str) -> None:
         entry = row.entry
         assert entry.result is not None
-        try:
-            removal = remove_result(self._folder, entry, self._disk)
-        except OSError as error:
-            self._refusals.note(entry.result, error)
-            return False
+        removal = remove_result(self._folder, entry, self._disk)
         self._total_bytes -= entry.key.size_bytes
         if removal is Removal.FOREIGN:
-            self._say_foreign(entry.result)
+            self._report_foreign(entry.result)
         elif removal is Removal.REMOVED:
             self._announce(
                 happening(
@@ -132,9 +122,13 @@ class Retaining:
                     size_bytes=entry.key.size_bytes,
                 )
             )
-        return True
 
-    def _say_foreign(self, result: str) -> None:
-        if not self._has_said_foreign:
-            self._has_said_foreign = True
+    def _report_foreign(self, result: str) -> None:
+        if not self._has_reported_foreign:
+            self._has_reported_foreign = True
             self._announce(happening("result.foreign", "warning", result=result))
+
+
+def _place(row: Recorded) -> tuple[int, int]:
+    """Return where a row stands in the order of deletion."""
+    return row.kept_since_ns, row.id

@@ -59,7 +59,7 @@ class Silence:
         heard = [at_s for camera, at_s in self._heard_at_s.items() if camera not in self._silent]
         return min(heard, default=NEVER_S) + self._silent_after_s
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Say which cameras have been silent for too long."""
         if self._silent_after_s is None:
             return

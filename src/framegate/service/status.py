@@ -1,13 +1,13 @@
 """The state of a daemon as one value, from which JSON, terminal, metrics and systemd line are made."""
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from framegate import folders
 from framegate.events import Listener
 from framegate.model import Entry, Pending, Reason, Verdict, iso_utc
 from framegate.service.books import CameraCounters, Counters, counted_as
@@ -235,10 +235,9 @@ def in_one_line(status: Status) -> str:
 def free_bytes(folder: Path) -> int | None:
     """Return the free space where a folder is; None when it is gone."""
     try:
-        space = os.statvfs(folder)
+        return folders.free_bytes(folder)
     except OSError:
         return None
-    return space.f_bavail * space.f_frsize
 
 
 class StatusFile:

@@ -1,4 +1,4 @@
-"""What the loop does beside judging: inputs and results that go, rows that are forgotten."""
+"""What the loop does beside judging: it deletes inputs and results, and forgets rows of the ledger."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,9 +6,9 @@ from typing import Protocol
 from framegate.events import Listener
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.service.clearing import Clearing
-from framegate.service.pruning import Pruning
-from framegate.service.retaining import Retaining
+from framegate.service.clearing import InputCleaner
+from framegate.service.pruning import LedgerPruner
+from framegate.service.retaining import ResultCleaner
 from framegate.service.wall_clock import WallClock
 from framegate.settings import Settings
 
@@ -17,9 +17,9 @@ class Chore(Protocol):
     """Something that is done beside judging, in small portions."""
 
     def deadline_s(self) -> float:
-        """Return when ``tend`` has something to do."""
+        """Return when ``run_due`` has something to do."""
 
-    def tend(self, now_s: float) -> None:
+    def run_due(self, now_s: float) -> None:
         """Do a portion of it, if it is time; raise nothing."""
 
     def retune(self, settings: Settings) -> None:
@@ -42,16 +42,16 @@ def tidying(
     Args:
         settings: say what.
         ledger: knows what; used by the loop's thread only.
-        announce: hears of each deletion.
+        announce: receives an event for each deletion.
         disk: how it is done.
         clock: monotonic seconds.
         wall_ns: the wall clock, nanoseconds since the epoch.
         is_absent: whether the drop folder is away.
-        is_paused: whether the intake waits, perhaps for room.
+        is_paused: whether the intake waits, perhaps for space.
     """
     wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, announce)
     return [
-        Clearing(settings, ledger, announce, wall_ns, disk),
-        Retaining(settings, ledger, announce, wall_clock, disk, is_paused=is_paused),
-        Pruning(settings, ledger, clock, wall_clock, is_absent),
+        InputCleaner(settings, ledger, announce, wall_ns, disk),
+        ResultCleaner(settings, ledger, announce, wall_clock, disk, is_paused=is_paused),
+        LedgerPruner(settings, ledger, announce, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
     ]

@@ -1,7 +1,7 @@
-"""The wall clock, and when not to believe it: by it files are deleted, and they do not come back.
+"""The wall clock, and when not to believe it: files are deleted by it, and they do not come back.
 
-A small computer may start in 1970 or with the time of its last shutdown, and a wrong server may send it
-years ahead. Until a jump has lasted for an hour, nothing is too old.
+A small computer may start in 1970 or with the time of its last shutdown, and a wrong time server may set it
+years ahead. Until a jump has lasted for an hour, nothing counts as too old.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from framegate.events import Listener, happening
 
 JUMP_NS = 86_400 * 10**9
-"""The wall clock may differ by so much from what the monotonic one makes of it."""
+"""A larger difference between the two clocks is a jump; summer time and a wrong time zone are smaller."""
 
 DOUBT_S = 3600.0
-"""A jump that lasts for so long is believed: a time server is asked several times in it."""
+"""A jump that lasts this long is believed: a time server is asked several times meanwhile."""
 
 
 class WallClock:
@@ -20,8 +20,8 @@ class WallClock:
 
     Args:
         now_ns: the wall clock, nanoseconds since the epoch.
-        last_known_ns: asked once, at the first look, for the last time that is remembered.
-        announce: hears of a jump.
+        last_known_ns: called once, at the first look, for the last time that is on record.
+        announce: receives an event for each jump.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class WallClock:
             now_s: the monotonic clock.
 
         Raises:
-            SinkError: at the first look, the last time that is remembered cannot be read.
+            SinkError: at the first look, the last time on record cannot be read.
         """
         now_ns = self.now_ns()
         if self._last is None:
