@@ -17,6 +17,7 @@ from framegate.keep.disk import Disk
 from framegate.keep.result_names import TEMP_NAME, folder_names_of, names_of, portable, temp_name_of
 from framegate.model import Delivery, EncodedFrame
 from framegate.quantities import Size, in_words
+from framegate.settings import Settings
 
 MOST_REMEMBERED_FOLDERS = 1000
 
@@ -88,6 +89,10 @@ class ResultsFolder:
                     if data is None:
                         break
                     yield data
+
+    def retune(self, settings: Settings) -> None:
+        """Use another limit for the free space."""
+        self.min_free_bytes = settings.results.min_free
 
     def clear_abandoned(self) -> None:
         """Remove the temporary files that a crash has left, where there may be any.

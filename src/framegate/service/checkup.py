@@ -1,6 +1,7 @@
 """What has to be true outside the config file before the daemon can start, and what had better be."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -183,7 +184,9 @@ def examine_extras(settings: Settings) -> Iterator[Finding]:
     metrics = settings.metrics
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
         key = "metrics.listen" if metrics.listen else "metrics.textfile"
-        yield Finding(Grade.ERROR, key, "needs prometheus-client: pip install 'framegate[metrics]'")
+        pip = Path(sys.prefix, "bin", "pip")
+        words = f"needs the Python package prometheus-client: in the clone, {pip} install '.[metrics]'"
+        yield Finding(Grade.ERROR, key, words)
 
 
 def examine_masks(settings: Settings) -> Iterator[Finding]:

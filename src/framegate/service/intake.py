@@ -24,7 +24,7 @@ from framegate.service.sweep_plan import SweepPlan
 from framegate.service.unreadable import Unlisted, Unreadable
 from framegate.service.waiting import Pending, Waiting
 from framegate.service.watch import Watch
-from framegate.settings import DropSettings
+from framegate.settings import DropSettings, Settings
 
 
 class Intake:
@@ -84,8 +84,9 @@ class Intake:
         self.watch.stop()
         self.inbox.close()
 
-    def retune(self, drop: DropSettings) -> None:
+    def retune(self, settings: Settings) -> None:
         """Take new settings, but for those that need a restart; what is named anew settles anew."""
+        drop = settings.drop
         before, self._drop = self._drop, drop
         if drop == before:
             return

@@ -58,7 +58,7 @@ class Daemon:
         wall_ns: the wall clock, by which results grow old.
         disk: how results and ledger are written.
         notifier: tells systemd.
-        retuned: hears of settings that came into force while it runs.
+        retuned: gets the settings that come into force while it runs.
 
     Raises:
         AlreadyServed: another process serves the drop folder, or uses the state folder.
@@ -81,7 +81,6 @@ class Daemon:
         self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
-        self._retuned = retuned
         self.tally: Counter[str] = Counter()
         self._audience: list[Listener] = [self._count, listener]
         with ExitStack() as undo:
@@ -95,7 +94,7 @@ class Daemon:
             undo.callback(self._in_flight.close)
             self._intake = Intake(settings.drop, self._ledger, self._announce, clock, self._beat)
             undo.callback(self._intake.stop)
-            self._reloader = Reloader(config, self._intake.inbox, self._announce)
+            self._reloader = Reloader(config, self._intake.inbox, self._announce, self._notifier)
             undo.callback(self._reloader.stop)
             self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
             self._reporting = Reporting(
@@ -121,6 +120,14 @@ class Daemon:
             is_paused=lambda: self._pause is not None,
         )
         self._chores: list[Chore] = [self._reporting, *tidy]
+        self._reloader.retunes = (
+            lambda settings: self._pipeline.retune(settings, self._reloader.revision),
+            self._results.retune,
+            self._intake.retune,
+            *(chore.retune for chore in self._chores),
+            retuned,
+            self._retune,
+        )
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -161,7 +168,7 @@ class Daemon:
         with self._pausing():
             self._intake.gather(min(self.wait_s(), most_wait_s))
         self._beat()
-        self._reload()
+        self._reloader.poll(self._clock())  # between two frames: each is judged wholly by one version
         with self._pausing():
             self._follow_the_folder()
             self._write_what_is_due()
@@ -232,24 +239,10 @@ class Daemon:
     def _beat(self) -> None:
         self._notifier.beat(self._clock())
 
-    def _reload(self) -> None:
-        """Swap in a new config, if there is one: between two frames, for all that come after."""
-        is_asked = self._reloader.take_ask()
-        if is_asked:
-            self._notifier.reloading()
-        if (config := self._reloader.poll(self._clock(), is_asked=is_asked)) is not None:
-            self._config = config
-            settings = config.settings
-            self._pipeline.retune(settings, self._reloader.revision)
-            self._results.min_free_bytes = settings.results.min_free
-            self._intake.retune(settings.drop)
-            for chore in self._chores:
-                chore.retune(settings)
-            self._retuned(settings)
-            if self._pause is not None:  # what stood in its way may have been a setting
-                self._pause.retry_at_s = -NEVER_S
-        if is_asked:
-            self._notifier.ready()  # also when it was refused: else systemctl reload waits for ever
+    def _retune(self, _settings: Settings) -> None:
+        self._config = self._reloader.config
+        if self._pause is not None:  # its cause may have been a setting
+            self._pause.retry_at_s = -NEVER_S
 
     def _write_what_is_due(self) -> None:
         """Judge and record, unless the intake is paused and its next try is not due.
