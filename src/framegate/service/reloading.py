@@ -14,8 +14,9 @@ from framegate.errors import ConfigError, Problem
 from framegate.events import Listener, happening
 from framegate.ingest.inbox import Inbox
 from framegate.reference import changes_between, restart_only_keys
-from framegate.service.checkup import Grade, examine_extras, examine_masks
+from framegate.service.checkup import examine_extras, examine_masks
 from framegate.service.config_watch import ConfigWatch
+from framegate.service.folder_checks import Grade
 from framegate.service.retrying import NEVER_S
 from framegate.settings import Settings
 
