@@ -152,6 +152,7 @@ def test_run_needs_no_config_file(tmp_path: Path) -> None:
             assert words in line
         assert instead in line
         assert ("--drop" in line) == bool(instead)
+    assert "--results DIR" in framegate("run", "--drop", tmp_path, code=78, **nowhere).stderr
 
 
 def test_a_config_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
         if value is not None
     }
     path = find_config(config)
-    if path is None and "drop.folder" not in given:
+    if path is None and not given.keys() >= {"drop.folder", "results.folder"}:
         searched = ", ".join(map(str, config_places()))
         words = (
             f"no config found ($FRAMEGATE_CONFIG is not set; searched {searched}): give -c FILE"

@@ -1,4 +1,4 @@
-"""From a TOML file to settings, with every problem found at once and every value's origin known."""
+"""Reads the settings from a TOML file: every problem is reported at once, each value's origin is known."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from framegate.settings import CLASSIC, Settings
 DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
 
 SERVICE_CONFIGS, SERVICE_STATES = Path("/etc/framegate"), Path("/var/lib/framegate")
-"""Where ``systemd/framegate@.service`` has its instances' configs and state folders."""
+"""Where the instances of ``systemd/framegate@.service`` have their configs and state folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Config:
     """Origin of each value that was given, by dotted key."""
 
     flags: Mapping[str, Any] = field(default_factory=dict)
-    """Values that went over those of the file, and will when it is read again."""
+    """Values of the command line, which replace those of the file each time it is read."""
 
     text: str = ""
-    """What the file said."""
+    """The file's content."""
 
     def origin_of(self, key: str) -> str:
         """Return where a value came from: a flag, the file, a preset, or the default."""
@@ -85,7 +85,7 @@ def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
 
     Args:
         path: the TOML file; None for none.
-        flags: values by dotted key that go over those of the file.
+        flags: values by dotted key that replace those of the file; paths as ``Path``.
 
     Raises:
         ConfigError: with every problem, each with its dotted key.
@@ -106,7 +106,7 @@ def read(path: Path) -> bytes:
 
 
 def parse(path: Path | None, data: bytes, flags: Mapping[str, Any] | None = None) -> Config:
-    """Validate and complete the settings that a file's bytes say; see ``load``."""
+    """Validate and complete the settings in a file's bytes; see ``load``."""
     text = _text_of(data, path)
     tables = _tables_of(text, path)
     given = {".".join(place): FROM_FILE for place in _flat(tables)}
@@ -134,9 +134,9 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str],
 
 
 def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[str, str]:
-    """Return the folder for the ledger when none is set, and where that came from.
+    """Return the folder for the ledger when none is set, and its origin.
 
-    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` finds the service's all the same.
+    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` has to find the service's anyway.
     """
     if named := os.environ.get("STATE_DIRECTORY"):
         return named.split(":")[0], "$STATE_DIRECTORY"
@@ -153,7 +153,7 @@ def _state_home() -> str:
 
 
 def state_folders_in_spite_of(path: Path | None) -> Iterator[Path]:
-    """Yield where the ledger may be of a daemon whose config is wrong or gone by now, likeliest first."""
+    """Yield the possible state folders of a daemon whose config is wrong or gone now, the likeliest first."""
     text = ""
     if path is not None:
         with suppress(OSError):
@@ -203,7 +203,7 @@ def _put(tables: dict[str, Any], place: Place, value: Any) -> None:
     *path, name = place
     for step in path:
         inner = tables.setdefault(step, {})
-        if not isinstance(inner, dict):  # the file has something else there; validation will say so
+        if not isinstance(inner, dict):  # the file has another kind of value there: validation reports it
             return
         tables = inner
     tables[name] = value

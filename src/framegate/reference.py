@@ -15,8 +15,8 @@ WIDTH = 98
 
 HEAD = """\
 # framegate: every setting, with its meaning and its default.
-# Lines like "#key = value" are off and show the default; where that is none, an example. Required are only
-# version and the two folders.
+# Only version and the two folders are required. A line like "#key = value" shows the default, or an
+# example where there is none; remove the # to set another value.
 # Check an edit with `framegate check`; see what is in force with `framegate config`.
 
 version = 1
@@ -97,7 +97,7 @@ def effective_values(config: Config) -> list[tuple[str, Any, str]]:
 
 
 def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-    """Return old and new value of every setting that differs, by dotted key; None where there was none."""
+    """Return the old and new value of each setting that differs, by dotted key; None where it is not set."""
     before, after = _values_by_key(old), _values_by_key(new)
     changes = {}
     for key in sorted(before.keys() | after.keys()):
@@ -110,7 +110,7 @@ def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def settings_that_differ(config: Config) -> dict[str, Any]:
-    """Return the settings that are not at their defaults, but for the folders, by dotted key."""
+    """Return the settings, except for the folders, that differ from their defaults, by dotted key."""
     folders = {
         table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
     }
@@ -144,14 +144,15 @@ def toml_value(value: Any) -> str:
 
 
 def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
-    lines = textwrap.wrap(_meaning(setting), WIDTH, initial_indent="# ", subsequent_indent="# ")
+    meaning = _meaning(setting)
+    lines = textwrap.wrap(meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
     if (classic := CLASSIC.get(key)) is not None and table == "detection":
         lines.append(f"# classic: {_classic(classic)}")
     if setting.is_required():
         lines.append(f"{key} = {toml_value(_sample(setting))}")
     else:
         if setting.default is None:
-            lines.append("# Default: none. For example:")
+            lines.append("# For example:" if "Default:" in meaning else "# Default: none. For example:")
         lines.append(f"#{key} = {toml_value(_sample(setting))}")
     return "\n" + "\n".join(lines)
 

@@ -50,7 +50,7 @@ class ConfigWatch:
 
     Args:
         path: the file.
-        inbox: woken when something happens near the file.
+        inbox: wakes the loop when something happens near the file.
 
     Times are seconds of one monotonic clock, given by the caller.
     """

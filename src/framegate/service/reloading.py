@@ -39,8 +39,8 @@ class Reloader:
 
     Args:
         config: the version in force at the start.
-        inbox: woken when something happens near the file.
-        announce: hears of each version that is used or refused.
+        inbox: wakes the loop when something happens near the file.
+        announce: gets an event for each version that is used or refused.
         supervisor: learns when a reload that was asked for begins and ends.
 
     Times are seconds of one monotonic clock, given by the caller.
