@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from framegate.config import Config, find_config, load
 from framegate.errors import EXIT_CONFIG, ConfigError
-from framegate.reference import example_file
+from framegate.reference import example_file, settings_that_differ
 from framegate.settings import DetectionSettings, Settings
 
 LEAST = """\
@@ -402,6 +402,18 @@ def test_a_folder_of_the_command_line_is_taken_as_it_is() -> None:
     """What the shell has expanded is not expanded again: a folder may be named `$RECYCLE.BIN`."""
     config = load(None, {"drop.folder": Path("/mnt/$RECYCLE.BIN"), "results.folder": Path("/srv/r")})
     assert config.settings.drop.folder == "/mnt/$RECYCLE.BIN"
+    assert settings_that_differ(config) == {}
+
+
+def test_a_path_that_was_read_once_is_not_read_again(tmp_path: Path) -> None:
+    """A folder of the config may have a $ in its own name: settings that are passed on stay as they are."""
+    folder = tmp_path / "$lot"
+    folder.mkdir()
+    (folder / "c.toml").write_text(_in("detection", 'mask_file = "mask.png"'))
+    detection = load(folder / "c.toml").settings.detection
+    assert detection.mask_file == str(folder / "mask.png")
+    passed_on = DetectionSettings.model_validate_json(detection.model_dump_json(by_alias=True))
+    assert passed_on == detection
 
 
 def test_a_port_alone_is_every_address(write: Write) -> None:

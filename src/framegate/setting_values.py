@@ -105,11 +105,13 @@ def _address(text: str) -> str:
 def _anchored(value: object, info: ValidationInfo) -> object:
     """Make a path of the config file absolute, from the folder that the file is in.
 
-    A ``Path`` comes from the command line: the shell has expanded it already.
+    A ``Path`` comes from the command line, where the shell has expanded it. A text without the folder of a
+    file comes from settings that were read before.
     """
     if isinstance(value, Path):
         return os.fspath(value)
-    if not isinstance(value, str) or not value:
+    folder = (info.context or {}).get(CONFIG_FOLDER)
+    if not isinstance(value, str) or not value or folder is None:
         return value
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
@@ -118,7 +120,7 @@ def _anchored(value: object, info: ValidationInfo) -> object:
     expanded = os.path.expanduser(value)
     if expanded.startswith("~"):
         raise ValueError(f"{value.partition('/')[0]} has no home folder: write the path itself")
-    return os.path.normpath(os.path.join((info.context or {}).get(CONFIG_FOLDER, ""), expanded))
+    return os.path.normpath(os.path.join(folder, expanded))
 
 
 def _ends_in_prom(path: str) -> str:

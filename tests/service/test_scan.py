@@ -12,7 +12,8 @@ import pytest
 from framegate import cameras
 from framegate.config import load
 from framegate.events import Event, FrameDecided
-from framegate.model import Reason
+from framegate.model import Candidate, Reason
+from framegate.service.progress import StatsError, StatsFile
 from framegate.service.scan import STATS_COLUMNS, candidates_of, scan
 from running import Site, contents
 
@@ -253,6 +254,25 @@ def test_a_table_that_meets_a_full_disk_ends_the_scan_in_one_sentence(frames: Pa
     done = framegate("scan", frames, tmp_path / "out", "--stats", "/dev/full", code=1)
     assert done.stderr.splitlines()[-1] == "framegate: /dev/full: No space left on device"
     assert "Traceback" not in done.stderr
+
+
+def test_a_scan_whose_table_cannot_be_written_does_not_go_on(site: Site, morning: list[bytes]) -> None:
+    """When a row does not reach the disk, no further frame is judged for it."""
+    (site.drop / "a.jpg").write_bytes(morning[0])
+    settings = load(site.config).settings
+    events: list[Event] = []
+    candidates = candidates_of(settings)
+    scan(settings, candidates, events.append, dry_run=True)
+    judged: list[Candidate] = []
+
+    def judge_many(table: StatsFile) -> None:
+        for candidate in table.while_written(candidates * 10_000):
+            table(events[0])
+            judged.append(candidate)
+
+    with pytest.raises(StatsError), StatsFile(Path("/dev/full")) as table:
+        judge_many(table)
+    assert len(judged) < 1000
 
 
 def test_a_scan_warns_when_the_mtimes_are_those_of_a_copy(frames: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         listeners: list[Listener] = [outcome, stack.enter_context(_Bar(len(candidates)))]
         frames: Iterable[Candidate] = candidates
         if stats is not None:
-            table = stack.enter_context(_StatsFile(stats))
+            table = stack.enter_context(StatsFile(stats))
             listeners.append(table)
             frames = table.while_written(candidates)
         summary = scan(config.settings, frames, announcer(listeners), dry_run=dry_run)
@@ -135,8 +135,15 @@ def _shown(name: str) -> str:
     return name if name.isprintable() else repr(name)
 
 
-class _StatsFile:
-    """A listener that writes a row for each frame; an error of the disk ends the scan with the next frame."""
+class StatsFile:
+    """A listener that writes a row for each frame; an error of the disk ends the scan with the next frame.
+
+    Args:
+        path: the CSV file, which is replaced.
+
+    Raises:
+        StatsError: on entering, on leaving, and between two candidates: the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -158,6 +165,7 @@ class _StatsFile:
         self._raise_error()
 
     def __call__(self, event: Event) -> None:
+        """Write a verdict's row."""
         try:
             self._write_row(event)
         except OSError as error:  # not raised here: the frame that is being recorded is not to blame
