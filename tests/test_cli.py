@@ -11,6 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from framegate.cli import app
 from framegate.demo.scene import Lot
+from running import Site, running
 
 MINIMAL = "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[state]\nfolder = 's'\n"
 
@@ -190,6 +191,15 @@ def test_a_config_to_begin_with_can_be_written(tmp_path: Path) -> None:
     assert len(words.splitlines()) < 12
     (tmp_path / "c.toml").write_text(words)
     assert '"/srv/cameras/lot1/drop"' in framegate("config", "-c", tmp_path / "c.toml").stdout
+
+
+def test_status_shows_the_results_of_the_config_whatever_the_drop_folder(site: Site) -> None:
+    """--drop stands in for the drop folder alone: the free space is that of the config's results (B13)."""
+    with running(site):
+        pass
+    site.results.rmdir()
+    done = framegate("status", "-c", site.config, "--drop", site.drop, "--json")
+    assert json.loads(done.stdout)["results_free_bytes"] is None
 
 
 def test_scan_reads_the_config_that_the_others_read(tmp_path: Path, pair: tuple[Path, Path]) -> None:

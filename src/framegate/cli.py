@@ -266,13 +266,11 @@ def status(
     from framegate.config import find_config  # noqa: PLC0415
     from framegate.service.status_view import run_status  # noqa: PLC0415
 
-    flags = {"drop.folder": drop, "results.folder": None if drop is None else Path()}
-    run_status(
-        find_config(config),
-        lambda: _load(config, flags, instead="give --drop DIR"),
-        as_json=as_json,
-        watch=watch,
-    )
+    path = find_config(config)
+    flags = {"drop.folder": drop}
+    if path is None and drop is not None:
+        flags["results.folder"] = Path()  # required, though a status without a config does not need it
+    run_status(path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch)
 
 
 @_command("demo")
