@@ -24,7 +24,7 @@ class Supervised:
         self.happened: list[Happening] = []
         self.inbox = Inbox()
         self.settings = DropSettings.model_validate(
-            {"folder": os.fspath(drop), "rescan_s": RESCAN_S, **settings}
+            {"folder": os.fspath(drop), "sweep_s": RESCAN_S, **settings}
         )
         self.watch = Watch(self.settings, NameRules(self.settings), self.inbox, self._take)
         self.watch.start(self.now_s)

@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from framegate.config import Config, find_config, load
 from framegate.errors import EXIT_CONFIG, ConfigError
-from framegate.reference import example_file
+from framegate.reference import example_file, settings_that_differ
 from framegate.settings import DetectionSettings, Settings
 
 LEAST = """\
@@ -205,7 +206,7 @@ WRONG = [
     ("drop", "settle_s = nan"),
     ("drop", "settle_s = -0.1"),
     ("drop", "settle_s = 3601"),
-    ("drop", "rescan_s = 0"),
+    ("drop", "sweep_s = 0"),
     ("drop", 'watch = "Poll"'),
     ("drop", "max_size = 64000000"),
     ("drop", "max_megapixels = 0"),
@@ -250,18 +251,36 @@ WORDS = [
     ("detection", "blur = 4", ["3", "5"]),
     ("detection", "border_mask = [50, 0, 50, 0]", ["whole picture", "50%"]),
     ("drop", 'camera_pattern = "(c[0-9]+)"', ["group named camera", "(?P<camera>"]),
-    ("drop", 'camera_pattern = "(?P<camera>c"', ["no regular expression"]),
+    ("drop", 'camera_pattern = "(?P<camera>c"', ["not a regular expression"]),
     ("drop", 'capture_time = "%Y-%Q"', ["%Y-%Q", "epoch_ms"]),
     ("drop", 'watch = "pol"', ["inotify", "poll", "'pol'"]),
     ("drop", "max_size = 5", ["500MB"]),
-    ("drop", "settle_s = true", ["True"]),
+    ("drop", "settle_s = true", ["a number", "not true"]),
+    ("drop", "settle_s = -0.1", ["at least 0", "not -0.1"]),
+    ("drop", "settle_s = 3601", ["at most 3600"]),
+    ("drop", 'recursive = "yes"', ["true or false", "'yes'"]),
+    ("drop", "include = []", ["must not be empty"]),
+    ("drop", 'folder = ["a"]', ["a text in quotes", "not a list"]),
+    ("drop", "rescan_s = 5", ["did you mean sweep_s?"]),
+    ("drop", 'folder = "$HOME/r"', ["$HOME", "write the path itself"]),
+    ("drop", 'folder = "${LOT}/r"', ["${LOT}"]),
+    ("drop", 'folder = "~nobody-by-this-name/r"', ["~nobody-by-this-name"]),
+    ("detection", "border_mask = [0, 0, 0]", ["needs four numbers [left, top, right, bottom], not 3"]),
+    ("detection", "border_mask = [0, 0, 0, 0, 0]", ["needs four numbers", "not 5"]),
+    ("detection", 'preset = "modern"', ['"adaptive" or "classic"', "'modern'"]),
+    ("detection", "ignore = [5]", ["[[detection.ignore]]", "not 5"]),
+    ("metrics", 'listen = "9188"', ['":9188"']),
+    ("metrics", 'textfile = "framegate.txt"', [".prom", "'framegate.txt'"]),
 ]
 
 
 @pytest.mark.parametrize(("table", "line", "words"), WORDS, ids=[row[1] for row in WORDS])
 def test_a_refusal_says_what_would_be_right(write: Write, table: str, line: str, words: list[str]) -> None:
     """The message of a fault holds what was wrong or what to write instead."""
-    (problem,) = _problems(write(_in(table, line))).values()
+    text = _in(table, line)
+    if line.startswith("folder"):
+        text = text.replace('folder = "drop"\n', "")
+    (problem,) = _problems(write(text)).values()
     assert [word for word in words if word not in problem] == []
 
 
@@ -272,6 +291,21 @@ def test_a_polygon_has_three_corners_within_the_picture(write: Write, polygon: s
     """An ignored area that is no polygon of fractions is refused by its number in the file."""
     text = f'{LEAST}[[detection.ignore]]\nname = "clock"\npolygon = {polygon}\n'
     assert all(key.startswith("detection.ignore.0.polygon") for key in _problems(write(text)))
+
+
+@pytest.mark.parametrize(
+    ("polygon", "words"),
+    [
+        ("[[0, 0], [1, 1]]", "needs at least 3 corners, has 2"),
+        ("[[0, 0], [1, 0], [1]]", "needs two numbers [x, y], not 1"),
+        ("[[0, 0], [1, 0], 5]", "needs two numbers [x, y], not 5"),
+        ('"all"', "needs a list of corners [x, y], not 'all'"),
+    ],
+)
+def test_a_polygon_that_is_none_is_told_what_is_missing(write: Write, polygon: str, words: str) -> None:
+    """The words are about corners and numbers, as an operator thinks of a polygon."""
+    text = f'{LEAST}[[detection.ignore]]\nname = "clock"\npolygon = {polygon}\n'
+    assert list(_problems(write(text)).values()) == [words]
 
 
 @pytest.mark.parametrize("name", ["drop", "results", "state", "detection", "camera", "log"])
@@ -334,7 +368,7 @@ def test_relative_paths_are_relative_to_the_file(
     """A path of the file starts in the file's folder, wherever the program runs."""
     text = (
         'version = 1\n[drop]\nfolder = "drop"\n[results]\nfolder = "../results"\n'
-        '[state]\nfolder = "./state"\n'
+        '[state]\nfolder = "./state"\n[metrics]\ntextfile = "lot1.prom"\n'
         '[detection]\nmask_file = "mask.png"\n[camera.c21.detection]\nmask_file = "c21.png"\n'
     )
     file = write(text)
@@ -344,6 +378,7 @@ def test_relative_paths_are_relative_to_the_file(
         assert settings.drop.folder == str(tmp_path / "etc/drop")
         assert settings.results.folder == str(tmp_path / "results")
         assert settings.state.folder == str(tmp_path / "etc/state")
+        assert settings.metrics.textfile == str(tmp_path / "etc/lot1.prom")
         assert settings.detection.mask_file == str(tmp_path / "etc/mask.png")
         assert settings.detection_of("c21").mask_file == str(tmp_path / "etc/c21.png")
         assert settings.detection_of("c22").mask_file == str(tmp_path / "etc/mask.png")
@@ -361,6 +396,30 @@ def test_absolute_paths_and_home_are_kept(write: Write, home: Path) -> None:
     settings = load(file).settings
     assert settings.drop.folder == "/srv/drop"
     assert settings.results.folder == str(home / "results")
+
+
+def test_a_folder_of_the_command_line_is_taken_as_it_is() -> None:
+    """What the shell has expanded is not expanded again: a folder may be named `$RECYCLE.BIN`."""
+    config = load(None, {"drop.folder": Path("/mnt/$RECYCLE.BIN"), "results.folder": Path("/srv/r")})
+    assert config.settings.drop.folder == "/mnt/$RECYCLE.BIN"
+    assert settings_that_differ(config) == {}
+
+
+def test_a_path_that_was_read_once_is_not_read_again(tmp_path: Path) -> None:
+    """A folder of the config may have a $ in its own name: settings that are passed on stay as they are."""
+    folder = tmp_path / "$lot"
+    folder.mkdir()
+    (folder / "c.toml").write_text(_in("detection", 'mask_file = "mask.png"'))
+    detection = load(folder / "c.toml").settings.detection
+    assert detection.mask_file == str(folder / "mask.png")
+    passed_on = DetectionSettings.model_validate_json(detection.model_dump_json(by_alias=True))
+    assert passed_on == detection
+
+
+def test_a_port_alone_is_every_address(write: Write) -> None:
+    """`":9188"` is served at every IPv4 address, as exporters do, and `config` shows it so."""
+    config = load(write(_in("metrics", 'listen = ":9188"')))
+    assert config.settings.metrics.listen == "0.0.0.0:9188"
 
 
 def test_a_flag_goes_over_the_file(write: Write) -> None:
@@ -536,9 +595,16 @@ SETTINGS_KEYS = [
 ]
 
 
+NOT_FOR_OPERATORS = re.compile(
+    r"tuple|\bdict|instance|validat|Input should|\bitems?\b|Value error|pydantic|object at"
+    r"|\bNone\b|True|False|another kind"
+)
+"""Words of Python and pydantic."""
+
+
 @pytest.mark.parametrize("key", [*SETTINGS_KEYS, "camera", "camera.c21", "camera.c21.detection", "version"])
 def test_no_value_of_any_setting_breaks_the_loading(write: Write, key: str) -> None:
-    """Whatever kind of value stands at a key, the file is loaded or refused with problems."""
+    """Whatever kind of value stands at a key, the file is loaded, or refused in words for an operator."""
     table, _, name = key.rpartition(".")
     values = [
         "true",
@@ -555,7 +621,8 @@ def test_no_value_of_any_setting_breaks_the_loading(write: Write, key: str) -> N
         "{}",
     ]
     values += ["2026-11-23", "12:00:00", '["a", 1, [2]]', "{a = {b = 1}}", "[0, 0, 0, 0]", "[nan, 0, 0, 0]"]
-    values += [r'"\u0000"', '"%"', '"["', "[{}]", '{detection = "x"}']
+    values += [r'"\u0000"', '"%"', '"["', "[{}]", '{detection = "x"}', "[[0, 0], [1, 0], [1]]", "[0, 0, 0]"]
+    values += ["[0, 0, 0, 0, 0]", '[{name = "x", polygon = [[0, 0], [1, 0]]}]', '"~"', '"$HOME"', "1e999"]
     loaded = 0
     for value in values:
         tables = {"drop": 'folder = "a"\n', "results": 'folder = "b"\n'}
@@ -571,6 +638,8 @@ def test_no_value_of_any_setting_breaks_the_loading(write: Write, key: str) -> N
             load(write(text))
         except ConfigError as refusal:
             assert refusal.problems  # noqa: PT017 - each of the values
+            said = [problem.message for problem in refusal.problems]
+            assert [words for words in said if NOT_FOR_OPERATORS.search(words)] == []
         else:
             loaded += 1
     assert loaded < len(values)

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from framegate.config import load
@@ -146,6 +146,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # 0.2 s are soon over on a busy machine
 @given(
     st.lists(PIECES, max_size=60).map("".join),
     st.lists(st.one_of(st.just("a"), st.integers(0, 2)), max_size=4),

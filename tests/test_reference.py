@@ -8,7 +8,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from framegate.config import load
-from framegate.reference import SAMPLES, effective_values, example_file, toml_value
+from framegate.errors import ConfigError
+from framegate.reference import (
+    effective_values,
+    example_file,
+    minimal_file,
+    settings_of,
+    tables,
+    toml_value,
+)
 from framegate.settings import (
     CameraSettings,
     DetectionSettings,
@@ -57,6 +65,17 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
     assert _load(tmp_path, example_file()).version == 1
 
 
+def test_the_minimal_example_is_valid_and_has_nothing_to_leave_out(tmp_path: Path) -> None:
+    """The minimal config is valid, and without any one of its settings it is not."""
+    lines = minimal_file().splitlines(keepends=True)
+    assert _load(tmp_path, "".join(lines)).drop.folder == "/srv/cameras/lot1/drop"
+    settings = [number for number, line in enumerate(lines) if " = " in line]
+    assert len(settings) == 3
+    for number in settings:
+        with pytest.raises(ConfigError):
+            _load(tmp_path, "".join(lines[:number] + lines[number + 1 :]))
+
+
 def test_the_example_shows_every_setting() -> None:
     """No setting of any table is missing from the example."""
     shown = set(re.findall(r"^#?([a-z_]+) = ", example_file(), re.MULTILINE))
@@ -87,12 +106,17 @@ def test_all_lines_that_are_off_can_be_switched_on_together(tmp_path: Path) -> N
 
 def test_a_line_that_is_off_shows_its_default(tmp_path: Path) -> None:
     """Switching on the lines that show a default changes no setting."""
-    head, tables, _ = example_file().partition("#[[")
+    head, mark, _ = example_file().partition("#[[")
     switched_on = _load(tmp_path, OFF.sub("", head)).model_dump()
-    as_it_stands = _load(tmp_path, head + tables[:1]).model_dump()
-    for key in SAMPLES:  # these show an example where there is no default
-        table, name = key.split(".")
-        del switched_on[table][name], as_it_stands[table][name]
+    as_it_stands = _load(tmp_path, head + mark[:1]).model_dump()
+    shown_by_example = [
+        (table, key)
+        for table, model in tables().items()
+        for key, setting in settings_of(model)
+        if setting.examples  # there is no default to show
+    ]
+    for table, key in shown_by_example:
+        del switched_on[table][key], as_it_stands[table][key]
     assert switched_on == as_it_stands
 
 
@@ -124,10 +148,10 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]))
 numbers = st.one_of(
     st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False)
 )
-tables = st.dictionaries(st.from_regex(r"[a-z_]+", fullmatch=True), words | numbers, max_size=3)
+toml_tables = st.dictionaries(st.from_regex(r"[a-z_]+", fullmatch=True), words | numbers, max_size=3)
 
 
-@given(st.one_of(words, numbers, st.lists(words | numbers, max_size=4), tables))
+@given(st.one_of(words, numbers, st.lists(words | numbers, max_size=4), toml_tables))
 def test_a_value_written_as_toml_is_read_back(value: object) -> None:
     """What is written as TOML is the same value, of the same type, to a TOML reader."""
     back = tomllib.loads(f"value = {toml_value(value)}")["value"]

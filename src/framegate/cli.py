@@ -1,20 +1,27 @@
 """The command line: one function a command. Results on stdout, words on stderr; heavy imports inside."""
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from framegate.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, FramegateError
 
 if TYPE_CHECKING:
     from framegate.config import Config
 
+MORE = "More: https://github.com/framegate/framegate#readme"
+
 app = typer.Typer(
-    help="Keeps the camera frames that differ.",
+    help="Keeps the camera frames that differ.\n\nTo see it at work: framegate demo",
+    epilog=MORE,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its boxes show <bool> for every flag, and break the table of scan
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -24,10 +31,41 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="The TOML file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else /etc.",
+        readable=False,  # checked when it is read: exit code 78, as for any other fault of a config
+        help="The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
+        " /etc/framegate/config.toml.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+ARGUMENTS = {"scan": "IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]", "explain": "A B"}
+"""Of each command that has any, as its usage shows them: typer cannot show two that go together."""
+
+
+class _PlainCommand(TyperCommand):
+    def collect_usage_pieces(self, _ctx: Any) -> list[str]:
+        """Return what follows the command's name in the usage."""
+        arguments = ARGUMENTS.get(self.name or "")
+        return [arguments, "[OPTIONS]"] if arguments else ["[OPTIONS]"]
+
+
+Command = Callable[..., None]
+
+
+def _command(*examples: str, name: str | None = None) -> Callable[[Command], Command]:
+    """Register a command whose help begins with examples, and goes on with its docstring."""
+
+    def register(function: Command) -> Command:
+        words = inspect.getdoc(function) or ""
+        lead = "\b\n" + "\n".join(f"$ framegate {example}" for example in examples)
+        short = words.partition("\n\n")[0]
+        as_command = app.command(
+            name, cls=_PlainCommand, help=f"{lead}\n\n{words}", short_help=short, epilog=MORE
+        )
+        return as_command(function)
+
+    return register
 
 
 def main() -> None:
@@ -36,7 +74,7 @@ def main() -> None:
         app()
     except ConfigError as error:
         for problem in error.problems:
-            _say(f"{error.path or 'settings'}: {problem}")
+            _say(f"{error.path or 'framegate'}: {problem}")
         sys.exit(error.exit_code)
     except FramegateError as error:
         _say(f"framegate: {error}")
@@ -54,42 +92,69 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
+DropOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", readable=False, help="The drop folder, instead of drop.folder in the config."
+    ),
+]
+
+
+@_command("run -c lot1.toml", "run --drop lot1/drop --results lot1/results")
 def run(
     config: ConfigOption = None,
-    drop: Annotated[Path | None, typer.Option(metavar="DIR", help="Over drop.folder.")] = None,
-    results: Annotated[Path | None, typer.Option(metavar="DIR", help="Over results.folder.")] = None,
+    drop: DropOption = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", readable=False, help="The results folder, instead of results.folder in the config."
+        ),
+    ] = None,
 ) -> None:
-    """Serve the drop folder until told to stop: the daemon."""
+    """Run the daemon: judge each frame that arrives in the drop folder, until stopped.
+
+    It needs the two folders, from a config file or from both flags. Ctrl-C or SIGTERM stops it.
+    """
     from framegate.service.serve import serve  # noqa: PLC0415
 
-    serve(_load(config, {"drop.folder": drop, "results.folder": results}))
+    flags = {"drop.folder": drop, "results.folder": results}
+    serve(_load(config, flags, instead="give both folders, --drop DIR --results DIR"))
 
 
-@app.command()
+@_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
-    drop: Annotated[Path, typer.Argument(metavar="IN", help="The folder of frames.")],
-    results: Annotated[Path, typer.Argument(metavar="OUT", help="Where the unique ones go.")],
+    drop: Annotated[
+        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder of frames.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder for the kept ones.")
+    ] = None,
     min_contour_area: Annotated[
         float | None,
         typer.Argument(
-            metavar="[MIN_CONTOUR_AREA", min=0, help="In pixels: the classic preset.", show_default=False
+            metavar="MIN_CONTOUR_AREA", help="In pixels; both select preset classic.", show_default=False
         ),
     ] = None,
     score_threshold: Annotated[
-        float | None, typer.Argument(metavar="SCORE_THRESHOLD]", min=0, help="In pixels.", show_default=False)
+        float | None, typer.Argument(metavar="SCORE_THRESHOLD", help="In pixels.", show_default=False)
     ] = None,
     config: ConfigOption = None,
     stats: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="Write a row for every frame.")
+        Path | None,
+        typer.Option(metavar="FILE.csv", readable=False, help="Write a row for every frame into this table."),
     ] = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Decide, but deliver nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Decide, but copy nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a folder of frames once, in order; nothing is overwritten or deleted."""
+    """Judge the frames of a folder once, in the order of their capture times.
+
+    Nothing is overwritten or deleted. With -c FILE and without IN and OUT it uses the config's folders.
+    """
     from framegate.service.progress import run_scan  # noqa: PLC0415
 
+    if results is None and (drop is not None or config is None):
+        raise typer.BadParameter("give both folders, IN and OUT, or -c FILE, whose folders are then used")
     flags: dict[str, Any] = {"drop.folder": drop, "results.folder": results}
     if min_contour_area is not None:
         if score_threshold is None:
@@ -102,15 +167,21 @@ def scan(  # noqa: PLR0917
     run_scan(_load(config, flags), stats=stats, dry_run=dry_run, as_json=as_json)
 
 
-@app.command()
+@_command("explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[Path, typer.Argument(metavar="A", help="The frame to compare with.")],
-    current: Annotated[Path, typer.Argument(metavar="B", help="The frame in question.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="A", readable=False, help="The frame to compare with.")
+    ],
+    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame in question.")],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.png", help="Draw B with its changed regions, and the thresholded picture."),
+        typer.Option(
+            metavar="OUT.png",
+            readable=False,
+            help="Draw B with its changed regions, and the thresholded picture.",
+        ),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -126,13 +197,14 @@ def explain(
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
-@app.command()
+@_command("check -c lot1.toml")
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Check the config, the folders, the space and the inotify limits; change nothing."""
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
-    from framegate.service.checkup import Grade, examine_surroundings  # noqa: PLC0415
+    from framegate.service.checkup import examine_surroundings  # noqa: PLC0415
+    from framegate.service.folder_checks import Grade  # noqa: PLC0415
 
     findings = examine_surroundings(_load(config))
     if as_json:
@@ -144,11 +216,16 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_CONFIG)
 
 
-@app.command("config")
+@_command("config -c lot1.toml", "config --example > lot1.toml", name="config")
 def config_command(
     config: ConfigOption = None,
     *,
-    example: Annotated[bool, typer.Option("--example", help="Print a commented config file.")] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a config file with every setting, commented.")
+    ] = False,
+    minimal: Annotated[
+        bool, typer.Option("--minimal", help="With --example: only the settings that are required.")
+    ] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the README's table.", hidden=True)
     ] = False,
@@ -157,41 +234,48 @@ def config_command(
     """Print the settings in force, and where each came from."""
     import json  # noqa: PLC0415
 
-    from framegate.reference import effective_values, example_file, markdown_table, toml_value  # noqa: PLC0415
+    from framegate import reference  # noqa: PLC0415
 
-    if example or markdown:
-        typer.echo(example_file() if example else markdown_table(), nl=False)
+    if example or minimal:
+        typer.echo(reference.minimal_file() if minimal else reference.example_file(), nl=False)
         return
-    values = effective_values(_load(config))
+    if markdown:
+        typer.echo(reference.markdown_table(), nl=False)
+        return
+    values = reference.effective_values(_load(config))
     if as_json:
         table = {key: {"value": value, "origin": origin} for key, value, origin in values}
         typer.echo(json.dumps({"schema": 1, "settings": table}, indent=2))
         return
     for key, value, origin in values:
-        shown = "(none)" if value is None else toml_value(value)
+        shown = "(none)" if value is None else reference.toml_value(value)
         typer.echo(f"{f'{key} = {shown}':<60} # {origin}")
 
 
-@app.command()
+@_command("status -c lot1.toml", "status --drop lot1/drop --watch")
 def status(
     config: ConfigOption = None,
-    drop: Annotated[Path | None, typer.Option(metavar="DIR", help="Over drop.folder.")] = None,
+    drop: DropOption = None,
     *,
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")] = False,
 ) -> None:
-    """Show how a daemon is doing, or what it has left: counts, what waits, what is wrong."""
+    """Show what a daemon does, or what the last one did: counts, waiting frames, problems."""
     from framegate.config import find_config  # noqa: PLC0415
     from framegate.service.status_view import run_status  # noqa: PLC0415
 
     path = find_config(config)
-    has_no_results = drop is not None and path is None
-    flags = {"drop.folder": drop, "results.folder": Path("/nowhere") if has_no_results else None}
-    if not run_status(path, lambda: _load(config, flags), as_json=as_json, watch=watch):
+    flags = {"drop.folder": drop}
+    if path is None and drop is not None:
+        flags["results.folder"] = Path("/nowhere")  # required, though a status without a config needs none
+    is_healthy = run_status(
+        path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch
+    )
+    if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command()
+@_command("demo")
 def demo() -> None:
     """Show the daemon at work on a simulated parking-lot camera, in under 20 seconds."""
     from framegate.demo.show import run_demo  # noqa: PLC0415
@@ -200,18 +284,24 @@ def demo() -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _load(config: Path | None, flags: dict[str, Any] | None = None) -> "Config":
-    from framegate.config import find_config, load  # noqa: PLC0415
+def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
+    """Load the config; ``instead`` says what the command accepts in its place."""
+    from framegate.config import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
     given = {
-        key: str(value.absolute()) if isinstance(value, Path) else value
+        key: value.absolute() if isinstance(value, Path) else value
         for key, value in (flags or {}).items()
         if value is not None
     }
     path = find_config(config)
-    if path is None and "drop.folder" not in given:
-        words = "no config found: give -c FILE, or name the folders (see --help of the command)"
+    if path is None and not given.keys() >= {"drop.folder", "results.folder"}:
+        searched = ", ".join(map(str, config_places()))
+        words = (
+            f"no config found ($FRAMEGATE_CONFIG is not set; searched {searched}): give -c FILE"
+            f"{f', or {instead}' if instead else ''}."
+            " `framegate config --example --minimal > FILE` writes one to begin with"
+        )
         raise ConfigError((Problem("", words),))
     return load(path, given)
 

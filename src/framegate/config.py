@@ -1,27 +1,25 @@
-"""From a TOML file to settings, with every problem found at once and every value's origin known."""
+"""Reads the settings from a TOML file: every problem is reported at once, each value's origin is known."""
 
-import difflib
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from framegate.config_lines import line_of, line_of_error
+from framegate.config_problems import problems_of
 from framegate.errors import ConfigError, Problem
-from framegate.settings import CLASSIC, Settings, Table
+from framegate.setting_values import CONFIG_FOLDER
+from framegate.settings import CLASSIC, Settings
 
 DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
 
 SERVICE_CONFIGS, SERVICE_STATES = Path("/etc/framegate"), Path("/var/lib/framegate")
-"""Where ``systemd/framegate@.service`` has its instances' configs and state folders."""
-
-PATHS = (("drop", "folder"), ("results", "folder"), ("state", "folder"), ("detection", "mask_file"))
-"""Settings that are paths; relative ones are relative to the config file."""
+"""Where the instances of ``systemd/framegate@.service`` have their configs and state folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,10 @@ class Config:
     """Origin of each value that was given, by dotted key."""
 
     flags: Mapping[str, Any] = field(default_factory=dict)
-    """Values that went over those of the file, and will when it is read again."""
+    """Values of the command line, which replace those of the file each time it is read."""
 
     text: str = ""
-    """What the file said."""
+    """The file's content."""
 
     def origin_of(self, key: str) -> str:
         """Return where a value came from: a flag, the file, a preset, or the default."""
@@ -72,9 +70,13 @@ def find_config(flag: Path | None) -> Path | None:
         return flag
     if named := os.environ.get("FRAMEGATE_CONFIG"):
         return Path(named)
+    return next((place for place in config_places() if place.is_file()), None)
+
+
+def config_places() -> tuple[Path, Path]:
+    """Return where a config file is looked for when none is named: the user's, the system's."""
     user = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    places = (Path(user, "framegate", "config.toml"), Path("/etc/framegate/config.toml"))
-    return next((place for place in places if place.is_file()), None)
+    return Path(user, "framegate", "config.toml"), Path("/etc/framegate/config.toml")
 
 
 def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
@@ -82,7 +84,7 @@ def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
 
     Args:
         path: the TOML file; None for none.
-        flags: values by dotted key that go over those of the file.
+        flags: values by dotted key that replace those of the file; paths as ``Path``.
 
     Raises:
         ConfigError: with every problem, each with its dotted key.
@@ -103,12 +105,10 @@ def read(path: Path) -> bytes:
 
 
 def parse(path: Path | None, data: bytes, flags: Mapping[str, Any] | None = None) -> Config:
-    """Validate and complete the settings that a file's bytes say; see ``load``."""
+    """Validate and complete the settings in a file's bytes; see ``load``."""
     text = _text_of(data, path)
     tables = _tables_of(text, path)
     given = {".".join(place): FROM_FILE for place in _flat(tables)}
-    if path is not None:
-        _anchor(tables, path.absolute().parent)
     for key, value in (flags or {}).items():
         _put(tables, tuple(key.split(".")), value)
         given[key] = FROM_FLAG
@@ -118,10 +118,12 @@ def parse(path: Path | None, data: bytes, flags: Mapping[str, Any] | None = None
 
 def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str], text: str) -> Settings:
     merged = _with_camera_tables(tables)
+    context = {} if path is None else {CONFIG_FOLDER: path.absolute().parent}
     try:
-        settings = Settings.model_validate(merged)
+        settings = Settings.model_validate(merged, context=context)
     except ValidationError as error:
-        problems = tuple(sorted(_problems(error, given, text), key=lambda problem: problem.line or 0))
+        flags = {key for key, origin in given.items() if origin == FROM_FLAG}
+        problems = problems_of(error, text, without_line=flags)
         raise ConfigError(problems, str(path or "")) from None
     if settings.state.folder is None:
         folder, origin = default_state_folder(settings.drop.folder, path)
@@ -131,9 +133,9 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str],
 
 
 def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[str, str]:
-    """Return the folder for the ledger when none is set, and where that came from.
+    """Return the folder for the ledger when none is set, and its origin.
 
-    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` finds the service's all the same.
+    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` has to find the service's anyway.
     """
     if named := os.environ.get("STATE_DIRECTORY"):
         return named.split(":")[0], "$STATE_DIRECTORY"
@@ -184,18 +186,10 @@ def _put(tables: dict[str, Any], place: Place, value: Any) -> None:
     *path, name = place
     for step in path:
         inner = tables.setdefault(step, {})
-        if not isinstance(inner, dict):  # the file has something else there; validation will say so
+        if not isinstance(inner, dict):  # the file has another kind of value there: validation reports it
             return
         tables = inner
     tables[name] = value
-
-
-def _anchor(tables: dict[str, Any], folder: Path) -> None:
-    """Make the file's relative paths absolute, from the folder that the file is in."""
-    for place, value in _flat(tables).items():
-        is_path = place in PATHS or (place[:1] == ("camera",) and place[2:] == ("detection", "mask_file"))
-        if is_path and isinstance(value, str) and value:
-            _put(tables, place, os.path.normpath(folder / os.path.expanduser(value)))
 
 
 def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
@@ -210,63 +204,3 @@ def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
         for name, camera in cameras.items()
     }
     return tables | {"camera": merged}
-
-
-def _problems(error: ValidationError, given: Mapping[str, str], text: str) -> Iterator[Problem]:
-    faults = error.errors(include_url=False)
-    general = {(fault["loc"][1:], fault["msg"]) for fault in faults if fault["loc"][:1] == ("detection",)}
-    seen: set[Problem] = set()
-    for fault in faults:
-        location = fault["loc"]
-        if fault["type"] == "too_short" and any(_is_inside(other["loc"], location) for other in faults):
-            continue  # its items are wrong, and so do not count: they are reported
-        if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
-            continue  # inherited: it stands in the general table, and is reported there
-        key = ".".join(map(str, location))
-        message = _message(fault["type"], fault["msg"], location, fault.get("input"))
-        line = None if given.get(key) == FROM_FLAG else line_of(text, location)
-        problem = Problem(key, message, line)
-        if problem not in seen:
-            seen.add(problem)
-            yield problem
-
-
-def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
-    return location != outer and location[: len(outer)] == outer
-
-
-def _message(kind: str, message: str, location: tuple[int | str, ...], value: Any) -> str:
-    if kind == "extra_forbidden":
-        return _unknown_key(location)
-    if kind == "missing":
-        return "is required"
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    if kind in {"float_type", "int_type"} and isinstance(value, str):
-        return f"write a number, without quotes or unit, not {value!r}"
-    shown = f", not {value!r}" if isinstance(value, (str, int, float, bool)) else ""
-    return message[:1].lower() + message[1:] + shown
-
-
-def _unknown_key(location: tuple[int | str, ...]) -> str:
-    *path, name = location
-    table = _table_at(path)
-    keys = [known.alias or key for key, known in table.model_fields.items()] if table else []
-    close = difflib.get_close_matches(str(name), keys, n=1)
-    if close:
-        return f"unknown key (did you mean {close[0]}?)"
-    return f"unknown key; [{'.'.join(map(str, path))}] has {', '.join(keys)}" if path else "unknown key"
-
-
-def _table_at(path: list[int | str]) -> type[BaseModel] | None:
-    """Return the model of the table at a path of keys, through lists and per-camera tables."""
-    kind: Any = Settings
-    for step in path:
-        if isinstance(kind, type) and issubclass(kind, Table):
-            known = kind.model_fields.get(str(step))
-            kind = None if known is None else known.annotation
-        else:  # dict[str, Table] or tuple[Table, ...]
-            kind = next(
-                (arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)), None
-            )
-    return kind if isinstance(kind, type) and issubclass(kind, Table) else None

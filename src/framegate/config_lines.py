@@ -1,4 +1,4 @@
-"""Which line of a TOML file a setting stands on: what an operator needs to mend it."""
+"""Finds the line of a TOML file on which a setting is, for the errors."""
 
 import re
 import tomllib
@@ -25,7 +25,7 @@ Location = tuple[int | str, ...]
 
 
 def line_of(text: str, location: Location) -> int | None:
-    """Return the line, from 1, of a setting, or of the innermost table around it that stands in the file.
+    """Return the line, from 1, of a setting, or of the innermost table around it that is in the file.
 
     Args:
         text: the file, which is TOML.
@@ -64,7 +64,7 @@ def _places(statements: Iterable[tuple[int, str]]) -> list[tuple[int, Location]]
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line that goes on with nothing from the one before."""
+    """Yield number and text of each line that does not continue the one before."""
     lines = text.split("\n")  # splitlines() takes U+2028 for a line's end, and TOML does not
     number, depth = 1, 0
     yield 1, lines[0]
@@ -77,7 +77,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _numbered(path: Location, counts: dict[Location, int]) -> Location:
-    """Put the number of its last element behind each array of tables that a path leads through."""
+    """Insert, after each array of tables in a path, the number of its last element."""
     table: Location = ()
     for key in path[:-1]:
         table = (*table, key)

@@ -34,7 +34,7 @@ class Area:
             )
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise ValueError(f'write "0.2%" (of the unmasked picture) or "5000px", not {text!r}')
+            raise ValueError(f'write "0.2%" (of the unmasked picture) or "5000px", not {as_written(text)}')
         value, unit = float(match[1]), match[2]
         if unit == "%" and value > 100:  # noqa: PLR2004 - a hundred percent
             raise ValueError(f'{text} is more than the whole picture; did you mean "{match[1]}px"?')
@@ -80,7 +80,7 @@ class Size(int):
             return text
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
         if match is None or match[2].lower() not in cls._FACTORS:
-            raise ValueError(f'write a size with its unit, as "500MB" or "2GiB", not {text!r}')
+            raise ValueError(f'write a size with its unit, as "500MB" or "2GiB", not {as_written(text)}')
         return cls(float(match[1]) * cls._FACTORS[match[2].lower()])
 
     def __str__(self) -> str:
@@ -103,7 +103,9 @@ class Duration(float):
             return text
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
         if match is None or not float(match[1]):
-            raise ValueError(f'write a time with its unit, as "90s", "15m", "1h" or "30d", not {text!r}')
+            raise ValueError(
+                f'write a time with its unit, as "90s", "15m", "1h" or "30d", not {as_written(text)}'
+            )
         return cls(float(match[1]) * cls._FACTORS[match[2].lower()])
 
     def __str__(self) -> str:
@@ -118,3 +120,14 @@ def in_words(size_bytes: int) -> str:
             amount = size_bytes / factor
             return f"{amount:.1f}{unit}" if amount < 10 else f"{amount:.0f}{unit}"  # noqa: PLR2004 - a digit
     return f"{size_bytes}B"
+
+
+def as_written(value: object) -> str:
+    """Show a wrong value of a config file as its writer knows it: ``true``, ``5``, ``'text'``, a list."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return repr(value) if isinstance(value, str) else str(value)

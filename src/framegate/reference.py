@@ -1,4 +1,4 @@
-"""The settings as text for people: the commented example file, the README's table, the effective values."""
+"""The settings as text for people: the example files, the README's table, the effective values."""
 
 import json
 import textwrap
@@ -13,36 +13,17 @@ from framegate.settings import CLASSIC, RestartOnly, Settings, Table
 
 WIDTH = 98
 
-SAMPLES = {
-    "drop.folder": "/srv/cameras/lot1/drop",
-    "results.folder": "/srv/cameras/lot1/results",
-    "drop.camera_pattern": r"^(?P<camera>c\d+)",
-    "state.folder": "/var/lib/framegate/lot1",
-    "detection.mask_file": "mask.png",
-    "drop.silent_after": "15m",
-    "results.max_age": "30d",
-    "results.max_size": "20GB",
-    "detection.keep_every": "1h",
-    "detection.max_kept_per_hour": 120,
-    "metrics.listen": "127.0.0.1:9188",
-    "metrics.textfile": "/var/lib/prometheus/node-exporter/framegate_lot1.prom",
-}
-"""What the example shows where there is no default."""
-
-SECTIONS: dict[str, str] = {
-    "drop": "Where frames arrive, and when one is complete.",
-    "results": "Where kept frames go.",
-    "state": "What framegate remembers.",
-    "detection": "When a frame differs enough from the last kept one.",
-    "metrics": "Numbers for a monitoring system.",
-    "log": "What the log says, and how.",
-}
-
 HEAD = """\
 # framegate: every setting, with its meaning and its default.
-# Lines like "#key = value" are off and show the default; where that is none, an example. Required are only
-# version and the two folders.
+# Only version and the two folders are required. A line like "#key = value" shows the default, or an
+# example where there is none; remove the # to set another value.
 # Check an edit with `framegate check`; see what is in force with `framegate config`.
+
+version = 1
+"""
+
+MINIMAL = """\
+# framegate: the settings that are required. `framegate config --example` shows all of them.
 
 version = 1
 """
@@ -62,12 +43,17 @@ TAIL = """
 """
 
 
-def settings_of(table: str) -> Iterator[tuple[str, FieldInfo]]:
+def tables() -> dict[str, type[Table]]:
+    """Return the tables of the config file that hold plain values, by name; their docstrings say what for."""
+    annotated = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {
+        name: kind for name, kind in annotated.items() if isinstance(kind, type) and issubclass(kind, Table)
+    }
+
+
+def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
     """Yield key and description of each setting that stands in a table as a plain value."""
-    model = Settings.model_fields[table].annotation
-    assert isinstance(model, type)
-    assert issubclass(model, Table)
-    for name, setting in model.model_fields.items():
+    for name, setting in table.model_fields.items():
         key = setting.alias or name
         if key != "ignore":  # an array of tables, shown at the end
             yield key, setting
@@ -76,21 +62,32 @@ def settings_of(table: str) -> Iterator[tuple[str, FieldInfo]]:
 def example_file() -> str:
     """Return the commented config file that stands in the repository as ``config.example.toml``."""
     parts = [HEAD]
-    for table, meaning in SECTIONS.items():
-        parts.append(f"\n# {meaning}\n[{table}]")
-        for key, setting in settings_of(table):
-            parts.append(_example_setting(table, key, setting))
+    for name, table in tables().items():
+        parts.append(f"\n# {table.__doc__}\n[{name}]")
+        parts += [_example_setting(name, key, setting) for key, setting in settings_of(table)]
         parts.append("")
     return "\n".join(parts) + TAIL
+
+
+def minimal_file() -> str:
+    """Return a config file of the required settings alone, to begin with."""
+    parts = [MINIMAL]
+    for name, table in tables().items():
+        required = [(key, setting) for key, setting in settings_of(table) if setting.is_required()]
+        if required:
+            parts.append(f"[{name}]")
+            parts += [f"{key} = {toml_value(_sample(setting))}" for key, setting in required]
+            parts.append("")
+    return "\n".join(parts)
 
 
 def markdown_table() -> str:
     """Return the table of settings that stands in the README."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for table in SECTIONS:
+    for name, table in tables().items():
         for key, setting in settings_of(table):
             meaning = _meaning(setting).replace("|", "\\|")
-            lines.append(f"| `{table}.{key}` | {_default_cell(table, key, setting)} | {meaning} |")
+            lines.append(f"| `{name}.{key}` | {_default_cell(name, key, setting)} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +97,7 @@ def effective_values(config: Config) -> list[tuple[str, Any, str]]:
 
 
 def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-    """Return old and new value of every setting that differs, by dotted key; None where there was none."""
+    """Return the old and new value of each setting that differs, by dotted key; None where it is not set."""
     before, after = _values_by_key(old), _values_by_key(new)
     changes = {}
     for key in sorted(before.keys() | after.keys()):
@@ -113,7 +110,7 @@ def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def settings_that_differ(config: Config) -> dict[str, Any]:
-    """Return the settings that are not at their defaults, but for the folders, by dotted key."""
+    """Return the settings, except for the folders, that differ from their defaults, by dotted key."""
     folders = {
         table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
     }
@@ -124,8 +121,8 @@ def settings_that_differ(config: Config) -> dict[str, Any]:
 def restart_only_keys() -> frozenset[str]:
     """Return the settings that a running daemon cannot change."""
     return frozenset(
-        f"{table}.{key}"
-        for table in SECTIONS
+        f"{name}.{key}"
+        for name, table in tables().items()
         for key, setting in settings_of(table)
         if _is_restart_only(setting)
     )
@@ -147,17 +144,22 @@ def toml_value(value: Any) -> str:
 
 
 def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
-    lines = textwrap.wrap(_meaning(setting), WIDTH, initial_indent="# ", subsequent_indent="# ")
+    meaning = _meaning(setting)
+    lines = textwrap.wrap(meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
     if (classic := CLASSIC.get(key)) is not None and table == "detection":
         lines.append(f"# classic: {_classic(classic)}")
     if setting.is_required():
-        lines.append(f"{key} = {toml_value(SAMPLES[f'{table}.{key}'])}")
+        lines.append(f"{key} = {toml_value(_sample(setting))}")
     else:
         if setting.default is None:
-            lines.append("# Default: none. For example:")
-        default = SAMPLES.get(f"{table}.{key}", setting.default)
-        lines.append(f"#{key} = {toml_value(default)}")
+            lines.append("# For example:" if "Default:" in meaning else "# Default: none. For example:")
+        lines.append(f"#{key} = {toml_value(_sample(setting))}")
     return "\n" + "\n".join(lines)
+
+
+def _sample(setting: FieldInfo) -> Any:
+    """Return what the example file shows: the default, or an example where there is none."""
+    return setting.examples[0] if setting.examples else setting.default
 
 
 def _meaning(setting: FieldInfo) -> str:

@@ -1,12 +1,22 @@
-"""What a setting's value may be: its type, how it is read, and what is said when it cannot be."""
+"""What a setting's value may be: its type, how it is read, and the words of the error when it is wrong."""
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+    ValidationInfo,
+)
 
 from framegate.capture_time import reader_of
-from framegate.quantities import Area, Duration, Size
+from framegate.quantities import Area, Duration, Size, as_written
 
 
 def _odd(value: int) -> int:
@@ -19,7 +29,7 @@ def _has_camera_group(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"is no regular expression: {error}") from error
+        raise ValueError(f"is not a regular expression: {error}") from error
     if "camera" not in groups:
         raise ValueError(r"needs a group named camera, as in '^(?P<camera>c\d+)'")
     return pattern
@@ -41,6 +51,30 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _four_borders(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 4:  # noqa: PLR2004 - the sides of a picture
+        raise ValueError(f"needs four numbers [left, top, right, bottom], not {_count_of(value)}")
+    return value
+
+
+def _two_coordinates(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:  # noqa: PLR2004 - x and y
+        raise ValueError(f"needs two numbers [x, y], not {_count_of(value)}")
+    return value
+
+
+def _three_corners(value: object) -> object:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"needs a list of corners [x, y], not {_count_of(value)}")  # noqa: TRY004
+    if len(value) < 3:  # noqa: PLR2004 - fewer enclose nothing
+        raise ValueError(f"needs at least 3 corners, has {len(value)}")
+    return value
+
+
+def _count_of(value: object) -> str:
+    return str(len(value)) if isinstance(value, (list, tuple)) else as_written(value)
+
+
 def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
     left, top, right, bottom = value
     if left + right >= 100 or top + bottom >= 100:  # noqa: PLR2004 - a hundred percent
@@ -50,7 +84,7 @@ def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
 
 def _something(size: Size) -> Size:
     if not size:
-        raise ValueError("0 would leave nothing; leave the setting out to be without a limit")
+        raise ValueError("0 would delete every result; leave the setting out to have no limit")
     return size
 
 
@@ -61,17 +95,50 @@ def _fraction(value: float) -> float:
 
 
 def _address(text: str) -> str:
-    """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``."""
-    address = re.fullmatch(r".+:([0-9]{1,5})", text)
-    if address is None or not 0 < int(address[1]) < 65_536:  # noqa: PLR2004
-        raise ValueError(f'write an address and a port, as "127.0.0.1:9188", not {text!r}')
-    return text
+    """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is every IPv4 address."""
+    address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
+    if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
+        raise ValueError(f'write an address and a port, as "127.0.0.1:9188" or ":9188", not {text!r}')
+    return text if address[1] else f"0.0.0.0{text}"  # noqa: S104 - only when asked for
 
+
+def _anchored(value: object, info: ValidationInfo) -> object:
+    """Make a path of the config file absolute, from the folder that the file is in.
+
+    A ``Path`` comes from the command line, where the shell has expanded it. A text without the folder of a
+    file comes from settings that were read before.
+    """
+    if isinstance(value, Path):
+        return os.fspath(value)
+    folder = (info.context or {}).get(CONFIG_FOLDER)
+    if not isinstance(value, str) or not value or folder is None:
+        return value
+    if "\0" in value:
+        raise ValueError("a path cannot contain a NUL character")
+    if variable := re.search(r"\$\{?[A-Za-z_]\w*\}?", value):
+        raise ValueError(f"{variable[0]} is not expanded here: write the path itself (~ is your home folder)")
+    expanded = os.path.expanduser(value)
+    if expanded.startswith("~"):
+        raise ValueError(f"{value.partition('/')[0]} has no home folder: write the path itself")
+    return os.path.normpath(os.path.join(folder, expanded))
+
+
+def _ends_in_prom(path: str) -> str:
+    if not path.endswith(".prom"):
+        raise ValueError(f"node_exporter reads only names that end in .prom, not {os.path.basename(path)!r}")
+    return path
+
+
+CONFIG_FOLDER = "config_folder"
+"""Key of the validation context: the folder from which relative paths start."""
 
 _as_text = PlainSerializer(str, return_type=str)
 
 Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
-Folder = Annotated[str, Strict(), StringConstraints(min_length=1)]
+FilePath = Annotated[Text, BeforeValidator(_anchored)]
+"""A file or a folder: ``~`` is expanded, a relative path starts in the config file's folder."""
+
+PromFile = Annotated[FilePath, AfterValidator(_ends_in_prom)]
 Listen = Annotated[str, Strict(), AfterValidator(_address)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
@@ -81,8 +148,13 @@ SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
-Point = tuple[Fraction, Fraction]
-Borders = Annotated[tuple[Percent, Percent, Percent, Percent], AfterValidator(_inside_the_picture)]
+Point = Annotated[tuple[Fraction, Fraction], BeforeValidator(_two_coordinates)]
+Polygon = Annotated[tuple[Point, ...], BeforeValidator(_three_corners)]
+Borders = Annotated[
+    tuple[Percent, Percent, Percent, Percent],
+    BeforeValidator(_four_borders),
+    AfterValidator(_inside_the_picture),
+]
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]
 Version = Annotated[Whole, AfterValidator(_known_version)]
 CameraPattern = Annotated[Text, AfterValidator(_has_camera_group)]

@@ -1,7 +1,8 @@
 """Every setting once: its type, bounds, unit, meaning and default.
 
-From here come the validation, ``config.example.toml``, the README's table and the words of the errors
-(see ``config.py`` and ``reference.py``). A field's docstring is its documentation everywhere.
+The validation, ``config.example.toml``, the README's table and the words of the errors come from here (see
+``config.py`` and ``reference.py``). The docstring of a table or a field is its documentation everywhere; the
+example of a field is what ``config.example.toml`` shows where there is no default.
 """
 
 from collections.abc import Mapping
@@ -18,12 +19,13 @@ from framegate.setting_values import (
     CameraPattern,
     CaptureTimes,
     DurationValue,
-    Folder,
+    FilePath,
     Listen,
     Number,
     OddSide,
     Patterns,
-    Point,
+    Polygon,
+    PromFile,
     SizeValue,
     SomeSize,
     Text,
@@ -36,7 +38,7 @@ DEFAULT_CAMERA = "default"
 
 
 class RestartOnly:
-    """Marks a setting that a running daemon cannot change: it holds the folder open, or a lock on it."""
+    """Marks a setting that a running daemon cannot change: it holds the folder, or the address, open."""
 
 
 AfterVerdict = Literal["leave", "delete"]
@@ -56,100 +58,109 @@ class Table(BaseModel):
 class DropSettings(Table):
     """Where frames arrive, and when one is complete."""
 
-    folder: Annotated[Folder, RestartOnly()]
-    """The folder that the camera uploads to. framegate never writes or renames in it, and deletes only what
-    `after_kept` and its like say."""
+    folder: Annotated[FilePath, RestartOnly()] = Field(examples=["/srv/cameras/lot1/drop"])
+    """The folder that the camera uploads to. framegate never writes or renames in it, and deletes in it only
+    what `after_kept`, `after_dropped` and `after_rejected` say."""
 
     include: Patterns = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp")
-    """Names that are frames, matched without regard to case. Dot-files, `*.part`, `*.tmp`, `*.filepart`
-    and `*~` never are. What a file is, its content decides, not its name."""
+    """Patterns for the names of frames; upper and lower case count as the same. Dot-files, `*.part`, `*.tmp`,
+    `*.filepart` and `*~` are never frames. The content of a file decides which kind of picture it is,
+    not its name."""
 
     recursive: Annotated[bool, Strict(), RestartOnly()] = True
-    """Watch folders inside the folder too, also those made later."""
+    """Also watch the folders inside the folder, including those made later."""
 
-    camera_pattern: CameraPattern | None = None
+    camera_pattern: CameraPattern | None = Field(default=None, examples=[r"^(?P<camera>c\d+)"])
     """For many cameras in one folder: a regular expression with a group `camera`, searched in the path
-    below the folder. Each camera has its own reference. Without it all frames are camera `default`."""
+    below the folder. Each camera's frames are compared only with its own. Without it all frames belong to
+    the camera `default`."""
 
     capture_time: CaptureTimes = (MTIME,)
-    """When a frame was taken, which is the order of judging: `mtime`, or read from the file name by a
-    strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local time), `epoch_s` or `epoch_ms`. A list is
-    tried in order; a name that none fits falls back to `mtime`."""
+    """Where to read the time at which a frame was taken; frames are judged in the order of these times.
+    `mtime` is the file's time; a strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local time),
+    `epoch_s` or `epoch_ms` reads it from the path below the folder. A list is tried in order; when none fits,
+    `mtime` is used."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
-    """Seconds without a change after which a file counts as complete. A file that its writer has closed
-    or moved in, and whose content ends properly, is taken at once."""
+    """Seconds without a change after which a file counts as complete. A file whose writer has closed it, or
+    moved it in, and whose content ends properly, is judged at once."""
 
     give_up_s: Annotated[Number, Field(ge=0, le=86400)] = 60.0
-    """Seconds without a change after which a file whose content has no end is rejected, as `truncated` or
-    `empty`. When more of it comes later, it is judged again."""
+    """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
+    `empty`. If the upload continues later, the file is judged again."""
 
-    rescan_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
-    """Seconds between sweeps of the whole folder while events announce what comes. A sweep finds what they
-    missed."""
+    sweep_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
+    """Seconds between sweeps (listings of the whole folder) while the kernel reports arrivals. A sweep finds
+    the frames that were not reported."""
 
     poll_s: Annotated[Number, Field(ge=0.1, le=86400)] = 2.0
-    """Seconds between sweeps where no event announces anything: with `watch = "poll"`, and on a network
-    share. A large folder is swept less often: at most a tenth of the time."""
+    """Seconds between sweeps where the kernel reports no arrivals: with `watch = "poll"`, and on a network
+    share. A large folder is swept less often, so that sweeps take at most a tenth of the time."""
 
     watch: Annotated[Literal["auto", "inotify", "poll"], RestartOnly()] = "auto"
-    """How arrivals are noticed. `inotify`: at once, by the kernel. `poll`: by sweeps alone, every `poll_s`.
-    `auto`: inotify, and poll where the kernel cannot see the writers, as on a network share."""
+    """How arrivals are noticed. `inotify`: the kernel reports them at once. `poll`: only by sweeps, every
+    `poll_s`. `auto`: inotify, but poll where the kernel cannot see every writer, as on a network share."""
 
     max_size: SizeValue = Size(64_000_000)
-    """A larger file is rejected unread, as `too_large`."""
+    """A larger file is rejected as `too_large`, without being read."""
 
     max_megapixels: Annotated[Number, Field(gt=0, le=1000)] = 100.0
-    """A picture with more pixels is rejected from its header, before memory is taken for it."""
+    """A picture with more megapixels is rejected as `too_large`; its header tells, before any memory is used
+    for it."""
 
     after_kept: AfterVerdict = "leave"
-    """What becomes of a frame in the drop folder when its copy is safe on the disk: `leave` it, or
-    `delete` it."""
+    """What to do with a frame in the drop folder once its copy is safe on the disk: `leave` it or `delete`
+    it."""
 
     after_dropped: AfterVerdict = "leave"
-    """The same for a frame that was dropped, when the ledger has it."""
+    """The same for a frame that was dropped, once the decision is safe on the disk. Each camera's last frame
+    stays."""
 
     after_rejected: AfterVerdict = "leave"
-    """The same for a file that was rejected. An upload that goes on after that has lost its beginning."""
+    """The same for a file that was rejected. With `delete`, an upload that stalled for `give_up_s` loses the
+    part that had arrived; if the uploader then resumes it instead of starting again, it stays incomplete."""
 
-    silent_after: DurationValue | None = None
-    """Warn when a camera has sent nothing for so long, as `"15m"`; once, and once more when it is back."""
+    silent_after: DurationValue | None = Field(default=None, examples=["15m"])
+    """Log a warning when a camera has sent nothing for this long, as `"15m"`, and a line when it is back."""
 
 
 class ResultsSettings(Table):
     """Where kept frames go."""
 
-    folder: Annotated[Folder, RestartOnly()]
+    folder: Annotated[FilePath, RestartOnly()] = Field(examples=["/srv/cameras/lot1/results"])
     """The folder that kept frames are copied to, byte for byte, under the path they had in the drop
-    folder. Nothing in it is ever overwritten, and nothing deleted but by `max_age` and `max_size`."""
+    folder. Nothing in it is ever overwritten, and nothing is deleted except by `max_age` and `max_size`."""
 
     min_free: SizeValue = Size(500_000_000)
-    """Free space below which intake pauses, before the disk is full. It resumes by itself."""
+    """Judging pauses while the disk has less free space than this, so that it never fills up. It resumes by
+    itself."""
 
-    max_age: DurationValue | None = None
-    """Delete results that framegate put there longer ago than this, as `"30d"`; one with a later capture time
-    stays until that is as old. Each camera's last kept frame stays."""
+    max_age: DurationValue | None = Field(default=None, examples=["30d"])
+    """Delete the results of framegate that are older than this, as `"30d"`. The age counts from the later of
+    capture and arrival. Each camera's last kept frame stays."""
 
-    max_size: SomeSize | None = None
-    """Delete the oldest results that framegate put there while they are more than this together, as
-    `"20GB"`. It is looked at every 10 s. Each camera's last kept frame stays."""
+    max_size: SomeSize | None = Field(default=None, examples=["20GB"])
+    """Delete the oldest results of framegate while together they take more than this, as `"20GB"`. Checked
+    every 10 s. Each camera's last kept frame stays."""
 
 
 class StateSettings(Table):
     """What framegate remembers."""
 
-    folder: Annotated[Folder | None, RestartOnly()] = None
-    """The folder of the ledger. Default: `$STATE_DIRECTORY`, which systemd sets; else a folder of the
-    drop folder's own below `$XDG_STATE_HOME/framegate`."""
+    folder: Annotated[FilePath | None, RestartOnly()] = Field(
+        default=None, examples=["/var/lib/framegate/lot1"]
+    )
+    """The folder of the ledger, the record of what was decided. Default: `$STATE_DIRECTORY`, which systemd
+    sets; otherwise a folder below `$XDG_STATE_HOME/framegate` that belongs to this drop folder alone."""
 
 
 class IgnoredArea(Table):
     """A part of the picture that does not count."""
 
     name: Text
-    """What it is, for the reader: `clock`, `flag`, `street`."""
+    """What it is, for whoever reads the file: `clock`, `flag`, `street`."""
 
-    polygon: Annotated[tuple[Point, ...], Field(min_length=3)]
+    polygon: Polygon
     """Its corners as fractions of the picture, `[x, y]`, from `[0, 0]` top left to `[1, 1]` bottom right."""
 
 
@@ -168,48 +179,52 @@ class DetectionSettings(Table):
     """When a frame differs enough from the last kept one."""
 
     preset_name: Literal["adaptive", "classic"] = Field(default="adaptive", alias="preset")
-    """The set of defaults for this table. `adaptive`: relative areas, lighting matched, restless places
-    learnt. `classic`: the published algorithm to the bit; it needs both areas below."""
+    """The set of defaults for this table. `adaptive`: areas relative to the picture, changes of light
+    cancelled out, restless places learnt. `classic`: exactly the published algorithm; it needs both areas
+    below."""
 
     min_contour_area: AreaValue = Area(0.05, "%")
     """A changed region smaller than this does not count. `"0.05%"` of the unmasked picture, or `"500px"`
     at the working size. Raise it against insects and rain."""
 
     score_threshold: AreaValue = Area(0.2, "%")
-    """A frame is kept when its changed regions sum to more than this. Raise it when too much is kept."""
+    """A frame is kept when its changed regions add up to more than this. Raise it when too much is kept."""
 
     border_mask: Borders = (0.0, 0.0, 0.0, 0.0)
-    """Ignore this much at the edges, in percent: `[left, top, right, bottom]`."""
+    """How much to ignore at the edges of the picture, in percent: `[left, top, right, bottom]`."""
 
-    mask_file: Text | None = None
-    """A PNG as a mask: black is ignored, anything else counts. It is stretched over the picture."""
+    mask_file: FilePath | None = Field(default=None, examples=["mask.png"])
+    """A PNG that masks the picture: black is ignored, anything else counts. It is stretched to the picture's
+    size."""
 
     working_height: Annotated[Whole, Field(ge=0, le=10000)] = 360
-    """Frames are compared at this many rows, never enlarged; 0 is the native size."""
+    """Frames are scaled down to this many rows of pixels before they are compared; 0 compares the original
+    size."""
 
     blur: OddSide = 5
-    """Side of the Gaussian blur in pixels of the working size, odd; 0 is none. More forgives more noise."""
+    """Size of the Gaussian blur in pixels at the working size, an odd number; 0 is no blur. More blur ignores
+    more noise."""
 
     pixel_threshold: Annotated[Whole, Field(ge=0, le=254)] = 30
     """A pixel counts as changed when its gray value differs by more than this, of 255."""
 
     dilate: Annotated[Whole, Field(ge=0, le=50)] = 2
-    """Rounds of dilation that join the pieces of one object. Each adds a pixel at every edge."""
+    """Rounds of dilation that join the pieces of one object. Each adds a pixel on every side."""
 
     lighting: Literal["off", "global"] = "global"
-    """`global`: match the brightness of the whole picture to the reference first, so that dusk and
-    clouds do not count. `off`: compare as it is."""
+    """`global`: first match the brightness of the whole picture to that of the last kept frame, so that dusk
+    and clouds do not count. `off`: compare the pictures unchanged."""
 
     noise_gain: Annotated[Number, Field(ge=0, le=50)] = 4.0
-    """How strongly places that are always restless (leaves, rain, a running clock) are discounted; 0 is
-    not at all."""
+    """How much less changes count in places that are always restless (leaves, rain, a running clock); 0
+    turns this off."""
 
-    keep_every: DurationValue | None = None
-    """Keep a frame, as `heartbeat`, when the last kept one was captured so long before it, as `"1h"`."""
+    keep_every: DurationValue | None = Field(default=None, examples=["1h"])
+    """Keep a frame, as `heartbeat`, when the last kept one was captured this long before it, as `"1h"`."""
 
-    max_kept_per_hour: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
-    """Above so many kept frames in an hour of capture time the camera is in a storm: of those that differ
-    only one a minute is kept, as `storm`; the others are dropped, as `storm_dropped`."""
+    max_kept_per_hour: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(default=None, examples=[120])
+    """When more frames than this are kept in an hour of capture time, the camera is in a storm: of the frames
+    that differ only one a minute is kept, as `storm`; the others are dropped, as `storm_dropped`."""
 
     ignore: tuple[IgnoredArea, ...] = ()
     """Parts of the picture that do not count, such as a burnt-in clock or a street behind the fence."""
@@ -245,27 +260,31 @@ class CameraSettings(Table):
 class MetricsSettings(Table):
     """Numbers for a monitoring system."""
 
-    listen: Annotated[Listen | None, RestartOnly()] = None
-    """Serve Prometheus metrics at this address, as `"127.0.0.1:9188"`. It needs `pip install
-    'framegate[metrics]'`."""
+    listen: Annotated[Listen | None, RestartOnly()] = Field(default=None, examples=["127.0.0.1:9188"])
+    """Serve Prometheus metrics at this address, as `"127.0.0.1:9188"`, or `":9188"` for every IPv4 address of
+    this machine. It needs prometheus-client: in the clone `.venv/bin/pip install '.[metrics]'`, for the
+    service `sudo /opt/framegate/bin/pip install '.[metrics]'`."""
 
-    textfile: Text | None = None
-    """Write the same metrics to this file every 15 s, for node_exporter's textfile collector; its name ends
-    in `.prom`."""
+    textfile: PromFile | None = Field(
+        default=None, examples=["/var/lib/prometheus/node-exporter/framegate_lot1.prom"]
+    )
+    """Write the same metrics to this file every 15 s, for node_exporter's textfile collector. Its name has to
+    end in `.prom`. It needs prometheus-client too."""
 
 
 class LogSettings(Table):
     """What the log says, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important line to print."""
+    """The least important kind of line to print."""
 
     format: Literal["auto", "json", "console"] = "auto"
-    """`json`: one object a line. `console`: for people. `auto`: console on a terminal, else json."""
+    """`json`: one object on each line. `console`: for people. `auto`: console on a terminal, otherwise
+    json."""
 
 
 class Settings(Table):
-    """A whole config file: an immutable snapshot, by which a frame is judged from first to last."""
+    """A whole config file: an immutable snapshot. Each frame is judged by one snapshot from start to end."""
 
     version: Version
     """The version of this file's format."""

@@ -56,7 +56,7 @@ def test_a_finished_file_is_taken_at_once(
     site: Site, morning: list[bytes], upload: Callable[[Path, bytes], None]
 ) -> None:
     """A whole file that was closed, moved in or linked in does not wait for settle_s or a sweep."""
-    site.configure(drop="settle_s = 600\nrescan_s = 600")
+    site.configure(drop="settle_s = 600\nsweep_s = 600")
     with running(site) as daemon:
         for count, data in enumerate(morning[:3], 1):
             upload(site.drop / f"lot_{count:04d}.jpg", data)
@@ -78,7 +78,7 @@ def test_a_backlog_is_judged_in_order_of_capture(site: Site, tmp_path: Path, mor
 
 def test_a_subfolder_made_later_is_watched(site: Site, tmp_path: Path, morning: list[bytes]) -> None:
     """Frames in folders that are made, or moved in, while the daemon runs are judged, and keep their path."""
-    site.configure(drop="rescan_s = 600")
+    site.configure(drop="sweep_s = 600")
     elsewhere = tmp_path / "elsewhere"
     with running(site) as daemon:
         (site.drop / "lot1" / "2026-11-23").mkdir(parents=True)
@@ -96,7 +96,7 @@ def test_a_subfolder_made_later_is_watched(site: Site, tmp_path: Path, morning: 
 
 def test_polling_finds_what_no_event_announces(site: Site, tmp_path: Path, morning: list[bytes]) -> None:
     """With watch = "poll" sweeps alone find every frame, also in folders made later."""
-    site.configure(drop='watch = "poll"\nrescan_s = 0.2')
+    site.configure(drop='watch = "poll"\nsweep_s = 0.2')
     with running(site) as daemon:
         assert daemon.lines[0]["watch"] == "poll"
         (site.drop / "later").mkdir()

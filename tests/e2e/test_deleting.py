@@ -3,7 +3,7 @@ from pathlib import Path
 from framegate.demo.uploads import write_at_once
 from running import Line, Site, contents, running, scanned
 
-ALL = 'after_kept = "delete"\nafter_dropped = "delete"\nafter_rejected = "delete"\nrescan_s = 0.3'
+ALL = 'after_kept = "delete"\nafter_dropped = "delete"\nafter_rejected = "delete"\nsweep_s = 0.3'
 
 
 def said(lines: list[Line], event: str) -> set[str]:

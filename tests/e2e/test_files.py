@@ -72,7 +72,7 @@ def test_what_another_user_has_open_is_not_kept_half(site: Site, *, is_new: bool
     before, after = (
         encoded(Lot(width=320, height=180, parked=cars).picture(), ".bmp") for cars in ({}, {2: 5})
     )
-    site.configure(drop="settle_s = 0.3\ngive_up_s = 60\nrescan_s = 0.5", rest='[log]\nlevel = "debug"')
+    site.configure(drop="settle_s = 0.3\ngive_up_s = 60\nsweep_s = 0.5", rest='[log]\nlevel = "debug"')
     path = site.drop / "a.bmp"
     with running(site, through=NO_LEASES) as daemon:
         if not is_new:
@@ -152,7 +152,7 @@ def test_a_file_that_is_overwritten_all_the_time_is_never_kept_half(site: Site) 
 
 def test_the_same_picture_sent_again_is_judged_again(site: Site, morning: list[bytes]) -> None:
     """The same bytes under another name, or with a new time, are another frame, and an unchanged one."""
-    site.configure(drop="rescan_s = 0.3")  # a new time makes no event that is listened to
+    site.configure(drop="sweep_s = 0.3")  # a new time makes no event that is listened to
     with running(site) as daemon:
         write_at_once(site.drop / "a.jpg", morning[0])
         daemon.wait_for("frame.kept", frame="a.jpg")
@@ -225,7 +225,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(
     outside = tmp_path / "outside"
     outside.mkdir()
     write_at_once(outside / "secret.jpg", morning[0])
-    site.configure(drop="rescan_s = 0.3")
+    site.configure(drop="sweep_s = 0.3")
     with running(site) as daemon:
         (site.drop / "gate").symlink_to(outside)
         write_at_once(site.drop / "z.jpg", morning[4])

@@ -321,7 +321,7 @@ def test_a_config_that_is_written_over_seconds_is_one_edit(site: Site, mode: str
     """Whoever writes it slowly, and wherever the writer stops, what is there meanwhile is never taken."""
     if not may_ask and (os.getuid() or not shutil.which("setpriv")):
         pytest.skip("only root may own as another")
-    site.configure(drop="rescan_s = 60", detection=f"blur = 3\n{threshold(1)}\ndilate = 1\nnoise_gain = 10.5")
+    site.configure(drop="sweep_s = 60", detection=f"blur = 3\n{threshold(1)}\ndilate = 1\nnoise_gain = 10.5")
     cuts = valid_cuts(site.config.read_bytes())
     assert len(cuts) >= 4
     with edited(site, () if may_ask else NO_LEASES) as live:

@@ -26,7 +26,7 @@ def judge(site: Site, daemon: RunningDaemon, taken: Shot, drop: Path | None = No
 @pytest.fixture
 def shots(site: Site) -> list[Shot]:
     """Frames of two scenes; the sweep that comes round would take ten minutes to find one."""
-    site.configure(drop="rescan_s = 600", detection=DETECTION)
+    site.configure(drop="sweep_s = 600", detection=DETECTION)
     return [shot(number, number % 2) for number in range(4)]
 
 
@@ -77,7 +77,7 @@ def test_a_mount_that_comes_and_goes_is_followed(site: Site, shots: list[Shot]) 
 @ROOT_ONLY
 def test_a_burst_that_overflows_the_kernels_queue_loses_nothing(site: Site, tmp_path: Path) -> None:
     """5,000 frames renamed in at once, through a queue of 16 events: each has its verdict."""
-    site.configure(drop="rescan_s = 2\nsettle_s = 1", detection=DETECTION)
+    site.configure(drop="sweep_s = 2\nsettle_s = 1", detection=DETECTION)
     shots = [shot(number, number // 100 % 4, size_bytes=1000) for number in range(5000)]
     spool = tmp_path / "spool"
     for taken in shots:
@@ -94,7 +94,7 @@ def test_a_burst_that_overflows_the_kernels_queue_loses_nothing(site: Site, tmp_
 @pytest.mark.skipif(not shutil.which("bindfs"), reason="Debian's bindfs is not installed")
 def test_a_share_is_polled_by_itself(site: Site, shots: list[Shot], tmp_path: Path) -> None:
     """Where the kernel does not see who writes, the daemon says so, and sweeps every poll_s."""
-    site.configure(drop="rescan_s = 600\npoll_s = 0.5", detection=DETECTION)
+    site.configure(drop="sweep_s = 600\npoll_s = 0.5", detection=DETECTION)
     server = tmp_path / "server"
     server.mkdir()
     tool("bindfs", "--no-allow-other", server, site.drop)
@@ -122,7 +122,7 @@ def test_a_thread_that_fails_is_a_line_of_the_log(site: Site, tmp_path: Path) ->
     """A watcher's thread that ends with an exception is announced as JSON; frames are found without it."""
     (tmp_path / "failing").mkdir()
     (tmp_path / "failing" / "sitecustomize.py").write_text(THREAD_THAT_FAILS, "ascii")
-    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    site.configure(drop="sweep_s = 0.5", detection=DETECTION)
     with running(site, through=("env", f"PYTHONPATH={tmp_path / 'failing'}")) as daemon:
         judge(site, daemon, shot(0, 0))
         (line, *_) = daemon.wait_for("thread.failed", level="error")

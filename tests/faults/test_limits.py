@@ -53,7 +53,7 @@ def virtual_bytes(pid: int) -> int:
 
 def test_a_want_of_descriptors_loses_nothing(site: Site) -> None:
     """When the process may open no more files it waits, and goes on when it may."""
-    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    site.configure(drop="sweep_s = 0.5", detection=DETECTION)
     shots = [shot(number, number % 3) for number in range(6)]
     with running(site) as daemon:
         upload(shots[0], site.drop)
@@ -69,7 +69,7 @@ def test_a_want_of_descriptors_loses_nothing(site: Site) -> None:
 def test_a_want_of_memory_rejects_nothing(site: Site) -> None:
     """A frame for which there is no memory now waits, and is judged when there is."""
     large = encoded(Lot(width=4800, height=3600).picture(), ".png")
-    site.configure(drop="rescan_s = 0.5")
+    site.configure(drop="sweep_s = 0.5")
     with running(site) as daemon:
         write_at_once(site.drop / "a.jpg", Lot(width=320, height=180).jpeg())
         daemon.wait_for("frame.kept", frame="a.jpg")
@@ -96,7 +96,7 @@ def test_a_clock_that_jumps_stalls_nothing_and_repeats_nothing(
 ) -> None:
     """An hour back, a day on: frames are judged as they come, once each, and in time."""
     offset, through = wall_clock
-    site.configure(drop="rescan_s = 0.5", detection=DETECTION)
+    site.configure(drop="sweep_s = 0.5", detection=DETECTION)
     shots = [shot(number, number % 4) for number in range(9)]
     with running(site, through=through) as daemon:
         for number, taken in enumerate(shots):

@@ -17,7 +17,7 @@ BYSTANDERS = [f"bystander_{number}.txt" for number in range(5000)]
 @pytest.mark.slow
 def test_a_frame_that_the_listing_has_missed_comes_before_a_later_one_that_it_has_not(site: Site) -> None:
     """Sweeps that meet a busy upload put no frame before an older one of its camera."""
-    site.configure(drop="settle_s = 2\nrescan_s = 0.1", detection=DETECTION)
+    site.configure(drop="settle_s = 2\nsweep_s = 0.1", detection=DETECTION)
     for name in BYSTANDERS:
         (site.drop / name).touch()
     shots = [shot(number, number % 2, size_bytes=700) for number in range(FRAMES)]

@@ -112,7 +112,7 @@ def test_a_frame_that_is_judged_during_a_sweep_is_judged_once(stepped: Stepped, 
 
 def test_what_goes_during_a_sweep_is_forgotten(stepped: Stepped, picture: bytes) -> None:
     """A file that settles and is gone at the next sweep is no longer pending."""
-    stepped.site.configure(drop="rescan_s = 0.5\nsettle_s = 60")
+    stepped.site.configure(drop="sweep_s = 0.5\nsettle_s = 60")
     stepped.start()
     (stepped.site.drop / "a.jpg").write_bytes(picture[:100])
     stepped.hint("a.jpg", Origin.CREATED)

@@ -132,7 +132,7 @@ def test_a_pause_is_said_once(site: Site, morning: list[bytes]) -> None:
 
 def test_a_drop_folder_that_goes_and_comes_back_is_swept_again(site: Site, morning: list[bytes]) -> None:
     """A drop folder that vanishes ends nothing; when it is there again, sweeps find its frames."""
-    site.configure(drop="rescan_s = 0.2")
+    site.configure(drop="sweep_s = 0.2")
     with daemon_in_thread(site, Disk()) as heard:
         site.drop.rmdir()
         heard.wait_for(named("drop.absent"))
@@ -175,7 +175,7 @@ def test_an_absent_drop_folder_keeps_nobody_busy(site: Site) -> None:
 
 def test_a_ledger_that_was_removed_is_said_to_be_gone(site: Site, morning: list[bytes]) -> None:
     """When somebody removes the state folder the daemon says so, waits for it, and loses no frame."""
-    site.configure(drop="rescan_s = 0.5")
+    site.configure(drop="sweep_s = 0.5")
     with daemon_in_thread(site, Disk()) as heard:
         write_at_once(site.drop / "a.jpg", morning[0])
         heard.wait_for(verdict)

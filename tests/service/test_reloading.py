@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
-from framegate.config import Config, load
+from framegate.config import load
 from framegate.events import Event
 from framegate.ingest.inbox import Inbox
 from framegate.service.config_watch import ABANDONED_S, QUIET_S
+from framegate.service.notify import Notifier
 from framegate.service.reloading import Reloader
+from framegate.settings import Settings
 from troubles import powerless
 
 Said = list[tuple[str, dict[str, Any]]]
@@ -31,10 +34,11 @@ class Bench:
         self.path = folder / "site.toml"
         self.write()
         self.events: list[Event] = []
-        self.taken: list[Config] = []
+        self.taken: list[Settings] = []
         self.now_s = 1000.0
         self.inbox = Inbox()
-        self.reloader = Reloader(load(self.path), self.inbox, self.events.append)
+        self.reloader = Reloader(load(self.path), self.inbox, self.events.append, Notifier({}))
+        self.reloader.retunes = (self.taken.append,)
         self.reloader.start(self.now_s)
         assert self.after() == []
 
@@ -59,8 +63,7 @@ class Bench:
             self.reloader.ask()
         end_s = self.now_s + seconds
         while True:
-            taken = self.reloader.poll(self.now_s, is_asked=self.reloader.take_ask())
-            self.taken += [] if taken is None else [taken]
+            self.reloader.poll(self.now_s)
             if (due_s := self.reloader.deadline_s()) > end_s:
                 break
             assert due_s > self.now_s
@@ -101,8 +104,8 @@ def test_an_edit_is_taken_once_and_says_what_changed(bench: Bench) -> None:
         },
     }
     (taken,) = bench.taken
-    assert taken.settings.log.level == "debug"
-    assert bench.reloader.config is taken
+    assert taken.log.level == "debug"
+    assert bench.reloader.config.settings is taken
     assert names(bench.after_edit()) == ["config.reloaded"]
     assert bench.reloader.revision == 3
 
@@ -222,6 +225,18 @@ def test_what_needs_a_restart_is_refused_with_all_that_came_with_it(
     assert names(bench.after_edit(log='level = "debug"')) == ["config.reloaded"]
 
 
+def test_what_is_not_installed_is_said_instead_of_inviting_a_restart(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without prometheus-client a restart for `metrics.listen` would fail: only that package is named."""
+    monkeypatch.setattr("framegate.service.checkup.find_spec", lambda _name: None)
+    ((event, fields),) = bench.after_edit(rest='[metrics]\nlisten = "127.0.0.1:9188"')
+    assert event == "config.refused"
+    (error,) = fields["errors"]
+    assert "metrics.listen: needs the Python package prometheus-client" in error
+    assert "restart" not in error
+
+
 def test_every_restart_only_key_is_tried_here() -> None:
     """A setting that becomes one that needs a restart has to be tried above."""
     from framegate.reference import restart_only_keys
@@ -285,23 +300,44 @@ def test_a_program_that_keeps_the_config_open_cannot_keep_an_answer_back(bench: 
 
 
 def test_who_asks_while_an_answer_is_under_way_is_answered_too(bench: Bench) -> None:
-    """A signal that comes between the taking of one ask and its answer is not lost."""
+    """A signal that comes while the file is being read, or handed on, gets an answer of its own."""
+    asks = iter([True, False])
+    bench.reloader.retunes = (lambda _settings: bench.reloader.ask() if next(asks) else None,)
     bench.reloader.ask()
-    assert bench.reloader.take_ask()
-    bench.reloader.ask()
-    bench.reloader.poll(bench.now_s, is_asked=True)
-    assert bench.reloader.take_ask()
-    assert not bench.reloader.take_ask()
+    bench.reloader.poll(bench.now_s)
+    assert names(bench.after(0)) == ["config.unchanged"]
+    assert bench.after(0) == []
+
+
+def test_whoever_waits_for_a_reload_hears_its_end_when_it_is_in_force(bench: Bench) -> None:
+    """A manager is told "reloading" and then "ready", whatever came of it, and not before all have it."""
+    heard: list[str] = []
+
+    class Manager:
+        def reloading(self) -> None:
+            heard.append("reloading")
+
+        def ready(self) -> None:
+            heard.append("ready")
+
+    reloader = Reloader(bench.reloader.config, bench.inbox, bench.events.append, Manager())
+    reloader.retunes = (lambda settings: heard.append(settings.log.level),)
+    for text in (bench.text(log='level = "debug"'), "version = 2", bench.text(log='level = "error"')):
+        bench.write(text)
+        reloader.ask()
+        reloader.poll(bench.now_s)
+    assert heard == ["reloading", "debug", "ready", "reloading", "ready", "reloading", "error", "ready"]
 
 
 def test_without_a_file_there_is_nothing_to_reload(tmp_path: Path) -> None:
     """A daemon that was started by flags alone watches nothing, and whoever asks changes nothing."""
     config = load(None, {"drop.folder": str(tmp_path), "results.folder": str(tmp_path / "r")})
     events: list[Event] = []
-    reloader = Reloader(config, Inbox(), events.append)
+    reloader = Reloader(config, Inbox(), events.append, Notifier({}))
+    reloader.retunes = (lambda _settings: pytest.fail("there is nothing new"),)
     reloader.start(0)
     reloader.ask()
-    assert reloader.poll(1, is_asked=reloader.take_ask()) is None
+    reloader.poll(1)
     assert reloader.deadline_s() == float("inf")
     reloader.stop()
     assert events == []
@@ -313,10 +349,11 @@ def test_a_config_that_came_through_a_pipe_is_not_read_again(bench: Bench) -> No
     os.write(writer, bench.text().encode())
     os.close(writer)
     events: list[Event] = []
-    reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append)
+    reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append, Notifier({}))
     reloader.start(0)
     assert reloader.deadline_s() == float("inf")
-    assert reloader.poll(1000, is_asked=True) is None
+    reloader.ask()
+    reloader.poll(1000)
     assert events == []
     os.close(reader)
 
@@ -336,11 +373,13 @@ def test_flags_stay_over_the_file(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     events: list[Event] = []
-    reloader = Reloader(load(bench.path, {"drop.folder": str(other)}), bench.inbox, events.append)
+    flags = {"drop.folder": str(other)}
+    reloader = Reloader(load(bench.path, flags), bench.inbox, events.append, Notifier({}))
     bench.write(drop='folder = "/tmp"\nsettle_s = 7')
-    taken = reloader.poll(0, is_asked=True)
-    assert taken is not None
-    assert (taken.settings.drop.folder, taken.settings.drop.settle_s) == (str(other), 7)
+    reloader.ask()
+    reloader.poll(0)
+    drop = reloader.config.settings.drop
+    assert (drop.folder, drop.settle_s) == (str(other), 7)
     assert events[0].fields["changed"] == {"drop.settle_s": {"old": 2.0, "new": 7.0}}
     bench.close()
 
@@ -376,7 +415,7 @@ MUTATIONS = st.lists(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(mutations=MUTATIONS)
 @example(mutations=[(0, 400, b"[" * 100_000)])
 def test_no_bytes_end_the_daemon(bench: Bench, mutations: list[tuple[int, int, bytes]]) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from framegate import cameras
 from framegate.config import load
 from framegate.events import Event, FrameDecided
-from framegate.model import Reason
+from framegate.model import Candidate, Reason
+from framegate.service.progress import StatsError, StatsFile
 from framegate.service.scan import STATS_COLUMNS, candidates_of, scan
 from running import Site, contents
 
@@ -89,7 +91,9 @@ def test_a_second_scan_leaves_the_same_results(frames: Path, tmp_path: Path) -> 
 def test_json_is_one_object_whose_sums_balance(frames: Path, tmp_path: Path) -> None:
     """--json prints one summary, in which seen = kept + dropped + rejected."""
     summary = json.loads(framegate("scan", frames, tmp_path / "out", "--json").stdout)
-    assert list(summary) == ["schema", "seen", "kept", "dropped", "rejected", "seconds"]
+    assert list(summary) == [
+        "schema", "seen", "kept", "dropped", "rejected", "seconds", "cameras", "rejected_frames",
+    ]  # fmt: skip
     assert (
         summary["seen"]
         == summary["kept"] + summary["dropped"] + summary["rejected"]
@@ -197,15 +201,100 @@ def test_one_number_is_wrong_usage(frames: Path, tmp_path: Path) -> None:
 
 
 def test_folders_that_overlap_are_refused(frames: Path) -> None:
-    """Results inside the drop folder would be frames again: exit code 78, naming both."""
-    assert "is inside drop.folder" in framegate("scan", frames, frames / "out", code=78).stderr
+    """Results inside the drop folder would be frames again: exit code 78, naming both as they were typed."""
+    (line,) = framegate("scan", frames, frames / "out", code=78).stderr.splitlines()
+    assert line == f"framegate: OUT: {frames}/out is inside IN ({frames})"
 
 
 def test_a_missing_folder_is_a_config_error(tmp_path: Path) -> None:
     """A drop folder that is not there ends the scan with exit code 78 and one sentence."""
     done = framegate("scan", tmp_path / "nowhere", tmp_path / "out", code=78)
-    assert "nowhere does not exist" in done.stderr
+    assert done.stderr == f"framegate: IN: {tmp_path}/nowhere does not exist\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scan_takes_both_folders_from_its_config(site: Site, morning: list[bytes]) -> None:
+    """With -c and without IN and OUT the folders are the file's; without -c nothing is scanned."""
+    site.configure()
+    (site.drop / "a.jpg").write_bytes(morning[0])
+    assert json.loads(framegate("scan", "-c", site.config, "--json").stdout)["kept"] == 1
+    assert contents(site.results) == {"a.jpg": morning[0]}
+    assert "IN and OUT" in framegate("scan", code=2).stderr
+    assert "IN and OUT" in framegate("scan", site.drop, code=2).stderr
+
+
+def test_a_scan_says_what_became_of_each_camera_and_which_frames_were_rejected(
+    frames: Path, tmp_path: Path
+) -> None:
+    """Two cameras are a table, the rejected frames are named by reason, and JSON has both."""
+    for path in list(frames.iterdir()):
+        shutil.copy2(path, frames / f"c2_{path.name}")
+        path.rename(frames / f"c1_{path.name}")
+    (frames / "c2_x.jpg").write_bytes(b"text")
+    config = tmp_path / "c.toml"
+    config.write_text("version = 1\n[drop]\ncamera_pattern = '^(?P<camera>c[12])'\n")
+    done = framegate("scan", frames, tmp_path / "out", "-c", config)
+    table = done.stdout.splitlines()[1:4]
+    assert [line.split()[:2] for line in table] == [["camera", "seen"], ["c1", "13"], ["c2", "14"]]
+    assert "rejected as truncated: 2 (c1_lot_0012.jpg, c2_lot_0012.jpg)" in done.stdout
+    assert "rejected as undecodable: 1 (c2_x.jpg)" in done.stdout
+    summary = json.loads(framegate("scan", frames, tmp_path / "out", "-n", "--json", "-c", config).stdout)
+    counts = summary["cameras"].values()
+    for key in ("seen", "kept", "dropped", "rejected"):
+        assert sum(camera[key] for camera in counts) == summary[key]
+    assert {frame["frame"]: frame["reason"] for frame in summary["rejected_frames"]} == {
+        "c1_lot_0012.jpg": "truncated",
+        "c2_lot_0012.jpg": "truncated",
+        "c2_x.jpg": "undecodable",
+    }
+
+
+def test_a_table_that_meets_a_full_disk_ends_the_scan_in_one_sentence(frames: Path, tmp_path: Path) -> None:
+    """--stats on a full disk is an error of the table: exit code 1, no traceback."""
+    done = framegate("scan", frames, tmp_path / "out", "--stats", "/dev/full", code=1)
+    assert done.stderr.splitlines()[-1] == "framegate: /dev/full: No space left on device"
     assert "Traceback" not in done.stderr
+
+
+def test_a_scan_whose_table_cannot_be_written_does_not_go_on(site: Site, morning: list[bytes]) -> None:
+    """When a row does not reach the disk, no further frame is judged for it."""
+    (site.drop / "a.jpg").write_bytes(morning[0])
+    settings = load(site.config).settings
+    events: list[Event] = []
+    candidates = candidates_of(settings)
+    scan(settings, candidates, events.append, dry_run=True)
+    judged: list[Candidate] = []
+
+    def judge_many(table: StatsFile) -> None:
+        for candidate in table.while_written(candidates * 10_000):
+            table(events[0])
+            judged.append(candidate)
+
+    with pytest.raises(StatsError), StatsFile(Path("/dev/full")) as table:
+        judge_many(table)
+    assert len(judged) < 1000
+
+
+def test_a_scan_warns_when_the_mtimes_are_those_of_a_copy(frames: Path, tmp_path: Path) -> None:
+    """Names that tell another order than the mtimes, or mtimes all at once, are one line with the setting."""
+    names = sorted(path.name for path in frames.iterdir())
+
+    def warned(rename: Callable[[int], str], mtime_s: Callable[[int], float]) -> str:
+        folder = tmp_path / f"in-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        for number, name in enumerate(names):
+            shutil.copy(frames / name, folder / rename(number))
+            os.utime(folder / rename(number), (mtime_s(number),) * 2)
+        return framegate("scan", folder, tmp_path / "none", "-n").stderr
+
+    dated, base_s = "lot_2023-11-14_22-13-{:02}.jpg".format, 1_700_000_000
+    assert warned(dated, lambda n: base_s + 10 * n) == ""
+    assert warned(dated, lambda n: base_s + n / 100) == ""
+    assert 'capture_time = "%Y-%m-%d_%H-%M-%S"' in warned(dated, lambda n: base_s - 10 * n)
+    assert warned("in{:06}.jpg".format, lambda n: base_s + 10 * n) == ""
+    lines = warned("in{:06}.jpg".format, lambda n: base_s + n / 100).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: the mtimes of all 13 frames lie within 10 s")
 
 
 @pytest.mark.parametrize(

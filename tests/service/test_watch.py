@@ -226,13 +226,13 @@ def test_a_folder_that_is_to_be_polled_is_not_watched(drop: Path, supervise: Sup
 def test_sweeps_are_as_far_apart_as_the_mode_wants_and_their_cost_allows(
     drop: Path, supervise: Supervise
 ) -> None:
-    """Sweeps come every rescan_s, or every poll_s while polling, but take a tenth of a core at the most."""
+    """Sweeps come every sweep_s, or every poll_s while polling, but take a tenth of a core at the most."""
     watching, polling = supervise(drop), supervise(drop, watch="poll", poll_s=4)
     assert watching.watch.sweep_interval_s(0.1) == RESCAN_S
     assert watching.watch.sweep_interval_s(4.0) == 40.0
     assert polling.watch.sweep_interval_s(0.1) == 4.0
     assert polling.watch.sweep_interval_s(1.5) == 15.0
-    assert supervise(drop, watch="poll", poll_s=4, rescan_s=1).watch.sweep_interval_s(0.0) == 1.0
+    assert supervise(drop, watch="poll", poll_s=4, sweep_s=1).watch.sweep_interval_s(0.0) == 1.0
 
 
 def test_what_only_a_sweep_found_speaks_against_the_watcher(drop: Path, supervise: Supervise) -> None:
@@ -338,7 +338,7 @@ def test_overflows_are_announced_once_until_a_quiet_minute(drop: Path, supervise
 def test_new_settings_hold_at_once(drop: Path, supervise: Supervise) -> None:
     """A reload changes how often it is swept and what is a frame, without a new watch."""
     site = supervise(drop)
-    settings = site.settings.model_copy(update={"rescan_s": 7.0, "include": ("*.raw", "*.jpg")})
+    settings = site.settings.model_copy(update={"sweep_s": 7.0, "include": ("*.raw", "*.jpg")})
     site.watch.retune(settings, NameRules(settings))
     assert site.watch.sweep_interval_s(0.0) == 7.0
     (drop / "a.raw").write_bytes(b"a frame")

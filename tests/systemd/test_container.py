@@ -239,14 +239,26 @@ def test_started_means_that_it_watches(service: Service) -> None:
 
 
 def test_a_start_that_cannot_succeed_is_said_and_tried_again(service: Service) -> None:
-    """Without its drop folder a start fails and says why, and succeeds by itself when the folder is there."""
+    """With a file in the place of its drop folder a start fails and says why, until that is mended."""
     drop = service.folder("drop")
     service.machine.run("mv", drop, drop + ".away")
+    service.machine.run("touch", drop)
     assert service.machine.run("systemctl", "start", service.unit, check=False).returncode
     log = service.machine.run("journalctl", "-u", service.unit, "-o", "cat").stdout
-    assert f"{drop} does not exist" in log
+    assert f"{drop} is not a folder" in log
+    service.machine.run("rm", drop)
     service.machine.run("mv", drop + ".away", drop)
     wait_until(service.is_active)
+
+
+def test_a_drop_folder_that_is_missing_at_the_start_is_waited_for(service: Service) -> None:
+    """A start without the drop folder succeeds, and the folder is served when it comes."""
+    drop = service.folder("drop")
+    service.machine.run("mv", drop, drop + ".away")
+    service.systemctl("start")
+    service.wait_for("drop.absent")
+    service.machine.run("mv", drop + ".away", drop)
+    service.wait_for("drop.back")
 
 
 def test_the_uploaders_frames_are_kept(service: Service) -> None:

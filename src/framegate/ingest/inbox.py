@@ -52,12 +52,12 @@ class Inbox:
             os.eventfd_read(self._bell)  # before the hints are taken, so that one put meanwhile rings again
         return [self._hints.popleft() for _ in range(len(self._hints))]
 
-    def is_woken_by(self, fd: int) -> None:
+    def add_reader(self, fd: int) -> None:
         """Let ``take`` return also when a descriptor becomes readable."""
         self._poll.register(fd, select.POLLIN)
 
-    def wakes_no_more(self, fd: int) -> None:
-        """Take back ``is_woken_by``."""
+    def remove_reader(self, fd: int) -> None:
+        """Undo ``add_reader``."""
         self._poll.unregister(fd)
 
     def take_sweep_request(self) -> bool:

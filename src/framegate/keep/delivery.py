@@ -18,6 +18,7 @@ from framegate.keep.disk import Disk
 from framegate.keep.result_names import TEMP_NAME, joined, names_of, portable, temp_name_of
 from framegate.model import Delivery, EncodedFrame
 from framegate.quantities import Size, in_words
+from framegate.settings import Settings
 
 MOST_REMEMBERED_FOLDERS = 1000
 
@@ -90,6 +91,10 @@ class ResultsFolder:
                     if data is None:
                         break
                     yield data
+
+    def retune(self, settings: Settings) -> None:
+        """Use another limit for the free space."""
+        self.min_free_bytes = settings.results.min_free
 
     def clear_abandoned(self) -> None:
         """Remove the temporary files that a crash has left, where there may be any.

@@ -1,18 +1,16 @@
-"""What has to be true outside the config file before the daemon can start, and what had better be."""
+"""Whether the folders, the disk and the kernel allow what the config asks for: errors prevent a start."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.util import find_spec
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from framegate.camera import read_mask
-from framegate.config import Config
+from framegate.config import FROM_FLAG, Config
 from framegate.errors import ConfigError, Problem
 from framegate.folders import free_bytes
 from framegate.ingest.inbox import Inbox
@@ -20,146 +18,103 @@ from framegate.ingest.mounts import mount_of, sees_all_writers
 from framegate.ingest.naming import NameRules
 from framegate.ingest.watching import Watcher
 from framegate.quantities import Size, in_words
+from framegate.service.folder_checks import (
+    Finding,
+    Grade,
+    count_folders,
+    drop_folder,
+    made,
+    nearest_existing,
+    overlap,
+    unlisted,
+    unmatched,
+    writable,
+)
 from framegate.settings import DEFAULT_CAMERA, Settings
 
-MOST_FOLDERS_COUNTED = 200_000
-MOST_FOLDERS_NAMED = 20
-
-
-class Grade(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    grade: Grade
-    key: str
-    """The setting it is about."""
-
-    message: str
+INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 
 def examine_surroundings(config: Config) -> list[Finding]:
-    """Look at everything that a start needs; change nothing."""
+    """Look at everything that a start of the daemon needs; change nothing."""
     settings = config.settings
-    return [
-        *_drop(settings),
-        *_writable("results.folder", settings.results.folder),
-        *_writable("state.folder", settings.state.folder or ""),
-        *_overlap(settings),
-        *_unlisted(settings),
-        *_cameras(settings),
-        *_space(settings),
-        *examine_masks(settings),
-        *examine_extras(settings),
-        *_textfile(settings),
-        *_inotify(settings),
-    ]
+    return _without_ok_beside_errors(
+        [
+            *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+            *writable("results.folder", settings.results.folder),
+            *writable("state.folder", settings.state.folder or ""),
+            *overlap(_folders(settings)),
+            *unlisted(settings),
+            *unmatched(settings),
+            *_cameras(settings),
+            *_space(settings),
+            *examine_masks(settings),
+            *examine_extras(settings),
+            *_textfile(settings),
+            *_inotify(settings),
+        ]
+    )
 
 
-def prepare_to_start(config: Config, *, needs_state: bool = True, needs_results: bool = True) -> None:
-    """Make the results and state folders if they are missing, and insist on what a start needs.
+def _without_ok_beside_errors(findings: list[Finding]) -> list[Finding]:
+    wrong = {finding.key for finding in findings if finding.grade is Grade.ERROR}
+    return [finding for finding in findings if finding.grade is not Grade.OK or finding.key not in wrong]
+
+
+def prepare_to_serve(config: Config) -> None:
+    """Make the results and state folders if they are missing, and insist on what the daemon needs.
 
     Raises:
-        ConfigError: with everything that stands in the way.
+        ConfigError: with everything that prevents a start; a missing drop folder does not, as it may come.
     """
     settings = config.settings
-    findings = [*_drop(settings), *_overlap(settings), *examine_masks(settings), *examine_extras(settings)]
-    folders = [("results.folder", settings.results.folder)] if needs_results else []
-    if needs_state:
-        folders.append(("state.folder", settings.state.folder or ""))
-    if not any(finding.grade is Grade.ERROR for finding in findings):
-        for key, folder in folders:
-            findings += _made(key, folder)
-    problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
-    if problems:
-        raise ConfigError(problems, str(config.path or ""))
+    findings = [
+        *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+        *overlap(_folders(settings)),
+        *examine_masks(settings),
+        *examine_extras(settings),
+    ]
+    folders = {key: folder for key, folder in _folders(settings).items() if key != "drop.folder"}
+    _insist(_with_made(findings, folders), str(config.path or ""))
 
 
-def _drop(settings: Settings) -> Iterator[Finding]:
-    folder = settings.drop.folder
-    if not os.path.isdir(folder):
-        what = "is no folder" if os.path.exists(folder) else "does not exist"
-        yield Finding(Grade.ERROR, "drop.folder", f"{folder} {what}")
-    elif not os.access(folder, os.R_OK | os.X_OK):
-        yield Finding(Grade.ERROR, "drop.folder", f"{folder} may not be listed by this user")
-    else:
-        yield Finding(Grade.OK, "drop.folder", folder)
+def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
+    """Make the results folder if it is missing and needed, and insist on what a scan needs.
+
+    Raises:
+        ConfigError: with everything that prevents a start, also a missing drop folder.
+    """
+    settings, are_typed = config.settings, config.origin_of("drop.folder") == FROM_FLAG
+    drop_key, results_key = ("IN", "OUT") if are_typed else ("drop.folder", "results.folder")
+    drop, results = settings.drop.folder, settings.results.folder
+    findings = [
+        *drop_folder(drop_key, drop, may_be_missing=False),
+        *overlap({drop_key: drop, results_key: results}),
+        *examine_masks(settings),
+    ]
+    made_findings = _with_made(findings, {results_key: results} if needs_results else {})
+    _insist(made_findings, "" if are_typed else str(config.path or ""))
 
 
-def _writable(key: str, folder: str) -> Iterator[Finding]:
-    there = _nearest_existing(folder)
-    if not os.path.isdir(there):
-        yield Finding(Grade.ERROR, key, f"{there} is no folder")
-    elif not os.access(there, os.W_OK | os.X_OK):
-        yield Finding(Grade.ERROR, key, f"{there} may not be written by this user")
-    else:
-        yield Finding(Grade.OK, key, folder if there == folder else f"{folder} (will be made)")
-
-
-def _made(key: str, folder: str) -> Iterator[Finding]:
-    try:
-        _make_durably(Path(folder))
-    except OSError as error:
-        yield Finding(Grade.ERROR, key, f"{folder} cannot be made: {error.strerror}")
-        return
-    yield from _writable(key, folder)
-
-
-def _make_durably(folder: Path) -> None:
-    """Make a folder, and those above it: a power cut must not take it away with the results in it."""
-    if folder.is_dir():
-        return
-    _make_durably(folder.parent)
-    folder.mkdir(exist_ok=True)
-    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
-
-
-def _overlap(settings: Settings) -> Iterator[Finding]:
-    """Compare identities, not names: links and bind mounts give one folder several names."""
-    folders = {
+def _folders(settings: Settings) -> dict[str, str]:
+    return {
         "drop.folder": settings.drop.folder,
         "results.folder": settings.results.folder,
         "state.folder": settings.state.folder or "",
     }
-    for (a, folder_a), (b, folder_b) in combinations(folders.items(), 2):
-        if {a, b} == {"results.folder", "state.folder"} and folder_a != folder_b:
-            continue  # a ledger among the results is odd, but harms nothing
-        if _is_inside(folder_b, folder_a):
-            yield Finding(Grade.ERROR, b, f"{folder_b} is inside {a} ({folder_a})")
-        elif _is_inside(folder_a, folder_b):
-            yield Finding(Grade.ERROR, a, f"{folder_a} is inside {b} ({folder_b})")
 
 
-def _is_inside(folder: str, outer: str) -> bool:
-    if not os.path.exists(outer):
-        return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(outer))
-    there = Path(os.path.realpath(_nearest_existing(folder)))
-    return any(os.path.samefile(above, outer) for above in (there, *there.parents))
+def _with_made(findings: list[Finding], folders: Mapping[str, str]) -> list[Finding]:
+    """Make folders, unless something prevents the start anyhow."""
+    if any(finding.grade is Grade.ERROR for finding in findings):
+        return findings
+    return findings + [finding for key, folder in folders.items() for finding in made(key, folder)]
 
 
-def _unlisted(settings: Settings) -> Iterator[Finding]:
-    """Find folders inside the drop folder that a sweep will pass over."""
-    failed: list[OSError] = []
-    walk = os.walk(settings.drop.folder, onerror=failed.append) if settings.drop.recursive else ()
-    for number, _ in enumerate(walk):
-        if number >= MOST_FOLDERS_COUNTED or len(failed) > MOST_FOLDERS_NAMED:
-            break
-    for error in failed[:MOST_FOLDERS_NAMED]:
-        if error.filename != settings.drop.folder:
-            yield Finding(
-                Grade.WARNING, "drop.folder", f"{error.filename} may not be listed: {error.strerror}"
-            )
+def _insist(findings: Iterable[Finding], path: str) -> None:
+    problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
+    if problems:
+        raise ConfigError(problems, path)
 
 
 def _cameras(settings: Settings) -> Iterator[Finding]:
@@ -171,32 +126,35 @@ def _cameras(settings: Settings) -> Iterator[Finding]:
 
 
 def _space(settings: Settings) -> Iterator[Finding]:
-    free, least = Size(free_bytes(_nearest_existing(settings.results.folder))), settings.results.min_free
+    free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
     words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
-        yield Finding(Grade.WARNING, "results.min_free", f"{words}: intake will pause at once")
+        yield Finding(Grade.WARNING, "results.min_free", f"{words}: judging will pause at once")
     else:
         yield Finding(Grade.OK, "results.min_free", words)
 
 
 def examine_extras(settings: Settings) -> Iterator[Finding]:
-    """Look whether what the settings ask for is installed."""
+    """Look whether the Python packages that the settings need are installed."""
     metrics = settings.metrics
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
         key = "metrics.listen" if metrics.listen else "metrics.textfile"
-        yield Finding(Grade.ERROR, key, "needs prometheus-client: pip install 'framegate[metrics]'")
+        pip = Path(sys.prefix, "bin", "pip")
+        words = f"needs the Python package prometheus-client: in the clone, {pip} install '.[metrics]'"
+        yield Finding(Grade.ERROR, key, words)
 
 
 def _textfile(settings: Settings) -> Iterator[Finding]:
-    file = settings.metrics.textfile
-    if file is not None:
-        folder = os.path.dirname(file) or "."
-        if not os.path.isdir(folder):
-            yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} does not exist")
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} may not be written by this user")
-        else:
-            yield Finding(Grade.OK, "metrics.textfile", file)
+    """Look whether the metrics can be written; the daemon runs without them, too."""
+    if settings.metrics.textfile is None:
+        return
+    folder = os.path.dirname(settings.metrics.textfile)
+    if not os.path.isdir(folder):
+        yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} is not a folder")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} may not be written by this user")
+    else:
+        yield Finding(Grade.OK, "metrics.textfile", settings.metrics.textfile)
 
 
 def examine_masks(settings: Settings) -> Iterator[Finding]:
@@ -235,9 +193,12 @@ def _inotify(settings: Settings) -> Iterator[Finding]:
             yield Finding(Grade.WARNING, "drop.watch", words)
             return
         watcher.stop()
-    folders, watches = _count_folders(settings), _limit("max_user_watches")
+    folders, watches = count_folders(settings), _limit("max_user_watches")
     if folders > watches:
-        words = f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}; the rest is swept"
+        words = (
+            f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}: frames in the rest"
+            " are found only by sweeps"
+        )
         yield Finding(Grade.WARNING, "drop.watch", words)
     else:
         yield Finding(Grade.OK, "drop.watch", f"inotify works: {folders} of {watches} watches needed")
@@ -249,27 +210,11 @@ def _polls_because(settings: Settings) -> str | None:
     mount = mount_of(Path(settings.drop.folder)) if settings.drop.watch == "auto" else None
     if mount is None or sees_all_writers(mount.kind):
         return None
-    return f"{mount.point} is {mount.kind}, where the kernel does not see all who write"
+    return f"{mount.point} is {mount.kind}, where the kernel does not see every writer"
 
 
 def _limit(name: str) -> int:
     try:
-        return int(Path("/proc/sys/fs/inotify", name).read_text("ascii"))
+        return int((INOTIFY_LIMITS / name).read_text("ascii"))
     except (OSError, ValueError):
         return 0
-
-
-def _count_folders(settings: Settings) -> int:
-    if not settings.drop.recursive:
-        return 1
-    count = 0
-    for _ in os.walk(settings.drop.folder):
-        count += 1
-        if count >= MOST_FOLDERS_COUNTED:
-            break
-    return count
-
-
-def _nearest_existing(folder: str) -> str:
-    path = Path(folder)
-    return os.fspath(next((p for p in (path, *path.parents) if p.exists()), Path("/")))

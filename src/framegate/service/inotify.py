@@ -11,10 +11,12 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 
-IN_MODIFY, IN_CLOSE_WRITE = 0x2, 0x8
+IN_MODIFY, IN_ATTRIB, IN_CLOSE_WRITE = 0x2, 0x4, 0x8
 IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x40, 0x80, 0x100, 0x200
-IN_IGNORED = 0x8000
-_MASK = IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | 0x4 | 0x400 | 0x800
+IN_DELETE_SELF, IN_MOVE_SELF, IN_IGNORED = 0x400, 0x800, 0x8000
+_CONTENT = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE
+_NAMES = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
+_MASK = _CONTENT | _NAMES | IN_DELETE_SELF | IN_MOVE_SELF
 _HEADER = struct.Struct("iIII")
 _BUFFER_BYTES = 65_536
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -43,7 +45,7 @@ class FolderEvents:
             raise
 
     def read(self) -> Iterator[tuple[str, int]]:
-        """Yield path and mask of all that has happened; waits for nothing."""
+        """Yield path and mask of each event so far; never waits."""
         while True:
             try:
                 buffer = os.read(self.fd, _BUFFER_BYTES)
@@ -57,7 +59,7 @@ class FolderEvents:
                 yield os.path.join(self._folders.get(watch, ""), name), mask
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         os.close(self.fd)
 
 

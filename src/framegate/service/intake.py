@@ -24,7 +24,7 @@ from framegate.ingest.sweeping import Ledger, Sweep, entries_of
 from framegate.ingest.unlisted import Unlisted
 from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Pending, Unsettled
 from framegate.service.watch import Watch
-from framegate.settings import DropSettings
+from framegate.settings import DropSettings, Settings
 
 SWEEP_SLICE_S = 0.05
 """A sweep advances by so much at a time; hints are taken and frames judged in between."""
@@ -80,8 +80,9 @@ class Intake:
         self.watch.stop()
         self.inbox.close()
 
-    def retune(self, drop: DropSettings) -> None:
-        """Use new settings, but for those that need a restart; what is named otherwise settles again."""
+    def retune(self, settings: Settings) -> None:
+        """Use new settings, except those that need a restart; what is named otherwise settles again."""
+        drop = settings.drop
         before, self._drop = self._drop, drop
         if drop == before:
             return

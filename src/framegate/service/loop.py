@@ -28,6 +28,7 @@ from framegate.service.retrying import NEVER_S, retry_delay_s
 from framegate.service.tidying import Chore, tidying
 from framegate.service.vitals import start_line, vitals_of
 from framegate.service.watch import CHECK_S
+from framegate.settings import Settings
 
 FLUSH_S = 5.0
 """Lazy rows reach the ledger after this long: what a crash makes us decide again."""
@@ -95,7 +96,7 @@ class Daemon:
             undo.callback(crash_guard.close)
             self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
             undo.callback(self._intake.stop)
-            self._reloader = Reloader(config, self._intake.inbox, self._announce)
+            self._reloader = Reloader(config, self._intake.inbox, self._announce, self._notifier)
             undo.callback(self._reloader.stop)
             self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
             self._reporting = Reporting(
@@ -124,6 +125,13 @@ class Daemon:
             is_paused=lambda: self._pause is not None,
         )
         self._chores: list[Chore] = [self._reporting, *tidy, *chores]
+        self._reloader.retunes = (
+            lambda settings: self._pipeline.retune(settings, self._reloader.revision),
+            self._results.retune,
+            self._intake.retune,
+            *(chore.retune for chore in self._chores),
+            self._retune,
+        )
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -164,7 +172,7 @@ class Daemon:
         with self._pausing():
             self._intake.gather(min(self.wait_s(), most_wait_s))
         self._ping()
-        self._reload()
+        self._reloader.poll(self._clock())  # between two frames: each is judged wholly by one version
         with self._pausing():
             self._follow_the_folder()
             self._write_what_is_due()
@@ -219,23 +227,10 @@ class Daemon:
     def _ping(self) -> None:
         self._notifier.ping(self._clock())
 
-    def _reload(self) -> None:
-        """Swap in a new config, if there is one: between two frames, for all that come after."""
-        is_asked = self._reloader.take_ask()
-        if is_asked:
-            self._notifier.reloading()
-        if (config := self._reloader.poll(self._clock(), is_asked=is_asked)) is not None:
-            self._config = config
-            settings = config.settings
-            self._pipeline.retune(settings, self._reloader.revision)
-            self._results.min_free_bytes = settings.results.min_free
-            self._intake.retune(settings.drop)
-            for chore in self._chores:
-                chore.retune(settings)
-            if self._pause is not None:  # what stood in its way may have been a setting
-                self._pause.retry_at_s = -NEVER_S
-        if is_asked:
-            self._notifier.ready()  # also when it was refused: else systemctl reload waits for ever
+    def _retune(self, _settings: Settings) -> None:
+        self._config = self._reloader.config
+        if self._pause is not None:  # its cause may have been a setting
+            self._pause.retry_at_s = -NEVER_S
 
     def _write_what_is_due(self) -> None:
         """Judge and record, unless the intake is paused and its next try is not due.

@@ -1,6 +1,6 @@
 """The status as Prometheus metrics: at an address, and in a file for node_exporter.
 
-``prometheus_client`` is an extra: ``pip install 'framegate[metrics]'``.
+``prometheus_client`` is an extra: ``pip install '.[metrics]'`` in the clone.
 """
 
 import threading

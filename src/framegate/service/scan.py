@@ -1,4 +1,4 @@
-"""The daemon's pipeline over a folder that is there already: every frame once, in order, then the sums."""
+"""The daemon's pipeline over a folder of frames that does not change: each is judged once, in order."""
 
 import csv
 import os
@@ -24,7 +24,7 @@ AHEAD = 8
 """Frames read and decoded ahead of the one that is judged; 8 of 1080p are 16 MB."""
 
 TRIES = 3
-"""A file that changes under a scan is read this often, then rejected."""
+"""How often a file that changes during the scan is read before it is rejected."""
 
 STATS_COLUMNS = (
     "frame", "camera", "captured_at", "reference", "score_percent", "threshold_percent", "verdict", "reason",
@@ -34,7 +34,7 @@ STATS_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a scan came to; ``seen`` is the sum of the three."""
+    """The counts of a scan; ``seen`` is the sum of the other three."""
 
     seen: int
     kept: int
@@ -49,8 +49,8 @@ def candidates_of(
     """List the drop folder's frames in the order in which they will be judged.
 
     Args:
-        settings: name the folder, and say what a frame is.
-        skipped: hears of each folder inside that may not be listed.
+        settings: the folder, and what counts as a frame.
+        skipped: called for each folder inside that may not be listed.
     """
     rules = NameRules(settings.drop)
     drop = Path(settings.drop.folder)
@@ -65,14 +65,14 @@ def scan(
     """Judge candidates in their order and deliver the unique ones; delete and overwrite nothing.
 
     Args:
-        settings: the snapshot to judge by; its state folder is not used: a scan remembers nothing, so a
-            second one decides alike and finds its results there.
+        settings: the snapshot to judge by. Its state folder is not used: a scan remembers nothing, so a
+            second one decides the same and finds its results already there.
         candidates: see ``candidates_of``.
-        listener: hears of every verdict.
+        listener: gets every verdict.
         dry_run: deliver nothing.
 
     Raises:
-        SinkError: a result cannot be written; those before it stand.
+        SinkError: a result cannot be written; those before it stay.
     """
     started_s = time.perf_counter()
     tally: Counter[Verdict] = Counter()
@@ -96,7 +96,7 @@ def scan(
 
 
 def stats_listener(file: IO[str]) -> Listener:
-    """Return a listener that writes a CSV row for every frame, kept or not: to choose thresholds by."""
+    """Return a listener that writes a CSV row for every frame, kept or not, for choosing thresholds."""
     writer = csv.writer(file)
     writer.writerow(STATS_COLUMNS)
 
@@ -146,7 +146,7 @@ def _ahead(
 
 
 def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
-    """Insist: a finite folder has no later, so what cannot be read now is rejected."""
+    """Try again a few times, then reject: a scan has no later time at which the file could be read."""
     for _ in range(TRIES):
         if isinstance(examined, Examined):
             return examined
@@ -156,5 +156,5 @@ def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
     assert isinstance(examined, Unsettled)
     is_ours = examined.why is NotYet.UNREADABLE
     reason = Reason.UNREADABLE if is_ours else Reason.TRUNCATED
-    detail = examined.detail or "it changes while it is read"
+    detail = examined.detail or "it changed each time while it was read"
     return Examined(examined.candidate, time.perf_counter(), rejection=Decision(reason, detail=detail))

@@ -8,7 +8,7 @@ from types import FrameType
 from framegate.config import Config
 from framegate.events import happening
 from framegate.keep.disk import Disk
-from framegate.service.checkup import prepare_to_start
+from framegate.service.checkup import prepare_to_serve
 from framegate.service.log_stream import own_stderr
 from framegate.service.logs import Log
 from framegate.service.loop import Daemon
@@ -27,7 +27,7 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
         ConfigError: the folders do not allow a start.
         SinkError: the ledger cannot be opened.
     """
-    prepare_to_start(config)
+    prepare_to_serve(config)
     is_terminal = os.isatty(2)
     log = Log(own_stderr(), config.settings.log, is_terminal=is_terminal)
     try:

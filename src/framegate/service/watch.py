@@ -107,7 +107,7 @@ class Watch:
 
         Sweeps use at most a tenth of a core: one of 50,000 files takes 0.1 s, and more on a small box.
         """
-        interval_s = self._settings.rescan_s
+        interval_s = self._settings.sweep_s
         if self.mode == "poll":
             interval_s = min(self._settings.poll_s, interval_s)
         return max(interval_s, 10 * last_sweep_s)
@@ -216,7 +216,7 @@ class Watch:
 
     def _fail(self, why: str, now_s: float, advice: str | None = None) -> None:
         """Poll until inotify works again; announce it once."""
-        self._retry_at_s = now_s + self._settings.rescan_s
+        self._retry_at_s = now_s + self._settings.sweep_s
         if not self._has_failed:
             fields = {"error": why, "poll_s": self._settings.poll_s, **({"advice": advice} if advice else {})}
             self._announce(Happening("watch.failed", fields, "warning"))
