@@ -146,7 +146,7 @@ class Machine:
 
 def heard(daemon: RunningDaemon) -> list[Line]:
     """Return every line that the daemon's log has by now."""
-    daemon._drain()
+    daemon.drain()
     return daemon.lines
 
 

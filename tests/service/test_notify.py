@@ -134,7 +134,7 @@ def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Pa
         through = ("env", f"NOTIFY_SOCKET={manager.address}")
         with started(site, through=through) as daemon:
             manager.wait_for("READY=1", within_s=5)
-            daemon._drain()
+            daemon.drain()
             assert len(daemon.verdicts()) < len(shots)
             assert not [said for said in manager.heard if said.startswith("RELOADING")]
             good = site.config.read_bytes()
