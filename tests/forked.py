@@ -113,7 +113,7 @@ def daemon_process(config: Path, cwd: Path) -> ForkedProcess:
 def framegate(
     *arguments: object, timeout_s: float = 60.0, cwd: Path | None = None, **env: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, with ``env`` added to the environment; return its code and what it printed."""
+    """Run a command to its end, with ``env`` added to the environment; return code and output."""
     words = tuple(os.fspath(word) if isinstance(word, os.PathLike) else str(word) for word in arguments)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = fork(words, out.fileno(), err.fileno(), cwd or Path.cwd(), os.environ | env)

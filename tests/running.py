@@ -184,9 +184,7 @@ def started(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon
     """
     command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
     process: Process = (
-        subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home
-        )
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home)
         if through
         else daemon_process(site.config, site.home)
     )
