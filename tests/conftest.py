@@ -11,6 +11,16 @@ from supervised import Supervise, Supervised
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+WORKERS_A_CORE = 3
+"""Most tests wait for a daemon most of their time."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run a few named files in this process: three seconds go to the start of the workers."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if all(path.is_file() for path in named) else WORKERS_A_CORE * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """Folders and a config of their own for one daemon."""

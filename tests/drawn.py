@@ -42,6 +42,7 @@ LEAVES = (slice(20, 100), slice(480, 620))
 """Rows and columns where no two frames are alike."""
 
 Gray = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.int64]
 
 
 def frame(number: int) -> Gray:
@@ -50,8 +51,9 @@ def frame(number: int) -> Gray:
     picture[LEAVES] = 60 + _hashed(100 + number, 80, cell_px=4)[LEAVES]
     for (width, height), left, top, level in THINGS.get(number, ()):
         picture[top : top + height, left : left + width] = level
-    lit = picture * LIGHT_PERCENT[number] // 100 + _hashed(200 + number, NOISE_LEVELS)
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    lit: Levels = picture * LIGHT_PERCENT[number] // 100 + _hashed(200 + number, NOISE_LEVELS)
+    shown: Gray = np.clip(lit, 0, 255).astype(np.uint8)
+    return shown
 
 
 def written(folder: Path) -> list[Path]:
@@ -62,10 +64,11 @@ def written(folder: Path) -> list[Path]:
     return files
 
 
-def _hashed(seed: int, levels: int, *, cell_px: int = 1) -> npt.NDArray[np.int64]:
+def _hashed(seed: int, levels: int, *, cell_px: int = 1) -> Levels:
     """Return levels from 0 to ``levels - 1`` that look random, one for each cell of a grid."""
     rows, columns = np.indices((HEIGHT, WIDTH), np.uint64) // np.uint64(cell_px)
     mixed = rows * np.uint64(0x9E3779B97F4A7C15) + columns * np.uint64(0xC2B2AE3D27D4EB4F) + np.uint64(seed)
     for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB):  # as splitmix64 mixes
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(factor)
-    return ((mixed >> np.uint64(33)) % np.uint64(levels)).astype(np.int64)
+    chosen: Levels = ((mixed >> np.uint64(33)) % np.uint64(levels)).astype(np.int64)
+    return chosen

@@ -35,8 +35,8 @@ class ForkedProcess:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 
-    def wait(self, timeout: float) -> int:
-        """Return the exit code; wait for it for at most ``timeout`` seconds.
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; wait for it for at most ``timeout`` seconds, or for ever.
 
         Raises:
             subprocess.TimeoutExpired: it still runs.
@@ -48,7 +48,7 @@ class ForkedProcess:
             finally:
                 os.close(ended)
         if (code := self.poll()) is None:
-            raise subprocess.TimeoutExpired("framegate", timeout)
+            raise subprocess.TimeoutExpired("framegate", timeout or 0.0)
         return code
 
     def send_signal(self, number: int) -> None:
@@ -96,7 +96,7 @@ def _server() -> _Server:
 
 def fork(arguments: tuple[str, ...], stdout: int, stderr: int, cwd: Path, env: Mapping[str, str]) -> int:
     """Start ``framegate`` with these arguments and descriptors; return the pid of a child of ours."""
-    order = {"arguments": arguments, "cwd": os.fspath(cwd), "env": dict(env)}
+    order: dict[str, object] = {"arguments": arguments, "cwd": os.fspath(cwd), "env": dict(env)}
     return _server().fork(order, [stdout, stderr])
 
 
@@ -111,12 +111,15 @@ def daemon_process(config: Path, cwd: Path) -> ForkedProcess:
 
 
 def framegate(
-    *arguments: object, timeout_s: float = 60.0, cwd: Path | None = None, **env: str
+    *arguments: object,
+    timeout_s: float = 60.0,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, with ``env`` added to the environment; return code and output."""
     words = tuple(os.fspath(word) if isinstance(word, os.PathLike) else str(word) for word in arguments)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        pid = fork(words, out.fileno(), err.fileno(), cwd or Path.cwd(), os.environ | env)
+        pid = fork(words, out.fileno(), err.fileno(), cwd or Path.cwd(), {**os.environ, **(env or {})})
         process = ForkedProcess(pid)
         try:
             code = process.wait(timeout_s)

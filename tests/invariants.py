@@ -12,7 +12,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -413,8 +413,12 @@ def _open(site: Site) -> sqlite3.Connection:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    number, name, *rest, result = values
-    return Row(number, os.fsdecode(name), *rest, None if result is None else os.fsdecode(result))
+    row = Row(*values)
+    return replace(
+        row,
+        name=os.fsdecode(row.name),
+        result=None if row.result is None else os.fsdecode(row.result),
+    )
 
 
 def _pid(process: Process) -> int:

@@ -16,6 +16,7 @@ from threading import Event, Thread
 from typing import Any
 
 from forked import ForkedProcess, daemon_process, framegate
+from troubles import usual_limits
 
 VERDICTS = ("frame.kept", "frame.dropped", "frame.rejected")
 WITHIN_S = 20.0
@@ -132,8 +133,9 @@ class RunningDaemon:
         self.drain()
         return code
 
-    def close(self) -> None:
-        """Wait for the end of a process that has been killed, and close its log."""
+    def kill(self) -> None:
+        """End it at once, if it has not ended, and close its log."""
+        self.process.kill()
         self.process.wait(WITHIN_S)
         self._reader.join(WITHIN_S)
         if self.process.stderr is not None:
@@ -182,19 +184,26 @@ def started(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon
         through: another command that starts it, in an interpreter of its own; else it is forked from a
             process that has everything loaded.
     """
-    command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
-    process: Process = (
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home)
-        if through
-        else daemon_process(site.config, site.home)
-    )
-    daemon = RunningDaemon(process)
+    with usual_limits():
+        daemon = RunningDaemon(_process(site, through))
+        try:
+            daemon.wait_for("daemon.started")
+        except BaseException:
+            daemon.kill()
+            raise
     try:
-        daemon.wait_for("daemon.started")
         yield daemon
     finally:
-        process.kill()
-        daemon.close()
+        daemon.kill()
+
+
+def _process(site: Site, through: tuple[str, ...]) -> Process:
+    if not through:
+        return daemon_process(site.config, site.home)
+    command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home
+    )
 
 
 @contextmanager

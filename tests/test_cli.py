@@ -15,7 +15,7 @@ from framegate.demo.scene import Lot
 
 
 def framegate(*arguments: object, code: int = 0, **env: str) -> "subprocess.CompletedProcess[str]":
-    done = forked.framegate(*arguments, **env)
+    done = forked.framegate(*arguments, env=env)
     assert done.returncode == code, done.stderr
     return done
 

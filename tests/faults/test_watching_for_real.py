@@ -17,7 +17,10 @@ from running import wait_until
 from supervised import RESCAN_S, Supervise, Supervised
 from troubles import limited, rename_at_a_stroke
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
+pytestmark = [
+    pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits"),
+    pytest.mark.xdist_group("disks"),  # losetup finds a free device and takes it in two steps
+]
 
 TELLS_OF_OVERFLOW = not version("watchdog").startswith("6.")
 

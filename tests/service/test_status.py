@@ -1,5 +1,6 @@
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -237,19 +238,18 @@ def test_watch_shows_it_until_it_is_interrupted(site: Site) -> None:
     site.configure(detection=DETECTION)
     with running(site):
         command = [*FRAMEGATE, "status", "-c", str(site.config), "--watch"]
-        at_once = os.environ | {"PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=at_once,
-            preexec_fn=heed_ctrl_c,  # noqa: PLW1509
-        ) as shown:
-            assert shown.stdout is not None
-            assert any("running for" in line for line in shown.stdout)
-            assert shown.poll() is None
-            shown.send_signal(signal.SIGINT)
-            assert shown.wait(10) == 0
+        screen, terminal = pty.openpty()
+        with subprocess.Popen(command, stdout=terminal, preexec_fn=heed_ctrl_c) as shown:  # noqa: PLW1509
+            os.close(terminal)
+            try:
+                printed = b""
+                while b"running for" not in printed:
+                    printed += os.read(screen, 4096)
+                shown.send_signal(signal.SIGINT)
+                assert shown.wait(10) == 0
+            finally:
+                shown.kill()
+                os.close(screen)
 
 
 @pytest.mark.parametrize(
