@@ -3,12 +3,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from framegate.demo.scene import Lot
 from running import Site
 from supervised import Supervise, Supervised
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+settings.register_profile("fast", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+"""Neither measures time: a machine that has other work would fail it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer examples in the fast lane."""
+    settings.load_profile("fast" if config.option.markexpr == "not slow" else "thorough")
 
 
 WORKERS_A_CORE = 3
