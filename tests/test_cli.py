@@ -34,6 +34,7 @@ def test_every_command_is_in_the_readme_and_has_help() -> None:
     """No command exists that the README does not name, and each says what it does."""
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     for command in app.registered_commands:
+        assert command.callback is not None
         name = command.name or command.callback.__name__
         assert f"`framegate {name}" in readme
         assert command.callback.__doc__

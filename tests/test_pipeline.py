@@ -16,7 +16,7 @@ from framegate.config import load
 from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided, Happening
 from framegate.keep.delivery import Deliverer, NoDelivery, ResultsFolder
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.ledger import Ledger
 from framegate.model import Candidate, EncodedFrame, Reason, Verdict
 from framegate.pipeline import Examined, NotYet, Pipeline, Unsettled
@@ -167,7 +167,7 @@ class FailingOnce(Disk):
     def __init__(self, step: Step, nth: int = 1) -> None:
         self.step, self.left = step, nth
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is self.step:
             self.left -= 1
             if not self.left:

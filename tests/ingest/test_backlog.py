@@ -296,5 +296,5 @@ BacklogMachine.TestCase.settings = settings(
 )
 
 
-class TestCamerasDoWhatTheyLike(BacklogMachine.TestCase):
+class TestCamerasDoWhatTheyLike(BacklogMachine.TestCase):  # type: ignore[valid-type,misc]
     """Whatever comes, nothing is lost, every camera has its order and its turn, and no hand is too full."""

@@ -111,6 +111,7 @@ def test_names_of_any_bytes_are_known_again(path: Path, name: str) -> None:
     """Whatever Linux allows in a name, and however long, its frame is charged and no other."""
     flight = InFlight(path)
     flight.mark(FileKey(name, 10, -(2**63)))
+    assert flight._fd is not None
     os.close(flight._fd)
     assert deaths(path, FileKey(name, 10, -(2**63))) == 1
     assert path.stat().st_size < in_flight._MOST_RECORD_BYTES

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.service.notify import BEATS, MOST_WAIT_S, NEVER_S, Notifier
+from framegate.service.notify import BEATS, MOST_WAIT_S, Notifier
+from framegate.service.retrying import NEVER_S
 from invariants import check
 from managers import Manager, listening
 from oracle import DETECTION, shot, upload
@@ -163,7 +164,7 @@ def test_the_daemon_lives_for_its_watchdog_also_in_a_backlog(site: Site, tmp_pat
     with listening(tmp_path / "notify") as manager:
         through = ("env", f"NOTIFY_SOCKET={manager.address}", "WATCHDOG_USEC=1500000")
         with started(site, through=through) as daemon:
-            heard_at_s = []
+            heard_at_s: list[float] = []
             for _ in range(8):
                 manager.wait_for("WATCHDOG=1", len(heard_at_s) + 1, within_s=10)
                 heard_at_s.append(time.monotonic())
