@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bench import Bench
 from framegate.demo.scene import Lot
@@ -14,6 +15,26 @@ from stepping import FaultyDisk, Stepped
 from supervised import Supervise, Supervised
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+settings.register_profile("fast", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+"""Neither measures time: a machine that has other work would fail it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer examples in the fast lane."""
+    settings.load_profile("fast" if config.option.markexpr == "not slow" else "thorough")
+
+
+WORKERS_A_CORE = 3
+"""Most tests wait for a daemon most of their time."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run a few named files in this process: three seconds go to the start of the workers."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if all(path.is_file() for path in named) else WORKERS_A_CORE * (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from forked import ForkedProcess
 from oracle import Shot, expected, in_capture_order
 from running import Line, Site
 
@@ -35,7 +36,7 @@ REASONS = {
 }  # fmt: skip
 """Every reason, below the verdict that it explains."""
 
-Process = subprocess.Popen[Any] | threading.Thread | int
+Process = subprocess.Popen[Any] | ForkedProcess | threading.Thread | int
 """A daemon: a process, its pid when it is somebody else's child, or the thread that it runs in."""
 
 
@@ -313,13 +314,13 @@ def is_alive(process: Process) -> Iterator[str]:
     else:
         lives = process.poll() is None
     if not lives:
-        code = process.returncode if isinstance(process, subprocess.Popen) else "unknown"
+        code = process.returncode if isinstance(process, (subprocess.Popen, ForkedProcess)) else "unknown"
         yield f"I7: the daemon has ended (code {code})"
 
 
 def ended_as_told(process: Process, code: int) -> Iterator[str]:
     """I7: the daemon has ended, and with this code."""
-    assert isinstance(process, subprocess.Popen), "only a child of ours tells its code"
+    assert isinstance(process, (subprocess.Popen, ForkedProcess)), "only a child of ours tells its code"
     try:
         ended_with = process.wait(WITHIN_S)
     except subprocess.TimeoutExpired:
@@ -412,8 +413,12 @@ def _open(site: Site) -> sqlite3.Connection:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    number, name, *rest, result = values
-    return Row(number, os.fsdecode(name), *rest, None if result is None else os.fsdecode(result))
+    row = Row(*values)
+    return replace(
+        row,
+        name=os.fsdecode(row.name),
+        result=None if row.result is None else os.fsdecode(row.result),
+    )
 
 
 def _pid(process: Process) -> int:

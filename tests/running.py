@@ -15,10 +15,14 @@ from queue import Empty, Queue
 from threading import Event, Thread
 from typing import Any
 
+from forked import ForkedProcess, daemon_process, framegate
+from troubles import usual_limits
+
 VERDICTS = ("frame.kept", "frame.dropped", "frame.rejected")
 WITHIN_S = 20.0
 
 Line = dict[str, Any]
+Process = subprocess.Popen[str] | ForkedProcess
 
 
 @dataclass
@@ -78,10 +82,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 class RunningDaemon:
     """A ``framegate run`` that is up, and the log lines it has written."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self.lines: list[Line] = []
         self.noise: list[str] = []
+        self._verdicts: list[Line] = []
         self._incoming: Queue[Line] = Queue()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -89,26 +94,31 @@ class RunningDaemon:
     def wait_for(
         self, event: str, count: int = 1, within_s: float = WITHIN_S, **fields: object
     ) -> list[Line]:
-        """Wait until so many lines of an event, with these fields, have come; return them."""
+        """Wait until ``count`` lines of an event, with these fields, have come; return them."""
+        found: list[Line] = []
+        looked_at = 0
 
-        def found() -> list[Line]:
-            return [
+        def is_there() -> bool:
+            nonlocal looked_at
+            found.extend(
                 line
-                for line in self.lines
+                for line in self.lines[looked_at:]
                 if line["event"] == event and all(line.get(key) == value for key, value in fields.items())
-            ]
+            )
+            looked_at = len(self.lines)
+            return len(found) >= count
 
-        self._wait(lambda: len(found()) >= count, within_s, f"{count} x {event} {fields}")
-        return found()
+        self._wait(is_there, within_s, f"{count} x {event} {fields}")
+        return found
 
     def wait_for_verdicts(self, count: int, within_s: float = WITHIN_S) -> list[Line]:
-        """Wait until so many frames have their verdict; return all verdicts."""
-        self._wait(lambda: len(self.verdicts()) >= count, within_s, f"{count} verdicts")
+        """Wait until ``count`` frames have their verdict; return all verdicts."""
+        self._wait(lambda: len(self._verdicts) >= count, within_s, f"{count} verdicts")
         return self.verdicts()
 
     def verdicts(self) -> list[Line]:
         """Return the verdicts that have come."""
-        return [line for line in self.lines if line["event"] in VERDICTS]
+        return list(self._verdicts)
 
     def tally(self) -> Counter[str]:
         """Count the verdicts that have come."""
@@ -120,23 +130,37 @@ class RunningDaemon:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(WITHIN_S)
         self._reader.join(WITHIN_S)
-        self._drain()
+        self.drain()
         return code
 
-    def _wait(self, condition: Any, within_s: float, what: str) -> None:
+    def kill(self) -> None:
+        """End it at once, if it has not ended, and close its log."""
+        self.process.kill()
+        self.process.wait(WITHIN_S)
+        self._reader.join(WITHIN_S)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+    def _wait(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
         deadline_s = time.monotonic() + within_s
         while not condition():
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or (self.process.poll() is not None and self._incoming.empty()):
                 raise AssertionError(f"no {what}; the log has {self._shown()}")
             try:
-                self.lines.append(self._incoming.get(timeout=min(left_s, 0.5)))
+                self._take(self._incoming.get(timeout=min(left_s, 0.5)))
             except Empty:
                 continue
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Take what has come without waiting for more."""
         while not self._incoming.empty():
-            self.lines.append(self._incoming.get())
+            self._take(self._incoming.get())
+
+    def _take(self, line: Line) -> None:
+        self.lines.append(line)
+        if line["event"] in VERDICTS:
+            self._verdicts.append(line)
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -153,17 +177,33 @@ class RunningDaemon:
 
 @contextmanager
 def started(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon]:
-    """Start the daemon over a site, ``through`` another command if given; it is watching when this yields."""
-    command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home
-    ) as process:
+    """Start the daemon over a site; it is watching when this yields.
+
+    Args:
+        site: its folders and config.
+        through: another command that starts it, in an interpreter of its own; else it is forked from a
+            process that has everything loaded.
+    """
+    with usual_limits():
+        daemon = RunningDaemon(_process(site, through))
         try:
-            daemon = RunningDaemon(process)
             daemon.wait_for("daemon.started")
-            yield daemon
-        finally:
-            process.kill()
+        except BaseException:
+            daemon.kill()
+            raise
+    try:
+        yield daemon
+    finally:
+        daemon.kill()
+
+
+def _process(site: Site, through: tuple[str, ...]) -> Process:
+    if not through:
+        return daemon_process(site.config, site.home)
+    command = [*through, sys.executable, "-m", "framegate", "run", "--config", str(site.config)]
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, errors="surrogateescape", cwd=site.home
+    )
 
 
 @contextmanager
@@ -177,6 +217,6 @@ def running(site: Site, through: tuple[str, ...] = ()) -> Iterator[RunningDaemon
 
 def scanned(site: Site, out: Path, *options: str) -> dict[str, bytes]:
     """Scan a site's drop folder with its own config; return what was kept."""
-    command = [sys.executable, "-m", "framegate", "scan", str(site.drop), str(out), "-c", str(site.config)]
-    subprocess.run([*command, *options], check=True, capture_output=True, timeout=WITHIN_S * 3)
+    done = framegate("scan", site.drop, out, "-c", site.config, *options)
+    assert done.returncode == 0, done.stderr
     return contents(out)

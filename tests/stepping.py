@@ -11,6 +11,7 @@ from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Arrival, Origin
 from framegate.service.loop import Daemon
 from running import Site
+from troubles import usual_limits
 
 
 class Crash(BaseException):
@@ -86,7 +87,8 @@ class Stepped:
             wall_ns=lambda: self.wall_ns(),  # noqa: PLW0108 - a test may set another one meanwhile
             disk=self.disk,
         )
-        self.daemon.start()
+        with usual_limits():
+            self.daemon.start()
 
     def stop(self) -> None:
         """End a life well."""

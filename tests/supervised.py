@@ -11,6 +11,7 @@ from framegate.model import Arrival
 from framegate.service.watch import CHECK_S, LATE_S, Watch
 from framegate.settings import DropSettings
 from running import wait_until
+from troubles import usual_limits
 
 RESCAN_S = 30.0
 
@@ -27,7 +28,8 @@ class Supervised:
             {"folder": os.fspath(drop), "sweep_s": RESCAN_S, **settings}
         )
         self.watch = Watch(self.settings, NameRules(self.settings), self.inbox, self._take)
-        self.watch.start(self.now_s)
+        with usual_limits():
+            self.watch.start(self.now_s)
         self.arrivals: list[Arrival] = []
         self._numbers = iter(range(10_000))
 

@@ -25,7 +25,10 @@ def local_time() -> Iterator[None]:
 
 
 def _ns(*moment: int, offset_h: float) -> int:
-    then = datetime(*moment, tzinfo=timezone(timedelta(hours=offset_h)))
+    year, month, day, *time_of_day = moment
+    hour, minute, second, microsecond, *_ = [*time_of_day, 0, 0, 0, 0]
+    zone = timezone(timedelta(hours=offset_h))
+    then = datetime(year, month, day, hour, minute, second, microsecond, zone)
     return (then - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
 
 

@@ -578,6 +578,9 @@ def test_every_beginning_of_a_file_is_refused_or_read(write: Write) -> None:
     file = write("")
     refused = 0
     for n in range(len(whole)):
+        last_line = whole[:n].rpartition(b"\n")[2]
+        if len(last_line) > 2 and last_line.startswith(b"#"):  # wherever a comment stops is alike
+            continue
         file.write_bytes(whole[:n])
         try:
             load(file)

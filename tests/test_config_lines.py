@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -8,6 +6,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from forked import framegate
 from framegate.config import load
 from framegate.config_lines import Location, line_of, line_of_error
 from framegate.errors import ConfigError
@@ -246,8 +245,6 @@ def test_the_command_line_says_the_line(tmp_path: Path, command: str) -> None:
     """Whichever command refuses a config, it prints file, line and key of what is wrong."""
     path = tmp_path / "site.toml"
     path.write_text('version = 1\n[drop]\nfolder = "a"\nsetle_s = 1\n[results]\nfolder = "b"\n', "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "framegate", command, "-c", str(path)], capture_output=True, text=True
-    )
+    done = framegate(command, "-c", path)
     assert done.returncode == 78
     assert done.stderr == f"{path}: line 4: drop.setle_s: unknown key (did you mean settle_s?)\n"

@@ -368,6 +368,7 @@ def test_a_scene_has_its_size_and_bytes_of_its_own(size_bytes: int) -> None:
     assert len(one) == len(other) == size_bytes
     assert one != other
     picture = cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
     assert abs(picture.astype(int) - GREYS[1]).max() <= 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from bench import Bench, lay
 from framegate import cameras
 from framegate.errors import SinkError
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Candidate, EncodedFrame, NotYet, Reason, Unsettled, Verdict
 from framegate.pipeline import Examined
 from running import Site, contents
@@ -25,7 +25,7 @@ class FailingOnce(Disk):
     def __init__(self, step: Step, nth: int = 1) -> None:
         self.step, self.left = step, nth
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is self.step:
             self.left -= 1
             if not self.left:

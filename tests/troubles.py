@@ -26,7 +26,7 @@ def powerless(powers: int = _READ_ANYTHING) -> Iterator[None]:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     before, during = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable
     assert LIBC.capget(header, before) == 0
-    during[:] = before[:]
+    ctypes.pointer(during)[0] = before
     during[0] &= ~powers
     assert LIBC.capset(header, during) == 0
     try:
@@ -57,6 +57,9 @@ def no_inotify_instances() -> Iterator[None]:
             os.close(fd)
 
 
+_lowered_here: list[str] = []
+
+
 @contextmanager
 def limited(name: str, value: int) -> Iterator[None]:
     """Lower an inotify limit of the whole machine; keep it short, others live here too."""
@@ -65,10 +68,23 @@ def limited(name: str, value: int) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = limit.read_text("ascii")
         limit.write_text(str(value), "ascii")
+        _lowered_here.append(name)
         try:
             yield
         finally:
+            _lowered_here.remove(name)
             limit.write_text(before, "ascii")
+
+
+@contextmanager
+def usual_limits() -> Iterator[None]:
+    """Keep other test processes from lowering an inotify limit while something that needs it starts here."""
+    if _lowered_here:
+        yield
+        return
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 @contextmanager

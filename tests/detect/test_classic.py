@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+import drawn
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
@@ -96,6 +97,18 @@ def _drawn_lot(folder: Path, ending: str) -> list[Path]:
         files.append(folder / f"{n:04d}{ending}")
         cv2.imwrite(str(files[-1]), picture)
     return files
+
+
+@masked_or_not
+@as_published
+def test_classic_is_the_published_algorithm_on_a_drawn_yard(
+    tmp_path: Path, border: Border, min_contour_area: int, score_threshold: int
+) -> None:
+    """Every score and decision on frames with noise, leaves, dusk and a lamp is the published program's."""
+    files = drawn.written(tmp_path)
+    published = list(_by_publication(files, border, min_contour_area, score_threshold))
+    assert {kept for _, kept in published} == {True, False}
+    assert list(_by_framegate(files, border, min_contour_area, score_threshold)) == published
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])

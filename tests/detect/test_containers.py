@@ -126,11 +126,11 @@ def test_no_bytes_break_the_reader(magic: bytes, rest: bytes) -> None:
     ids=["fill", "segments", "starts", "stuffing", "restarts", "zeros"],
 )
 def test_a_hostile_jpeg_of_20_mb_is_read_in_linear_time(filling: bytes) -> None:
-    """No filling of a 20 MB JPEG holds the line for two seconds."""
+    """No filling of a 20 MB JPEG takes two seconds of the line."""
     data = b"\xff\xd8" + filling * (20_000_000 // len(filling))
-    start = time.perf_counter()
+    start = time.thread_time()
     header = read_header(data)
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
     assert header is None or not header.whole
 
 

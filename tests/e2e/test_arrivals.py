@@ -113,7 +113,7 @@ def ftp_server(folder: Path) -> Iterator[tuple[str, int]]:
     from pyftpdlib.handlers import FTPHandler
     from pyftpdlib.servers import FTPServer
 
-    class Handler(FTPHandler):
+    class Handler(FTPHandler):  # type: ignore[misc]
         authorizer = DummyAuthorizer()
 
     Handler.authorizer.add_user("camera", "lot1", str(folder), perm="elradfmwMT")

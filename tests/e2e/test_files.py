@@ -177,7 +177,7 @@ def test_files_that_vanish_at_once_stop_nothing(site: Site, morning: list[bytes]
 
 
 def _heard(daemon: RunningDaemon) -> list[Line]:
-    daemon._drain()
+    daemon.drain()
     return daemon.verdicts()
 
 

@@ -38,7 +38,7 @@ while size := sys.stdin.buffer.readline():
 
 
 def config_lines(daemon: RunningDaemon) -> list[Line]:
-    daemon._drain()
+    daemon.drain()
     return [line for line in daemon.lines if line["event"].startswith("config.")]
 
 

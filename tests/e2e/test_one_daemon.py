@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forked import framegate
 from framegate.demo.uploads import write_at_once
 from running import RunningDaemon, Site, running, started, wait_until
 
@@ -25,8 +26,7 @@ def configure(site: Site, name: str, *, drop: Path, state: Path) -> Path:
 
 
 def run(config: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "framegate", "run", "--config", os.fspath(config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return framegate("run", "--config", config, timeout_s=20)
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", holder: RunningDaemon, what: str) -> None:

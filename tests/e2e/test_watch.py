@@ -1,6 +1,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,9 @@ def test_a_burst_that_overflows_the_kernels_queue_loses_nothing(site: Site, tmp_
     spool = tmp_path / "spool"
     for taken in shots:
         upload(taken, spool)
-    with limited("max_queued_events", 16), running(site) as daemon:
+    with ExitStack() as stack:
+        with limited("max_queued_events", 16):  # read when the instance is made
+            daemon = stack.enter_context(running(site))
         for taken in shots:
             (spool / taken.name).rename(site.drop / taken.name)
         daemon.wait_for_verdicts(len(shots), within_s=50)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.config import load
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.service.serve import serve
 
 LOG = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -53,10 +53,10 @@ class Hurdles(Disk):
         self._is_named = is_named
         self._death = (die_at, nth)
         self._failures = {(fail_at, number) for number in failures}
-        self._reached: Counter[Step] = Counter()
+        self._reached: Counter[Step | TidyStep] = Counter()
         self._never = threading.Event()
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         self._reached[step] += 1
         here = (step, self._reached[step])
         if here == self._death:

@@ -41,7 +41,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no C compiler")
     folder = tmp_path_factory.mktemp("shim")
     (folder / "shim.c").write_text(SHIM % {"mark": MARK.decode()})
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", folder / "shim.so", folder / "shim.c"]
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", f"{folder}/shim.so", f"{folder}/shim.c"]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
     return folder / "shim.so"
 

@@ -328,7 +328,8 @@ def test_killed_at_a_step_it_ends_as_if_it_had_not_been(
         upload(taken, site.drop)
 
     hurdles: dict[str, Any] = {"is_named": is_named, "die_at": step}
-    deaths, toll = DEATHS, Toll()
+    deaths: tuple[int, ...] = DEATHS
+    toll = Toll()
     if step is Step.TAKE_BACK:  # nothing leads to it but a failure, of which the second is hard to come by
         hurdles |= {"fail_at": Step.SYNC_FOLDER, "failures": [1]}
         deaths = (1,)

@@ -123,6 +123,6 @@ def test_a_storm_of_signals_ends_it_once_and_well(site: Site) -> None:
             daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(2) == 0
     with running(site) as again:
-        daemon._drain()
+        daemon.drain()
         again.wait_for_verdicts(len(shots) - len(daemon.verdicts()))
     check(site, shots, acknowledged=[*daemon.lines, *again.lines])

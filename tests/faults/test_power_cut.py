@@ -146,7 +146,7 @@ class Machine:
 
 def heard(daemon: RunningDaemon) -> list[Line]:
     """Return every line that the daemon's log has by now."""
-    daemon._drain()
+    daemon.drain()
     return daemon.lines
 
 
@@ -191,7 +191,7 @@ def test_the_power_cut_can_be_felt(store: Path, tmp_path: Path) -> None:
     """The test of the test: a publisher that renames without fsync loses at the cut what it reported."""
     image, copy = store / "careless.img", store / "careless-cut.img"
     with loop_disk(tmp_path / "platter", image, "ext4") as disk:
-        command = [sys.executable, "-c", RENAME_WITHOUT_SYNC, disk]
+        command = [sys.executable, "-c", RENAME_WITHOUT_SYNC, os.fspath(disk)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as careless:
             assert careless.stdout is not None
             reported = [int(careless.stdout.readline()) for _ in range(200)]

@@ -30,7 +30,7 @@ from invariants import check, visible
 from oracle import Shot, scene_jpeg, upload
 from running import WITHIN_S, RunningDaemon, Site, contents, started, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("disks")]
 
 SEED = 20260311
 Action = Callable[[], object]

@@ -17,7 +17,10 @@ from running import wait_until
 from supervised import RESCAN_S, Supervise, Supervised
 from troubles import limited, rename_at_a_stroke
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
+pytestmark = [
+    pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits"),
+    pytest.mark.xdist_group("disks"),  # losetup finds a free device and takes it in two steps
+]
 
 TELLS_OF_OVERFLOW = not version("watchdog").startswith("6.")
 
@@ -305,7 +308,7 @@ def test_an_overflow_is_noticed_and_the_watch_goes_on(
         assert site.tick() == ["watch.overflow"]
         assert site.wishes()
     else:
-        site.watch.swept(missed, site.now_s)
+        site.watch.note_unannounced(missed, site.now_s)
         assert site.tick(LATE_S) == ["watch.missed"]
         assert site.watch.found_by_sweep == len(missed)
     site.hears()

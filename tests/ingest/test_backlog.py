@@ -297,7 +297,7 @@ class BacklogMachine(RuleBasedStateMachine):
         for candidate in sweep(self.box, new, len(self.queue)):
             self.queue.append(candidate)
 
-    @precondition(lambda self: len(self.queue))
+    @precondition(lambda self: len(self.queue) > 0)
     @rule(count=st.integers(1, 12))
     def judge(self, count: int) -> None:
         """Judge some; none of a camera comes twice while another camera waits in hand."""
@@ -339,5 +339,5 @@ BacklogMachine.TestCase.settings = settings(
 )
 
 
-class TestCamerasDoWhatTheyLike(BacklogMachine.TestCase):
+class TestCamerasDoWhatTheyLike(BacklogMachine.TestCase):  # type: ignore[valid-type,misc]
     """Whatever comes, nothing is lost, every camera has its order and its turn, and no hand is too full."""

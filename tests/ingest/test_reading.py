@@ -337,7 +337,8 @@ def test_a_reader_is_no_writer(drop: Path) -> None:
 def test_asking_for_writers_keeps_no_writer_waiting(drop: Path) -> None:
     """After the question a writer opens the file at once, and no signal comes."""
     (drop / "a.jpg").write_bytes(DATA)
-    has_writer(drop, "a.jpg")
+    require_leases(drop / "a.jpg")
+    assert has_writer(drop, "a.jpg") is False  # it did ask
     os.close(os.open(drop / "a.jpg", os.O_WRONLY | os.O_NONBLOCK))
 
 

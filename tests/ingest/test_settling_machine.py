@@ -238,5 +238,5 @@ SettlingMachine.TestCase.settings = settings(
 )
 
 
-class TestWritersDoWhatTheyLike(SettlingMachine.TestCase):
+class TestWritersDoWhatTheyLike(SettlingMachine.TestCase):  # type: ignore[valid-type,misc]
     """Whatever writers do and watchers hear, a file is taken once, complete, in order, and in the end."""

@@ -382,7 +382,7 @@ logging.getLogger("watchdog.observers.inotify").error("a last word")
 @pytest.mark.parametrize("setup", ["none", "root"])
 def test_a_program_prints_none_of_watchdogs_words(drop: Path, setup: str) -> None:
     """Warnings that no handler takes go to standard error, others to the root's: not watchdog's."""
-    command = [sys.executable, "-c", SCRIPT, drop, setup]
+    command = [sys.executable, "-c", SCRIPT, os.fspath(drop), setup]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

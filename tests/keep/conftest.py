@@ -68,7 +68,7 @@ def run_python() -> RunPython:
 
 
 @pytest.fixture
-def run_refused(run_python: RunPython) -> RunPython:
+def run_refused(run_python: RunPython) -> Callable[..., str]:
     """Run a program that begins with ``refuse``, told the number of a system call; return its output."""
 
     def run(call: str, program: str, *arguments: object, data: bytes = b"") -> str:

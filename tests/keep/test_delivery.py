@@ -12,7 +12,7 @@ import pytest
 from framegate.errors import SinkError
 from framegate.keep import delivery
 from framegate.keep.delivery import NoDelivery, ResultsFolder
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.result_names import portable
 from framegate.model import Delivery, EncodedFrame
 from troubles import descriptors_left
@@ -198,7 +198,7 @@ class LateRival(Disk):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is Step.PUBLISH and not self.path.exists():
             self.path.write_bytes(b"theirs")
 
@@ -349,7 +349,7 @@ class FailingDisk(Disk):
         self.step, self.code = step, code
         self.has_failed = False
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is self.step:
             self.has_failed = True
             raise OSError(self.code, os.strerror(self.code))
@@ -461,7 +461,7 @@ class RecordingDisk(Disk):
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         self.steps.append(step)
 
 
@@ -544,7 +544,7 @@ class FailingTwiceDisk(Disk):
     def __init__(self) -> None:
         self.failed: list[Step] = []
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step in {Step.SYNC_FOLDER, Step.TAKE_BACK}:
             self.failed.append(step)
             code = errno.EROFS if step is Step.TAKE_BACK else errno.EIO

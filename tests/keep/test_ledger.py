@@ -17,7 +17,7 @@ from framegate.errors import SinkError
 from framegate.events import Event, Happening
 from framegate.keep import database
 from framegate.keep import ledger as ledger_module
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
 from framegate.keep.rows import MOST_VALUES, SCHEMA_VERSION, Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
@@ -724,7 +724,7 @@ class FailingDisk(Disk):
     def __init__(self, step: Step) -> None:
         self.step: Step | None = step
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is self.step:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 

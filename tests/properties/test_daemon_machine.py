@@ -307,7 +307,7 @@ class DaemonMachine(RuleBasedStateMachine):
 
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 5 * EXAMPLES)
-class TestWhateverHappensTheBooksBalance(DaemonMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestWhateverHappensTheBooksBalance(DaemonMachine.TestCase):  # type: ignore[valid-type,misc]
     """Whatever happens, every frame has the verdict that it should have, and no frame is lost or doubled."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from framegate.config import load
 from framegate.demo.uploads import write_at_once
 from framegate.events import Event, FrameDecided
-from framegate.keep.disk import Disk, Step
+from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.service.loop import Daemon
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, shot, upload
@@ -26,7 +26,7 @@ class FullDisk(Disk):
     def __init__(self) -> None:
         self.is_full = threading.Event()
 
-    def reach(self, step: Step) -> None:
+    def reach(self, step: Step | TidyStep) -> None:
         if step is Step.WRITE and self.is_full.is_set():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

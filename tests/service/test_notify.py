@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.service.notify import MOST_WAIT_S, NEVER_S, PINGS, Notifier
+from framegate.service.notify import MOST_WAIT_S, PINGS, Notifier
+from framegate.service.retrying import NEVER_S
 from invariants import check
 from managers import Manager, listening
 from oracle import DETECTION, shot, upload
@@ -134,7 +135,7 @@ def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Pa
         through = ("env", f"NOTIFY_SOCKET={manager.address}")
         with started(site, through=through) as daemon:
             manager.wait_for("READY=1", within_s=5)
-            daemon._drain()
+            daemon.drain()
             assert len(daemon.verdicts()) < len(shots)
             assert not [said for said in manager.heard if said.startswith("RELOADING")]
             good = site.config.read_bytes()
@@ -163,7 +164,7 @@ def test_the_daemon_lives_for_its_watchdog_also_in_a_backlog(site: Site, tmp_pat
     with listening(tmp_path / "notify") as manager:
         through = ("env", f"NOTIFY_SOCKET={manager.address}", "WATCHDOG_USEC=1500000")
         with started(site, through=through) as daemon:
-            heard_at_s = []
+            heard_at_s: list[float] = []
             for _ in range(8):
                 manager.wait_for("WATCHDOG=1", len(heard_at_s) + 1, within_s=10)
                 heard_at_s.append(time.monotonic())

@@ -216,6 +216,7 @@ def test_a_backlog_of_deletions_does_not_hold_up_the_loop(site: Site, daemon: St
     daemon.go(20)
     limit(site, daemon, 'max_age = "1h"')
     counts = [0]
+    assert daemon.daemon is not None
     while counts[-1] < 69:
         daemon.daemon.turn(0)
         counts.append(len(deletions(daemon)))

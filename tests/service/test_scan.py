@@ -3,12 +3,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import forked
 from framegate import cameras
 from framegate.config import load
 from framegate.events import Event, FrameDecided
@@ -21,8 +21,7 @@ FIRST_COLUMNS = "frame,camera,captured_at,reference,score_percent,threshold_perc
 
 
 def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "framegate", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, errors="surrogateescape")
+    done = forked.framegate(*arguments)
     assert done.returncode == code, done.stderr
     return done
 

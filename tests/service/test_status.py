@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from forked import framegate
 from framegate.config import load
 from framegate.demo.uploads import write_at_once
 from framegate.events import Event
@@ -42,8 +43,8 @@ COUNTS = {"kept": 3, "dropped": 1, "rejected": 1, "pending": 1}
 
 
 def status(site: Site, *options: str) -> dict[str, Any]:
-    command = [*FRAMEGATE, "status", "-c", str(site.config), "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = framegate("status", "-c", site.config, "--json", *options)
+    assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
@@ -135,9 +136,9 @@ def test_a_refused_edit_is_shown_and_the_daemon_found_all_the_same(site: Site) -
     """While the file is wrong, status reads it as far as it goes, and says what is wrong with it."""
     with running(site) as daemon:
         text = site.config.read_text("utf-8")
-        for broken in ("settle_s = 1\n", '[drop]\nfolder = "x"\n', "= = =\n"):
+        for count, broken in enumerate(("settle_s = 1\n", '[drop]\nfolder = "x"\n', "= = =\n"), 1):
             site.config.write_text(text + broken, "utf-8")
-            daemon.wait_for("config.refused", count=1)
+            daemon.wait_for("config.refused", count)
             wait_until(lambda: bool(status(site)["config_refused"]))
             assert "line " in status(site)["config_refused"][0]
         site.config.write_text(text, "utf-8")
@@ -396,8 +397,7 @@ def test_trouble_stands_at_the_top(site: Site) -> None:
 
 def test_where_nothing_has_run_it_says_so(site: Site) -> None:
     """A state folder without a ledger is an error in words."""
-    command = [*FRAMEGATE, "status", "-c", str(site.config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = framegate("status", "-c", site.config)
     assert done.returncode == 1
     assert done.stderr.startswith("framegate: no daemon has run with the state folder")
 

@@ -18,7 +18,7 @@ from oracle import DETECTION, Shot, expected, in_capture_order, shot
 from readme import commands
 from running import VERDICTS, WITHIN_S, Line, contents, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.xdist_group("container")]
 
 SUDO = """\
 set -e
