@@ -110,7 +110,8 @@ def test_a_sweep_returns_what_has_no_verdict(drop: Path, rules: NameRules) -> No
 
     def sweep() -> list[str]:
         judged.begin_sweep(looks_at_all=False)
-        under_way = Sweep(entries_of(drop, rules, recursive=True), rules, judged, ledger, lambda name, _: pytest.fail(name))
+        entries = entries_of(drop, rules, recursive=True)
+        under_way = Sweep(entries, rules, judged, ledger, lambda name, _: pytest.fail(name))
         found: list[str] = []
         while (new := under_way.advance()) is not None:
             assert len(new) <= 1000
