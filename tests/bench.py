@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from framegate.config import load
+from framegate.commands.scanning import candidates_of
+from framegate.config.load import load
 from framegate.events import Event, FrameDecided, Happening
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.model import Candidate
 from framegate.pipeline import CrashGuard, Examined, Pipeline
-from framegate.service.scan import candidates_of
 from running import Site
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from bench import Bench
-from framegate.demo.scene import Lot
+from framegate.commands.demo.scene import Lot
 from framegate.keep.delivery import Deliverer
 from framegate.keep.disk import Disk
 from framegate.pipeline import CrashGuard

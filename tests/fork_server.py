@@ -20,7 +20,7 @@ import framegate
 from framegate.cli import main
 
 MOST_BYTES = 1_000_000
-LOADED_LATER = ("framegate.demo", "framegate.tune.page", "framegate.service.trial")
+LOADED_LATER = ("framegate.commands.demo", "framegate.tune.page", "framegate.daemon.trial")
 """Seldom wanted, or run as a program of their own."""
 
 

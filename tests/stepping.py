@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from framegate.config import load
+from framegate.config.load import load
+from framegate.daemon.loop import Daemon
 from framegate.events import Event, FrameDecided
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Arrival, Origin
-from framegate.service.loop import Daemon
 from running import Site
 from troubles import usual_limits
 

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from framegate.config.settings import DropSettings
 from framegate.events import Event, Happening
-from framegate.ingest.inbox import Inbox
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
+from framegate.ingest.watch.inbox import Inbox
+from framegate.ingest.watch.supervisor import CHECK_S, LATE_S, Watch
 from framegate.model import Arrival
-from framegate.service.watch import CHECK_S, LATE_S, Watch
-from framegate.settings import DropSettings
 from running import wait_until
 from troubles import usual_limits
 

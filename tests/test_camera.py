@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from framegate import cameras
-from framegate.config import load
+from framegate.commands.scanning import candidates_of, scan
+from framegate.config.load import load
+from framegate.config.quantities import Area
+from framegate.config.settings import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events import Event, FrameDecided
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Examined, Pipeline
-from framegate.quantities import Area
-from framegate.service.scan import candidates_of, scan
-from framegate.settings import DetectionSettings
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, FIRST_MTIME_NS, Shot, shot, upload
 from running import Site

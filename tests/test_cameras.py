@@ -12,13 +12,13 @@ import pytest
 from bench import Bench, lay
 from framegate import cameras
 from framegate.camera import Camera
+from framegate.config.settings import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events import Happening
 from framegate.keep.delivery import NoDelivery
-from framegate.keep.rows import Memory
+from framegate.keep.schema import Memory
 from framegate.model import FileKey, Frame, Reason
-from framegate.settings import DetectionSettings
 from running import Site
 
 CAMERAS = 5

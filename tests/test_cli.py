@@ -11,7 +11,7 @@ import pytest
 import forked
 from conftest import REPOSITORY
 from framegate.cli import app
-from framegate.demo.scene import Lot
+from framegate.commands.demo.scene import Lot
 from running import Site, running
 
 MINIMAL = "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[state]\nfolder = 's'\n"

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from framegate.reference import example_file, markdown_table
+from framegate.config.docs import example_file, markdown_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
 TESTS = sorted((REPOSITORY / "tests").rglob("test_*.py"))
 VISIBLE = {"pyproject.toml", "README.md", "src", "tests", "systemd", "config.example.toml"}
 MOST_LINES = 320
+MOST_MODULES = 12
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "manager", "misc", "common"}
 REGISTRIES = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|debian\.org|index-url", re.IGNORECASE)
 
@@ -34,6 +35,19 @@ def test_a_room_fits_on_a_few_screens() -> None:
     lines = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert [(path, count) for path, count in lines.items() if count > MOST_LINES] == []
     assert [path for path in SOURCES if path.stem in EMPTY_WORDS] == []
+
+
+def test_no_folder_is_a_hall() -> None:
+    """A folder has at most a dozen modules, and with the folders below it at most a quarter of the lines."""
+    package = REPOSITORY / "src" / "framegate"
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    for folder in {path.parent for path in SOURCES}:
+        modules = [
+            path for path in SOURCES if path.parent == folder and path.stem not in {"__init__", "__main__"}
+        ]
+        assert len(modules) <= MOST_MODULES, folder
+        below = sum(size for path, size in lines.items() if path.is_relative_to(folder))
+        assert folder == package or below <= sum(lines.values()) / 4, folder
 
 
 def test_every_test_states_its_promise() -> None:

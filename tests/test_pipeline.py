@@ -78,12 +78,12 @@ def test_whichever_step_fails_every_frame_is_judged_once(
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from framegate.config import load
+from framegate.config.load import load
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.service.scan import candidates_of
+from framegate.commands.scanning import candidates_of
 
 class DyingDisk(Disk):
     left = int(sys.argv[3])
@@ -239,11 +239,11 @@ def test_a_frame_that_became_another_is_put_back_as_that(
 LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
-from framegate.config import load
+from framegate.config.load import load
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.service.scan import candidates_of
+from framegate.commands.scanning import candidates_of
 
 settings = load(Path(sys.argv[1])).settings
 pipeline = Pipeline(settings, NoDelivery(), Ledger(None), lambda event: None)
@@ -274,11 +274,11 @@ def test_a_frame_for_which_there_is_no_memory_is_tried_again(site: Site) -> None
 LITTLE_MEMORY_TO_JUDGE = """
 import resource, sys
 from pathlib import Path
-from framegate.config import load
+from framegate.config.load import load
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.service.scan import candidates_of
+from framegate.commands.scanning import candidates_of
 
 def judge_all(pipeline, room_bytes):
     for number, candidate in enumerate(candidates):

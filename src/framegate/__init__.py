@@ -10,15 +10,15 @@ Everything else is behind the command ``framegate``; see the README.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framegate.config.settings import DetectionSettings
     from framegate.detect.detector import ChangeDetector
     from framegate.model import ChangeScore, Prepared, Region
-    from framegate.settings import DetectionSettings
 
 __all__ = ["ChangeDetector", "ChangeScore", "DetectionSettings", "Prepared", "Region"]
 
 _HOME = {
     "ChangeDetector": "framegate.detect.detector",
-    "DetectionSettings": "framegate.settings",
+    "DetectionSettings": "framegate.config.settings",
     "ChangeScore": "framegate.model",
     "Prepared": "framegate.model",
     "Region": "framegate.model",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.keep.rows import Memory
+from framegate.keep.schema import Memory
 from framegate.model import HOUR_NS, Decision, FileKey, Frame, GrayImage, Prepared, Reason
-from framegate.settings import DetectionSettings
 
 
 def read_mask(path: str) -> GrayImage:

@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from framegate.camera import Camera, PreparedFrame, Storm, read_mask
+from framegate.config.settings import DetectionSettings, Settings
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events import Listener, happening
 from framegate.ingest.reading import read_frame
 from framegate.keep.ledger import Ledger
-from framegate.keep.rows import Memory
+from framegate.keep.schema import Memory
 from framegate.model import EncodedFrame, Entry, FileKey, Frame, GrayImage
-from framegate.settings import DetectionSettings, Settings
 
 BUDGET_BYTES = 256_000_000
 """For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 0.5 MB at 360 rows,

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from framegate.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, FramegateError
 
 if TYPE_CHECKING:
-    from framegate.config import Config
+    from framegate.config.load import Config
 
 MORE = "More: https://github.com/framegate/framegate#readme"
 
@@ -115,7 +115,7 @@ def run(
 
     It needs the two folders, from a config file or from both flags. Ctrl-C or SIGTERM stops it.
     """
-    from framegate.service.serve import serve  # noqa: PLC0415
+    from framegate.daemon.process import serve  # noqa: PLC0415
 
     flags = {"drop.folder": drop, "results.folder": results}
     serve(_load(config, flags, instead="give both folders, --drop DIR --results DIR"))
@@ -151,7 +151,7 @@ def scan(  # noqa: PLR0917
 
     Nothing is overwritten or deleted. With -c FILE and without IN and OUT it uses the config's folders.
     """
-    from framegate.service.progress import run_scan  # noqa: PLC0415
+    from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     if results is None and (drop is not None or config is None):
         raise typer.BadParameter("give both folders, IN and OUT, or -c FILE, whose folders are then used")
@@ -187,7 +187,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why frame B would be kept or dropped after frame A."""
-    from framegate.tune.report import run_explain  # noqa: PLC0415
+    from framegate.commands.explain import run_explain  # noqa: PLC0415
 
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = _load(config, flags)
@@ -203,8 +203,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
-    from framegate.service.checkup import examine_surroundings  # noqa: PLC0415
-    from framegate.service.folder_checks import Grade  # noqa: PLC0415
+    from framegate.folder_checks import Grade  # noqa: PLC0415
+    from framegate.preflight import examine_surroundings  # noqa: PLC0415
 
     findings = examine_surroundings(_load(config))
     if as_json:
@@ -234,21 +234,21 @@ def config_command(
     """Print the settings in force, and where each came from."""
     import json  # noqa: PLC0415
 
-    from framegate import reference  # noqa: PLC0415
+    from framegate.config import docs  # noqa: PLC0415
 
     if example or minimal:
-        typer.echo(reference.minimal_file() if minimal else reference.example_file(), nl=False)
+        typer.echo(docs.minimal_file() if minimal else docs.example_file(), nl=False)
         return
     if markdown:
-        typer.echo(reference.markdown_table(), nl=False)
+        typer.echo(docs.markdown_table(), nl=False)
         return
-    values = reference.effective_values(_load(config))
+    values = docs.effective_values(_load(config))
     if as_json:
         table = {key: {"value": value, "origin": origin} for key, value, origin in values}
         typer.echo(json.dumps({"schema": 1, "settings": table}, indent=2))
         return
     for key, value, origin in values:
-        shown = "(none)" if value is None else reference.toml_value(value)
+        shown = "(none)" if value is None else docs.toml_value(value)
         typer.echo(f"{f'{key} = {shown}':<60} # {origin}")
 
 
@@ -261,8 +261,8 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")] = False,
 ) -> None:
     """Show what a daemon does, or what the last one did: counts, waiting frames, problems."""
-    from framegate.config import find_config  # noqa: PLC0415
-    from framegate.service.status_view import run_status  # noqa: PLC0415
+    from framegate.commands.status import run_status  # noqa: PLC0415
+    from framegate.config.load import find_config  # noqa: PLC0415
 
     path = find_config(config)
     flags = {"drop.folder": drop}
@@ -278,7 +278,7 @@ def status(
 @_command("demo")
 def demo() -> None:
     """Show the daemon at work on a simulated parking-lot camera, in under 20 seconds."""
-    from framegate.demo.show import run_demo  # noqa: PLC0415
+    from framegate.commands.demo.show import run_demo  # noqa: PLC0415
 
     if not run_demo():
         raise typer.Exit(EXIT_FAILED)
@@ -286,7 +286,7 @@ def demo() -> None:
 
 def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
     """Load the config; ``instead`` says what the command accepts in its place."""
-    from framegate.config import config_places, find_config, load  # noqa: PLC0415
+    from framegate.config.load import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
     given = {

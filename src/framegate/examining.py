@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.errors import SinkError
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.model import Candidate, Decision, EncodedFrame, Frame, NotYet, Reason, Unsettled
-from framegate.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,15 @@ from pathlib import Path
 
 from framegate.camera import Camera, Storm
 from framegate.cameras import Cameras
+from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events import FrameDecided, Listener, happening
 from framegate.examining import CrashGuard, Examined, examine, internal_error, out_of_memory
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.keep.rows import Memory
+from framegate.keep.schema import Memory
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
-from framegate.settings import Settings
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
 

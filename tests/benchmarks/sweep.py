@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from framegate.config.settings import DropSettings
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import Sweep, entries_of
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
-from framegate.settings import DropSettings
 
 SIZES = (50_000, 500_000)
 

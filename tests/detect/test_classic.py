@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import drawn
+from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Frame, Verdict
-from framegate.settings import DetectionSettings
 
 NO_MASK, MASK = (0, 0, 0, 0), (5, 10, 5, 0)
 Border = tuple[float, float, float, float]

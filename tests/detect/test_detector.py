@@ -4,9 +4,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from framegate.config.settings import DetectionSettings
 from framegate.detect import detector as room
 from framegate.detect.detector import ChangeDetector
-from framegate.settings import DetectionSettings
 
 
 def _ground() -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from framegate import ChangeDetector, DetectionSettings
-from framegate.demo.scene import Lot
+from framegate.commands.demo.scene import Lot
 from framegate.detect.decoding import decode
 from framegate.detect.lighting import gain_between, in_one_light
 from framegate.model import GrayImage

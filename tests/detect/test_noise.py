@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate import ChangeDetector
-from framegate.demo.scene import Lot
+from framegate.commands.demo.scene import Lot
+from framegate.config.settings import DetectionSettings
 from framegate.detect.decoding import decode
 from framegate.detect.noise import BLOCK, NoiseMap
 from framegate.model import GrayImage
-from framegate.settings import DetectionSettings
 
 
 def gray(lot: Lot) -> GrayImage:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Reason
-from framegate.settings import DetectionSettings
 
 law = settings(deadline=None, max_examples=60)
 

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from framegate.demo.uploads import (
+from framegate.commands.demo.uploads import (
     die_half_way_and_repeat,
     link_in,
     move_in,

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from framegate.demo.uploads import write_at_once
+from framegate.commands.demo.uploads import write_at_once
 from running import Line, Site, contents, running, scanned
 
 ALL = 'after_kept = "delete"\nafter_dropped = "delete"\nafter_rejected = "delete"\nsweep_s = 0.3'

@@ -2,8 +2,8 @@ import os
 import subprocess
 import sys
 
+from framegate.daemon.lock import is_served
 from framegate.errors import EXIT_TAKEN
-from framegate.service.lock import is_served
 from running import Site, started, wait_until
 
 

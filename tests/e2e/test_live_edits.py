@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cameras import FlatCamera, LiveCamera
-from framegate.config import parse
+from framegate.config.load import parse
 from framegate.errors import ConfigError
 from invariants import check, descriptors, rss_bytes
 from oracle import CAMERAS, DETECTION, shot, upload

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from forked import framegate
-from framegate.demo.uploads import write_at_once
+from framegate.commands.demo.uploads import write_at_once
 from running import RunningDaemon, Site, running, started, wait_until
 
 TAKEN = 75

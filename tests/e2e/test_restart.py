@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.demo.uploads import write_at_once
+from framegate.commands.demo.uploads import write_at_once
 from running import Line, Site, running, scanned, started
 
 

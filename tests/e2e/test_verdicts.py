@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.demo.scene import Lot, encoded
-from framegate.demo.uploads import write_at_once
+from framegate.commands.demo.scene import Lot, encoded
+from framegate.commands.demo.uploads import write_at_once
 from running import Site, running
 
 CAMERAS = r"camera_pattern = '^(?P<camera>c\d+)'"

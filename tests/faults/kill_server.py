@@ -19,9 +19,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from framegate.config import load
+from framegate.config.load import load
+from framegate.daemon.process import serve
 from framegate.keep.disk import Disk, Step, TidyStep
-from framegate.service.serve import serve
 
 LOG = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from framegate.demo.uploads import write_at_once
-from framegate.quantities import Size
-from framegate.service.in_flight import DEATHS_BEFORE_TRIAL, survives_trial
-from framegate.settings import DetectionSettings
+from framegate.commands.demo.uploads import write_at_once
+from framegate.config.quantities import Size
+from framegate.config.settings import DetectionSettings
+from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, survives_trial
 from running import Site, running, scanned, started, wait_until
 
 MARK = b"framegate-test-marker"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.demo.scene import Lot, encoded
-from framegate.demo.uploads import write_at_once
+from framegate.commands.demo.scene import Lot, encoded
+from framegate.commands.demo.uploads import write_at_once
 from invariants import check, descriptors
 from oracle import DETECTION, shot, upload
 from running import RunningDaemon, Site, running, started

@@ -24,8 +24,8 @@ from disks import (
     tracing,
     unmount_when_free,
 )
+from framegate.daemon.lock import FolderLock, is_served
 from framegate.errors import AlreadyServed
-from framegate.service.lock import FolderLock, is_served
 from invariants import check, visible
 from oracle import Shot, scene_jpeg, upload
 from running import WITHIN_S, RunningDaemon, Site, contents, started, wait_until

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
-from framegate.service.watch import LATE_S
+from framegate.ingest.watch.supervisor import LATE_S
 from running import wait_until
 from supervised import RESCAN_S, Supervise, Supervised
 from troubles import limited, rename_at_a_stroke

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from drawn import FRAMES, frame
+from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Verdict
-from framegate.settings import DetectionSettings
 
 BOOK = Path(__file__).with_name("drawn_scores.json")
 PRESETS = {

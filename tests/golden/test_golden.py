@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.model import ChangeScore, Frame, Prepared, Verdict
-from framegate.settings import DetectionSettings
 
 BOOK = Path(__file__).with_name("scores.json")
 FOLDERS = ("lot_empty", "webcam_day")

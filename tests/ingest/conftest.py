@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
-from framegate.ingest.naming import NameRules
-from framegate.settings import DropSettings
+from framegate.config.settings import DropSettings
+from framegate.ingest.names import NameRules
 
 Eventually = Callable[..., None]
 MakeRules = Callable[..., NameRules]

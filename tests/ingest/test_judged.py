@@ -5,7 +5,7 @@ import pytest
 
 from framegate.ingest import judged as module
 from framegate.ingest.judged import SHARE, JudgedFiles
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import Sweep, entries_of
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
 from framegate.ingest.sweeping import frames_of
 
@@ -106,9 +106,9 @@ def test_what_vanishes_under_the_sweep_is_passed_over(drop: Path, rules: NameRul
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
-from framegate.settings import DropSettings
+from framegate.config.settings import DropSettings
 
 if not os.geteuid():
     os.setgroups([])

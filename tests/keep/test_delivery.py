@@ -13,7 +13,7 @@ from framegate.errors import SinkError
 from framegate.keep import delivery
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step, TidyStep
-from framegate.keep.result_names import portable
+from framegate.keep.names import portable
 from framegate.model import Delivery, EncodedFrame
 from troubles import descriptors_left
 

@@ -19,7 +19,7 @@ from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
-from framegate.keep.rows import MOST_VALUES, SCHEMA_VERSION, Memory
+from framegate.keep.schema import MOST_VALUES, SCHEMA_VERSION, Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 FULL, NORMAL = 2, 1

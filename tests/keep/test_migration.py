@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framegate.errors import SinkError
-from framegate.keep import rows, totals
+from framegate.keep import schema, totals
 from framegate.keep.database import Database
 from framegate.keep.ledger import Ledger
 from framegate.model import FileKey, Reason, Verdict
@@ -80,7 +80,7 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     ledger.close()
     assert queried(path, f"SELECT {OLD_COLUMNS} FROM frame") == before
     assert queried(path, "SELECT DISTINCT input_gone_ns, result_gone_ns FROM frame") == [(None, None)]
-    assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+    assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
 def test_an_old_ledger_gets_every_column_of_a_new_one(path: Path, tmp_path: Path) -> None:
@@ -153,10 +153,10 @@ def test_what_the_second_version_wrote_is_all_there(second: Path) -> None:
     ledger = Ledger(second)
     assert ledger.totals() == TOTALS_OF_THE_SECOND
     assert [entry.key.name for entry in ledger.intended()] == ["5.jpg"]
-    assert ledger.memory_of("a") == rows.Memory(FileKey("2.jpg", 10, 20), b"\xbe\xef", (3, 500))
+    assert ledger.memory_of("a") == schema.Memory(FileKey("2.jpg", 10, 20), b"\xbe\xef", (3, 500))
     ledger.close()
     assert [queried(second, f"SELECT * FROM {table}") for table in ("frame", "camera", "total")] == before
-    assert queried(second, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+    assert queried(second, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
 def test_the_totals_of_the_second_version_go_on(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +182,8 @@ def test_the_totals_of_the_second_version_go_on(second: Path, monkeypatch: pytes
 
 def test_many_cameras_of_old_are_counted_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cameras beyond the first so many fold into one, also when they came before the totals."""
-    few = rows.MIGRATIONS[1].replace(f"LIMIT {rows.MOST_COUNTED_CAMERAS}", "LIMIT 1")
-    monkeypatch.setitem(rows.MIGRATIONS, 1, few)
+    few = schema.MIGRATIONS[1].replace(f"LIMIT {schema.MOST_COUNTED_CAMERAS}", "LIMIT 1")
+    monkeypatch.setitem(schema.MIGRATIONS, 1, few)
     ledger = Ledger(path)
     assert {camera: frames for (camera, _), frames in ledger.totals().items() if camera != "a"} == {"*": 1}
     assert sum(ledger.totals().values()) == len(FRAMES)
@@ -193,20 +193,20 @@ def test_many_cameras_of_old_are_counted_together(path: Path, monkeypatch: pytes
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     """Half a migration is none: the next start finds the version before, and tries again."""
     before = queried(path, "SELECT sql FROM sqlite_schema")
-    broken = {1: rows.MIGRATIONS[1] + "SELECT no_such_function();"}
-    database = Database(path, rows.SCHEMA, 2, lambda _event: None, migrations=broken)
+    broken = {1: schema.MIGRATIONS[1] + "SELECT no_such_function();"}
+    database = Database(path, schema.SCHEMA, 2, lambda _event: None, migrations=broken)
     with pytest.raises(SinkError, match="no_such_function"), database.lend():
         pass
     assert queried(path, "SELECT sql FROM sqlite_schema") == before
     assert queried(path, "PRAGMA user_version") == [(1,)]
     Ledger(path).close()
-    assert queried(path, "PRAGMA user_version") == [(rows.SCHEMA_VERSION,)]
+    assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
 def test_who_only_looks_migrates_nothing(path: Path) -> None:
     """A ledger of the version before is not changed by a look, and the words say what to do."""
     before = path.read_bytes()
-    with pytest.raises(SinkError, match=f"has schema 1, not {rows.SCHEMA_VERSION}: start the daemon once"):
+    with pytest.raises(SinkError, match=f"has schema 1, not {schema.SCHEMA_VERSION}: start the daemon once"):
         Ledger(path, is_read_only=True)
     assert path.read_bytes() == before
 

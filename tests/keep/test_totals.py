@@ -11,7 +11,7 @@ from framegate.errors import SinkError
 from framegate.keep import totals
 from framegate.keep.disk import Step
 from framegate.keep.ledger import Ledger
-from framegate.keep.rows import THE_OTHERS
+from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
 from stepping import FaultyDisk
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from framegate.events import FrameDecided
-from framegate.ingest.backlog import MOST_IN_HAND
+from framegate.ingest.queue.backlog import MOST_IN_HAND
 from framegate.keep.disk import Step
 from framegate.model import Origin
 from invariants import (

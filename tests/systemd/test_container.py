@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from booted import CLONE, REPOSITORY, Machine, booted
-from framegate.service.loop import IN_FLIGHT_NAME
+from framegate.daemon.loop import IN_FLIGHT_NAME
 from oracle import DETECTION, Shot, expected, in_capture_order, shot
 from readme import commands
 from running import VERDICTS, WITHIN_S, Line, contents, wait_until
@@ -46,7 +46,7 @@ def run_readme(machine: Machine, *lines: str, site: str = "lot1") -> str:
 
 def trials(machine: Machine) -> list[str]:
     """Return the processes that try a frame, as they are numbered inside."""
-    return machine.run("pgrep", "--full", "framegate.service.trial", check=False).stdout.split()
+    return machine.run("pgrep", "--full", "framegate.daemon.trial", check=False).stdout.split()
 
 
 def suggested(key: str) -> list[str]:

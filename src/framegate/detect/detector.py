@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from framegate.config.settings import DetectionSettings
 from framegate.detect import lighting, scoring
 from framegate.detect.masking import counted_pixels
 from framegate.detect.noise import NoiseMap
 from framegate.model import ChangeScore, GrayImage, Prepared
-from framegate.settings import DetectionSettings
 
 
 class ChangeDetector:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.naming import NameRules
+from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
 from framegate.model import FileKey
 

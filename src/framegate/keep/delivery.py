@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from framegate.config.quantities import Size, in_words
+from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.folders import OpenFolder, open_below, opened_below
 from framegate.keep.disk import Disk
-from framegate.keep.result_names import TEMP_NAME, joined, names_of, portable, temp_name_of
+from framegate.keep.names import TEMP_NAME, joined, names_of, portable, temp_name_of
 from framegate.model import Delivery, EncodedFrame
-from framegate.quantities import Size, in_words
-from framegate.settings import Settings
 
 MOST_REMEMBERED_FOLDERS = 1000
 

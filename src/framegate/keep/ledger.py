@@ -21,7 +21,8 @@ from framegate.errors import SinkError
 from framegate.events import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
-from framegate.keep.rows import (
+from framegate.keep.presence import FilePresence, Recorded
+from framegate.keep.schema import (
     ABANDON,
     ABSENT_KEYS,
     ABSENT_NAMES,
@@ -44,7 +45,6 @@ from framegate.keep.rows import (
     memory_columns,
 )
 from framegate.keep.totals import Totals
-from framegate.keep.whereabouts import FilePresence, Recorded
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 LEDGER_NAME = "ledger.sqlite3"

@@ -7,7 +7,7 @@ counted.
 import sqlite3
 from collections.abc import Mapping
 
-from framegate.keep.rows import ADD_TO_TOTAL, MOST_COUNTED_CAMERAS, THE_OTHERS
+from framegate.keep.schema import ADD_TO_TOTAL, MOST_COUNTED_CAMERAS, THE_OTHERS
 
 
 class Totals:

@@ -14,9 +14,9 @@ from dataclasses import replace
 from enum import Enum, auto
 from itertools import chain
 
-from framegate.ingest.settling import SettlingRules, Upload
+from framegate.deadlines import retry_delay_s
+from framegate.ingest.queue.settling import SettlingRules, Upload
 from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
-from framegate.service.retrying import retry_delay_s
 
 MOST_PUT_ASIDE = 65_536
 """Some 30 MB. Those beyond it stay in hand."""

@@ -1,0 +1,215 @@
+"""A scan as a person sees it: a progress bar on a terminal, then what became of the frames."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from framegate.commands.capture_order import order_warning
+from framegate.commands.scanning import Summary, candidates_of, scan, stats_listener
+from framegate.config.capture_time import MTIME
+from framegate.config.load import Config
+from framegate.errors import FramegateError
+from framegate.events import Event, FrameDecided, Listener, announcer
+from framegate.model import Candidate, Verdict
+from framegate.preflight import prepare_to_scan
+
+MOST_REJECTED_LISTED = 1000
+"""More rejected frames than this are only counted."""
+
+NAMES_SHOWN = 3
+"""Names of rejected frames that are printed for each reason."""
+
+
+class StatsError(FramegateError):
+    """The table could not be written."""
+
+
+class Rate(ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: Task) -> Text:
+        """Draw it."""
+        return Text(f"{task.finished_speed or task.speed or 0:.0f} frames/s", style="progress.data.speed")
+
+
+def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Scan, showing progress on standard error; print what became of the frames on standard output."""
+    prepare_to_scan(config, needs_results=not dry_run)
+    candidates = candidates_of(config.settings, _say_skipped)
+    if config.settings.drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):
+        print(f"warning: {warning}", file=sys.stderr)
+    outcome = _Outcome()
+    with ExitStack() as stack:
+        listeners: list[Listener] = [outcome, stack.enter_context(_Bar(len(candidates)))]
+        frames: Iterable[Candidate] = candidates
+        if stats is not None:
+            table = stack.enter_context(StatsFile(stats))
+            listeners.append(table)
+            frames = table.while_written(candidates)
+        summary = scan(config.settings, frames, announcer(listeners), dry_run=dry_run)
+    if as_json:
+        print(json.dumps(_document(summary, outcome)))
+    else:
+        print("\n".join([_in_words(summary, config, dry_run=dry_run), *outcome.in_lines()]))
+
+
+def _say_skipped(name: str, error: OSError) -> None:
+    print(f"skipped: {name!r} may not be listed: {error.strerror}", file=sys.stderr)
+
+
+def _document(summary: Summary, outcome: "_Outcome") -> dict[str, Any]:
+    return {
+        "schema": 1,
+        **asdict(summary),
+        "seconds": round(summary.seconds, 3),
+        "cameras": {
+            camera: {"seen": counts.total(), **{str(verdict): counts[verdict] for verdict in Verdict}}
+            for camera, counts in sorted(outcome.cameras.items())
+        },
+        "rejected_frames": outcome.rejected_frames,
+    }
+
+
+def _in_words(summary: Summary, config: Config, *, dry_run: bool) -> str:
+    rate = summary.seen / summary.seconds if summary.seconds else 0
+    kept = "would be kept" if dry_run else f"kept in {config.settings.results.folder}"
+    return (
+        f"{summary.seen} frames in {summary.seconds:.1f} s ({rate:.0f}/s): {summary.kept} {kept},"
+        f" {summary.dropped} dropped, {summary.rejected} rejected"
+    )
+
+
+class _Outcome:
+    """A listener that counts the verdicts of each camera, and lists the first rejected frames."""
+
+    def __init__(self) -> None:
+        self.cameras: dict[str, Counter[Verdict]] = {}
+        self.rejected_frames: list[dict[str, str]] = []
+        self._reasons: Counter[str] = Counter()
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, FrameDecided):
+            return
+        entry = event.entry
+        self.cameras.setdefault(entry.camera, Counter())[entry.reason.verdict] += 1
+        if entry.reason.verdict is not Verdict.REJECTED:
+            return
+        self._reasons[str(entry.reason)] += 1
+        if len(self.rejected_frames) < MOST_REJECTED_LISTED:
+            frame = {"frame": entry.key.name, "camera": entry.camera, "reason": str(entry.reason)}
+            self.rejected_frames.append(frame | ({"detail": entry.detail} if entry.detail else {}))
+
+    def in_lines(self) -> Iterator[str]:
+        """Yield a table of the cameras, when there are several, and a line for each reason of a rejection."""
+        if len(self.cameras) > 1:
+            width = max(len("camera"), *(len(_shown(camera)) for camera in self.cameras))
+            yield f"{'camera':{width}} {'seen':>7} " + " ".join(f"{verdict:>8}" for verdict in Verdict)
+            for camera, counts in sorted(self.cameras.items()):
+                numbers = " ".join(f"{counts[verdict]:8}" for verdict in Verdict)
+                yield f"{_shown(camera):{width}} {counts.total():7} {numbers}"
+        for reason, count in self._reasons.most_common():
+            names = [_shown(frame["frame"]) for frame in self.rejected_frames if frame["reason"] == reason]
+            more = ", ..." if count > NAMES_SHOWN else ""
+            yield f"rejected as {reason}: {count} ({', '.join(names[:NAMES_SHOWN])}{more})"
+
+
+def _shown(name: str) -> str:
+    """Return a name as it is, or quoted and escaped when it holds what a terminal would obey."""
+    return name if name.isprintable() else repr(name)
+
+
+class StatsFile:
+    """A listener that writes a row for each frame; an error of the disk ends the scan with the next frame.
+
+    Args:
+        path: the CSV file, which is replaced.
+
+    Raises:
+        StatsError: on entering, on leaving, and between two candidates: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._error: OSError | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        except OSError as error:
+            raise self._as_stats_error(error) from error
+        self._write_row = stats_listener(self._file)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            self._error = self._error or error
+        self._raise_error()
+
+    def __call__(self, event: Event) -> None:
+        """Write a verdict's row."""
+        try:
+            self._write_row(event)
+        except OSError as error:  # not raised here: the frame that is being recorded is not to blame
+            self._error = error
+
+    def while_written(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """Yield candidates until the table cannot be written."""
+        for candidate in candidates:
+            self._raise_error()
+            yield candidate
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._as_stats_error(self._error)
+
+    def _as_stats_error(self, error: OSError) -> StatsError:
+        return StatsError(f"{self._path}: {error.strerror}")
+
+
+class _Bar:
+    """A listener that moves a progress bar; without a terminal it shows nothing."""
+
+    def __init__(self, total: int) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Rate(),
+            TextColumn("{task.fields[kept]} kept"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        self._kept = 0
+        self._task = self._progress.add_task("frames", total=total, kept=0)
+
+    def __enter__(self) -> Listener:
+        self._progress.start()
+        return self._move
+
+    def __exit__(self, *_error: object) -> None:
+        self._progress.stop()
+
+    def _move(self, event: Event) -> None:
+        if isinstance(event, FrameDecided):
+            self._kept += event.entry.reason.verdict is Verdict.KEPT
+            self._progress.update(self._task, advance=1, kept=self._kept)

@@ -1,0 +1,178 @@
+"""``framegate status``: how a running daemon is doing, or what one has left; for people and for scripts."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from framegate.commands.status_text import drawn
+from framegate.config.load import Config, default_state_folder
+from framegate.config.settings import Settings
+from framegate.daemon.lock import folders_held_open, is_served
+from framegate.errors import ConfigError, FramegateError
+from framegate.ingest.names import NameRules
+from framegate.ingest.sweeping import frames_of
+from framegate.keep.ledger import LEDGER_NAME, Ledger
+from framegate.model import Pending
+from framegate.telemetry.counters import counters_of
+from framegate.telemetry.status import FILE_NAME, Status, Vitals, current_status, free_bytes, from_json
+
+KEYS_AT_ONCE = 2_000
+"""Files of the drop folder that the ledger is asked about in one call."""
+
+REFRESH_S = 1.0
+
+HUNG_S = 30.0
+"""A daemon writes its status every 10 s at least: one that has not written for longer is stuck."""
+
+
+class NoStatusError(FramegateError):
+    """There is nothing to show."""
+
+
+Load = Callable[[], Config]
+"""Reads the config; raises ConfigError while it is refused."""
+
+
+def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> bool:
+    """Print the status; with ``watch``, again every second until interrupted.
+
+    Returns:
+        Whether it is as it should be: a daemon that runs and does not report is not.
+    """
+    if watch and not as_json:
+        _watch(path, load)
+        return True
+    status = status_of(path, load)
+    if as_json:
+        print(json.dumps(asdict(status), indent=2))
+    else:
+        console = Console()
+        console.print(drawn(status, console.width))
+    return not status.hung
+
+
+def _watch(path: Path | None, load: Load) -> None:
+    console = Console()
+    with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            live.update(_drawn_or_why_not(path, load, console.width), refresh=True)
+            time.sleep(REFRESH_S)
+
+
+def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableType:
+    try:
+        return drawn(status_of(path, load), width)
+    except FramegateError as error:
+        return Text(str(error), style="bold red")
+
+
+def status_of(path: Path | None, load: Load) -> Status:
+    """Return the status of the daemon that uses the config's state folder, or of what it has left.
+
+    Raises:
+        ConfigError: the config is wrong, and no daemon still runs with an older version of it.
+        NoStatusError: no daemon has run there, or its files cannot be read.
+    """
+    try:
+        config = load()
+    except ConfigError:  # a daemon keeps the last good one: its status is wanted most just then
+        if (status := _of_the_daemon_with_config(path)) is None:
+            raise
+        return status
+    state = Path(config.settings.state.folder or "")
+    try:
+        return _of_a_running_daemon(state) if is_served(state) else _left_by_a_daemon(config, state)
+    except PermissionError as error:
+        raise NoStatusError(_who_may_read(Path(error.filename or state))) from error
+
+
+def _of_the_daemon_with_config(path: Path | None) -> Status | None:
+    """Find a running daemon by the config file that it was started with, whatever that says by now."""
+    wanted = None if path is None else os.path.abspath(path)
+    for state in (Path(default_state_folder("", path)[0]), *folders_held_open()):
+        if is_served(state):
+            with suppress(NoStatusError, OSError):
+                status = _of_a_running_daemon(state)
+                if status.config_file == wanted:
+                    return status
+    return None
+
+
+def _of_a_running_daemon(state: Path) -> Status:
+    file = state / FILE_NAME
+    try:
+        status = from_json(file.read_bytes())
+    except FileNotFoundError as error:
+        raise NoStatusError(f"a daemon is starting: it has not written {file} yet") from error
+    except ValueError as error:
+        words = f"{file} {error}: the daemon may be of another version; restart it"
+        raise NoStatusError(words) from error
+    return _brought_to_now(status, max(0.0, time.time() - status.at_s))
+
+
+def _brought_to_now(status: Status, seconds: float) -> Status:
+    """Let the ages grow: a daemon to which nothing happens writes only now and then."""
+    cameras = {
+        name: camera
+        if camera.oldest_pending_s is None
+        else replace(camera, oldest_pending_s=round(camera.oldest_pending_s + seconds, 1))
+        for name, camera in status.cameras.items()
+    }
+    return replace(
+        status,
+        uptime_s=round(status.uptime_s + seconds, 1),
+        oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
+        cameras=cameras,
+        hung=seconds > HUNG_S,
+    )
+
+
+def _who_may_read(path: Path) -> str:
+    """Say what helps against a missing permission, as far as this user may look."""
+    words = f"cannot read {path}: Permission denied: run it as root"
+    for place in (path, *path.parents):
+        try:
+            owner, group = place.owner(), place.group()
+        except (OSError, KeyError):  # KeyError: a number without a name
+            continue
+        return f"{words}, as user {owner}, or join the group {group}"
+    return words
+
+
+def _left_by_a_daemon(config: Config, state: Path) -> Status:
+    if not (state / LEDGER_NAME).exists():
+        raise NoStatusError(f"no daemon has run with the state folder {state}")
+    with closing(Ledger(state / LEDGER_NAME, is_read_only=True)) as ledger:
+        vitals = Vitals(
+            config_file=None if config.path is None else str(config.path.absolute()),
+            results_free_bytes=free_bytes(Path(config.settings.results.folder)),
+            min_free_bytes=config.settings.results.min_free,
+        )
+        pending = _waiting_in_the_folder(config.settings, ledger)
+        return current_status(counters_of(ledger), vitals, pending, time.time())
+
+
+def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pending]:
+    """Find the frames that nobody has judged; since when they wait, only their times can tell."""
+    pending: dict[str, Pending] = {}
+    rules = NameRules(settings.drop)
+    try:
+        keys = frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive)
+        while batch := list(islice(keys, KEYS_AT_ONCE)):
+            for key in ledger.unknown(batch):
+                camera = rules.candidate(key).camera
+                before = pending.get(camera, Pending())
+                since_s = min(before.since_s, key.mtime_ns / 1e9, time.time())
+                pending[camera] = Pending(before.count + 1, since_s)
+    except OSError:  # the folder is away
+        return {}
+    return pending

@@ -1,0 +1,135 @@
+"""The status as a person reads it on a terminal: what is wrong, then the cameras, then the rest."""
+
+import time
+from bisect import bisect
+from collections.abc import Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from framegate.deadlines import NEVER_S
+from framegate.model import Verdict
+from framegate.telemetry.log import escape_control_chars
+from framegate.telemetry.status import CameraStatus, FrameStatus, Status
+
+BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"
+"""Bars of scores up to the threshold, in equal steps, and above it."""
+
+HEIGHTS = (1.5, 3.0, 6.0)
+"""How many times the threshold is where the next of the bars above it begins."""
+
+SHOWN_SCORES = 20
+ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
+"""Columns of a terminal."""
+
+
+def drawn(status: Status, width: int = 80) -> RenderableType:
+    """Return the status as a person reads it: what is wrong, then the cameras, then the rest.
+
+    Args:
+        status: what to show.
+        width: of the terminal, in columns; a narrow one is shown less.
+    """
+    return Group(
+        _headline(status),
+        *(Text(line, style="bold red") for line in _troubles(status)),
+        _cameras(status.cameras, width),
+        *(Text(line, style="yellow") for line in _remarks(status.cameras)),
+        *(Text(line, style="dim") for line in _footer(status, width)),
+    )
+
+
+def _headline(status: Status) -> Text:
+    if not status.running:
+        return Text("not running", style="bold yellow")
+    if status.hung:
+        silent = age(time.time() - status.at_s)
+        words = f"the daemon (process {status.pid}) has not reported for {silent}: it hangs or is starved"
+        return Text(words, style="bold red")
+    return Text(f"running for {age(status.uptime_s)}, process {status.pid}", style="bold green")
+
+
+def _troubles(status: Status) -> list[str]:
+    troubles = [f"intake paused: {status.paused}"] if status.paused else []
+    troubles += ["the drop folder is absent"] if status.is_absent else []
+    troubles += [f"config refused: {error}" for error in status.config_refused]
+    lost = status.log_lines_lost
+    return troubles + ([f"{lost} log lines lost: nobody reads the log, or its disk is full"] if lost else [])
+
+
+def _cameras(cameras: Mapping[str, CameraStatus], width: int) -> RenderableType:
+    if not cameras:
+        return Text("no frame so far")
+    has_room, has_much_room = width >= ROOM_FOR_COUNTS, width >= ROOM_FOR_SCORES
+    counts = ("seen", "kept", "dropped", "rejected") if has_room else ("kept",)
+    table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+    table.add_column("camera", overflow="fold", min_width=6)
+    for name in (*counts, "pending", "last", *(("last kept",) if has_room else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    if has_much_room:
+        table.add_column("scores", no_wrap=True)
+    for name, camera in cameras.items():
+        row: list[RenderableType] = [
+            Text(escape_control_chars(name)),
+            *(str(getattr(camera, key)) for key in counts),
+            _pending(camera),
+        ]
+        row += [_ago(camera.last_frame), *([_ago(camera.last_kept)] if has_room else [])]
+        row += [sparkline(camera)] if has_much_room else []
+        table.add_row(*row)
+    return table
+
+
+def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
+    lines = []
+    for name, camera in cameras.items():
+        shown = escape_control_chars(name)
+        if camera.pending_why is not None:
+            lines.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
+        rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]
+        if rejected:
+            lines.append(f"rejected of {shown}: {', '.join(f'{count} {r}' for r, count in rejected)}")
+    return lines
+
+
+def _pending(camera: CameraStatus) -> str:
+    age_s = camera.oldest_pending_s
+    return "0" if age_s is None else f"{camera.pending} ({age(age_s)})"
+
+
+def _ago(frame: FrameStatus | None) -> str:
+    return "-" if frame is None else age(time.time() - frame.decided_at_s)
+
+
+def _footer(status: Status, width: int) -> list[str]:
+    free = status.results_free_bytes
+    watch = f"watch: {status.watch}; " if status.watch else ""
+    room = f"{free / 1e9:.1f}GB free for results; " if free is not None else ""
+    room = room or ("the results folder is absent; " if status.running else "")
+    revision = f", revision {status.config_revision}" if status.config_revision else ""
+    config = [f"config: {status.config_file}{revision}"] if status.config_file else []
+    has_scores = width >= ROOM_FOR_SCORES and any(camera.scores for camera in status.cameras.values())
+    legend = [f"scores, oldest first: {BELOW} up to the threshold, {ABOVE} above it"] if has_scores else []
+    return [*legend, f"{watch}{room}as of {status.at}", *config]
+
+
+def age(seconds: float) -> str:
+    """Write a span as a person says it: ``8s``, ``5m``, ``3h``, ``2d``."""
+    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f}s"
+
+
+def sparkline(camera: CameraStatus) -> Text:
+    """Draw the last scores as bars; the threshold is half way up for every camera, whatever it is."""
+    bars = Text()
+    pairs = list(zip(camera.scores, camera.thresholds, strict=True))
+    for score, threshold in pairs[-SHOWN_SCORES:]:
+        if threshold is None or score <= threshold:
+            share = score / threshold if threshold else 0.0
+            bars.append(BELOW[min(3, int(4 * share))])
+        else:
+            bars.append(ABOVE[bisect(HEIGHTS, score / threshold if threshold else NEVER_S)], style="green")
+    return bars

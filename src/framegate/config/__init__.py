@@ -1,0 +1,1 @@
+"""Every setting once: from a TOML file to settings, and back to text."""

@@ -1,0 +1,197 @@
+"""The settings as text for people: the example files, the README's table, the effective values."""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from framegate.config.load import Config
+from framegate.config.quantities import Size
+from framegate.config.settings import CLASSIC, RestartOnly, Settings, Table
+
+WIDTH = 98
+
+HEAD = """\
+# framegate: every setting, with its meaning and its default.
+# Only version and the two folders are required. A line like "#key = value" shows the default, or an
+# example where there is none; remove the # to set another value.
+# Check an edit with `framegate check`; see what is in force with `framegate config`.
+
+version = 1
+"""
+
+MINIMAL = """\
+# framegate: the settings that are required. `framegate config --example` shows all of them.
+
+version = 1
+"""
+
+TAIL = """
+
+# Parts of the picture that do not count. The corners are fractions of it: [0, 0] is top left, [1, 1] is
+# bottom right.
+#[[detection.ignore]]
+#name = "clock"
+#polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05], [0.0, 0.05]]
+
+
+# Any setting of [detection], for one camera only, named as camera_pattern finds it.
+#[camera.c21.detection]
+#score_threshold = "0.5%"
+"""
+
+
+def tables() -> dict[str, type[Table]]:
+    """Return the tables of the config file that hold plain values, by name; their docstrings say what for."""
+    annotated = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {
+        name: kind for name, kind in annotated.items() if isinstance(kind, type) and issubclass(kind, Table)
+    }
+
+
+def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield key and description of each setting that stands in a table as a plain value."""
+    for name, setting in table.model_fields.items():
+        key = setting.alias or name
+        if key != "ignore":  # an array of tables, shown at the end
+            yield key, setting
+
+
+def example_file() -> str:
+    """Return the commented config file that stands in the repository as ``config.example.toml``."""
+    parts = [HEAD]
+    for name, table in tables().items():
+        parts.append(f"\n# {table.__doc__}\n[{name}]")
+        parts += [_example_setting(name, key, setting) for key, setting in settings_of(table)]
+        parts.append("")
+    return "\n".join(parts) + TAIL
+
+
+def minimal_file() -> str:
+    """Return a config file of the required settings alone, to begin with."""
+    parts = [MINIMAL]
+    for name, table in tables().items():
+        required = [(key, setting) for key, setting in settings_of(table) if setting.is_required()]
+        if required:
+            parts.append(f"[{name}]")
+            parts += [f"{key} = {toml_value(_sample(setting))}" for key, setting in required]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def markdown_table() -> str:
+    """Return the table of settings that stands in the README."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, table in tables().items():
+        for key, setting in settings_of(table):
+            meaning = _meaning(setting).replace("|", "\\|")
+            lines.append(f"| `{name}.{key}` | {_default_cell(name, key, setting)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def effective_values(config: Config) -> list[tuple[str, Any, str]]:
+    """Return (dotted key, value, origin) of every setting in force."""
+    return [(key, value, config.origin_of(key)) for key, value in _values_by_key(config).items()]
+
+
+def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Return the old and new value of each setting that differs, by dotted key; None where it is not set."""
+    before, after = _values_by_key(old), _values_by_key(new)
+    changes = {}
+    for key in sorted(before.keys() | after.keys()):
+        general = f"detection.{key.rpartition('.')[2]}"  # of a camera that has no table of its own
+        was = before.get(key, before.get(general) if key.startswith("camera.") else None)
+        is_now = after.get(key, after.get(general) if key.startswith("camera.") else None)
+        if was != is_now:
+            changes[key] = (was, is_now)
+    return changes
+
+
+def settings_that_differ(config: Config) -> dict[str, Any]:
+    """Return the settings, except for the folders, that differ from their defaults, by dotted key."""
+    folders = {
+        table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
+    }
+    defaults = Config(Settings.model_validate({"version": 1, **folders}), None)
+    return {key: now for key, (_, now) in changes_between(defaults, config).items()}
+
+
+def restart_only_keys() -> frozenset[str]:
+    """Return the settings that a running daemon cannot change."""
+    return frozenset(
+        f"{name}.{key}"
+        for name, table in tables().items()
+        for key, setting in settings_of(table)
+        if _is_restart_only(setting)
+    )
+
+
+def toml_value(value: Any) -> str:
+    """Write a value as TOML does; strings with a backslash as literal strings."""
+    if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.1f}"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, (bool, int, float, str)) and not isinstance(value, Size):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(str(value))
+
+
+def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
+    meaning = _meaning(setting)
+    lines = textwrap.wrap(meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    if (classic := CLASSIC.get(key)) is not None and table == "detection":
+        lines.append(f"# classic: {_classic(classic)}")
+    if setting.is_required():
+        lines.append(f"{key} = {toml_value(_sample(setting))}")
+    else:
+        if setting.default is None:
+            lines.append("# For example:" if "Default:" in meaning else "# Default: none. For example:")
+        lines.append(f"#{key} = {toml_value(_sample(setting))}")
+    return "\n" + "\n".join(lines)
+
+
+def _sample(setting: FieldInfo) -> Any:
+    """Return what the example file shows: the default, or an example where there is none."""
+    return setting.examples[0] if setting.examples else setting.default
+
+
+def _meaning(setting: FieldInfo) -> str:
+    words = " ".join((setting.description or "").split())
+    return f"{words} A change needs a restart." if _is_restart_only(setting) else words
+
+
+def _is_restart_only(setting: FieldInfo) -> bool:
+    return any(isinstance(mark, RestartOnly) for mark in setting.metadata)
+
+
+def _values_by_key(config: Config) -> dict[str, Any]:
+    values = config.settings.model_dump(by_alias=True, mode="json")
+    return dict(_leaves(values))
+
+
+def _default_cell(table: str, key: str, setting: FieldInfo) -> str:
+    if setting.is_required():
+        return "required"
+    shown = f"`{toml_value(setting.default)}`" if setting.default is not None else "none"
+    if table == "detection" and (classic := CLASSIC.get(key)) is not None:
+        shown += f"; classic: {_classic(classic)}"
+    return shown
+
+
+def _classic(value: Any) -> str:
+    return toml_value(value) if isinstance(value, (int, float, str)) else "required"
+
+
+def _leaves(value: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            yield from _leaves(item, f"{above}{name}.")
+        elif item != {}:
+            yield above + name, item

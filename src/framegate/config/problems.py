@@ -1,0 +1,114 @@
+"""What is wrong with a config, in words for an operator: pydantic's are about Python, not about the file."""
+
+import difflib
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from framegate.config.lines import line_of
+from framegate.config.quantities import as_written
+from framegate.config.settings import Settings, Table
+from framegate.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+RENAMED = {"rescan_s": "sweep_s"}
+"""Settings that had another name in an older version."""
+
+WORDS = {
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "missing": "is required",
+    "int_type": "write a whole number",
+    "float_type": "write a number",
+    "finite_number": "write a finite number",
+    "bool_type": "write true or false, without quotes",
+    "string_type": "write a text in quotes",
+    "tuple_type": "write a list in brackets",
+}
+"""Our words for pydantic's kinds of errors; it fills in the bounds."""
+
+WITHOUT_VALUE = frozenset({"too_short", "string_too_short", "missing"})
+"""Errors whose words need no "not ..." with the value."""
+
+
+def problems_of(error: ValidationError, text: str, *, without_line: Container[str]) -> tuple[Problem, ...]:
+    """Return every problem of a config once, in the order of its lines.
+
+    Args:
+        error: what pydantic found.
+        text: the file, in which the lines are looked up.
+        without_line: dotted keys whose values do not come from the file.
+    """
+    problems = dict.fromkeys(_each_problem(error, text, without_line))
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def _each_problem(error: ValidationError, text: str, without_line: Container[str]) -> Iterator[Problem]:
+    faults = error.errors(include_url=False)
+    general = {(fault["loc"][1:], fault["msg"]) for fault in faults if fault["loc"][:1] == ("detection",)}
+    for fault in faults:
+        location = fault["loc"]
+        if fault["type"] == "too_short" and any(_is_inside(other["loc"], location) for other in faults):
+            continue  # its items are wrong, and so do not count: they are reported
+        if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
+            continue  # inherited: it stands in the general table, and is reported there
+        key = ".".join(map(str, location))
+        yield Problem(key, _message(fault), None if key in without_line else line_of(text, location))
+
+
+def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return location != outer and location[: len(outer)] == outer
+
+
+def _message(fault: "ErrorDetails") -> str:
+    kind, location, value, bounds = fault["type"], fault["loc"], fault["input"], fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(location)
+    if kind == "value_error":
+        return fault["msg"].removeprefix("Value error, ")
+    if kind in {"float_type", "int_type"} and isinstance(value, str):
+        return f"write a number, without quotes or unit, not {value!r}"
+    if kind in WITHOUT_VALUE:
+        return WORDS[kind]
+    if kind == "literal_error":
+        words = "write " + bounds["expected"].replace("'", '"')
+    elif kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
+        *names, last = map(str, location)
+        title = f"[[{'.'.join(names)}]]" if last.isdecimal() else f"[{'.'.join([*names, last])}]"
+        words = f"is a table: write {title} on a line of its own"
+    else:
+        words = WORDS.get(kind, "write a value of another kind").format(**bounds)
+    return f"{words}, not {as_written(value)}"
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
+    *path, name = location
+    table = _table_at(path)
+    keys = [known.alias or key for key, known in table.model_fields.items()] if table else []
+    close = [key for key in keys if key == RENAMED.get(str(name))] or difflib.get_close_matches(
+        str(name), keys, n=1
+    )
+    if close:
+        return f"unknown key (did you mean {close[0]}?)"
+    return f"unknown key; [{'.'.join(map(str, path))}] has {', '.join(keys)}" if path else "unknown key"
+
+
+def _table_at(path: list[int | str]) -> type[BaseModel] | None:
+    """Return the model of the table at a path of keys, through lists and per-camera tables."""
+    kind: Any = Settings
+    for step in path:
+        if isinstance(kind, type) and issubclass(kind, Table):
+            known = kind.model_fields.get(str(step))
+            kind = None if known is None else known.annotation
+        else:  # dict[str, Table] or tuple[Table, ...]
+            kind = next(
+                (arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)), None
+            )
+    return kind if isinstance(kind, type) and issubclass(kind, Table) else None

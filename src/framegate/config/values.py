@@ -1,0 +1,162 @@
+"""What a setting's value may be: its type, how it is read, and the words of the error when it is wrong."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    Strict,
+    StringConstraints,
+    ValidationInfo,
+)
+
+from framegate.config.capture_time import reader_of
+from framegate.config.quantities import Area, Duration, Size, as_written
+
+
+def _odd(value: int) -> int:
+    if value and value % 2 == 0:
+        raise ValueError(f"the kernel of a Gaussian is odd: use {value - 1} or {value + 1}, or 0 for none")
+    return value
+
+
+def _has_camera_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if "camera" not in groups:
+        raise ValueError(r"needs a group named camera, as in '^(?P<camera>c\d+)'")
+    return pattern
+
+
+def _known_version(version: int) -> int:
+    if version != 1:
+        raise ValueError(f"this framegate reads version 1, not {version}")
+    return version
+
+
+def _readable_times(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        reader_of(pattern)
+    return patterns
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _four_borders(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 4:  # noqa: PLR2004 - the sides of a picture
+        raise ValueError(f"needs four numbers [left, top, right, bottom], not {_count_of(value)}")
+    return value
+
+
+def _two_coordinates(value: object) -> object:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:  # noqa: PLR2004 - x and y
+        raise ValueError(f"needs two numbers [x, y], not {_count_of(value)}")
+    return value
+
+
+def _three_corners(value: object) -> object:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"needs a list of corners [x, y], not {_count_of(value)}")  # noqa: TRY004
+    if len(value) < 3:  # noqa: PLR2004 - fewer enclose nothing
+        raise ValueError(f"needs at least 3 corners, has {len(value)}")
+    return value
+
+
+def _count_of(value: object) -> str:
+    return str(len(value)) if isinstance(value, (list, tuple)) else as_written(value)
+
+
+def _inside_the_picture(value: tuple[float, ...]) -> tuple[float, ...]:
+    left, top, right, bottom = value
+    if left + right >= 100 or top + bottom >= 100:  # noqa: PLR2004 - a hundred percent
+        raise ValueError(f"masks the whole picture: {left:g}% + {right:g}% wide, {top:g}% + {bottom:g}% high")
+    return value
+
+
+def _something(size: Size) -> Size:
+    if not size:
+        raise ValueError("0 would delete every result; leave the setting out to have no limit")
+    return size
+
+
+def _fraction(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"corners are fractions of the picture, from 0 to 1, not {value:g}")
+    return value
+
+
+def _address(text: str) -> str:
+    """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is every IPv4 address."""
+    address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
+    if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
+        raise ValueError(f'write an address and a port, as "127.0.0.1:9188" or ":9188", not {text!r}')
+    return text if address[1] else f"0.0.0.0{text}"  # noqa: S104 - only when asked for
+
+
+def _anchored(value: object, info: ValidationInfo) -> object:
+    """Make a path of the config file absolute, from the folder that the file is in.
+
+    A ``Path`` comes from the command line, where the shell has expanded it. A text without the folder of a
+    file comes from settings that were read before.
+    """
+    if isinstance(value, Path):
+        return os.fspath(value)
+    folder = (info.context or {}).get(CONFIG_FOLDER)
+    if not isinstance(value, str) or not value or folder is None:
+        return value
+    if "\0" in value:
+        raise ValueError("a path cannot contain a NUL character")
+    if variable := re.search(r"\$\{?[A-Za-z_]\w*\}?", value):
+        raise ValueError(f"{variable[0]} is not expanded here: write the path itself (~ is your home folder)")
+    expanded = os.path.expanduser(value)
+    if expanded.startswith("~"):
+        raise ValueError(f"{value.partition('/')[0]} has no home folder: write the path itself")
+    return os.path.normpath(os.path.join(folder, expanded))
+
+
+def _ends_in_prom(path: str) -> str:
+    if not path.endswith(".prom"):
+        raise ValueError(f"node_exporter reads only names that end in .prom, not {os.path.basename(path)!r}")
+    return path
+
+
+CONFIG_FOLDER = "config_folder"
+"""Key of the validation context: the folder from which relative paths start."""
+
+_as_text = PlainSerializer(str, return_type=str)
+
+Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
+FilePath = Annotated[Text, BeforeValidator(_anchored)]
+"""A file or a folder: ``~`` is expanded, a relative path starts in the config file's folder."""
+
+PromFile = Annotated[FilePath, AfterValidator(_ends_in_prom)]
+Listen = Annotated[str, Strict(), AfterValidator(_address)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+AreaValue = Annotated[Area, BeforeValidator(Area.parse), _as_text]
+SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
+SomeSize = Annotated[SizeValue, AfterValidator(_something)]
+DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
+Percent = Annotated[Number, Field(ge=0, lt=100)]
+Fraction = Annotated[Number, AfterValidator(_fraction)]
+Point = Annotated[tuple[Fraction, Fraction], BeforeValidator(_two_coordinates)]
+Polygon = Annotated[tuple[Point, ...], BeforeValidator(_three_corners)]
+Borders = Annotated[
+    tuple[Percent, Percent, Percent, Percent],
+    BeforeValidator(_four_borders),
+    AfterValidator(_inside_the_picture),
+]
+OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]
+Version = Annotated[Whole, AfterValidator(_known_version)]
+CameraPattern = Annotated[Text, AfterValidator(_has_camera_group)]
+Patterns = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+CaptureTimes = Annotated[Patterns, AfterValidator(_readable_times)]

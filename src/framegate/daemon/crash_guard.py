@@ -1,0 +1,145 @@
+"""The crash guard: a frame that ends the process is rejected at its third attempt.
+
+A mark says which frame is being judged. It is written in place and never synced: it has to outlive the
+process, not the machine. A mark that is found at the start says only that the process ended just then; a
+``kill -9`` leaves it as well as a crash in a decoder. So a frame that was in flight twice is first judged in
+a process of its own, and rejected only if that process does not survive either.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from framegate.config.settings import DetectionSettings, Settings
+from framegate.model import Candidate, Decision, FileKey, Reason
+
+DEATHS_BEFORE_TRIAL = 2
+TRIAL_TIMEOUT_S = 60.0
+"""The largest PNG that is allowed (100 megapixels) decodes in some 2 s here."""
+
+_ASKED_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+"""As when the whole service is stopped during a trial."""
+
+_MOST_RECORD_BYTES = 32_768
+"""A path has at most 4096 bytes; JSON may write one of them as six."""
+
+
+class CrashGuard:
+    """Refuses a frame that ended the process before, and ends a process of its own as well.
+
+    Args:
+        path: the file of the mark; see ``InFlight``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._in_flight = InFlight(path)
+
+    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
+        """Mark a frame as being judged; return its rejection if it is a crasher.
+
+        Args:
+            candidate: the frame.
+            settings: what it is judged by.
+        """
+        self._in_flight.mark(candidate.key)
+        deaths = self._in_flight.deaths_of(candidate.key)
+        if deaths < DEATHS_BEFORE_TRIAL or _is_harmless(candidate, settings):
+            return None
+        detail = f"framegate ended {deaths} times while it was judged, and so did a process of its own"
+        return Decision(Reason.CRASHER, detail=detail)
+
+    def clear(self) -> None:
+        """Note that no frame is being judged."""
+        self._in_flight.clear()
+
+    def close(self) -> None:
+        """Clear the mark and close its file."""
+        self._in_flight.close()
+
+
+def _is_harmless(candidate: Candidate, settings: Settings) -> bool:
+    file = Path(settings.drop.folder, candidate.key.name)
+    most_pixels = settings.drop.max_megapixels * 1e6
+    return survives_trial(file, settings.drop.max_size, most_pixels, settings.detection_of(candidate.camera))
+
+
+class InFlight:
+    """The mark, in the state folder, of the frame that is being judged.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd: int | None = None  # without a file there is no guard, but frames are judged
+        with contextlib.suppress(OSError):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        self._suspect, self._deaths = self._read()
+        self._is_marked = self._suspect is not None
+
+    def deaths_of(self, key: FileKey) -> int:
+        """Return how many times in a row the process ended while this frame was judged."""
+        return self._deaths if key == self._suspect else 0
+
+    def mark(self, key: FileKey) -> None:
+        """Note that a frame is about to be judged."""
+        record = [key.name, key.size_bytes, key.mtime_ns, self.deaths_of(key)]
+        self._write(json.dumps(record))
+        self._is_marked = True
+
+    def clear(self) -> None:
+        """Note that no frame is being judged."""
+        if self._is_marked:
+            self._write("")
+            self._is_marked = False
+
+    def close(self) -> None:
+        """Clear the mark and close the file."""
+        self.clear()
+        if self._fd is not None:
+            os.close(self._fd)
+
+    def _write(self, record: str) -> None:
+        if self._fd is not None:
+            with contextlib.suppress(OSError):  # the ledger is on the same disk, and says so
+                os.pwrite(self._fd, record.encode("ascii") + b"\n", 0)
+
+    def _read(self) -> tuple[FileKey | None, int]:
+        if self._fd is None:
+            return None, 0
+        try:
+            record, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
+            name, size_bytes, mtime_ns, deaths = json.loads(record)
+            return FileKey(str(name), int(size_bytes), int(mtime_ns)), int(deaths) + 1
+        except (OSError, ValueError, TypeError, RecursionError):  # empty: it ended well
+            return None, 0
+
+
+def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: DetectionSettings) -> bool:
+    """Judge a file in a process of its own; return whether that process ended by itself.
+
+    Args:
+        path: the file.
+        most_bytes, most_pixels: what the daemon would read and decode at most.
+        detection: its camera's settings.
+    """
+    numbers = (f"{int(most_bytes)}", f"{most_pixels}")
+    command = (sys.executable, "-m", "framegate.daemon.trial", os.fspath(path), *numbers)
+    try:
+        done = subprocess.run(  # noqa: S603 - ourselves
+            command,
+            input=detection.model_dump_json(by_alias=True).encode(),
+            capture_output=True,
+            timeout=TRIAL_TIMEOUT_S,
+            process_group=0,  # Ctrl-C is for us
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    except OSError:  # no process can be started now: it proves nothing
+        return True
+    return done.returncode >= 0 or -done.returncode in _ASKED_TO_END  # any other signal is the file's fault

@@ -1,0 +1,289 @@
+"""The daemon's loop: one thread that waits, gathers, judges, and pauses when the disk is full.
+
+Only this loop waits. Retries, sweeps and settle times are deadlines on one monotonic clock.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from framegate.config.load import Config
+from framegate.config.settings import Settings
+from framegate.daemon.crash_guard import CrashGuard
+from framegate.daemon.lock import FolderLock
+from framegate.daemon.systemd import Notifier
+from framegate.daemon.vitals import start_line, vitals_of
+from framegate.deadlines import NEVER_S, retry_delay_s
+from framegate.errors import SinkError
+from framegate.events import Event, FrameDecided, Happening, Listener, happening
+from framegate.ingest.intake import Intake
+from framegate.ingest.watch.supervisor import CHECK_S
+from framegate.keep.delivery import ResultsFolder
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import LEDGER_NAME, Ledger
+from framegate.model import Candidate, Unsettled, Verdict
+from framegate.pipeline import Examined, Pipeline
+from framegate.reload.reloader import Reloader
+from framegate.retention.chores import Chore, tidying
+from framegate.telemetry.reporting import Reporting
+
+FLUSH_S = 5.0
+"""Lazy rows reach the ledger after this long: what a crash makes us decide again."""
+
+FRAMES_A_TURN, TURN_S = 16, 0.25
+"""Frames judged, and for how long, before hints, deadlines and a new config are looked at again."""
+
+IN_FLIGHT_NAME = "in-flight"
+
+
+@dataclass(slots=True)
+class _Pause:
+    """The intake is paused: results or ledger cannot be written."""
+
+    since_s: float
+    retry_at_s: float
+    failures: int = 1
+
+
+class Daemon:
+    """Serves one drop folder until it is told to stop.
+
+    Args:
+        config: the settings, with absolute folders that exist.
+        listener: hears of every verdict and happening.
+        clock: monotonic seconds.
+        wall_ns: the wall clock, by which results grow old.
+        disk: how results and ledger are written.
+        notifier: tells systemd.
+        chores: done beside judging, with those of the daemon's own.
+        log_lines_lost: how many lines the log could not write.
+
+    Raises:
+        AlreadyServed: another process serves the drop folder, or uses the state folder.
+        SinkError: the ledger cannot be opened.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        listener: Listener,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
+        disk: Disk | None = None,
+        notifier: Notifier | None = None,
+        chores: Iterable[Chore] = (),
+        log_lines_lost: Callable[[], int] = lambda: 0,
+    ) -> None:
+        settings = config.settings
+        assert settings.state.folder is not None
+        self._config = config
+        self._clock = clock
+        self._notifier = notifier or Notifier({})
+        self.tally: Counter[str] = Counter()
+        self._audience: list[Listener] = [self._count, listener]
+        with ExitStack() as undo:
+            self._lock = FolderLock(settings.drop.folder, "drop folder")
+            undo.callback(self._lock.release)
+            self._state_lock = FolderLock(settings.state.folder, "state folder")
+            undo.callback(self._state_lock.release)
+            self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._announce)
+            undo.callback(self._ledger.close)
+            crash_guard = CrashGuard(Path(settings.state.folder, IN_FLIGHT_NAME))
+            undo.callback(crash_guard.close)
+            self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
+            undo.callback(self._intake.stop)
+            self._reloader = Reloader(config, self._intake.inbox, self._announce, self._notifier)
+            undo.callback(self._reloader.stop)
+            self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
+            self._reporting = Reporting(
+                settings,
+                self._ledger,
+                vitals=lambda: vitals_of(self._intake, self._reloader, log_lines_lost()),
+                pending=self._intake.pending,
+                show_line=self._notifier.status,
+                announce=self._announce,
+                clock=clock,
+            )
+            undo.callback(self._reporting.close)
+            self._audience.insert(0, self._reporting)
+            self._held = undo.pop_all()
+        self._pipeline = Pipeline(
+            settings, self._results, self._ledger, self._announce, crash_guard=crash_guard
+        )
+        tidy = tidying(
+            settings,
+            self._ledger,
+            self._announce,
+            disk or Disk(),
+            clock=clock,
+            wall_ns=wall_ns,
+            is_absent=lambda: self._intake.watch.is_absent,
+            is_paused=lambda: self._pause is not None,
+        )
+        self._chores: list[Chore] = [self._reporting, *tidy, *chores]
+        self._reloader.retunes = (
+            lambda settings: self._pipeline.retune(settings, self._reloader.revision),
+            self._results.retune,
+            self._intake.retune,
+            *(chore.retune for chore in self._chores),
+            self._retune,
+        )
+
+        self._is_stopping = self._is_recovered = False
+        self._next_flush_s = self._next_follow_s = -NEVER_S
+        self._pause: _Pause | None = None
+
+    @property
+    def in_hand(self) -> int:
+        """Files that settle or wait for their judgement: never more than ``backlog.MOST_IN_HAND``."""
+        return len(self._intake)
+
+    def stop(self) -> None:
+        """Finish the frame in hand and return from ``run``; may be called from a signal handler."""
+        self._is_stopping = True
+        self._intake.interrupt()
+
+    def reload(self) -> None:
+        """Read the config now, whether or not it was saved; may be called from a signal handler."""
+        self._reloader.ask()
+
+    def run(self) -> None:
+        """Serve until ``stop``."""
+        self.start()
+        try:
+            while not self._is_stopping:
+                self.turn()
+        finally:
+            self.close()
+
+    def start(self) -> None:
+        """Begin to watch, and say so; the backlog comes with the turns."""
+        self._intake.start()
+        self._reloader.start(self._clock())
+        self._announce(start_line(self._config, self._ledger, self._intake.watch.mode))
+        self._notifier.ready()
+
+    def turn(self, most_wait_s: float = NEVER_S) -> None:
+        """Wait until there is something to do, at most so long, and do some of it."""
+        with self._pausing():
+            self._intake.gather(min(self.wait_s(), most_wait_s))
+        self._ping()
+        self._reloader.poll(self._clock())  # between two frames: each is judged wholly by one version
+        with self._pausing():
+            self._follow_the_folder()
+            self._write_what_is_due()
+        for chore in self._chores:
+            chore.run_due(self._clock())
+
+    def wait_s(self) -> float:
+        """Return how long there is nothing to do, in seconds."""
+        now_s = self._clock()
+        deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
+        deadlines += [chore.deadline_s() for chore in self._chores]
+        if self._pause is not None:
+            deadlines.append(self._pause.retry_at_s)
+        elif self._intake.has_ready:
+            return 0.0
+        elif self._ledger.has_pending:
+            deadlines.append(self._next_flush_s)
+        return max(0.0, min(deadlines) - now_s)
+
+    def close(self) -> None:
+        """Save what is pending and give everything back."""
+        self._notifier.stopping()
+        try:
+            self._pipeline.flush()
+        except SinkError as error:
+            self._announce(happening("ledger.unsaved", "error", error=str(error)))
+        self._held.close()
+        verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
+        self._announce(Happening("daemon.stopped", verdicts))
+
+    def _judge_some(self) -> None:
+        if not self._is_recovered:
+            self._results.clear_abandoned()
+            self._pipeline.recover()
+            self._is_recovered = True
+        end_s = self._clock() + TURN_S
+        with self._pipeline.batch():
+            for _ in range(FRAMES_A_TURN):
+                if self._is_stopping or self._clock() > end_s or (candidate := self._intake.next()) is None:
+                    break
+                self._judge(candidate)
+
+    def _judge(self, candidate: Candidate) -> None:
+        """Judge the next frame; when it cannot be recorded now, it stays the next."""
+        examined = self._pipeline.examine(candidate)
+        outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
+        if isinstance(outcome, Unsettled):
+            self._intake.put_back(outcome)
+        else:
+            self._intake.done(candidate)
+
+    def _ping(self) -> None:
+        self._notifier.ping(self._clock())
+
+    def _retune(self, _settings: Settings) -> None:
+        self._config = self._reloader.config
+        if self._pause is not None:  # its cause may have been a setting
+            self._pause.retry_at_s = -NEVER_S
+
+    def _write_what_is_due(self) -> None:
+        """Judge and record, unless the intake is paused and its next try is not due.
+
+        Raises:
+            SinkError: results or ledger cannot be written now.
+        """
+        now_s = self._clock()
+        if self._pause is not None:
+            if now_s < self._pause.retry_at_s:
+                return
+            self._pipeline.resume()
+            self._flush(now_s)
+        self._judge_some()
+        if self._ledger.is_crowded or now_s >= self._next_flush_s:
+            self._flush(now_s)
+        if self._pause is not None:
+            self._announce(happening("intake.resumed", paused_s=round(now_s - self._pause.since_s, 1)))
+            self._pause = None
+
+    def _flush(self, now_s: float) -> None:
+        self._pipeline.flush()
+        self._next_flush_s = now_s + FLUSH_S
+
+    @contextmanager
+    def _pausing(self) -> Iterator[None]:
+        try:
+            yield
+        except SinkError as error:
+            self._pause_intake(str(error))
+
+    def _pause_intake(self, why: str) -> None:
+        """Stop judging until the next try; say so once."""
+        now_s = self._clock()
+        if self._pause is None:
+            self._pause = _Pause(now_s, now_s + retry_delay_s(0))
+            self._announce(happening("intake.paused", "error", error=why))
+        elif now_s >= self._pause.retry_at_s:  # else it was not the try itself that failed, but a sweep
+            self._pause.retry_at_s = now_s + retry_delay_s(self._pause.failures)
+            self._pause.failures += 1
+
+    def _follow_the_folder(self) -> None:
+        now_s = self._clock()
+        if now_s >= self._next_follow_s:
+            self._next_follow_s = now_s + CHECK_S
+            self._lock.follow()
+            self._state_lock.follow()
+            self._ledger.follow()
+
+    def _announce(self, event: Event) -> None:
+        for listener in self._audience:
+            listener(event)
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, FrameDecided):
+            self.tally[event.entry.reason.verdict] += 1

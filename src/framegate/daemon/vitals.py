@@ -1,0 +1,48 @@
+"""What the daemon knows of itself: the line of its start, and what goes into its status beside the counts."""
+
+import os
+from pathlib import Path
+
+from framegate.config.docs import settings_that_differ
+from framegate.config.load import Config
+from framegate.events import Happening, happening
+from framegate.ingest.intake import Intake
+from framegate.keep.ledger import Ledger
+from framegate.reload.reloader import Reloader
+from framegate.telemetry.status import Vitals, free_bytes
+
+
+def start_line(config: Config, ledger: Ledger, watch: str) -> Happening:
+    """Return the one line of a start: the folders, and the settings that differ from the defaults."""
+    settings = config.settings
+    return happening(
+        "daemon.started",
+        drop=settings.drop.folder,
+        results=settings.results.folder,
+        state=settings.state.folder,
+        watch=watch,
+        preset=settings.detection.preset_name,
+        config=None if config.path is None else os.path.abspath(config.path),
+        settings=settings_that_differ(config),
+        remembered={str(verdict): count for verdict, count in ledger.counts().items()},
+        pid=os.getpid(),
+    )
+
+
+def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals:
+    """Return how the parts of a running daemon are."""
+    config, watch = reloader.config, intake.watch
+    return Vitals(
+        pid=os.getpid(),
+        is_absent=watch.is_absent,
+        watch=watch.mode,
+        watch_rebuilds=watch.rebuilds,
+        watch_overflows=watch.overflows,
+        found_by_sweep=watch.found_by_sweep,
+        config_file=None if config.path is None else os.path.abspath(config.path),
+        config_revision=reloader.revision,
+        config_refused=tuple(reloader.refused),
+        results_free_bytes=free_bytes(Path(config.settings.results.folder)),
+        min_free_bytes=config.settings.results.min_free,
+        log_lines_lost=log_lines_lost,
+    )

@@ -1,0 +1,157 @@
+"""Which inputs and results are still there, as the ledger has it, and since when the others are gone.
+
+A mark says since when a file is known to be gone. It is written after the file was deleted: a crash in
+between leaves a row whose file is missing, and the next look finds that and marks it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from framegate.keep.database import Database
+from framegate.keep.disk import Disk, TidyStep
+from framegate.keep.schema import COLUMNS, KEPT_SINCE, entry_of
+from framegate.model import HOUR_NS, Entry, Verdict
+
+# Not an intent: should its bytes be gone, the one before is the reference again.
+_LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
+_IS_PREVIOUS = (
+    "EXISTS (SELECT 1 FROM camera AS c WHERE c.camera = f.camera AND c.previous_name = f.name"
+    " AND c.previous_size_bytes = f.size_bytes AND c.previous_mtime_ns = f.mtime_ns)"
+)
+_IS_DELIVERED = "verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL"
+_IS_GONE = "input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL)"
+
+_CLEARABLE = (
+    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason <> 'not_a_regular_file'"
+    " AND (verdict <> 'kept' OR result IS NOT NULL)"
+    f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
+)
+_OLDEST_RESULTS = (
+    # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
+    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"  # noqa: S608
+    " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
+)
+_RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
+# What was kept within an hour before the last stays: a storm is counted by it.
+_GONE_SINCE = (
+    f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"  # noqa: S608
+    " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
+    f" (SELECT captured_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
+    " ORDER BY input_gone_ns LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A row, and since when its files are gone; None: as far as is known, they are there."""
+
+    id: int
+    entry: Entry
+    input_gone_ns: int | None
+    result_gone_ns: int | None
+
+    @property
+    def kept_since_ns(self) -> int:
+        """From when the age of a result counts: the later of its capture and its decision."""
+        return max(self.entry.captured_at_ns, self.entry.decided_at_ns)
+
+
+class FilePresence:
+    """Says which files may be deleted, and records which are gone; it knows committed rows only.
+
+    Args:
+        database: the ledger's.
+        disk: told of each step.
+
+    Raises:
+        SinkError: when the file cannot be read or written now.
+    """
+
+    def __init__(self, database: Database, disk: Disk) -> None:
+        self._database = database
+        self._disk = disk
+        self.is_durable = False
+        """Whether every committed decision survives a power cut."""
+
+    def make_durable(self) -> None:
+        """Make all committed decisions survive a power cut, before files are deleted because of them."""
+        if self.is_durable:
+            return
+        # Any write will do: a commit with FULL takes the whole log before it to the medium.
+        touch = "UPDATE frame SET config_revision = config_revision WHERE id = (SELECT max(id) FROM frame)"
+        self._write(TidyStep.MAKE_DURABLE, [(touch, ())], synchronous="FULL")
+        self.is_durable = True
+
+    def clearable(self, verdict: Verdict, after_id: int, most: int) -> list[Recorded]:
+        """Return frames of a verdict whose input may be deleted, after a row, in the order of decisions.
+
+        Never one whose result is not recorded yet; nor a camera's last frame when it was dropped, for the
+        noise map goes on from it after a restart. (A kept one is read from the results.) What is no regular
+        file is never deleted.
+        """
+        return self._recorded(_CLEARABLE, verdict, after_id, most)
+
+    def results_bytes(self) -> int:
+        """Return the sum of the sizes of our results; a million of them take some 50 ms."""
+        with self._database.lend() as db:
+            (total,) = db.execute(_RESULTS_BYTES).fetchone()
+        return int(total)
+
+    def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
+        """Return frames whose result may be deleted, by ``kept_since_ns``, after such a time and a row.
+
+        Never a camera's last kept frame: it is the reference. Nor one whose name an unfinished intent has:
+        its delivery, if it comes again, must find the same names taken.
+        """
+        return self._recorded(_OLDEST_RESULTS, *after, most)
+
+    def newest_decision_ns(self) -> int | None:
+        """Return when the last decision was made, by the wall clock of then."""
+        with self._database.lend() as db:
+            row = db.execute("SELECT decided_at_ns FROM frame ORDER BY id DESC LIMIT 1").fetchone()
+        return None if row is None else int(row[0])
+
+    def after(self, row_id: int, most: int) -> list[Recorded]:
+        """Return the frames after a row, in the order of decisions."""
+        return self._recorded("id > ? ORDER BY id LIMIT ?", row_id, most)
+
+    def gone(self, before_ns: int, most: int) -> list[Recorded]:
+        """Return frames whose files were all gone before a time, and that no decision to come needs.
+
+        Never what a camera kept last, or within the hour before that; nor the last row, since SQLite would
+        give its number again.
+        """
+        return self._recorded(_GONE_SINCE, before_ns, before_ns, most)
+
+    def mark(
+        self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
+    ) -> None:
+        """Record since when files are gone, by row; None is one that is there after all."""
+        statements = [
+            (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))  # noqa: S608
+            for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
+            for row_id, gone_ns in marks.items()
+        ]
+        if statements:
+            self._write(TidyStep.MARK, statements)
+
+    def prune(self, recorded: Collection[Recorded]) -> None:
+        """Delete rows; the totals still count them."""
+        if recorded:
+            self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
+
+    def _recorded(self, where: str, *values: str | int) -> list[Recorded]:
+        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f WHERE {where}"  # noqa: S608
+        with self._database.lend() as db:
+            return [Recorded(row[0], entry_of(row[3:]), row[1], row[2]) for row in db.execute(query, values)]
+
+    def _write(
+        self, step: TidyStep, statements: list[tuple[str, tuple[Any, ...]]], synchronous: str = "NORMAL"
+    ) -> None:
+        with self._database.as_sink_error():
+            self._disk.reach(step)
+        with self._database.transaction(synchronous) as db:
+            for statement, values in statements:
+                db.execute(statement, values)

@@ -1,0 +1,220 @@
+"""Whether the folders, the disk and the kernel allow what the config asks for: errors prevent a start."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from framegate.camera import read_mask
+from framegate.config.load import FROM_FLAG, Config
+from framegate.config.quantities import Size, in_words
+from framegate.config.settings import DEFAULT_CAMERA, Settings
+from framegate.errors import ConfigError, Problem
+from framegate.folder_checks import (
+    Finding,
+    Grade,
+    count_folders,
+    drop_folder,
+    made,
+    nearest_existing,
+    overlap,
+    unlisted,
+    unmatched,
+    writable,
+)
+from framegate.folders import free_bytes
+from framegate.ingest.names import NameRules
+from framegate.ingest.watch.inbox import Inbox
+from framegate.ingest.watch.mounts import mount_of, sees_all_writers
+from framegate.ingest.watch.watcher import Watcher
+
+INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
+
+
+def examine_surroundings(config: Config) -> list[Finding]:
+    """Look at everything that a start of the daemon needs; change nothing."""
+    settings = config.settings
+    return _without_ok_beside_errors(
+        [
+            *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+            *writable("results.folder", settings.results.folder),
+            *writable("state.folder", settings.state.folder or ""),
+            *overlap(_folders(settings)),
+            *unlisted(settings),
+            *unmatched(settings),
+            *_cameras(settings),
+            *_space(settings),
+            *examine_masks(settings),
+            *examine_extras(settings),
+            *_textfile(settings),
+            *_inotify(settings),
+        ]
+    )
+
+
+def _without_ok_beside_errors(findings: list[Finding]) -> list[Finding]:
+    wrong = {finding.key for finding in findings if finding.grade is Grade.ERROR}
+    return [finding for finding in findings if finding.grade is not Grade.OK or finding.key not in wrong]
+
+
+def prepare_to_serve(config: Config) -> None:
+    """Make the results and state folders if they are missing, and insist on what the daemon needs.
+
+    Raises:
+        ConfigError: with everything that prevents a start; a missing drop folder does not, as it may come.
+    """
+    settings = config.settings
+    findings = [
+        *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+        *overlap(_folders(settings)),
+        *examine_masks(settings),
+        *examine_extras(settings),
+    ]
+    folders = {key: folder for key, folder in _folders(settings).items() if key != "drop.folder"}
+    _insist(_with_made(findings, folders), str(config.path or ""))
+
+
+def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
+    """Make the results folder if it is missing and needed, and insist on what a scan needs.
+
+    Raises:
+        ConfigError: with everything that prevents a start, also a missing drop folder.
+    """
+    settings, are_typed = config.settings, config.origin_of("drop.folder") == FROM_FLAG
+    drop_key, results_key = ("IN", "OUT") if are_typed else ("drop.folder", "results.folder")
+    drop, results = settings.drop.folder, settings.results.folder
+    findings = [
+        *drop_folder(drop_key, drop, may_be_missing=False),
+        *overlap({drop_key: drop, results_key: results}),
+        *examine_masks(settings),
+    ]
+    made_findings = _with_made(findings, {results_key: results} if needs_results else {})
+    _insist(made_findings, "" if are_typed else str(config.path or ""))
+
+
+def _folders(settings: Settings) -> dict[str, str]:
+    return {
+        "drop.folder": settings.drop.folder,
+        "results.folder": settings.results.folder,
+        "state.folder": settings.state.folder or "",
+    }
+
+
+def _with_made(findings: list[Finding], folders: Mapping[str, str]) -> list[Finding]:
+    """Make folders, unless something prevents the start anyhow."""
+    if any(finding.grade is Grade.ERROR for finding in findings):
+        return findings
+    return findings + [finding for key, folder in folders.items() for finding in made(key, folder)]
+
+
+def _insist(findings: Iterable[Finding], path: str) -> None:
+    problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
+    if problems:
+        raise ConfigError(problems, path)
+
+
+def _cameras(settings: Settings) -> Iterator[Finding]:
+    if settings.camera and settings.drop.camera_pattern is None:
+        words = "has no effect: without drop.camera_pattern every frame is of camera default"
+        for name in settings.camera:
+            if name != DEFAULT_CAMERA:
+                yield Finding(Grade.WARNING, f"camera.{name}", words)
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
+    words = f"{in_words(free)} free, min_free is {least}"
+    if free <= least:
+        yield Finding(Grade.WARNING, "results.min_free", f"{words}: judging will pause at once")
+    else:
+        yield Finding(Grade.OK, "results.min_free", words)
+
+
+def examine_extras(settings: Settings) -> Iterator[Finding]:
+    """Look whether the Python packages that the settings need are installed."""
+    metrics = settings.metrics
+    if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
+        key = "metrics.listen" if metrics.listen else "metrics.textfile"
+        pip = Path(sys.prefix, "bin", "pip")
+        words = f"needs the Python package prometheus-client: in the clone, {pip} install '.[metrics]'"
+        yield Finding(Grade.ERROR, key, words)
+
+
+def _textfile(settings: Settings) -> Iterator[Finding]:
+    """Look whether the metrics can be written; the daemon runs without them, too."""
+    if settings.metrics.textfile is None:
+        return
+    folder = os.path.dirname(settings.metrics.textfile)
+    if not os.path.isdir(folder):
+        yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} is not a folder")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(Grade.WARNING, "metrics.textfile", f"{folder} may not be written by this user")
+    else:
+        yield Finding(Grade.OK, "metrics.textfile", settings.metrics.textfile)
+
+
+def examine_masks(settings: Settings) -> Iterator[Finding]:
+    """Look at every mask file that the settings name."""
+    tables = {"detection": settings.detection}
+    tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
+    for table, detection in tables.items():
+        if detection.mask_file is not None:
+            yield _mask(f"{table}.mask_file", detection.mask_file)
+
+
+def _mask(key: str, path: str) -> Finding:
+    try:
+        picture = read_mask(path)
+    except OSError as error:
+        return Finding(Grade.ERROR, key, f"{path} cannot be read: {error.strerror}")
+    except ValueError as error:
+        return Finding(Grade.ERROR, key, str(error))
+    ignored = 100 * (1 - np.count_nonzero(picture) / picture.size)
+    return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
+
+
+def _inotify(settings: Settings) -> Iterator[Finding]:
+    if not os.path.isdir(settings.drop.folder):
+        return
+    if (why := _polls_because(settings)) is not None:
+        yield Finding(Grade.OK, "drop.watch", f"sweeps every {settings.drop.poll_s:g} s: {why}")
+        return
+    with closing(Inbox()) as inbox:
+        watcher = Watcher(Path(settings.drop.folder), NameRules(settings.drop), inbox, recursive=False)
+        try:
+            watcher.start()
+        except OSError as error:
+            limit = _limit("max_user_instances")
+            words = f"inotify does not start ({error}; fs.inotify.max_user_instances is {limit}): sweeps only"
+            yield Finding(Grade.WARNING, "drop.watch", words)
+            return
+        watcher.stop()
+    folders, watches = count_folders(settings), _limit("max_user_watches")
+    if folders > watches:
+        words = (
+            f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}: frames in the rest"
+            " are found only by sweeps"
+        )
+        yield Finding(Grade.WARNING, "drop.watch", words)
+    else:
+        yield Finding(Grade.OK, "drop.watch", f"inotify works: {folders} of {watches} watches needed")
+
+
+def _polls_because(settings: Settings) -> str | None:
+    if settings.drop.watch == "poll":
+        return 'watch = "poll"'
+    mount = mount_of(Path(settings.drop.folder)) if settings.drop.watch == "auto" else None
+    if mount is None or sees_all_writers(mount.kind):
+        return None
+    return f"{mount.point} is {mount.kind}, where the kernel does not see every writer"
+
+
+def _limit(name: str) -> int:
+    try:
+        return int((INOTIFY_LIMITS / name).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,174 @@
+"""Live edits: each new version of the config file is validated as a whole, and used or refused as a whole.
+
+A refused version changes nothing: the last good one stays in force, and every error is logged once.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from framegate.config.docs import changes_between, restart_only_keys
+from framegate.config.load import Config, parse, read
+from framegate.config.settings import Settings
+from framegate.deadlines import NEVER_S
+from framegate.errors import ConfigError, Problem
+from framegate.events import Listener, happening
+from framegate.folder_checks import Grade
+from framegate.ingest.watch.inbox import Inbox
+from framegate.preflight import examine_extras, examine_masks
+from framegate.reload.config_watch import ConfigWatch
+
+Retune = Callable[[Settings], None]
+"""Makes one part of the daemon go on by other settings."""
+
+
+class Supervisor(Protocol):
+    """Who asks for a reload and waits for its end: systemd."""
+
+    def reloading(self) -> None:
+        """The config is being read; ``ready`` follows."""
+
+    def ready(self) -> None:
+        """The config that was read is in force, or refused, or not complete yet."""
+
+
+class Reloader:
+    """Watches the config file, knows which version of it is in force, and hands a new one to all who use it.
+
+    Args:
+        config: the version in force at the start.
+        inbox: wakes the loop when something happens near the file.
+        announce: gets an event for each version that is used or refused.
+        supervisor: learns when a reload that was asked for begins and ends.
+
+    Times are seconds of one monotonic clock, given by the caller.
+    """
+
+    def __init__(self, config: Config, inbox: Inbox, announce: Listener, supervisor: Supervisor) -> None:
+        self.config = config
+        """What is in force."""
+
+        self.retunes: tuple[Retune, ...] = ()
+        """Every part of the daemon that has to know a new version, in the order in which they get it."""
+
+        self.revision = 1
+        """Counts the versions that were in force."""
+
+        self.refused: tuple[str, ...] = ()
+        """The errors of the file as it is now; empty when it is in force."""
+
+        self._inbox = inbox
+        self._announce = announce
+        self._supervisor = supervisor
+        path = config.path
+        self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
+        self._examined = config.text.encode()
+        self._is_asked = False
+        self._must_answer = False
+        """The next reading was asked for: it is logged even if nothing has changed."""
+
+    def start(self, now_s: float) -> None:
+        """Begin to watch the file."""
+        if self._watch is not None:
+            self._watch.start(now_s)
+
+    def stop(self) -> None:
+        """End the watching."""
+        if self._watch is not None:
+            self._watch.stop()
+
+    def ask(self) -> None:
+        """Have the file read even if it has not changed; may be called from a signal handler."""
+        self._is_asked = True
+        self._inbox.wake()
+
+    def deadline_s(self) -> float:
+        """Return when ``poll`` has something to do, if nothing happens before."""
+        return NEVER_S if self._watch is None else self._watch.deadline_s()
+
+    def poll(self, now_s: float) -> None:
+        """Read the file if it was saved or somebody asked, and hand its settings on; never half a file."""
+        if not self._is_asked:
+            self._read_if_saved(now_s)
+            return
+        self._is_asked = False  # before the reading: who asks from now on gets another one
+        self._must_answer = True
+        self._supervisor.reloading()
+        if self._watch is not None:
+            self._watch.report_anyway(now_s)
+        self._read_if_saved(now_s)
+        self._supervisor.ready()  # also when it was refused: else systemctl reload would wait for ever
+
+    def _read_if_saved(self, now_s: float) -> None:
+        if self._watch is None or not self._watch.poll_change(now_s):
+            return
+        config = self._examined_config()
+        self._must_answer = False
+        if config is not None:
+            for retune in self.retunes:
+                retune(config.settings)
+
+    def _examined_config(self) -> Config | None:
+        """Read the file and accept or refuse it; the version that was read last only when asked."""
+        path = self.config.path
+        assert path is not None
+        data = b""
+        try:
+            data = read(path)
+            if data == self._examined and not self._must_answer and not self.refused:
+                return None  # after a refusal it is examined again: a mask that was missing may be there now
+            config = parse(path, data, self.config.flags)
+            _insist_on(tuple(self._obstacles(config)), str(path))
+        except ConfigError as error:
+            self._refuse(error, data)
+            return None
+        self._examined = data
+        return self._accepted(config)
+
+    def _obstacles(self, config: Config) -> Iterator[Problem]:
+        findings = (*examine_masks(config.settings), *examine_extras(config.settings))
+        wrong = {finding.key: finding.message for finding in findings if finding.grade is Grade.ERROR}
+        for key in changes_between(self.config, config):
+            if key in restart_only_keys() and key not in wrong:  # else a restart would fail, too
+                yield Problem(key, "a running daemon cannot change this: restart it", config.line_of(key))
+        for key, message in wrong.items():
+            yield Problem(key, message, config.line_of(key))
+
+    def _refuse(self, error: ConfigError, data: bytes) -> None:
+        refused = tuple(map(str, error.problems))
+        if refused != self.refused or data != self._examined or self._must_answer:
+            self._announce(
+                happening("config.refused", "error", file=error.path, errors=refused, revision=self.revision)
+            )
+        self.refused, self._examined = refused, data
+
+    def _accepted(self, config: Config) -> Config | None:
+        """Put a version in force; return it when it has to be handed on."""
+        changed = changes_between(self.config, config)
+        was_refused, self.refused = bool(self.refused), ()
+        if changed:
+            self.config = config
+            self.revision += 1
+            fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
+            self._announce(happening("config.reloaded", revision=self.revision, changed=fields))
+        elif was_refused:
+            self._announce(happening("config.mended", revision=self.revision))
+        elif self._must_answer:
+            self._announce(happening("config.unchanged", revision=self.revision))
+        return config if changed or self._must_answer else None  # asked: a mask's picture may have changed
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a config came through a pipe (``-c <(make-config)``): it can be read only once."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _insist_on(obstacles: tuple[Problem, ...], path: str) -> None:
+    if obstacles:
+        raise ConfigError(obstacles, path)

@@ -1,0 +1,1 @@
+"""What is deleted, when told: inputs, results, rows of the ledger."""

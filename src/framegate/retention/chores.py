@@ -1,0 +1,57 @@
+"""What the loop does beside judging: it deletes inputs and results, and forgets rows of the ledger."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from framegate.config.settings import Settings
+from framegate.events import Listener
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.retention.inputs import InputCleaner
+from framegate.retention.ledger_rows import LedgerPruner
+from framegate.retention.results import ResultCleaner
+from framegate.retention.wall_clock import WallClock
+
+
+class Chore(Protocol):
+    """Something that is done beside judging, in small portions."""
+
+    def deadline_s(self) -> float:
+        """Return when ``run_due`` has something to do."""
+
+    def run_due(self, now_s: float) -> None:
+        """Do a portion of it, if it is time; raise nothing."""
+
+    def retune(self, settings: Settings) -> None:
+        """Take other settings."""
+
+
+def tidying(
+    settings: Settings,
+    ledger: Ledger,
+    announce: Listener,
+    disk: Disk,
+    *,
+    clock: Callable[[], float],
+    wall_ns: Callable[[], int],
+    is_absent: Callable[[], bool],
+    is_paused: Callable[[], bool],
+) -> list[Chore]:
+    """Return the chores that delete and forget.
+
+    Args:
+        settings: say what.
+        ledger: knows what; used by the loop's thread only.
+        announce: receives an event for each deletion.
+        disk: how it is done.
+        clock: monotonic seconds.
+        wall_ns: the wall clock, nanoseconds since the epoch.
+        is_absent: whether the drop folder is away.
+        is_paused: whether the intake waits, perhaps for space.
+    """
+    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, announce)
+    return [
+        InputCleaner(settings, ledger, announce, wall_ns, disk),
+        ResultCleaner(settings, ledger, announce, wall_clock, disk, is_paused=is_paused),
+        LedgerPruner(settings, ledger, announce, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
+    ]

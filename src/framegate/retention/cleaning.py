@@ -1,0 +1,68 @@
+"""What every deletion of files shares: small portions, refusals logged once, and errors that only delay."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+from framegate.deadlines import NEVER_S
+from framegate.errors import SinkError
+from framegate.events import Listener
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.keep.presence import Recorded
+from framegate.retention.refusals import RefusalLog
+
+MOST_A_TURN = 20
+"""Files deleted at once: some milliseconds."""
+
+
+class Cleaner(ABC):
+    """Deletes the files of recorded frames, a portion at a time.
+
+    Args:
+        ledger: knows what may be deleted.
+        announce: receives an event for each deletion, and for what prevents them.
+        disk: how it is done.
+        refused: the event of a deletion that was refused.
+    """
+
+    def __init__(self, ledger: Ledger, announce: Listener, disk: Disk, *, refused: str) -> None:
+        self._ledger = ledger
+        self._announce = announce
+        self._disk = disk
+        self._refusals = RefusalLog(refused, announce)
+        self._next_s = -NEVER_S
+
+    @abstractmethod
+    def deadline_s(self) -> float:
+        """Return when ``run_due`` has something to do; infinity while there is nothing."""
+
+    def run_due(self, now_s: float) -> None:
+        """Delete a portion, if it is time."""
+        if now_s < self.deadline_s():
+            return
+        try:
+            self._next_s = now_s + self._delete_some(now_s)
+        except (SinkError, OSError):  # the intake and the watch report it
+            self._next_s = now_s + self._pause_after_error()
+
+    def _removed(
+        self, due: Iterable[tuple[Recorded, str]], remove: Callable[[Recorded, str], None]
+    ) -> list[int]:
+        """Remove files, each with the rule that asks for it; return the rows of those that are gone now."""
+        gone = []
+        for row, rule in due:
+            try:
+                remove(row, rule)
+            except OSError as error:
+                self._refusals.note(row.entry.key.name, error)
+            else:
+                gone.append(row.id)
+        return gone
+
+    @abstractmethod
+    def _delete_some(self, now_s: float) -> float:
+        """Delete a portion; return the pause before the next, in seconds."""
+
+    @abstractmethod
+    def _pause_after_error(self) -> float:
+        """Return how long to wait when the ledger or the folder is away, in seconds."""

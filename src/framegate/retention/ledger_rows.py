@@ -1,0 +1,182 @@
+"""Forgets frames of which no file is left, so that the ledger does not grow for ever.
+
+Row by row it looks whether the files still stand, and records since when they do not. A day later it looks
+once more, and forgets the row. The day is for a drop folder that is unmounted, or has another disk in its
+place: when it is back within a day, nothing in it is judged again. On the same round, the folders of past
+days that deletion has emptied are removed.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from framegate.config.settings import Settings
+from framegate.errors import SinkError
+from framegate.events import Listener, happening
+from framegate.folders import opened_below
+from framegate.keep.ledger import Ledger
+from framegate.keep.presence import Recorded
+from framegate.model import Verdict
+from framegate.retention.day_folders import remove_day_folders
+from framegate.retention.inputs import rules_of
+from framegate.retention.limits import Limits, is_standing
+from framegate.retention.removing import stands
+from framegate.retention.wall_clock import WallClock
+
+GRACE_NS = 86_400 * 10**9
+"""How long a file has been gone when its row is forgotten, and its folder removed."""
+
+MOST_A_TURN, PAUSE_S = 500, 10.0
+"""Rows looked at, and as many forgotten: some 10 ms. A million rows take five and a half hours."""
+
+LONGEST_S = 0.05
+"""On a slow share a turn ends after this, with fewer rows."""
+
+ROUND_S = 3600.0
+"""Between the beginnings of two rounds, at the least."""
+
+
+class LedgerPruner:
+    """Goes round the ledger's rows.
+
+    Args:
+        settings: name the folders, and say whether files in them are deleted.
+        ledger: is pruned.
+        announce: receives an event for each folder that is removed.
+        clock: monotonic seconds.
+        wall_clock: the wall clock, and whether to believe it.
+        is_absent: whether the drop folder is away.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        announce: Listener,
+        *,
+        clock: Callable[[], float],
+        wall_clock: WallClock,
+        is_absent: Callable[[], bool],
+    ) -> None:
+        self._drop, self._results = Path(settings.drop.folder), Path(settings.results.folder)
+        self._ledger = ledger
+        self._announce = announce
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._is_absent = is_absent
+        self._after_id = 0
+        self._next_round_s = self._next_s = clock() + PAUSE_S
+        self.retune(settings)
+
+    def retune(self, settings: Settings) -> None:
+        """Take other settings: folders are removed only where files are."""
+        self._rules = rules_of(settings.drop)
+        self._limits = Limits.of(settings.results)
+
+    def deadline_s(self) -> float:
+        """Return when ``run_due`` has something to do."""
+        return self._next_s
+
+    def run_due(self, now_s: float) -> None:
+        """Look at some rows, and forget some, if it is time."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + PAUSE_S
+        try:
+            now_ns = self._wall_clock.trusted_ns(now_s)
+            if now_ns is None or self._is_absent():
+                return
+            with opened_below(self._drop) as root_fd:
+                is_round_over = self._look_at_some(root_fd, now_ns)
+                self._forget_some(root_fd, now_ns)
+        except (SinkError, OSError):  # the intake and the watch report it
+            return
+        if is_round_over:
+            self._after_id = 0
+            self._next_round_s = self._next_s = max(self._next_round_s + ROUND_S, self._next_s)
+
+    def _look_at_some(self, root_fd: int, now_ns: int) -> bool:
+        """Note which files are gone; return whether that was the last row."""
+        end_s = self._clock() + LONGEST_S
+        inputs: dict[int, int | None] = {}
+        results: dict[int, int | None] = {}
+        rows = self._ledger.whereabouts.after(self._after_id, MOST_A_TURN)
+        for row in rows:
+            input_gone_ns = _marked(row.input_gone_ns, self._has_input(root_fd, row), now_ns)
+            if input_gone_ns != row.input_gone_ns:
+                inputs[row.id] = input_gone_ns
+            result_gone_ns = _marked(row.result_gone_ns, self._has_result(row, now_ns), now_ns)
+            if result_gone_ns != row.result_gone_ns:
+                results[row.id] = result_gone_ns
+            self._after_id = row.id
+            if self._clock() > end_s:
+                break
+        self._ledger.whereabouts.mark(inputs, results)
+        self._remove_folders_of(rows, root_fd, now_ns)
+        return not rows or (len(rows) < MOST_A_TURN and self._after_id == rows[-1].id)
+
+    def _forget_some(self, root_fd: int, now_ns: int) -> None:
+        """Forget what is gone for good; it is looked for once more, since the last look may be long ago."""
+        gone = self._ledger.whereabouts.gone(now_ns - GRACE_NS, MOST_A_TURN)
+        is_there = {row.id: self._has_input(root_fd, row) for row in gone}
+        self._ledger.whereabouts.mark(inputs={row.id: None for row in gone if is_there[row.id]})
+        forgotten = [row for row in gone if is_there[row.id] is False]
+        self._ledger.prune(forgotten)
+        self._remove_folders_of(forgotten, root_fd, now_ns)
+
+    def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:
+        """Remove the day folders of files that were to be deleted, and have been gone for long."""
+        before_ns = now_ns - GRACE_NS
+        inputs, results = set(), set()
+        for row in rows:
+            entry = row.entry
+            if entry.reason.verdict in self._rules and _is_before(row.input_gone_ns, before_ns):
+                inputs.add(os.path.dirname(entry.key.name))
+            if self._limits and entry.result is not None and _is_before(row.result_gone_ns, before_ns):
+                results.add(os.path.dirname(entry.result))
+        self._remove_folders(inputs, self._drop, root_fd, before_ns)
+        if results:
+            with suppress(OSError), opened_below(self._results) as results_fd:
+                self._remove_folders(results, self._results, results_fd, before_ns)
+
+    def _remove_folders(self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int) -> None:
+        for path in sorted(paths):
+            for removed in remove_day_folders(root_fd, path, before_ns):
+                self._announce(happening("folder.removed", "debug", folder=os.fspath(root / removed)))
+
+    def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
+        """Return whether an input is there; None if that cannot be told."""
+        try:
+            return stands(root_fd, row.entry.key)
+        except OSError:
+            return None
+
+    def _has_result(self, row: Recorded, now_ns: int) -> bool | None:
+        """Return whether a result is there; None if there never was, that cannot be told, or it is long gone.
+
+        Another disk may be in the place of the results for some hours; but what comes a day after a result
+        was deleted, or given up, is not framegate's.
+        """
+        if row.entry.reason.verdict is not Verdict.KEPT or row.entry.result is None:
+            return None
+        if row.result_gone_ns is not None and row.result_gone_ns <= now_ns - GRACE_NS:
+            return None
+        try:
+            return is_standing(self._results, row.entry)
+        except OSError:
+            return None
+
+
+def _is_before(gone_ns: int | None, before_ns: int) -> bool:
+    return gone_ns is not None and gone_ns < before_ns
+
+
+def _marked(gone_ns: int | None, is_there: bool | None, now_ns: int) -> int | None:  # noqa: FBT001
+    """Return since when a file is known to be gone, now that it was looked for."""
+    if is_there is None:
+        return gone_ns
+    if is_there:
+        return None
+    is_possible = gone_ns is not None and gone_ns <= now_ns + GRACE_NS  # else a wrong clock made it up
+    return gone_ns if is_possible else now_ns

@@ -1,0 +1,134 @@
+"""Deletes results that are too old or too many, oldest first, some in each turn.
+
+Never a camera's last kept frame, and only files that framegate wrote and nobody has changed since.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from framegate.config.settings import Settings
+from framegate.deadlines import NEVER_S
+from framegate.events import Listener, happening
+from framegate.keep.disk import Disk
+from framegate.keep.ledger import Ledger
+from framegate.keep.presence import Recorded
+from framegate.model import iso_utc
+from framegate.retention.cleaning import MOST_A_TURN, Cleaner
+from framegate.retention.limits import Limits, Removal, remove_result
+from framegate.retention.wall_clock import WallClock
+
+LOOK_S, HURRIED_LOOK_S = 10.0, 1.0
+"""Between two looks for what is too old or too much; shorter while the intake is paused, perhaps for want of
+the space that old results take. A look sums up a million results in some 50 ms."""
+
+PAUSE_S = 0.5
+"""Between two portions: at the most 2,400 results a minute."""
+
+_BEFORE_ALL = (-(2**63), 0)
+
+
+class ResultCleaner(Cleaner):
+    """Holds the results to their limits.
+
+    Args:
+        settings: the limits.
+        ledger: knows what was put where.
+        announce: receives an event for each deletion, and for what prevents them.
+        clock: the wall clock, and whether to believe it.
+        disk: how a result is removed.
+        is_paused: whether the intake waits, perhaps for space.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        announce: Listener,
+        clock: WallClock,
+        disk: Disk,
+        *,
+        is_paused: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(ledger, announce, disk, refused="result.undeletable")
+        self._clock = clock
+        self._is_paused = is_paused
+        self._has_reported_foreign = False
+        self._folder = Path(settings.results.folder)
+        self.retune(settings)
+
+    def retune(self, settings: Settings) -> None:
+        """Take other limits."""
+        self._limits = Limits.of(settings.results)
+        self._is_under_way = False
+        self._next_s = -NEVER_S
+
+    def deadline_s(self) -> float:
+        """Return when ``run_due`` has something to do; infinity without limits."""
+        if not self._limits:
+            return NEVER_S
+        return self._next_s
+
+    def _delete_some(self, now_s: float) -> float:
+        if not self._is_under_way:
+            self._begin()
+        batch = self._ledger.whereabouts.oldest_results(self._after, MOST_A_TURN)
+        gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
+        self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
+        if batch and self._after == _place(batch[-1]):
+            return PAUSE_S
+        return self._end()
+
+    def _begin(self) -> None:
+        self._is_under_way = True
+        self._after = _BEFORE_ALL
+        has_most = self._limits.max_bytes is not None
+        self._total_bytes = self._ledger.whereabouts.results_bytes() if has_most else 0
+
+    def _end(self) -> float:
+        """End a pass; return the pause before the next look, in seconds."""
+        self._is_under_way = False
+        # The next look is LOOK_S away; the longer and longer pauses of the refusals are for shorter ones.
+        self._refusals.end_of_pass()
+        return HURRIED_LOOK_S if self._is_paused() else LOOK_S
+
+    def _pause_after_error(self) -> float:
+        return self._end()
+
+    def _over_the_limits(self, batch: list[Recorded], now_ns: int | None) -> Iterator[tuple[Recorded, str]]:
+        """Yield what has to go, oldest first, each when those before it are gone."""
+        for row in batch:
+            rule = self._limits.rule_for(row.kept_since_ns, self._total_bytes, now_ns)
+            if rule is None:
+                return
+            self._after = _place(row)
+            yield row, rule
+
+    def _remove(self, row: Recorded, rule: str) -> None:
+        entry = row.entry
+        assert entry.result is not None
+        removal = remove_result(self._folder, entry, self._disk)
+        self._total_bytes -= entry.key.size_bytes
+        if removal is Removal.FOREIGN:
+            self._report_foreign(entry.result)
+        elif removal is Removal.REMOVED:
+            self._announce(
+                happening(
+                    "result.deleted",
+                    camera=entry.camera,
+                    frame=entry.key.name,
+                    result=entry.result,
+                    rule=str(rule),
+                    captured_at=iso_utc(entry.captured_at_ns),
+                    size_bytes=entry.key.size_bytes,
+                )
+            )
+
+    def _report_foreign(self, result: str) -> None:
+        if not self._has_reported_foreign:
+            self._has_reported_foreign = True
+            self._announce(happening("result.foreign", "warning", result=result))
+
+
+def _place(row: Recorded) -> tuple[int, int]:
+    """Return where a row stands in the order of deletion."""
+    return row.kept_since_ns, row.id

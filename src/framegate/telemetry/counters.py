@@ -1,0 +1,122 @@
+"""Counts of what became of the frames, camera by camera, with the last frames and scores.
+
+The ledger's totals are the beginning; every verdict is added. A camera's name comes from outside, so only the
+first ``MOST_CAMERAS`` are counted by name, and all others together.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from framegate.events import Event, FrameDecided
+from framegate.keep.ledger import Ledger
+from framegate.keep.schema import THE_OTHERS
+from framegate.model import Entry, Reason, Verdict
+
+MOST_CAMERAS = 256
+"""Counted by name; the others together, under the ledger's name for those."""
+
+SCORES = 32
+"""Scores that are remembered of each camera: a sparkline of them fits a narrow terminal."""
+
+BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper bounds of the histogram of how long a frame takes, from its read to its durable verdict."""
+
+
+@dataclass(slots=True)
+class CameraCounters:
+    """One camera's counts."""
+
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    last: Entry | None = None
+    """The frame that was judged last."""
+
+    last_kept: Entry | None = None
+    compared: deque[Entry] = field(default_factory=lambda: deque(maxlen=SCORES))
+    """The last frames that were compared with another."""
+
+    def count(self, verdict: Verdict) -> int:
+        """Return how many frames got a verdict."""
+        return sum(count for reason, count in self.reasons.items() if reason.verdict is verdict)
+
+    def remember(self, entry: Entry) -> None:
+        """Note the latest decision."""
+        self.last = entry
+        if entry.reason.is_kept:
+            self.last_kept = entry
+        if entry.score_percent is not None:
+            self.compared.append(entry)
+
+
+@dataclass(slots=True)
+class Durations:
+    """A histogram of seconds."""
+
+    counts: Counter[float] = field(default_factory=Counter)
+    """By upper bound in seconds, how many took longer than the bound below; infinity for the longest."""
+
+    sum_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[next((bound for bound in BUCKETS_S if seconds <= bound), float("inf"))] += 1
+        self.sum_s += seconds
+
+    def cumulative(self) -> list[tuple[float, int]]:
+        """Return each bound in seconds, and how many took no longer than it."""
+        total, rows = 0, []
+        for bound in (*BUCKETS_S, float("inf")):
+            total += self.counts[bound]
+            rows.append((bound, total))
+        return rows
+
+
+class Counters:
+    """A listener that counts verdicts.
+
+    Args:
+        totals: how many frames of each camera were decided for each reason before.
+        latest: the last decisions of each camera, in their order.
+    """
+
+    def __init__(
+        self, totals: Mapping[tuple[str, Reason], int] | None = None, latest: Iterable[Entry] = ()
+    ) -> None:
+        self.cameras: dict[str, CameraCounters] = {}
+        self.durations = Durations()
+        for (camera, reason), count in (totals or {}).items():
+            self._of(camera).reasons[reason] += count
+        for entry in latest:
+            self._of(entry.camera).remember(entry)
+
+    def __call__(self, event: Event) -> None:
+        """Count a verdict."""
+        if not isinstance(event, FrameDecided):
+            return
+        counters = self._of(event.entry.camera)
+        if event.recovered_from is not None:  # it is counted already
+            counters.reasons[event.recovered_from] -= 1
+        counters.reasons[event.entry.reason] += 1
+        counters.remember(event.entry)
+        self.durations.add(event.duration_ms / 1000)
+
+    def count(self, verdict: Verdict) -> int:
+        """Return how many frames of all cameras got a verdict."""
+        return sum(counters.count(verdict) for counters in self.cameras.values())
+
+    def _of(self, camera: str) -> CameraCounters:
+        return self.cameras.setdefault(counted_as(camera, self.cameras), CameraCounters())
+
+
+def counted_as(camera: str, named: Mapping[str, object]) -> str:
+    """Return the name under which a camera is counted beside those that have a name already."""
+    return camera if camera in named or len(named) < MOST_CAMERAS else THE_OTHERS
+
+
+def counters_of(ledger: Ledger) -> Counters:
+    """Start counting with what the ledger knows.
+
+    Raises:
+        SinkError: it cannot be read.
+    """
+    return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES))

@@ -1,0 +1,188 @@
+"""The status as Prometheus metrics: at an address, and in a file for node_exporter.
+
+``prometheus_client`` is an extra: ``pip install '.[metrics]'`` in the clone.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framegate import __version__
+from framegate.deadlines import NEVER_S
+from framegate.errors import ConfigError, Problem
+from framegate.events import Listener
+from framegate.telemetry.counters import Durations
+from framegate.telemetry.output_file import OutputFile
+from framegate.telemetry.status import Status
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
+
+SERVED_S, TEXTFILE_S = 1.0, 15.0
+"""How old the served numbers, and those of the file, become."""
+
+METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "framegate_frames": ("counter", "Frames that got their verdict.", ("camera", "verdict", "reason")),
+    "framegate_pending_frames": ("gauge", "Frames in the drop folder without a verdict.", ("camera",)),
+    "framegate_oldest_pending_age_seconds": (
+        "gauge", "How long the oldest of them has been waiting.", ("camera",),
+    ),
+    "framegate_last_frame_timestamp_seconds": ("gauge", "When the last verdict was given.", ("camera",)),
+    "framegate_last_kept_timestamp_seconds": ("gauge", "When a frame was last kept.", ("camera",)),
+    "framegate_frame_duration_seconds": ("histogram", "From a frame's read to its durable verdict.", ()),
+    "framegate_uptime_seconds": ("gauge", "Since the daemon was started.", ()),
+    "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
+    "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is gone.", ()),
+    "framegate_config_last_reload_successful": ("gauge", "0 while the config file is refused.", ()),
+    "framegate_config_last_reload_success_timestamp_seconds": (
+        "gauge", "When the config in force was loaded.", (),
+    ),
+    "framegate_config_revision": ("gauge", "Counts the versions that were in force.", ()),
+    "framegate_results_free_bytes": ("gauge", "Free space where the results are.", ()),
+    "framegate_watch_inotify": ("gauge", "1 while the kernel announces arrivals, 0 while polling.", ()),
+    "framegate_watch_rebuilds": ("counter", "Watchers that were replaced.", ()),
+    "framegate_watch_overflows": ("counter", "Overflows of the kernel's queue of events.", ()),
+    "framegate_found_by_sweep": ("counter", "Frames that no event had announced.", ()),
+    "framegate_log_lines_lost": ("counter", "Log lines that could not be written.", ()),
+    "framegate_build_info": ("gauge", "Always 1; its label has the version.", ("version",)),
+}  # fmt: skip
+"""Each metric once: type, help, labels. Counters get ``_total`` behind their name."""
+
+Sample = tuple[str, tuple[str, ...], float]
+"""Name, label values in the order of ``METRICS``, and value."""
+
+
+def samples(status: Status) -> Iterator[Sample]:
+    """Yield everything but the histogram."""
+    for name, camera in status.cameras.items():
+        for reason, count in camera.reasons.items():
+            yield "framegate_frames", (name, reason.verdict, reason), count
+        yield "framegate_pending_frames", (name,), camera.pending
+        yield "framegate_oldest_pending_age_seconds", (name,), camera.oldest_pending_s or 0.0
+        if camera.last_frame is not None:
+            yield "framegate_last_frame_timestamp_seconds", (name,), camera.last_frame.decided_at_s
+        if camera.last_kept is not None:
+            yield "framegate_last_kept_timestamp_seconds", (name,), camera.last_kept.decided_at_s
+    yield "framegate_uptime_seconds", (), status.uptime_s
+    yield "framegate_intake_paused", (), status.paused is not None
+    yield "framegate_drop_folder_absent", (), status.is_absent
+    yield "framegate_config_last_reload_successful", (), not status.config_refused
+    yield "framegate_config_last_reload_success_timestamp_seconds", (), status.config_loaded_at
+    yield "framegate_config_revision", (), status.config_revision or 0
+    if status.results_free_bytes is not None:
+        yield "framegate_results_free_bytes", (), status.results_free_bytes
+    yield "framegate_watch_inotify", (), status.watch == "inotify"
+    yield "framegate_watch_rebuilds", (), status.watch_rebuilds
+    yield "framegate_watch_overflows", (), status.watch_overflows
+    yield "framegate_found_by_sweep", (), status.found_by_sweep
+    yield "framegate_log_lines_lost", (), status.log_lines_lost
+    yield "framegate_build_info", (__version__,), 1
+
+
+class Metrics:
+    """Shows the last status to whoever asks; the loop's thread hands it over, others read it.
+
+    Args:
+        durations: how long frames took.
+        listen: the address to serve at, or None.
+        textfile: the file to write, or None.
+        announce: hears when the file cannot be written, and when it can be again.
+
+    Raises:
+        ConfigError: the address cannot be had.
+    """
+
+    def __init__(
+        self, durations: Durations, listen: str | None, textfile: str | None, announce: Listener
+    ) -> None:
+        self._durations = durations
+        self._textfile = textfile
+        self._announce = announce
+        self._output = OutputFile("metrics", announce)
+        self._snapshot: tuple[list[Sample], list[tuple[float, int]], float] | None = None
+        self._next_s = self._next_file_s = -NEVER_S
+        self._lock = threading.Lock()
+        self._server = None if listen is None else _serve(listen, self)
+
+    def retune(self, textfile: str | None) -> None:
+        """Write to another file, or to none."""
+        if textfile != self._textfile:
+            self._textfile = textfile
+            self._output = OutputFile("metrics", self._announce)
+            self._next_file_s = -NEVER_S
+
+    def deadline_s(self) -> float:
+        """Return when the next status is wanted."""
+        served_s = NEVER_S if self._server is None else self._next_s
+        return min(served_s, NEVER_S if self._textfile is None else self._next_file_s)
+
+    def show(self, status: Status, now_s: float) -> None:
+        """Show this status from now on, and write the file if it is time."""
+        snapshot = (list(samples(status)), self._durations.cumulative(), self._durations.sum_s)
+        with self._lock:
+            self._snapshot = snapshot
+        self._next_s = now_s + SERVED_S
+        if self._textfile is not None and now_s >= self._next_file_s:
+            self._next_file_s = now_s + TEXTFILE_S
+            self._output.write(Path(self._textfile), self._write)
+
+    def close(self) -> None:
+        """Serve no longer."""
+        if self._server is not None:
+            server, thread = self._server
+            with suppress(OSError):
+                server.shutdown()
+                server.server_close()
+            thread.join(2)
+
+    def collect(self) -> Iterator["Metric"]:
+        """Yield the metrics of the last snapshot: what prometheus_client asks its collectors for."""
+        from prometheus_client.metrics_core import (  # noqa: PLC0415 - an extra
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        with self._lock:
+            snapshot = self._snapshot
+        if snapshot is None:
+            return
+        rows, buckets, sum_s = snapshot
+        for name, (kind, words, labels) in METRICS.items():
+            if kind == "histogram":
+                shown = [("+Inf" if bound == NEVER_S else f"{bound:g}", count) for bound, count in buckets]
+                yield HistogramMetricFamily(name, words, buckets=shown, sum_value=sum_s)
+                continue
+            family = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
+                name, words, labels=labels
+            )
+            for sample, values, value in rows:
+                if sample == name:
+                    family.add_metric(values, float(value))
+            yield family
+
+    def _write(self, path: Path) -> None:
+        from prometheus_client import write_to_textfile  # noqa: PLC0415 - an extra
+
+        write_to_textfile(str(path), _registry(self))
+
+
+def _serve(listen: str, metrics: Metrics) -> Any:
+    from prometheus_client import start_http_server  # noqa: PLC0415 - an extra; preflight.py has looked
+
+    host, _, port = listen.rpartition(":")
+    try:
+        return start_http_server(int(port), host.strip("[]"), registry=_registry(metrics))
+    except OSError as error:
+        raise ConfigError((Problem("metrics.listen", f"{listen}: {error.strerror or error}"),)) from error
+
+
+def _registry(metrics: Metrics) -> "CollectorRegistry":
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - an extra
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(metrics)
+    return registry

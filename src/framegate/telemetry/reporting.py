@@ -1,0 +1,115 @@
+"""Keeps count and shows it: in the status file, in systemd's line, as metrics; and says who is silent."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from framegate.config.settings import Settings
+from framegate.deadlines import NEVER_S
+from framegate.events import Event, Listener
+from framegate.keep.ledger import Ledger
+from framegate.model import Pending
+from framegate.telemetry.counters import counters_of
+from framegate.telemetry.metrics import Metrics
+from framegate.telemetry.silence import Silence
+from framegate.telemetry.status import Status, StatusFile, Vitals, current_status, in_one_line
+
+LEAST_PAUSE_S = 1.0
+"""A status walks over everything that waits, so all share one, made at most so often."""
+
+
+class Reporting:
+    """A listener of all events, and a chore.
+
+    Args:
+        settings: name the state folder, the metrics, and when a camera is silent.
+        ledger: has what was decided before.
+        vitals: returns what the daemon knows of itself beside counts, pause and times.
+        pending: returns what waits, by camera.
+        show_line: shows a line in ``systemctl status``.
+        announce: hears of silent cameras, and of files that cannot be written.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: the metrics cannot be served.
+        SinkError: the ledger cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        vitals: Callable[[], Vitals],
+        pending: Callable[[], Mapping[str, Pending]],
+        show_line: Callable[[str], None],
+        announce: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self._vitals, self._pending = vitals, pending
+        self._show_line = show_line
+        self._clock = clock
+        self._started_at_s = clock()
+        self._paused: str | None = None
+        self._loaded_at = time.time()
+        self._made_at_s = -NEVER_S
+        self._counters = counters_of(ledger)
+        self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, announce, clock)
+        assert settings.state.folder is not None
+        self._status_file = StatusFile(Path(settings.state.folder), announce)
+        metrics = settings.metrics
+        self._metrics = Metrics(self._counters.durations, metrics.listen, metrics.textfile, announce)
+
+    def __call__(self, event: Event) -> None:
+        """Note what has happened."""
+        self._counters(event)
+        self._silence(event)
+        if event.event == "intake.paused":
+            self._paused = str(event.fields["error"])
+        elif event.event == "intake.resumed":
+            self._paused = None
+        elif event.event in {"config.reloaded", "config.mended", "config.unchanged"}:
+            self._loaded_at = time.time()
+        self._status_file.note()
+
+    def retune(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        self._silence.retune(settings.drop.silent_after)
+        self._metrics.retune(settings.metrics.textfile)
+
+    def deadline_s(self) -> float:
+        """Return when ``run_due`` has something to do."""
+        return min(self._silence.deadline_s(), self._status_due_s())
+
+    def run_due(self, now_s: float) -> None:
+        """Do what is due."""
+        if now_s >= self._silence.deadline_s():
+            self._silence.run_due(now_s)
+        if now_s >= self._status_due_s():
+            status = self.status()
+            self._made_at_s = now_s
+            self._show_line(in_one_line(status))
+            for reader in (self._status_file, self._metrics):
+                if now_s >= reader.deadline_s():
+                    reader.show(status, now_s)
+
+    def close(self) -> None:
+        """Write down how it was at the end, and serve no longer."""
+        self._status_file.show(self.status(), self._clock())
+        self._metrics.close()
+
+    def status(self) -> Status:
+        """Return how it goes now."""
+        now_s = self._clock()
+        vitals = replace(
+            self._vitals(),
+            uptime_s=round(now_s - self._started_at_s, 1),
+            paused=self._paused,
+            config_loaded_at=self._loaded_at,
+        )
+        return current_status(self._counters, vitals, self._pending(), now_s)
+
+    def _status_due_s(self) -> float:
+        wanted_s = min(self._status_file.deadline_s(), self._metrics.deadline_s())
+        return max(wanted_s, self._made_at_s + LEAST_PAUSE_S)

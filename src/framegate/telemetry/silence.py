@@ -1,0 +1,75 @@
+"""A camera that sends nothing is said to be silent: once, and once more when it is back."""
+
+from collections.abc import Callable, Collection, Iterable
+
+from framegate.config.quantities import Duration
+from framegate.deadlines import NEVER_S
+from framegate.events import Event, FrameDecided, Listener, happening
+from framegate.keep.schema import THE_OTHERS
+from framegate.telemetry.counters import MOST_CAMERAS
+
+
+class Silence:
+    """A listener that knows when each camera that is counted by name was last heard of.
+
+    Args:
+        silent_after_s: how long that is; None for never.
+        cameras: those that sent frames before; they are expected from the start.
+        pending: names the cameras whose frames wait: those are not silent, whatever holds their frames up.
+        announce: hears of it.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        silent_after_s: Duration | None,
+        cameras: Iterable[str],
+        pending: Callable[[], Collection[str]],
+        announce: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self._silent_after_s = silent_after_s
+        self._pending = pending
+        self._announce = announce
+        self._clock = clock
+        self._heard_at_s = dict.fromkeys(cameras, clock())
+        self._heard_at_s.pop(THE_OTHERS, None)  # no camera: it would never be heard of
+        self._silent: set[str] = set()
+
+    def retune(self, silent_after_s: Duration | None) -> None:
+        """Use another time from now on."""
+        self._silent_after_s = silent_after_s
+
+    def __call__(self, event: Event) -> None:
+        """Note that a camera has sent a frame."""
+        if not isinstance(event, FrameDecided):
+            return
+        camera = event.entry.camera
+        if camera in self._silent:
+            self._silent.discard(camera)
+            silent_s = round(self._clock() - self._heard_at_s[camera], 1)
+            self._announce(happening("camera.back", camera=camera, silent_s=silent_s))
+        if camera in self._heard_at_s or len(self._heard_at_s) < MOST_CAMERAS:
+            self._heard_at_s[camera] = self._clock()
+
+    def deadline_s(self) -> float:
+        """Return when the next camera will have been silent for too long."""
+        if self._silent_after_s is None:
+            return NEVER_S
+        heard = [at_s for camera, at_s in self._heard_at_s.items() if camera not in self._silent]
+        return min(heard, default=NEVER_S) + self._silent_after_s
+
+    def run_due(self, now_s: float) -> None:
+        """Say which cameras have been silent for too long."""
+        if self._silent_after_s is None:
+            return
+        waiting = self._pending()
+        for camera, at_s in self._heard_at_s.items():
+            if camera in self._silent or now_s < at_s + self._silent_after_s:
+                continue
+            if camera in waiting:
+                self._heard_at_s[camera] = now_s
+                continue
+            self._silent.add(camera)
+            fields = {"camera": camera, "silent_after": str(self._silent_after_s)}
+            self._announce(happening("camera.silent", "warning", **fields))

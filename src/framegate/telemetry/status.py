@@ -1,0 +1,269 @@
+"""The state of a daemon as one value, from which JSON, terminal, metrics and systemd line are made."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from framegate import folders
+from framegate.deadlines import NEVER_S
+from framegate.events import Listener
+from framegate.model import Entry, Pending, Reason, Verdict, iso_utc
+from framegate.telemetry.counters import CameraCounters, Counters, counted_as
+from framegate.telemetry.output_file import OutputFile, replace_text
+
+SCHEMA = 1
+FILE_NAME = "status.json"
+
+WRITE_S, AT_LEAST_S = 1.0, 10.0
+"""The file is written so often while frames come, and at least so often. It is small, and never synced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What a daemon knows of itself beside its counters."""
+
+    pid: int | None = None
+    uptime_s: float = 0.0
+    paused: str | None = None
+    """Why the intake is paused."""
+
+    is_absent: bool = False
+    """The drop folder is gone."""
+
+    watch: str | None = None
+    watch_rebuilds: int = 0
+    watch_overflows: int = 0
+    found_by_sweep: int = 0
+    config_file: str | None = None
+    config_revision: int | None = None
+    config_refused: tuple[str, ...] = ()
+    config_loaded_at: float = 0.0
+    """Seconds since the epoch."""
+
+    results_free_bytes: int | None = None
+    """None when the folder is gone, or nobody has named it."""
+
+    min_free_bytes: int = 0
+    log_lines_lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStatus:
+    """One frame and what was decided."""
+
+    frame: str
+    captured_at: str
+    decided_at: str
+    decided_at_s: float
+    """Seconds since the epoch."""
+
+    reason: Reason
+    score_percent: float | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Counts of frames: ``seen`` is the sum of the others."""
+
+    seen: int = 0
+    kept: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraStatus(Totals):
+    """One camera, or all those beyond the first ``MOST_CAMERAS``."""
+
+    oldest_pending_s: float | None = None
+    """How long the oldest pending frame has been waiting, in seconds."""
+
+    pending_why: str | None = None
+    """Why that one waits, where it is known."""
+
+    reasons: dict[Reason, int]
+    last_frame: FrameStatus | None = None
+    last_kept: FrameStatus | None = None
+    scores: tuple[float, ...] = ()
+    """Of the last frames that were compared."""
+
+    thresholds: tuple[float | None, ...] = ()
+    """What each of the scores was compared with, in the same unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Vitals):
+    """The state of a daemon, or of what it has left."""
+
+    schema: int = SCHEMA
+    at: str
+    at_s: float
+    """When this was true; seconds since the epoch."""
+
+    running: bool
+    hung: bool = False
+    """Whether a running daemon has not reported for too long; only its reader can tell."""
+
+    totals: Totals
+    oldest_pending_s: float = 0.0
+    cameras: dict[str, CameraStatus]
+
+    def to_json(self) -> str:
+        """Return the document that ``from_json`` reads, on one line."""
+        return json.dumps(asdict(self))
+
+
+def from_json(text: str | bytes) -> Status:
+    """Read a document that a daemon has written.
+
+    Not by pydantic: it refuses names that are not UTF-8, and cameras give their files such names.
+
+    Raises:
+        ValueError: it is damaged, or not written by this version of framegate.
+    """
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise ValueError(f"has schema {document['schema']}, not {SCHEMA}")
+        cameras = {name: _camera_from(camera) for name, camera in document["cameras"].items()}
+        totals = Totals(**_known(Totals, document["totals"]))
+        return Status(**_known(Status, document) | {"totals": totals, "cameras": cameras})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"is no status of framegate's ({error!r})") from error
+
+
+def _camera_from(document: dict[str, Any]) -> CameraStatus:
+    reasons = {Reason(reason): count for reason, count in document["reasons"].items()}
+    rebuilt: dict[str, Any] = {"reasons": reasons}
+    for key in ("last_frame", "last_kept"):
+        if document[key] is not None:
+            rebuilt[key] = FrameStatus(**_known(FrameStatus, document[key]))
+    return CameraStatus(**_known(CameraStatus, document) | rebuilt)
+
+
+def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a dataclass has fields for: a newer daemon may say more."""
+    return {field.name: document[field.name] for field in fields(kind) if field.name in document}
+
+
+def current_status(
+    counters: Counters, vitals: Vitals, pending: Mapping[str, Pending], now_s: float
+) -> Status:
+    """Return how it goes now.
+
+    Args:
+        counters: what became of the frames.
+        vitals: what else is known.
+        pending: what waits, by camera.
+        now_s: seconds of the clock that ``pending`` goes by.
+    """
+    waiting = _as_counted(pending, counters)
+    cameras = {
+        name: _camera(counters.cameras.get(name, CameraCounters()), waiting.get(name, Pending()), now_s)
+        for name in {**counters.cameras, **waiting}
+    }
+    totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in COUNTS}
+    return Status(
+        **asdict(vitals),
+        at=iso_utc(time.time_ns()),
+        at_s=time.time(),
+        running=vitals.pid is not None,
+        totals=Totals(**totals),
+        oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
+        cameras=cameras,
+    )
+
+
+COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
+
+
+def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str, Pending]:
+    """Put what waits of cameras that are not counted by name together."""
+    named: dict[str, object] = dict(counters.cameras)
+    waiting: dict[str, Pending] = {}
+    for camera in sorted(pending):
+        name = counted_as(camera, named)
+        named[name] = None
+        older, younger = sorted([waiting.get(name, Pending()), pending[camera]], key=lambda p: p.since_s)
+        waiting[name] = Pending(older.count + younger.count, older.since_s, older.why)
+    return waiting
+
+
+def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraStatus:
+    counts = {str(verdict): counters.count(verdict) for verdict in Verdict}
+    return CameraStatus(
+        seen=sum(counts.values()) + pending.count,
+        **counts,
+        pending=pending.count,
+        oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
+        pending_why=pending.why,
+        reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
+        last_frame=None if counters.last is None else _frame(counters.last),
+        last_kept=None if counters.last_kept is None else _frame(counters.last_kept),
+        scores=tuple(round(entry.score_percent or 0.0, 4) for entry in counters.compared),
+        thresholds=tuple(entry.threshold_percent for entry in counters.compared),
+    )
+
+
+def _frame(entry: Entry) -> FrameStatus:
+    return FrameStatus(
+        frame=entry.key.name,
+        captured_at=iso_utc(entry.captured_at_ns),
+        decided_at=iso_utc(entry.decided_at_ns),
+        decided_at_s=entry.decided_at_ns / 1e9,
+        reason=entry.reason,
+        score_percent=entry.score_percent,
+        result=entry.result,
+    )
+
+
+def in_one_line(status: Status) -> str:
+    """Return what ``systemctl status`` shows: what is wrong first, then the counts."""
+    counts = ", ".join(f"{getattr(status.totals, key)} {key}" for key in COUNTS[1:])
+    trouble = [f"PAUSED: {status.paused}"] if status.paused else []
+    trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
+    trouble += [f"CONFIG REFUSED: {status.config_refused[0]}"] if status.config_refused else []
+    trouble += [f"{status.log_lines_lost} LOG LINES LOST"] if status.log_lines_lost else []
+    return "; ".join([*trouble, counts, f"config revision {status.config_revision}"])
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return the free space where a folder is; None when it is gone."""
+    try:
+        return folders.free_bytes(folder)
+    except OSError:
+        return None
+
+
+class StatusFile:
+    """Keeps the status in the state folder, for ``framegate status``.
+
+    Args:
+        folder: the state folder.
+        announce: hears when the file cannot be written, and when it can be again.
+    """
+
+    def __init__(self, folder: Path, announce: Listener) -> None:
+        self._path = folder / FILE_NAME
+        self._output = OutputFile("status", announce)
+        self._is_stale = True
+        self._written_at_s = -NEVER_S
+
+    def note(self) -> None:
+        """Write it soon: something has changed."""
+        self._is_stale = True
+
+    def deadline_s(self) -> float:
+        """Return when it is to be written next."""
+        return self._written_at_s + (WRITE_S if self._is_stale else AT_LEAST_S)
+
+    def show(self, status: Status, now_s: float) -> None:
+        """Write it."""
+        self._written_at_s, self._is_stale = now_s, False
+        text = status.to_json()
+        self._output.write(self._path, lambda path: replace_text(path, text))

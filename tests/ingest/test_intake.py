@@ -1,0 +1,172 @@
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from framegate.commands.demo.scene import Lot
+from framegate.ingest import intake, sweeping
+from framegate.ingest.judged import JudgedFiles
+from framegate.model import Origin
+from running import Site, running
+from stepping import Stepped
+from troubles import powerless
+
+MANY = 60
+
+
+@pytest.fixture
+def picture() -> bytes:
+    return Lot(width=160, height=90).jpeg()
+
+
+@pytest.fixture
+def stepped(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepped]:
+    """A daemon whose sweeps advance by ten files a turn."""
+    monkeypatch.setattr(sweeping, "BATCH", 10)
+    monkeypatch.setattr(intake, "SWEEP_SLICE_S", 0.0)
+    daemon = Stepped(site)
+    yield daemon
+    if daemon.daemon is not None:
+        daemon.stop()
+
+
+def names(stepped: Stepped) -> list[str]:
+    return [event.entry.key.name for event in stepped.verdicts()]
+
+
+def turn(stepped: Stepped) -> None:
+    assert stepped.daemon is not None
+    stepped.daemon.turn(0)
+
+
+def is_sweeping(stepped: Stepped) -> bool:
+    assert stepped.daemon is not None
+    return stepped.daemon._intake._sweep is not None
+
+
+def test_a_live_frame_does_not_wait_for_a_sweep(stepped: Stepped, picture: bytes) -> None:
+    """While a sweep of a large folder of judged frames is under way, a frame that comes is judged."""
+    for number in range(MANY):
+        (stepped.site.drop / f"a{number:02}.jpg").write_bytes(picture)
+    stepped.start()
+    stepped.go(10)
+    assert len(names(stepped)) == MANY
+    stepped.now_s += 30
+    turn(stepped)
+    assert is_sweeping(stepped)
+    (stepped.site.drop / "live.jpg").write_bytes(picture)
+    stepped.hint("live.jpg", Origin.CLOSED)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    assert names(stepped)[-1] == "live.jpg"
+
+
+def test_a_live_frame_waits_for_the_first_sweep(stepped: Stepped, picture: bytes) -> None:
+    """What comes while a start still lists the folder is judged after the older frames that stand there."""
+    for number in range(MANY):
+        (stepped.site.drop / f"a{number:02}.jpg").write_bytes(picture)
+        os.utime(stepped.site.drop / f"a{number:02}.jpg", (1_700_000_000 + number,) * 2)
+    stepped.start()
+    turn(stepped)
+    assert is_sweeping(stepped)
+    (stepped.site.drop / "live.jpg").write_bytes(picture)
+    stepped.hint("live.jpg", Origin.CLOSED)
+    stepped.go(10)
+    assert names(stepped) == [*(f"a{number:02}.jpg" for number in range(MANY)), "live.jpg"]
+
+
+def test_a_live_frame_waits_while_lost_frames_are_looked_for(stepped: Stepped, picture: bytes) -> None:
+    """After an overflow live frames come after what it hid, and wait for that no longer than settle_s."""
+    stepped.start()
+    stepped.go(10)
+    for number in range(MANY):
+        (stepped.site.drop / f"a{number:02}.jpg").write_bytes(picture)
+        os.utime(stepped.site.drop / f"a{number:02}.jpg", (1_700_000_000 + number,) * 2)
+    assert stepped.daemon is not None
+    stepped.daemon._intake.inbox.request_sweep()
+    (stepped.site.drop / "live.jpg").write_bytes(picture)
+    stepped.hint("live.jpg", Origin.CLOSED)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    assert not names(stepped)
+    stepped.go(10)
+    assert names(stepped)[0] == "a00.jpg"
+    assert names(stepped)[-1] == "live.jpg"
+
+
+def test_a_frame_that_is_judged_during_a_sweep_is_judged_once(stepped: Stepped, picture: bytes) -> None:
+    """A frame that a sweep has listed and an event names before its end gets one verdict."""
+    for number in range(MANY):
+        (stepped.site.drop / f"a{number:02}.jpg").write_bytes(picture)
+    stepped.start()
+    stepped.go(10)
+    stepped.now_s += 30
+    (stepped.site.drop / "new.jpg").write_bytes(picture)
+    turn(stepped)
+    stepped.hint("new.jpg", Origin.CLOSED)
+    stepped.go(40)
+    assert names(stepped).count("new.jpg") == 1
+
+
+def test_what_goes_during_a_sweep_is_forgotten(stepped: Stepped, picture: bytes) -> None:
+    """A file that settles and is gone at the next sweep is no longer pending."""
+    stepped.site.configure(drop="sweep_s = 0.5\nsettle_s = 60")
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture[:100])
+    stepped.hint("a.jpg", Origin.CREATED)
+    turn(stepped)
+    assert stepped.daemon is not None
+    assert stepped.daemon._intake.pending()["default"].count == 1
+    (stepped.site.drop / "a.jpg").unlink()
+    stepped.go(2)
+    assert not stepped.daemon._intake.pending()
+
+
+def test_frames_in_a_folder_that_may_not_be_searched_are_pending(stepped: Stepped, picture: bytes) -> None:
+    """A folder that shows its names and lets nobody at the files is said once, its frames are pending."""
+    day = stepped.site.drop / "day"
+    day.mkdir()
+    for number in range(3):
+        (day / f"{number}.jpg").write_bytes(picture)
+    day.chmod(0o444)
+    with powerless():
+        stepped.start()
+        stepped.go(100)
+        assert stepped.count("folder.unlisted") == 1
+        assert stepped.daemon is not None
+        pending = stepped.daemon._intake.pending()["default"]
+        assert (pending.count, pending.since_s) == (3, 1000.0)
+        assert pending.why is not None
+        assert "searched" in pending.why
+        day.chmod(0o755)
+        stepped.go(40)
+        assert len(names(stepped)) == 3
+        assert not stepped.daemon._intake.pending()
+
+
+def test_a_slow_upload_is_judged_when_it_is_closed(site: Site, picture: bytes) -> None:
+    """An upload longer than settle_s delays no other frame, and waits for nothing but its close."""
+    site.configure(drop="settle_s = 1\ngive_up_s = 3600", rest="[log]\nlevel = 'debug'")
+    with running(site) as daemon:
+        with (site.drop / "slow.jpg").open("wb", buffering=0) as file:
+            file.write(picture[:1000])
+            daemon.wait_for("frame.postponed", frame="slow.jpg", reason="being_written")
+            (site.drop / "other.jpg").write_bytes(picture)
+            (other,) = daemon.wait_for("frame.kept", frame="other.jpg")
+            file.write(picture[1000:])
+            closed_at = datetime.now(UTC)
+        (slow,) = daemon.wait_for("frame.dropped", frame="slow.jpg")
+    assert datetime.fromisoformat(slow["timestamp"]) - closed_at < timedelta(seconds=0.8)
+    assert other["timestamp"] < slow["timestamp"]
+
+
+def test_a_sweep_remembers_what_is_judged(stepped: Stepped, picture: bytes) -> None:
+    """What a sweep found judged is what stands in the folder and has its verdict."""
+    for number in range(MANY):
+        (stepped.site.drop / f"a{number:02}.jpg").write_bytes(picture)
+    stepped.start()
+    stepped.go(80)
+    assert stepped.daemon is not None
+    judged: JudgedFiles = stepped.daemon._intake._judged
+    assert len(judged) == MANY

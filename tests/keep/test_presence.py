@@ -1,0 +1,223 @@
+import sqlite3
+from pathlib import Path
+
+from framegate.keep.ledger import Ledger
+from framegate.keep.presence import Recorded
+from framegate.keep.schema import Memory
+from framegate.model import Entry, FileKey, Reason, Verdict
+
+BEFORE_ALL = (-(2**63), 0)
+
+
+def entry(
+    name: str, reason: Reason = Reason.UNCHANGED, *, at: int = 30, camera: str = "c", decided_at: int = 0
+) -> Entry:
+    sha256 = b"x" if reason.is_kept else None
+    return Entry(FileKey(name, 10, 20), camera, at, reason, decided_at, 1, sha256=sha256)
+
+
+def keep(
+    ledger: Ledger,
+    name: str,
+    at: int = 30,
+    camera: str = "c",
+    *,
+    result: str | None = None,
+    decided_at: int = 0,
+) -> Entry:
+    kept = entry(name, Reason.CHANGED, at=at, camera=camera, decided_at=decided_at)
+    ledger.intend(kept)
+    ledger.finish(kept.key, result or name)
+    ledger.flush()
+    return kept
+
+
+def names(recorded: list[Recorded]) -> list[str]:
+    return [row.entry.key.name for row in recorded]
+
+
+def clearable(ledger: Ledger, verdict: Verdict, after_id: int = 0) -> list[str]:
+    return names(ledger.whereabouts.clearable(verdict, after_id, 100))
+
+
+def synced(ledger: Ledger) -> list[str]:
+    """Return what is asked of SQLite from now on."""
+    seen: list[str] = []
+    with ledger._database.lend() as db:
+        db.set_trace_callback(seen.append)
+    return seen
+
+
+def test_only_what_is_committed_may_be_cleared(ledger: Ledger) -> None:
+    """A decision that a crash would forget gives nothing up."""
+    ledger.note(entry("a.jpg"))
+    assert clearable(ledger, Verdict.DROPPED) == []
+    ledger.flush()
+    assert clearable(ledger, Verdict.DROPPED) == ["a.jpg"]
+
+
+def test_a_kept_frame_may_be_cleared_when_its_result_is_noted(ledger: Ledger) -> None:
+    """An intent needs its input: it may have to be delivered from there."""
+    ledger.intend(entry("a.jpg", Reason.FIRST))
+    assert clearable(ledger, Verdict.KEPT) == []
+    ledger.finish(entry("a.jpg").key, "a.jpg")
+    assert clearable(ledger, Verdict.KEPT) == []
+    ledger.flush()
+    assert clearable(ledger, Verdict.KEPT) == ["a.jpg"]
+
+
+def test_the_frame_that_the_noise_map_goes_on_from_is_not_cleared(ledger: Ledger) -> None:
+    """A camera's last dropped frame waits until what was learnt from the next one is committed."""
+    for name in ("a.jpg", "b.jpg"):
+        ledger.note(entry(name))
+        ledger.learn("c", lambda name=name: Memory(FileKey(name, 10, 20), b"noise"))  # type: ignore[misc]
+        if name == "a.jpg":
+            ledger.flush()
+            assert clearable(ledger, Verdict.DROPPED) == []
+    assert clearable(ledger, Verdict.DROPPED) == []
+    ledger.flush()
+    assert clearable(ledger, Verdict.DROPPED) == ["a.jpg"]
+
+
+def test_what_is_known_to_be_gone_is_not_offered_again(ledger: Ledger) -> None:
+    """A mark ends it, and taking the mark back begins it again."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        ledger.note(entry(name, Reason.EMPTY))
+    ledger.note(entry("link.jpg", Reason.NOT_A_REGULAR_FILE))
+    ledger.flush()
+    first, second, _ = ledger.whereabouts.clearable(Verdict.REJECTED, 0, 100)
+    ledger.whereabouts.mark(inputs={second.id: 5})
+    assert clearable(ledger, Verdict.REJECTED) == ["a.jpg", "c.jpg"]
+    assert clearable(ledger, Verdict.REJECTED, first.id) == ["c.jpg"]
+    ledger.whereabouts.mark(inputs={second.id: None})
+    assert clearable(ledger, Verdict.REJECTED) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_lazy_rows_are_made_proof_against_power_cuts_once(ledger: Ledger) -> None:
+    """One commit with FULL takes all lazy rows to the medium; after an intent none is needed."""
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
+    seen = synced(ledger)
+    ledger.whereabouts.make_durable()
+    assert seen.index("PRAGMA synchronous = FULL") < seen.index("COMMIT")
+    assert any(statement.startswith("UPDATE") for statement in seen), "an empty commit syncs nothing"
+    seen.clear()
+    ledger.whereabouts.make_durable()
+    ledger.intend(entry("b.jpg", Reason.FIRST))
+    seen.clear()
+    ledger.whereabouts.make_durable()
+    assert seen == []
+
+
+def test_a_ledger_that_was_just_opened_is_not_taken_for_durable(ledger: Ledger, path: Path) -> None:
+    """What the life before committed lazily may be in the log alone."""
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
+    again = Ledger(path)
+    seen = synced(again)
+    again.whereabouts.make_durable()
+    assert "PRAGMA synchronous = FULL" in seen
+    again.close()
+
+
+def test_results_are_offered_oldest_first_but_for_each_cameras_last(ledger: Ledger) -> None:
+    """The order is that of capture; a reference is never offered, nor what is not delivered."""
+    for name, at, camera in [("3", 3, "c"), ("1", 1, "c"), ("2", 2, "d"), ("4", 4, "d"), ("0", 0, "c")]:
+        keep(ledger, name, at, camera)
+    ledger.intend(entry("5", Reason.CHANGED, at=5))
+    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["1", "2", "3"]
+    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 2)) == ["1", "2"]
+    first = ledger.whereabouts.oldest_results(BEFORE_ALL, 1)[0]
+    assert names(ledger.whereabouts.oldest_results((1, first.id), 100)) == ["2", "3"]
+
+
+def test_the_age_of_a_result_counts_from_the_later_of_capture_and_decision(ledger: Ledger) -> None:
+    """A camera whose clock stands in the past has no old results, and a late decision makes none younger."""
+    for name, at, decided_at in [("3", -(10**18), 3), ("1", 1, 0), ("2", -5, 2), ("4", 4, 3), ("5", 5, 5)]:
+        keep(ledger, name, at, decided_at=decided_at)
+    offered = ledger.whereabouts.oldest_results(BEFORE_ALL, 100)
+    assert [(row.entry.key.name, row.kept_since_ns) for row in offered] == [
+        ("1", 1), ("2", 2), ("3", 3), ("4", 4)
+    ]  # fmt: skip
+    after = offered[1]
+    assert names(ledger.whereabouts.oldest_results((after.kept_since_ns, after.id), 100)) == ["3", "4"]
+
+
+def test_the_reference_before_an_intent_is_not_offered(ledger: Ledger) -> None:
+    """Should the intent's bytes be gone, the frame that was kept before it is the reference again."""
+    keep(ledger, "a.jpg", 1)
+    ledger.intend(entry("b.jpg", Reason.CHANGED, at=2))
+    assert ledger.whereabouts.oldest_results(BEFORE_ALL, 100) == []
+
+
+def test_a_name_that_an_intent_may_meet_again_is_not_freed(ledger: Ledger) -> None:
+    """A delivery that is repeated after a crash must find the same names taken."""
+    keep(ledger, "a.jpg", 1)
+    keep(ledger, "b.jpg", 2)
+    ledger.intend(Entry(FileKey("a.jpg", 11, 21), "c", 3, Reason.CHANGED, 40, 1, sha256=b"y"))
+    assert ledger.whereabouts.oldest_results(BEFORE_ALL, 100) == []
+    ledger.finish(FileKey("a.jpg", 11, 21), "a_1.jpg")
+    ledger.flush()
+    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["a.jpg", "b.jpg"]
+
+
+def test_the_sizes_of_what_stands_are_summed(ledger: Ledger) -> None:
+    """Only results count that are delivered and not known to be gone."""
+    for number in range(4):
+        keep(ledger, f"{number}.jpg", number)
+    ledger.intend(entry("5.jpg", Reason.CHANGED))
+    ledger.note(entry("6.jpg"))
+    ledger.flush()
+    assert ledger.whereabouts.results_bytes() == 40
+    oldest = ledger.whereabouts.oldest_results(BEFORE_ALL, 1)[0]
+    ledger.whereabouts.mark(results={oldest.id: 5})
+    assert ledger.whereabouts.results_bytes() == 30
+
+
+def test_a_result_belongs_to_the_last_frame_that_was_found_in_it(ledger: Ledger) -> None:
+    """Two frames of the same bytes at one name are one file: it counts once, and for the younger."""
+    keep(ledger, "a.jpg", 1)
+    keep(ledger, "b.jpg", 2, result="a.jpg")
+    keep(ledger, "c.jpg", 3)
+    assert ledger.whereabouts.results_bytes() == 20
+    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["b.jpg"]
+    assert ledger.intended() == []
+
+
+def test_what_is_deleted_stays_delivered(ledger: Ledger, path: Path) -> None:
+    """A result that had its time is no intent again, and its frame is known."""
+    keep(ledger, "a.jpg", 1)
+    keep(ledger, "b.jpg", 2)
+    ledger.whereabouts.mark(results={ledger.whereabouts.after(0, 1)[0].id: 5})
+    ledger.close()
+    again = Ledger(path)
+    assert again.intended() == []
+    assert again.knows(entry("a.jpg").key)
+    again.close()
+
+
+def test_a_row_that_is_decided_again_has_no_marks(ledger: Ledger) -> None:
+    """A frame that came back and is judged anew is there, whatever was said of it before."""
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
+    ledger.whereabouts.mark(inputs={ledger.whereabouts.after(0, 1)[0].id: 5})
+    ledger.note(entry("a.jpg"))
+    ledger.flush()
+    assert [row.input_gone_ns for row in ledger.whereabouts.after(0, 10)] == [None]
+
+
+def test_no_question_goes_through_all_rows(ledger: Ledger, path: Path) -> None:
+    """Each question that is asked again and again is answered from an index."""
+    seen = synced(ledger)
+    ledger.whereabouts.clearable(Verdict.DROPPED, 0, 20)
+    ledger.whereabouts.oldest_results(BEFORE_ALL, 20)
+    ledger.whereabouts.results_bytes()
+    ledger.whereabouts.gone(10**18, 500)
+    ledger.finish(FileKey("a.jpg", 1, 2), "a.jpg")
+    ledger.flush()
+    db = sqlite3.connect(path)
+    for statement in (each for each in seen if each.startswith(("SELECT", "UPDATE"))):
+        plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        assert not {"SCAN f", "SCAN frame", "SCAN f USING INDEX delivered"} & set(plan), (statement, plan)
+        assert "USE TEMP B-TREE FOR ORDER BY" not in plan, (statement, plan)
+    db.close()

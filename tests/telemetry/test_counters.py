@@ -1,0 +1,73 @@
+import random
+
+from framegate.events import FrameDecided
+from framegate.keep.schema import THE_OTHERS
+from framegate.model import Entry, FileKey, Reason, Verdict
+from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
+
+
+def entry(camera: str, reason: Reason, number: int = 0, score_percent: float | None = None) -> Entry:
+    key = FileKey(f"{camera}_{number}.jpg", 10, number)
+    return Entry(key, camera, number, reason, number, 1, score_percent=score_percent)
+
+
+def decided(
+    camera: str, reason: Reason, number: int = 0, *, before: Reason | None = None, score: float | None = None
+) -> FrameDecided:
+    return FrameDecided(entry(camera, reason, number, score), 5.0, recovered_from=before)
+
+
+def test_every_verdict_is_counted_once() -> None:
+    """Counted are the ledger's totals and every verdict since, by camera and reason."""
+    counters = Counters({("a", Reason.FIRST): 1, ("a", Reason.UNCHANGED): 5, ("b", Reason.EMPTY): 2})
+    for event in (decided("a", Reason.CHANGED), decided("a", Reason.UNCHANGED), decided("c", Reason.FIRST)):
+        counters(event)
+    assert counters.cameras["a"].reasons == {Reason.FIRST: 1, Reason.UNCHANGED: 6, Reason.CHANGED: 1}
+    assert [counters.count(verdict) for verdict in (Verdict.KEPT, Verdict.DROPPED, Verdict.REJECTED)] == [
+        3,
+        6,
+        2,
+    ]
+
+
+def test_a_frame_that_is_recovered_is_not_counted_again() -> None:
+    """A frame whose delivery a crash cut is in the totals; one whose bytes are gone changes its reason."""
+    counters = Counters({("a", Reason.CHANGED): 2})
+    counters(decided("a", Reason.CHANGED, before=Reason.CHANGED))
+    counters(decided("a", Reason.VANISHED, before=Reason.CHANGED))
+    assert +counters.cameras["a"].reasons == {Reason.CHANGED: 1, Reason.VANISHED: 1}
+
+
+def test_the_last_frames_and_scores_are_remembered() -> None:
+    """Known are the last frame, the last kept one, and so many scores of each camera."""
+    counters = Counters(latest=[entry("a", Reason.FIRST, 0), entry("a", Reason.UNCHANGED, 1, 0.1)])
+    for number in range(2, 2 + SCORES):
+        counters(decided("a", Reason.UNCHANGED, number, score=number / 10))
+    camera = counters.cameras["a"]
+    assert camera.last is not None
+    assert camera.last_kept is not None
+    assert (camera.last.key.name, camera.last_kept.key.name) == (f"a_{1 + SCORES}.jpg", "a_0.jpg")
+    assert [entry.score_percent for entry in camera.compared] == [
+        number / 10 for number in range(2, 2 + SCORES)
+    ]
+
+
+def test_names_from_outside_do_not_make_the_counters_grow() -> None:
+    """Cameras beyond the first 256 are counted together, and nothing is lost from the sums."""
+    counters = Counters()
+    for number in range(MOST_CAMERAS + 50):
+        counters(decided(f"c{number}", Reason.FIRST))
+    assert len(counters.cameras) == MOST_CAMERAS + 1
+    assert counters.cameras[THE_OTHERS].reasons[Reason.FIRST] == 50
+    assert counters.count(Verdict.KEPT) == MOST_CAMERAS + 50
+
+
+def test_durations_are_counted_below_their_bounds() -> None:
+    """The histogram says of each bound how many took at most so long."""
+    counters, chance = Counters(), random.Random(1)
+    milliseconds = [chance.uniform(0, 3000) for _ in range(500)]
+    for value in milliseconds:
+        counters(FrameDecided(entry("a", Reason.FIRST), value))
+    for bound_s, count in counters.durations.cumulative():
+        assert count == sum(value / 1000 <= bound_s for value in milliseconds)
+    assert abs(counters.durations.sum_s - sum(milliseconds) / 1000) < 1e-6

@@ -1,0 +1,107 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from framegate import folder_checks, preflight
+from framegate.config.load import load
+from framegate.errors import ConfigError
+from framegate.folder_checks import Finding, Grade
+from framegate.preflight import examine_surroundings, prepare_to_scan, prepare_to_serve
+from running import Site
+
+
+def found(site: Site, key: str, grade: Grade) -> list[str]:
+    """Return the messages about a setting, of one grade."""
+    return [f.message for f in examine_surroundings(load(site.config)) if (f.key, f.grade) == (key, grade)]
+
+
+@pytest.fixture
+def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The kernel's limits for inotify, which a test may set."""
+    folder = tmp_path / "limits"
+    folder.mkdir()
+    monkeypatch.setattr(preflight, "INOTIFY_LIMITS", folder)
+    return folder
+
+
+@pytest.mark.parametrize(("watches", "grade"), [(3, Grade.WARNING), (4, Grade.OK)])
+def test_too_few_inotify_watches_are_a_warning(site: Site, limits: Path, watches: int, grade: Grade) -> None:
+    """Every folder needs a watch; with one too few, check says how many there are and how many are needed."""
+    site.configure()
+    for name in ("a", "b", "b/c"):
+        (site.drop / name).mkdir()
+    (limits / "max_user_watches").write_text(f"{watches}\n")
+    (message,) = found(site, "drop.watch", grade)
+    assert "4" in message
+    assert str(watches) in message
+    assert ("max_user_watches" in message) == (grade is Grade.WARNING)
+
+
+def test_files_that_no_pattern_takes_are_counted_with_an_example(site: Site) -> None:
+    """What `include` does not match is counted, with an example; what is never a frame is not."""
+    site.configure()
+    assert found(site, "drop.include", Grade.WARNING) == []
+    for name in ("a.jpg", "half.jpg.part", ".hidden", "x.tmp"):
+        (site.drop / name).write_bytes(b"")
+    assert found(site, "drop.include", Grade.WARNING) == []
+    (site.drop / "day").mkdir()
+    (site.drop / "day" / "b.heic").write_bytes(b"")
+    (message,) = found(site, "drop.include", Grade.WARNING)
+    assert message.startswith("1 file matches no pattern of drop.include")
+    assert "'day/b.heic'" in message
+    (site.drop / "a").write_bytes(b"")
+    (message,) = found(site, "drop.include", Grade.WARNING)
+    assert message.startswith("2 files match no pattern")
+
+
+def test_a_huge_folder_is_counted_up_to_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check ends soon however many files there are."""
+    site.configure()
+    monkeypatch.setattr(folder_checks, "MOST_FILES_COUNTED", 5)
+    for number in range(9):
+        (site.drop / f"{number}.heic").write_bytes(b"")
+    (message,) = found(site, "drop.include", Grade.WARNING)
+    assert message.startswith("5 files match")
+
+
+def test_one_folder_for_both_is_one_error(site: Site) -> None:
+    """The same folder for frames and results is said once, and not called ok beside it."""
+    site.configure()
+    text = site.config.read_text("utf-8")
+    site.config.write_text(text.replace(str(site.results), str(site.drop)), "utf-8")
+    findings = [f for f in examine_surroundings(load(site.config)) if f.key == "results.folder"]
+    message = f"{site.drop} is the same folder as drop.folder: each needs its own"
+    assert findings == [Finding(Grade.ERROR, "results.folder", message)]
+
+
+def test_a_textfile_that_cannot_be_written_is_a_warning(site: Site) -> None:
+    """Where the metrics cannot be written, check says so; the daemon would run without them."""
+    site.configure(rest='[metrics]\ntextfile = "nowhere/lot1.prom"')
+    (message,) = found(site, "metrics.textfile", Grade.WARNING)
+    assert message == f"{site.home}/nowhere is not a folder"
+    (site.home / "nowhere").mkdir()
+    assert found(site, "metrics.textfile", Grade.OK) == [f"{site.home}/nowhere/lot1.prom"]
+
+
+def test_a_missing_drop_folder_stops_a_scan_and_not_the_daemon(site: Site) -> None:
+    """The daemon waits for a drop folder that is mounted later; a scan has nothing to wait for."""
+    site.configure()
+    site.drop.rmdir()
+    (message,) = found(site, "drop.folder", Grade.WARNING)
+    assert message == f"{site.drop} does not exist: the daemon waits until it does"
+    prepare_to_serve(load(site.config))
+    with pytest.raises(ConfigError, match=r"drop\.folder: .* does not exist$"):
+        prepare_to_scan(load(site.config), needs_results=True)
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo], ids=["file", "fifo"])
+def test_a_drop_folder_that_is_no_folder_stops_both(site: Site, make: object) -> None:
+    """A file at the place of the drop folder is a mistake that no waiting mends."""
+    site.configure()
+    site.drop.rmdir()
+    assert callable(make)
+    make(site.drop)
+    assert found(site, "drop.folder", Grade.ERROR) == [f"{site.drop} is not a folder"]
+    with pytest.raises(ConfigError, match="is not a folder"):
+        prepare_to_serve(load(site.config))
