@@ -5,7 +5,8 @@ from typing import Any
 
 from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
-from framegate.events import Event, FrameDecided, Happening
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
@@ -25,7 +26,7 @@ class Bench:
         crash_guard: CrashGuard | None = None,
     ) -> None:
         self.settings = load(site.config).settings
-        self.events: list[Event] = []
+        self.events: list[LogEvent] = []
         self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
         results = deliverer or ResultsFolder(site.results, disk=disk)
         self.pipeline = Pipeline(
@@ -38,7 +39,7 @@ class Bench:
 
     @property
     def said(self) -> list[str]:
-        return [event.event for event in self.events if isinstance(event, Happening)]
+        return [event.event for event in self.events if isinstance(event, LogEvent)]
 
     def candidates(self) -> list[Candidate]:
         """List what has no verdict yet, in order."""

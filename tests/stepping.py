@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from framegate.config.load import load
 from framegate.daemon.loop import Daemon
-from framegate.events import Event, FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Arrival, Origin
 from running import Site
@@ -75,7 +76,7 @@ class Stepped:
         self.disk = disk or Disk()
         self.now_s = 1000.0
         self.wall_ns: Callable[[], int] = time.time_ns
-        self.events: list[Event] = []
+        self.events: list[LogEvent] = []
         self.daemon: Daemon | None = None
 
     def start(self) -> None:

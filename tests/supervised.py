@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from framegate.config.settings import DropSettings
-from framegate.events import Event, Happening
+from framegate.events.base import LogEvent
 from framegate.ingest.names import NameRules
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.supervisor import CHECK_S, LATE_S, Watch
@@ -22,7 +22,7 @@ class Supervised:
     def __init__(self, drop: Path, **settings: object) -> None:
         self.drop = drop
         self.now_s = 1000.0
-        self.happened: list[Happening] = []
+        self.happened: list[LogEvent] = []
         self.inbox = Inbox()
         self.settings = DropSettings.model_validate(
             {"folder": os.fspath(drop), "sweep_s": RESCAN_S, **settings}
@@ -33,8 +33,8 @@ class Supervised:
         self.arrivals: list[Arrival] = []
         self._numbers = iter(range(10_000))
 
-    def _take(self, event: Event) -> None:
-        assert isinstance(event, Happening)
+    def _take(self, event: LogEvent) -> None:
+        assert isinstance(event, LogEvent)
         self.happened.append(event)
 
     def tick(self, after_s: float = CHECK_S) -> list[str]:

@@ -17,7 +17,8 @@ from framegate.config.quantities import Area
 from framegate.config.settings import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
-from framegate.events import Event, FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Examined, Pipeline
@@ -36,7 +37,7 @@ class Run:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.settings = load(site.config).settings
-        self.events: list[Event] = []
+        self.events: list[LogEvent] = []
         self.ledger = Ledger(site.state / "ledger.sqlite3")
         self.pipeline = Pipeline(self.settings, ResultsFolder(site.results), self.ledger, self.events.append)
 
@@ -65,11 +66,11 @@ def running(site: Site) -> Iterator[Run]:
         yield run
 
 
-def reasons_of(events: list[Event]) -> list[str]:
+def reasons_of(events: list[LogEvent]) -> list[str]:
     return [str(event.entry.reason) for event in events if isinstance(event, FrameDecided)]
 
 
-def storms_of(events: list[Event]) -> list[tuple[str, dict[str, object]]]:
+def storms_of(events: list[LogEvent]) -> list[tuple[str, dict[str, object]]]:
     return [(event.event, event.fields) for event in events if event.event in {"camera.storm", "camera.calm"}]
 
 
@@ -212,7 +213,7 @@ def test_heartbeats_and_storms_are_what_is_promised(
         run.judge()
     assert run.reasons == expected
     assert storms_of(run.events) == model.said
-    events: list[Event] = []
+    events: list[LogEvent] = []
     shutil.rmtree(site.results)
     site.results.mkdir()
     scan(run.settings, candidates_of(run.settings), events.append)

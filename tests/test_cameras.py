@@ -15,7 +15,7 @@ from framegate.camera import Camera
 from framegate.config.settings import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
-from framegate.events import Happening
+from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.schema import Memory
 from framegate.model import FileKey, Frame, Reason
@@ -253,7 +253,7 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
         box.pipeline._cameras.get("c1")
     box.pipeline.flush()
     (reset,) = [event for event in box.events if event.event == "camera.reset"]
-    assert isinstance(reset, Happening)
+    assert isinstance(reset, LogEvent)
     assert (reset.level, reset.fields["camera"]) == ("error", "c0")
     assert "Traceback" in reset.fields["error"]
     assert box.ledger.memory_of("c0") == Memory(None, None)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from framegate.config.docs import example_file, markdown_table
+from framegate.config.docs import example_file
+from readme import README
+from regenerate import EXAMPLE, generated
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
@@ -84,16 +86,11 @@ def test_no_registry_is_named() -> None:
             assert not REGISTRIES.search(full.read_text("utf-8", "replace")), path
 
 
-def test_the_example_config_is_generated() -> None:
-    """config.example.toml is what the program prints."""
-    assert (REPOSITORY / "config.example.toml").read_text("utf-8") == example_file()
-
-
-def test_the_readme_has_the_table_of_settings() -> None:
-    """The README's table of settings is what the program prints."""
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
-    (table,) = re.findall(r"<!-- settings -->\n(.*?)<!-- /settings -->", readme, re.DOTALL)
-    assert table == markdown_table()
+def test_what_is_generated_is_as_it_would_be_generated_now() -> None:
+    """The README's tables and the example config are what the program prints: ``tests/regenerate.py``."""
+    readme = README.read_text("utf-8")
+    assert readme == generated(readme)
+    assert EXAMPLE.read_text("utf-8") == example_file()
 
 
 def test_the_readme_names_tests_and_rooms_that_exist() -> None:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate.events import happening
+from framegate.events.watch import DropBack
 from invariants import check, every_version_has_its_row, judged, ledger_rows, lines_of
 from oracle import CAMERAS, DETECTION, GREYS, Shot, expected, scene_jpeg, shot, upload
 from running import Line, Site, running, wait_until
@@ -337,7 +337,7 @@ def test_the_caller_may_know_better(case: Case) -> None:
 
 def test_events_are_read_as_lines() -> None:
     """The events of a daemon in the same process count as its log lines."""
-    assert lines_of([happening("drop.back", folder="x")]) == [{"event": "drop.back", "folder": "x"}]
+    assert lines_of([DropBack("x", "poll")]) == [{"event": "drop.back", "folder": "x", "watch": "poll"}]
 
 
 def test_the_oracle_keeps_the_first_and_what_differs() -> None:

@@ -11,7 +11,8 @@ from framegate.config.settings import DetectionSettings, Settings
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
 from framegate.keep.ledger import Ledger
 from framegate.keep.schema import Memory
@@ -32,7 +33,7 @@ class Cameras:
     Args:
         settings: the snapshot to judge by.
         ledger: knows what a camera kept last, and what it has learnt.
-        announce: called when a reference comes back, or does not, and when a camera starts over.
+        emit: called when a reference comes back, or does not, and when a camera starts over.
         bytes_of: finds the bytes of a kept frame again.
     """
 
@@ -40,12 +41,12 @@ class Cameras:
         self,
         settings: Settings,
         ledger: Ledger,
-        announce: Listener,
+        emit: Listener,
         bytes_of: Callable[[Entry], bytes | None],
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._announce = announce
+        self._emit = emit
         self._bytes_of = bytes_of
         self._cameras: dict[str, Camera] = {}
         """By name, the least recently used first."""
@@ -126,7 +127,7 @@ class Cameras:
         self._cameras.pop(name, None)
         self._cameras[name] = camera
         self.measure(name)
-        self._announce(happening("camera.reset", "error", camera=name, error=error))
+        self._emit(CameraReset(name, error))
 
     def _make_room(self, besides: str) -> None:
         while self._size_bytes > BUDGET_BYTES:
@@ -184,12 +185,12 @@ class Cameras:
         data = self._bytes_of(last)
         frame = None if data is None else self._decoded(data)
         if frame is None:
-            self._announce(happening("reference.lost", "warning", camera=name, frame=last.key.name))
+            self._emit(ReferenceLost(name, last.key.name))
             return camera
         camera.reference = PreparedFrame(last.key, last.captured_at_ns, camera.detector.prepare(frame.gray))
         camera.kept_at_ns = self._kept_lately(name, camera.detector.settings)
         self._restore_memory(camera, self._ledger.memory_of(name))
-        self._announce(happening("reference.restored", camera=name, frame=last.key.name))
+        self._emit(ReferenceRestored(name, last.key.name))
         return camera
 
     def _restore_memory(self, camera: Camera, memory: Memory) -> None:
@@ -197,7 +198,7 @@ class Cameras:
             try:
                 camera.detector.noise.restore(memory.noise)
             except ValueError as error:
-                self._announce(happening("noise.lost", "warning", camera=camera.name, error=str(error)))
+                self._emit(NoiseLost(camera.name, str(error)))
         camera.storm = _storm_of(memory)
         camera.previous = self._previous_again(memory.previous, camera)
 

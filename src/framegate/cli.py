@@ -226,9 +226,6 @@ def config_command(
     minimal: Annotated[
         bool, typer.Option("--minimal", help="With --example: only the settings that are required.")
     ] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the README's table.", hidden=True)
-    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print the settings in force, and where each came from."""
@@ -238,9 +235,6 @@ def config_command(
 
     if example or minimal:
         typer.echo(docs.minimal_file() if minimal else docs.example_file(), nl=False)
-        return
-    if markdown:
-        typer.echo(docs.markdown_table(), nl=False)
         return
     values = docs.effective_values(_load(config))
     if as_json:

@@ -17,7 +17,8 @@ from framegate.camera import Camera, Storm
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
-from framegate.events import FrameDecided, Listener, happening
+from framegate.events.base import Listener
+from framegate.events.frames import CameraCalm, CameraStorm, FrameDecided
 from framegate.examining import CrashGuard, Examined, examine, internal_error, out_of_memory
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
@@ -49,7 +50,7 @@ class Pipeline:
         settings: the snapshot.
         deliverer: where kept frames go.
         ledger: what is remembered; used by the concluding thread only.
-        announce: called with every verdict, once it is durable.
+        emit: called with every verdict, once it is durable.
         crash_guard: refuses frames that end the process; None where nothing starts it again. With one,
             ``examine`` belongs to the concluding thread, too.
         config_revision: number of the snapshot, for the log.
@@ -60,7 +61,7 @@ class Pipeline:
         settings: Settings,
         deliverer: Deliverer,
         ledger: Ledger,
-        announce: Listener,
+        emit: Listener,
         *,
         crash_guard: CrashGuard | None = None,
         config_revision: int = 1,
@@ -69,10 +70,10 @@ class Pipeline:
         self._drop = Path(settings.drop.folder)
         self._deliverer = deliverer
         self._ledger = ledger
-        self._announce = announce
+        self._emit = emit
         self._config_revision = config_revision
         self._crash_guard = crash_guard
-        self._cameras = Cameras(settings, ledger, announce, self._bytes_of)
+        self._cameras = Cameras(settings, ledger, emit, self._bytes_of)
         self._held: _Judgement | None = None
         """What could not be made durable when it was concluded; it comes before any other frame."""
 
@@ -140,7 +141,7 @@ class Pipeline:
                 self._ledger.note(entry)
             else:
                 entry = replace(entry, result=self._kept_as(judgement, judgement.encoded))
-        self._announce_verdict(entry, judgement.started_s, judgement.decision)
+        self._emit_verdict(entry, judgement.started_s, judgement.decision)
 
     def _kept_as(self, judgement: _Judgement, encoded: EncodedFrame) -> str:
         """Intend, deliver, finish: the order that a crash at any point leaves recoverable."""
@@ -172,7 +173,7 @@ class Pipeline:
             with _out_of_memory_as_sink_error():
                 entry = self._recovered(intended)
                 self._ledger.flush()
-            self._announce_verdict(entry, started_s, recovered_from=intended.reason)
+            self._emit_verdict(entry, started_s, recovered_from=intended.reason)
 
     def _recovered(self, entry: Entry) -> Entry:
         data = self._bytes_of(entry)
@@ -203,17 +204,15 @@ class Pipeline:
             self._ledger.learn(name, lambda: Memory(None, None))
             return internal_error(), None
         self._ledger.learn(name, partial(self._cameras.memory_of, camera))
-        self._announce_storm(camera, storm)
+        self._emit_storm(camera, storm)
         return decision, reference
 
-    def _announce_storm(self, camera: Camera, before: Storm | None) -> None:
+    def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
         if camera.storm is not None and before is None:
             most = camera.detector.settings.max_kept_per_hour
-            self._announce(happening("camera.storm", "warning", camera=camera.name, max_kept_per_hour=most))
+            self._emit(CameraStorm(camera.name, most))
         elif camera.storm is None and before is not None:
-            self._announce(
-                happening("camera.calm", camera=camera.name, kept=before.kept, dropped=before.dropped)
-            )
+            self._emit(CameraCalm(camera.name, before.kept, before.dropped))
 
     def _judgement_of(self, examined: Examined, decision: Decision, reference: str | None) -> _Judgement:
         is_kept = decision.reason.is_kept
@@ -232,7 +231,7 @@ class Pipeline:
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 
-    def _announce_verdict(
+    def _emit_verdict(
         self,
         entry: Entry,
         started_s: float,
@@ -241,7 +240,7 @@ class Pipeline:
     ) -> None:
         duration_ms = 1000 * (time.perf_counter() - started_s)
         score = None if decision is None else decision.score
-        self._announce(FrameDecided(entry, duration_ms, score, recovered_from))
+        self._emit(FrameDecided(entry, duration_ms, score, recovered_from))
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Find the bytes of a kept frame again, in the results or else in the drop folder."""

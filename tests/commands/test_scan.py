@@ -13,7 +13,8 @@ from framegate import cameras
 from framegate.commands.scan import StatsError, StatsFile
 from framegate.commands.scanning import STATS_COLUMNS, candidates_of, scan
 from framegate.config.load import load
-from framegate.events import Event, FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.model import Candidate, Reason
 from running import Site, contents
 
@@ -109,7 +110,7 @@ def test_a_frame_that_is_overwritten_under_the_scan_is_judged_as_it_is_then(
     settings = load(site.config).settings
     candidates = candidates_of(settings)
     (site.drop / "a.jpg").write_bytes(morning[0])
-    events: list[Event] = []
+    events: list[LogEvent] = []
     summary = scan(settings, candidates, events.append)
     assert (summary.seen, summary.kept) == (1, 1)
     assert contents(site.results) == {"a.jpg": morning[0]}
@@ -125,7 +126,7 @@ def test_a_frame_that_is_gone_when_its_turn_comes_is_rejected(site: Site, mornin
     settings = load(site.config).settings
     candidates = candidates_of(settings)
     (site.drop / "a.jpg").unlink()
-    events: list[Event] = []
+    events: list[LogEvent] = []
     summary = scan(settings, candidates, events.append)
     assert (summary.seen, summary.kept, summary.rejected) == (2, 1, 1)
     reasons = [event.entry.reason for event in events if isinstance(event, FrameDecided)]
@@ -142,7 +143,7 @@ def test_what_cannot_be_read_now_is_rejected_by_a_scan(site: Site) -> None:
         f"[results]\nfolder = '{site.results}'\nmin_free = '1MB'\n"
     )
     settings = load(site.config).settings
-    events: list[Event] = []
+    events: list[LogEvent] = []
     assert scan(settings, candidates_of(settings), events.append).rejected == 1
     (event,) = events
     assert isinstance(event, FrameDecided)
@@ -166,7 +167,7 @@ def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
     settings = load(config).settings
 
     def decisions() -> list[tuple[object, ...]]:
-        events: list[Event] = []
+        events: list[LogEvent] = []
         scan(settings, candidates_of(settings), events.append, dry_run=True)
         decided = [event.entry for event in events if isinstance(event, FrameDecided)]
         return [(e.key, e.reason, e.score_percent, e.threshold_percent, e.reference) for e in decided]
@@ -259,7 +260,7 @@ def test_a_scan_whose_table_cannot_be_written_does_not_go_on(site: Site, morning
     """When a row does not reach the disk, no further frame is judged for it."""
     (site.drop / "a.jpg").write_bytes(morning[0])
     settings = load(site.config).settings
-    events: list[Event] = []
+    events: list[LogEvent] = []
     candidates = candidates_of(settings)
     scan(settings, candidates, events.append, dry_run=True)
     judged: list[Candidate] = []

@@ -19,7 +19,7 @@ from framegate.commands.demo.uploads import write_at_once
 from framegate.commands.status import NoStatusError, run_status, status_of
 from framegate.commands.status_text import age, drawn, sparkline
 from framegate.config.load import load
-from framegate.events import Event
+from framegate.events.base import LogEvent
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Pending, Reason
 from framegate.telemetry.counters import MOST_CAMERAS, Counters
@@ -292,8 +292,8 @@ def seen_by_nobody(site: Site) -> str:
 
 def test_an_output_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     """One warning when it begins to fail, one line when it works again."""
-    said: list[Event] = []
-    output, folder = OutputFile("status", said.append), tmp_path / "absent"
+    said: list[LogEvent] = []
+    output, folder = OutputFile(said.append), tmp_path / "absent"
     write = functools.partial(Path.write_text, data="x")
     for _ in range(3):
         output.write(folder / "file", write)
@@ -301,8 +301,8 @@ def test_an_output_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     for _ in range(3):
         output.write(folder / "file", write)
     assert [(event.event, event.fields["file"]) for event in said] == [
-        ("status.unwritable", str(folder / "file")),
-        ("status.restored", str(folder / "file")),
+        ("output.unwritable", str(folder / "file")),
+        ("output.restored", str(folder / "file")),
     ]
     assert said[0].fields["error"] == "No such file or directory"
 

@@ -12,7 +12,8 @@ import pytest
 from framegate.commands.demo.uploads import write_at_once
 from framegate.config.load import load
 from framegate.daemon.loop import Daemon
-from framegate.events import Event, FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.disk import Disk, Step, TidyStep
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, shot, upload
@@ -35,13 +36,13 @@ class Heard:
     """The events of a daemon that runs in a thread."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
-        self._incoming: Queue[Event] = Queue()
+        self.events: list[LogEvent] = []
+        self._incoming: Queue[LogEvent] = Queue()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         self._incoming.put(event)
 
-    def wait_for(self, wanted: Callable[[Event], bool], count: int = 1) -> list[Event]:
+    def wait_for(self, wanted: Callable[[LogEvent], bool], count: int = 1) -> list[LogEvent]:
         while len(found := [event for event in self.events if wanted(event)]) < count:
             try:
                 self.events.append(self._incoming.get(timeout=15))
@@ -50,11 +51,11 @@ class Heard:
         return found
 
 
-def named(name: str) -> Callable[[Event], bool]:
+def named(name: str) -> Callable[[LogEvent], bool]:
     return lambda event: event.event == name
 
 
-def verdict(event: Event) -> bool:
+def verdict(event: LogEvent) -> bool:
     return isinstance(event, FrameDecided)
 
 

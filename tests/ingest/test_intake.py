@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from framegate.commands.demo.scene import Lot
-from framegate.ingest import intake, sweeping
+from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.model import Origin
 from running import Site, running
@@ -24,7 +24,7 @@ def picture() -> bytes:
 def stepped(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepped]:
     """A daemon whose sweeps advance by ten files a turn."""
     monkeypatch.setattr(sweeping, "BATCH", 10)
-    monkeypatch.setattr(intake, "SWEEP_SLICE_S", 0.0)
+    monkeypatch.setattr(sweeper, "SLICE_S", 0.0)
     daemon = Stepped(site)
     yield daemon
     if daemon.daemon is not None:
@@ -42,7 +42,7 @@ def turn(stepped: Stepped) -> None:
 
 def is_sweeping(stepped: Stepped) -> bool:
     assert stepped.daemon is not None
-    return stepped.daemon._intake._sweep is not None
+    return stepped.daemon._intake._sweeper.is_under_way
 
 
 def test_a_live_frame_does_not_wait_for_a_sweep(stepped: Stepped, picture: bytes) -> None:
@@ -168,5 +168,5 @@ def test_a_sweep_remembers_what_is_judged(stepped: Stepped, picture: bytes) -> N
     stepped.start()
     stepped.go(80)
     assert stepped.daemon is not None
-    judged: JudgedFiles = stepped.daemon._intake._judged
+    judged: JudgedFiles = stepped.daemon._intake._sweeper._judged
     assert len(judged) == MANY

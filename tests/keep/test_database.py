@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framegate.errors import SinkError
-from framegate.events import Event, Happening
+from framegate.events.base import LogEvent
 from framegate.keep.database import Database
 
 SCHEMA = "CREATE TABLE t (x INTEGER UNIQUE) STRICT;"
@@ -18,7 +18,7 @@ class Opened:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.heard: list[Event] = []
+        self.heard: list[LogEvent] = []
         self.all: list[Database] = []
 
     def __call__(self, path: Path | None, version: int = 1) -> Database:
@@ -170,7 +170,7 @@ def test_damage_is_set_aside_and_the_next_loan_is_of_a_new_file(
     with pytest.raises(SinkError, match=str(path)):
         numbers_in(database)
     (event,) = opened.heard
-    assert isinstance(event, Happening)
+    assert isinstance(event, LogEvent)
     aside = Path(event.fields["set_aside"])
     assert aside.read_bytes() == content
     put(database, 1)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.errors import SinkError
-from framegate.events import Event, Happening
+from framegate.events.base import LogEvent
 from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step, TidyStep
@@ -546,10 +546,10 @@ def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(path: Path) -> None:
     """Damage found at the start is announced and kept for the operator, and no reason not to start."""
     filled(path)
     left = damage(path)
-    heard: list[Event] = []
-    ledger = Ledger(path, announce=heard.append)
+    heard: list[LogEvent] = []
+    ledger = Ledger(path, emit=heard.append)
     (event,) = heard
-    assert isinstance(event, Happening)
+    assert isinstance(event, LogEvent)
     assert (event.event, event.level) == ("ledger.damaged", "error")
     assert "malformed" in event.fields["error"]
     assert Path(event.fields["set_aside"]).read_bytes() == left
@@ -563,11 +563,11 @@ def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(path: Path) -> None:
 def test_a_file_that_is_no_ledger_is_set_aside_too(path: Path) -> None:
     """Whatever stands at the ledger's name is kept under another one, with its log beside it."""
     path.write_bytes(b"no database " * 100)
-    heard: list[Event] = []
-    ledger = Ledger(path, announce=heard.append)
+    heard: list[LogEvent] = []
+    ledger = Ledger(path, emit=heard.append)
     ledger.intend(kept("a.jpg"))
     (event,) = heard
-    assert isinstance(event, Happening)
+    assert isinstance(event, LogEvent)
     assert Path(event.fields["set_aside"]).read_bytes() == b"no database " * 100
     ledger.close()
 
@@ -579,8 +579,8 @@ def test_damage_met_on_the_way_pauses_once_and_loses_no_pending_row(
     monkeypatch.setattr(ledger_module, "ROWS_READ_AT_START", 5)  # so that the start does not read it all
     filled(path)
     damage(path)
-    heard: list[Event] = []
-    ledger = Ledger(path, announce=heard.append)
+    heard: list[LogEvent] = []
+    ledger = Ledger(path, emit=heard.append)
     ledger.note(entry("new.jpg"))
     assert not heard
     with pytest.raises(SinkError, match="malformed"):
@@ -609,7 +609,7 @@ READ_ONLY = """
 import os, sys
 from pathlib import Path
 from framegate.errors import SinkError
-from framegate.events import Event, Happening
+from framegate.events.base import LogEvent
 from framegate.keep.ledger import Ledger
 
 if not os.geteuid():

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from framegate.events import FrameDecided
+from framegate.events.frames import FrameDecided
 from framegate.ingest.queue.backlog import MOST_IN_HAND
 from framegate.keep.disk import Step
 from framegate.model import Origin

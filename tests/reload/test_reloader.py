@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from framegate.config.load import load
 from framegate.config.settings import Settings
 from framegate.daemon.systemd import Notifier
-from framegate.events import Event
+from framegate.events.base import LogEvent
 from framegate.ingest.watch.inbox import Inbox
 from framegate.reload.config_watch import ABANDONED_S, QUIET_S
 from framegate.reload.reloader import Reloader
@@ -33,7 +33,7 @@ class Bench:
             (folder / name).mkdir()
         self.path = folder / "site.toml"
         self.write()
-        self.events: list[Event] = []
+        self.events: list[LogEvent] = []
         self.taken: list[Settings] = []
         self.now_s = 1000.0
         self.inbox = Inbox()
@@ -332,7 +332,7 @@ def test_whoever_waits_for_a_reload_hears_its_end_when_it_is_in_force(bench: Ben
 def test_without_a_file_there_is_nothing_to_reload(tmp_path: Path) -> None:
     """A daemon that was started by flags alone watches nothing, and whoever asks changes nothing."""
     config = load(None, {"drop.folder": str(tmp_path), "results.folder": str(tmp_path / "r")})
-    events: list[Event] = []
+    events: list[LogEvent] = []
     reloader = Reloader(config, Inbox(), events.append, Notifier({}))
     reloader.retunes = (lambda _settings: pytest.fail("there is nothing new"),)
     reloader.start(0)
@@ -348,7 +348,7 @@ def test_a_config_that_came_through_a_pipe_is_not_read_again(bench: Bench) -> No
     reader, writer = os.pipe()
     os.write(writer, bench.text().encode())
     os.close(writer)
-    events: list[Event] = []
+    events: list[LogEvent] = []
     reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append, Notifier({}))
     reloader.start(0)
     assert reloader.deadline_s() == float("inf")
@@ -372,7 +372,7 @@ def test_flags_stay_over_the_file(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     other = tmp_path / "other"
     other.mkdir()
-    events: list[Event] = []
+    events: list[LogEvent] = []
     flags = {"drop.folder": str(other)}
     reloader = Reloader(load(bench.path, flags), bench.inbox, events.append, Notifier({}))
     bench.write(drop='folder = "/tmp"\nsettle_s = 7')

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from framegate.config.load import load
-from framegate.events import Event
+from framegate.events.base import LogEvent
 from framegate.keep.disk import TidyStep
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
@@ -40,7 +40,7 @@ def ledger(site: Site, disk: FaultyDisk) -> Iterator[Ledger]:
     ledger.close()
 
 
-def chores(site: Site, ledger: Ledger, disk: FaultyDisk, events: list[Event]) -> list[Chore]:
+def chores(site: Site, ledger: Ledger, disk: FaultyDisk, events: list[LogEvent]) -> list[Chore]:
     return tidying(
         load(site.config).settings,
         ledger,
@@ -61,7 +61,7 @@ def configure(site: Site) -> None:
 
 def test_what_may_be_deleted_is_all_that_is_due(site: Site, ledger: Ledger, disk: FaultyDisk) -> None:
     """Without a setting that deletes, only the ledger's own round is ever due."""
-    events: list[Event] = []
+    events: list[LogEvent] = []
     inputs, results, ledger_rows = chores(site, ledger, disk, events)
     assert inputs.deadline_s() == results.deadline_s() == float("inf")
     assert ledger_rows.deadline_s() < NOW_S + 60

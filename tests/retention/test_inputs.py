@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.events import FrameDecided
+from framegate.events.frames import FrameDecided
 from framegate.keep.disk import Step, TidyStep
 from framegate.retention.refusals import FIRST_PAUSE_S, LAST_PAUSE_S
 from invariants import check, lines_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framegate.config.load import load
-from framegate.events import Event
+from framegate.events.base import LogEvent
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
 from framegate.retention.ledger_rows import GRACE_NS, LONGEST_S, MOST_A_TURN, PAUSE_S, ROUND_S, LedgerPruner
@@ -27,7 +27,7 @@ class World:
     wall_ns: int = NOW_NS
     is_absent: bool = False
     look_takes_s: float = 0.0
-    events: list[Event] = field(default_factory=list)
+    events: list[LogEvent] = field(default_factory=list)
 
     def begin(self) -> None:
         clock = WallClock(

@@ -1,7 +1,8 @@
 import errno
 import os
 
-from framegate.events import Event
+from framegate.events.base import LogEvent
+from framegate.events.deleting import InputUndeletable, ResultUndeletable
 from framegate.retention.refusals import FIRST_PAUSE_S, LAST_PAUSE_S, RefusalLog
 
 
@@ -11,8 +12,8 @@ def refusal(code: int) -> OSError:
 
 def test_each_cause_is_announced_once() -> None:
     """However many files are refused, one warning names the first of each cause."""
-    events: list[Event] = []
-    log = RefusalLog("input.undeletable", events.append)
+    events: list[LogEvent] = []
+    log = RefusalLog(InputUndeletable, events.append)
     for number in range(3):
         log.note(f"{number}.jpg", refusal(errno.EROFS))
         log.note(f"{number}.jpg", refusal(errno.EACCES))
@@ -25,7 +26,7 @@ def test_each_cause_is_announced_once() -> None:
 
 def test_the_pauses_double_up_to_a_limit() -> None:
     """Each pass that meets a refusal makes the next wait twice as long."""
-    log = RefusalLog("input.undeletable", lambda _event: None)
+    log = RefusalLog(InputUndeletable, lambda _event: None)
     pauses = []
     for _ in range(9):
         log.note("a.jpg", refusal(errno.EROFS))
@@ -36,8 +37,8 @@ def test_the_pauses_double_up_to_a_limit() -> None:
 
 def test_a_pass_without_a_refusal_ends_it() -> None:
     """When all could be deleted there is nothing to try again, and the same cause is news when it returns."""
-    events: list[Event] = []
-    log = RefusalLog("input.undeletable", events.append)
+    events: list[LogEvent] = []
+    log = RefusalLog(InputUndeletable, events.append)
     assert log.end_of_pass() is None
     for _ in range(2):
         log.note("a.jpg", refusal(errno.EROFS))
@@ -48,6 +49,6 @@ def test_a_pass_without_a_refusal_ends_it() -> None:
 
 def test_an_error_without_words_is_announced_as_it_is() -> None:
     """An OSError that has no strerror still says something."""
-    events: list[Event] = []
-    RefusalLog("result.undeletable", events.append).note("a.jpg", OSError("odd"))
+    events: list[LogEvent] = []
+    RefusalLog(ResultUndeletable, events.append).note("a.jpg", OSError("odd"))
     assert events[0].fields["error"] == "odd"

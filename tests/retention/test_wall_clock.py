@@ -1,6 +1,6 @@
 import pytest
 
-from framegate.events import Event
+from framegate.events.base import LogEvent
 from framegate.retention.wall_clock import DOUBT_S, WallClock
 
 HOUR_S = 3600.0
@@ -12,7 +12,7 @@ class Clocks:
 
     def __init__(self, last_known_ns: int | None = None) -> None:
         self.now_s, self.wall_s = 1000.0, NOW_S
-        self.events: list[Event] = []
+        self.events: list[LogEvent] = []
         self.asked = 0
         self.last_known_ns = last_known_ns
         self.clock = WallClock(lambda: int(self.wall_s * 1e9), self._last_known, self.events.append)

@@ -1,6 +1,6 @@
 import random
 
-from framegate.events import FrameDecided
+from framegate.events.frames import FrameDecided
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
 from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters

@@ -8,15 +8,18 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from framegate.commands.demo.uploads import write_at_once
 from framegate.config.settings import LogSettings
 from framegate.deadlines import NEVER_S
-from framegate.events import FrameDecided, Happening, happening
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided, FramePostponed
+from framegate.events.watch import DropAbsent, SweepEnded
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
 from framegate.telemetry.log import Log, log_listener
 from framegate.telemetry.log_stream import MOST_WAITING, LogStream
@@ -82,16 +85,17 @@ def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> No
 def test_a_name_cannot_write_on_the_operators_terminal(tmp_path: Path) -> None:
     """What a terminal would obey in a file's name is printed as text, on the console as well."""
     name = "\x1b]0;owned\x07\x1b[31m\u202egpj.jpg"
-    text = printed(tmp_path, happening("frame.postponed", frame=name), output_format="console")
+    event = FramePostponed(name, "unreadable", is_warning=True)
+    text = printed(tmp_path, event, output_format="console")
     assert text.rstrip("\n").isprintable()
     assert r"\x1b]0;owned" in text
 
 
 def test_lines_below_the_level_are_not_printed(tmp_path: Path) -> None:
     """The level keeps the log short."""
-    events = [happening("sweep.finished", "debug"), happening("drop.absent", "warning")]
+    events = [SweepEnded("round", 0, 0, 0.1), DropAbsent("/drop", "gone")]
     assert "drop.absent" in (text := printed(tmp_path, *events, level="warning"))
-    assert "sweep.finished" not in text
+    assert "sweep.ended" not in text
 
 
 class Reading:
@@ -143,8 +147,18 @@ def log(unread: Reading) -> Iterator[Log]:
     stream.close()
 
 
-def numbered(number: int, *, size: int = 300) -> Happening:
-    return happening("test.line", number=number, filling="x" * size)
+@dataclass(frozen=True, slots=True)
+class LineOfATest(LogEvent):
+    """A line of a size that the test chooses."""
+
+    name: ClassVar[str] = "test.line"
+
+    number: int
+    filling: str
+
+
+def numbered(number: int, *, size: int = 300) -> LogEvent:
+    return LineOfATest(number, "x" * size)
 
 
 def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Reading, log: Log) -> None:

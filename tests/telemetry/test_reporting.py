@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from framegate.config.load import load
-from framegate.events import Event, FrameDecided, happening
+from framegate.events.base import LogEvent
+from framegate.events.daemon import (
+    ConfigMended,
+    ConfigRefused,
+    ConfigReloaded,
+    ConfigUnchanged,
+    IntakePaused,
+    IntakeResumed,
+)
+from framegate.events.frames import FrameDecided
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Pending, Reason
 from framegate.telemetry.reporting import Reporting
@@ -22,7 +31,7 @@ class Reported:
         self.now_s = 1000.0
         self.looks: list[float] = []
         self.lines: list[str] = []
-        self.said: list[Event] = []
+        self.said: list[LogEvent] = []
         self.pending: dict[str, Pending] = {}
         self._file = site.state / "status.json"
         self.ledger = Ledger(site.state / "ledger.sqlite3")
@@ -32,7 +41,7 @@ class Reported:
             vitals=self._look,
             pending=lambda: self.pending,
             show_line=self.lines.append,
-            announce=self.said.append,
+            emit=self.said.append,
             clock=lambda: self.now_s,
         )
 
@@ -91,22 +100,22 @@ def test_a_status_is_made_once_a_second_at_most_and_shared(site: Site, reported:
 
 def test_a_pause_is_shown_while_it_lasts(reported: Reported) -> None:
     """Why the intake is paused is in the status and in systemd's line until it resumes."""
-    reported.reporting(happening("intake.paused", "error", error="disk full"))
+    reported.reporting(IntakePaused("disk full"))
     reported.go(2)
     assert reported.written()["paused"] == "disk full"
     assert reported.lines[-1].startswith("PAUSED: disk full; ")
-    reported.reporting(happening("intake.resumed"))
+    reported.reporting(IntakeResumed(2.0))
     reported.go(2)
     assert reported.written()["paused"] is None
 
 
-@pytest.mark.parametrize("event", ["config.reloaded", "config.mended", "config.unchanged"])
-def test_a_config_that_was_read_and_found_good_counts_as_loaded(reported: Reported, event: str) -> None:
+@pytest.mark.parametrize("event", [ConfigReloaded(2, {}), ConfigMended(2), ConfigUnchanged(2)])
+def test_a_config_that_was_read_and_found_good_counts_as_loaded(reported: Reported, event: LogEvent) -> None:
     """Also one that says the same as before, after a refusal or when asked for; a refused one does not."""
     loaded_at = reported.reporting.status().config_loaded_at
-    reported.reporting(happening("config.refused", "error"))
+    reported.reporting(ConfigRefused("site.toml", ("wrong",), 1))
     assert reported.reporting.status().config_loaded_at == loaded_at
-    reported.reporting(happening(event))
+    reported.reporting(event)
     assert reported.reporting.status().config_loaded_at > loaded_at
 
 

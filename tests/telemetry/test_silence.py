@@ -2,7 +2,8 @@ import pytest
 
 from framegate.config.quantities import Duration
 from framegate.deadlines import NEVER_S
-from framegate.events import Event, FrameDecided, Happening
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason
 from framegate.telemetry.counters import MOST_CAMERAS
@@ -14,13 +15,13 @@ class Site:
 
     def __init__(self, *, after: str | None = "15m", known: tuple[str, ...] = ()) -> None:
         self.now_s = 1000.0
-        self.said: list[Happening] = []
+        self.said: list[LogEvent] = []
         self.waiting: set[str] = set()
         span = None if after is None else Duration.parse(after)
         self.silence = Silence(span, known, lambda: self.waiting, self._take, lambda: self.now_s)
 
-    def _take(self, event: Event) -> None:
-        assert isinstance(event, Happening)
+    def _take(self, event: LogEvent) -> None:
+        assert isinstance(event, LogEvent)
         self.said.append(event)
 
     def frame(self, camera: str) -> None:

@@ -26,7 +26,8 @@ from framegate.commands.scanning import Summary, candidates_of, scan, stats_list
 from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
 from framegate.errors import FramegateError
-from framegate.events import Event, FrameDecided, Listener, announcer
+from framegate.events.base import Listener, LogEvent, emitter
+from framegate.events.frames import FrameDecided
 from framegate.model import Candidate, Verdict
 from framegate.preflight import prepare_to_scan
 
@@ -63,7 +64,7 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
             table = stack.enter_context(StatsFile(stats))
             listeners.append(table)
             frames = table.while_written(candidates)
-        summary = scan(config.settings, frames, announcer(listeners), dry_run=dry_run)
+        summary = scan(config.settings, frames, emitter(listeners), dry_run=dry_run)
     if as_json:
         print(json.dumps(_document(summary, outcome)))
     else:
@@ -104,7 +105,7 @@ class _Outcome:
         self.rejected_frames: list[dict[str, str]] = []
         self._reasons: Counter[str] = Counter()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         if not isinstance(event, FrameDecided):
             return
         entry = event.entry
@@ -164,7 +165,7 @@ class StatsFile:
             self._error = self._error or error
         self._raise_error()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         """Write a verdict's row."""
         try:
             self._write_row(event)
@@ -209,7 +210,7 @@ class _Bar:
     def __exit__(self, *_error: object) -> None:
         self._progress.stop()
 
-    def _move(self, event: Event) -> None:
+    def _move(self, event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             self._kept += event.entry.reason.verdict is Verdict.KEPT
             self._progress.update(self._task, advance=1, kept=self._kept)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from framegate.config.settings import Settings
-from framegate.events import Event, FrameDecided, Listener, announcer
+from framegate.events.base import Listener, LogEvent, emitter
+from framegate.events.frames import FrameDecided
 from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
@@ -77,14 +78,14 @@ def scan(
     started_s = time.perf_counter()
     tally: Counter[Verdict] = Counter()
 
-    def count(event: Event) -> None:
+    def count(event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             tally[event.entry.reason.verdict] += 1
 
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
     deliverer = NoDelivery() if dry_run else results
     with closing(Ledger(None)) as ledger:
-        pipeline = Pipeline(settings, deliverer, ledger, announcer([count, listener]))
+        pipeline = Pipeline(settings, deliverer, ledger, emitter([count, listener]))
         for examined in _ahead(candidates, pipeline.examine):
             outcome = pipeline.conclude(_settled(examined, pipeline))
             if isinstance(outcome, Unsettled):
@@ -100,7 +101,7 @@ def stats_listener(file: IO[str]) -> Listener:
     writer = csv.writer(file)
     writer.writerow(STATS_COLUMNS)
 
-    def listen(event: Event) -> None:
+    def listen(event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             writer.writerow(_stats_row(event))
 

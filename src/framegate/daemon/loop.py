@@ -18,7 +18,9 @@ from framegate.daemon.systemd import Notifier
 from framegate.daemon.vitals import start_line, vitals_of
 from framegate.deadlines import NEVER_S, retry_delay_s
 from framegate.errors import SinkError
-from framegate.events import Event, FrameDecided, Happening, Listener, happening
+from framegate.events.base import Listener, LogEvent
+from framegate.events.daemon import DaemonStopped, IntakePaused, IntakeResumed, LedgerUnsaved
+from framegate.events.frames import FrameDecided
 from framegate.ingest.intake import Intake
 from framegate.ingest.watch.supervisor import CHECK_S
 from framegate.keep.delivery import ResultsFolder
@@ -90,13 +92,13 @@ class Daemon:
             undo.callback(self._lock.release)
             self._state_lock = FolderLock(settings.state.folder, "state folder")
             undo.callback(self._state_lock.release)
-            self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._announce)
+            self._ledger = Ledger(Path(settings.state.folder, LEDGER_NAME), disk, self._emit)
             undo.callback(self._ledger.close)
             crash_guard = CrashGuard(Path(settings.state.folder, IN_FLIGHT_NAME))
             undo.callback(crash_guard.close)
-            self._intake = Intake(settings.drop, self._ledger, self._announce, clock)
+            self._intake = Intake(settings.drop, self._ledger, self._emit, clock)
             undo.callback(self._intake.stop)
-            self._reloader = Reloader(config, self._intake.inbox, self._announce, self._notifier)
+            self._reloader = Reloader(config, self._intake.inbox, self._emit, self._notifier)
             undo.callback(self._reloader.stop)
             self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
             self._reporting = Reporting(
@@ -105,19 +107,17 @@ class Daemon:
                 vitals=lambda: vitals_of(self._intake, self._reloader, log_lines_lost()),
                 pending=self._intake.pending,
                 show_line=self._notifier.status,
-                announce=self._announce,
+                emit=self._emit,
                 clock=clock,
             )
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
-        self._pipeline = Pipeline(
-            settings, self._results, self._ledger, self._announce, crash_guard=crash_guard
-        )
+        self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, crash_guard=crash_guard)
         tidy = tidying(
             settings,
             self._ledger,
-            self._announce,
+            self._emit,
             disk or Disk(),
             clock=clock,
             wall_ns=wall_ns,
@@ -164,7 +164,7 @@ class Daemon:
         """Begin to watch, and say so; the backlog comes with the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._announce(start_line(self._config, self._ledger, self._intake.watch.mode))
+        self._emit(start_line(self._config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
@@ -198,10 +198,10 @@ class Daemon:
         try:
             self._pipeline.flush()
         except SinkError as error:
-            self._announce(happening("ledger.unsaved", "error", error=str(error)))
+            self._emit(LedgerUnsaved(str(error)))
         self._held.close()
         verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
-        self._announce(Happening("daemon.stopped", verdicts))
+        self._emit(DaemonStopped(**verdicts))
 
     def _judge_some(self) -> None:
         if not self._is_recovered:
@@ -248,7 +248,7 @@ class Daemon:
         if self._ledger.is_crowded or now_s >= self._next_flush_s:
             self._flush(now_s)
         if self._pause is not None:
-            self._announce(happening("intake.resumed", paused_s=round(now_s - self._pause.since_s, 1)))
+            self._emit(IntakeResumed(round(now_s - self._pause.since_s, 1)))
             self._pause = None
 
     def _flush(self, now_s: float) -> None:
@@ -267,7 +267,7 @@ class Daemon:
         now_s = self._clock()
         if self._pause is None:
             self._pause = _Pause(now_s, now_s + retry_delay_s(0))
-            self._announce(happening("intake.paused", "error", error=why))
+            self._emit(IntakePaused(why))
         elif now_s >= self._pause.retry_at_s:  # else it was not the try itself that failed, but a sweep
             self._pause.retry_at_s = now_s + retry_delay_s(self._pause.failures)
             self._pause.failures += 1
@@ -280,10 +280,10 @@ class Daemon:
             self._state_lock.follow()
             self._ledger.follow()
 
-    def _announce(self, event: Event) -> None:
+    def _emit(self, event: LogEvent) -> None:
         for listener in self._audience:
             listener(event)
 
-    def _count(self, event: Event) -> None:
+    def _count(self, event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             self.tally[event.entry.reason.verdict] += 1

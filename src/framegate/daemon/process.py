@@ -8,7 +8,7 @@ from types import FrameType
 from framegate.config.load import Config
 from framegate.daemon.loop import Daemon
 from framegate.daemon.systemd import Notifier
-from framegate.events import happening
+from framegate.events.daemon import ThreadFailed
 from framegate.keep.disk import Disk
 from framegate.preflight import prepare_to_serve
 from framegate.telemetry.log import Log
@@ -53,7 +53,7 @@ def _run(config: Config, log: Log, disk: Disk | None) -> None:
 
     def say_what_ended(failed: threading.ExceptHookArgs) -> None:
         name = "unknown" if failed.thread is None else failed.thread.name
-        log(happening("thread.failed", "error", thread=name, error=repr(failed.exc_value)))
+        log(ThreadFailed(name, repr(failed.exc_value)))
 
     threading.excepthook = say_what_ended  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)

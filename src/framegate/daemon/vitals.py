@@ -5,18 +5,17 @@ from pathlib import Path
 
 from framegate.config.docs import settings_that_differ
 from framegate.config.load import Config
-from framegate.events import Happening, happening
+from framegate.events.daemon import DaemonStarted
 from framegate.ingest.intake import Intake
 from framegate.keep.ledger import Ledger
 from framegate.reload.reloader import Reloader
 from framegate.telemetry.status import Vitals, free_bytes
 
 
-def start_line(config: Config, ledger: Ledger, watch: str) -> Happening:
+def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
     """Return the one line of a start: the folders, and the settings that differ from the defaults."""
     settings = config.settings
-    return happening(
-        "daemon.started",
+    return DaemonStarted(
         drop=settings.drop.folder,
         results=settings.results.folder,
         state=settings.state.folder,

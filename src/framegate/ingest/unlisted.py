@@ -1,6 +1,7 @@
 """Folders inside the drop folder that may not be listed, or not searched: a warning for each, once."""
 
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.watch import FolderUnlisted
 
 MOST_NAMED = 100
 """Folders that are each named in a warning of their own."""
@@ -10,11 +11,11 @@ class Unlisted:
     """Remembers which folders the sweeps passed over.
 
     Args:
-        announce: hears of each.
+        emit: hears of each.
     """
 
-    def __init__(self, announce: Listener) -> None:
-        self._announce = announce
+    def __init__(self, emit: Listener) -> None:
+        self._emit = emit
         self._known: set[str] = set()
         self._met: set[str] = set()
 
@@ -23,7 +24,7 @@ class Unlisted:
         if name not in self._known and len(self._known) < MOST_NAMED:
             self._known.add(name)
             words = error.strerror or str(error)
-            self._announce(happening("folder.unlisted", "warning", folder=name, error=words))
+            self._emit(FolderUnlisted(name, words))
         self._met.add(name)
 
     def end_of_sweep(self) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from framegate.errors import SinkError
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.daemon import LedgerDamaged, LedgerGone
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 IN_MEMORY = ":memory:"
@@ -31,7 +32,7 @@ class Database:
         path: the file, created if it is missing; None is a database in memory.
         schema: statements that create the tables.
         version: of the schema, from 1.
-        announce: receives an event when a damaged file was set aside.
+        emit: receives an event when a damaged file was set aside.
         migrations: for each older version, statements that turn its tables into those of the next.
         is_read_only: only read; the file exists, and no daemon writes it.
     """
@@ -41,7 +42,7 @@ class Database:
         path: Path | None,
         schema: str,
         version: int,
-        announce: Listener,
+        emit: Listener,
         *,
         migrations: Mapping[int, str] = MappingProxyType({}),
         is_read_only: bool = False,
@@ -49,7 +50,7 @@ class Database:
         self._where = IN_MEMORY if path is None else os.fspath(path)
         self._schema = schema
         self._version = version
-        self._announce = announce
+        self._emit = emit
         self._migrations = migrations
         self._is_read_only = is_read_only
         self._connection: sqlite3.Connection | None = None
@@ -104,7 +105,7 @@ class Database:
         if self._connection is None or self._identity is None or self._identity == self._there():
             return
         self._give_up()
-        self._announce(happening("ledger.gone", "error", ledger=self._where))
+        self._emit(LedgerGone(self._where))
 
     def close(self) -> None:
         """Close the file."""
@@ -180,7 +181,7 @@ class Database:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(self._where + ending, aside + ending)
-        self._announce(happening("ledger.damaged", "error", error=str(error), set_aside=aside))
+        self._emit(LedgerDamaged(str(error), aside))
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

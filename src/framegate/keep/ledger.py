@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.errors import SinkError
-from framegate.events import Listener
+from framegate.events.base import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
 from framegate.keep.presence import FilePresence, Recorded
@@ -68,7 +68,7 @@ class Ledger:
     Args:
         path: the file, created if it is missing; None keeps everything in memory, for a single run.
         disk: notified before each step; a test passes one that fails.
-        announce: receives an event when a damaged ledger was set aside.
+        emit: receives an event when a damaged ledger was set aside.
         is_read_only: only read; no daemon may be writing the file.
 
     Raises:
@@ -80,12 +80,12 @@ class Ledger:
         self,
         path: Path | None,
         disk: Disk | None = None,
-        announce: Listener = lambda _event: None,
+        emit: Listener = lambda _event: None,
         *,
         is_read_only: bool = False,
     ) -> None:
         self._database = Database(
-            path, SCHEMA, SCHEMA_VERSION, announce, migrations=MIGRATIONS, is_read_only=is_read_only
+            path, SCHEMA, SCHEMA_VERSION, emit, migrations=MIGRATIONS, is_read_only=is_read_only
         )
         self._disk = disk or Disk()
         self.whereabouts = FilePresence(self._database, self._disk)

@@ -14,7 +14,8 @@ from framegate.config.load import Config, parse, read
 from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
 from framegate.errors import ConfigError, Problem
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.folder_checks import Grade
 from framegate.ingest.watch.inbox import Inbox
 from framegate.preflight import examine_extras, examine_masks
@@ -40,13 +41,13 @@ class Reloader:
     Args:
         config: the version in force at the start.
         inbox: wakes the loop when something happens near the file.
-        announce: gets an event for each version that is used or refused.
+        emit: gets an event for each version that is used or refused.
         supervisor: learns when a reload that was asked for begins and ends.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
-    def __init__(self, config: Config, inbox: Inbox, announce: Listener, supervisor: Supervisor) -> None:
+    def __init__(self, config: Config, inbox: Inbox, emit: Listener, supervisor: Supervisor) -> None:
         self.config = config
         """What is in force."""
 
@@ -60,7 +61,7 @@ class Reloader:
         """The errors of the file as it is now; empty when it is in force."""
 
         self._inbox = inbox
-        self._announce = announce
+        self._emit = emit
         self._supervisor = supervisor
         path = config.path
         self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
@@ -139,9 +140,7 @@ class Reloader:
     def _refuse(self, error: ConfigError, data: bytes) -> None:
         refused = tuple(map(str, error.problems))
         if refused != self.refused or data != self._examined or self._must_answer:
-            self._announce(
-                happening("config.refused", "error", file=error.path, errors=refused, revision=self.revision)
-            )
+            self._emit(ConfigRefused(error.path, refused, self.revision))
         self.refused, self._examined = refused, data
 
     def _accepted(self, config: Config) -> Config | None:
@@ -152,11 +151,11 @@ class Reloader:
             self.config = config
             self.revision += 1
             fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
-            self._announce(happening("config.reloaded", revision=self.revision, changed=fields))
+            self._emit(ConfigReloaded(self.revision, fields))
         elif was_refused:
-            self._announce(happening("config.mended", revision=self.revision))
+            self._emit(ConfigMended(self.revision))
         elif self._must_answer:
-            self._announce(happening("config.unchanged", revision=self.revision))
+            self._emit(ConfigUnchanged(self.revision))
         return config if changed or self._must_answer else None  # asked: a mask's picture may have changed
 
 

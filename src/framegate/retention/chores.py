@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from framegate.config.settings import Settings
-from framegate.events import Listener
+from framegate.events.base import Listener
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.retention.inputs import InputCleaner
@@ -29,7 +29,7 @@ class Chore(Protocol):
 def tidying(
     settings: Settings,
     ledger: Ledger,
-    announce: Listener,
+    emit: Listener,
     disk: Disk,
     *,
     clock: Callable[[], float],
@@ -42,16 +42,16 @@ def tidying(
     Args:
         settings: say what.
         ledger: knows what; used by the loop's thread only.
-        announce: receives an event for each deletion.
+        emit: receives an event for each deletion.
         disk: how it is done.
         clock: monotonic seconds.
         wall_ns: the wall clock, nanoseconds since the epoch.
         is_absent: whether the drop folder is away.
         is_paused: whether the intake waits, perhaps for space.
     """
-    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, announce)
+    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, emit)
     return [
-        InputCleaner(settings, ledger, announce, wall_ns, disk),
-        ResultCleaner(settings, ledger, announce, wall_clock, disk, is_paused=is_paused),
-        LedgerPruner(settings, ledger, announce, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
+        InputCleaner(settings, ledger, emit, wall_ns, disk),
+        ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),
+        LedgerPruner(settings, ledger, emit, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
     ]

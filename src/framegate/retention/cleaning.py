@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 
 from framegate.deadlines import NEVER_S
 from framegate.errors import SinkError
-from framegate.events import Listener
+from framegate.events.base import Listener
+from framegate.events.deleting import InputUndeletable, ResultUndeletable
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
@@ -20,16 +21,23 @@ class Cleaner(ABC):
 
     Args:
         ledger: knows what may be deleted.
-        announce: receives an event for each deletion, and for what prevents them.
+        emit: receives an event for each deletion, and for what prevents them.
         disk: how it is done.
         refused: the event of a deletion that was refused.
     """
 
-    def __init__(self, ledger: Ledger, announce: Listener, disk: Disk, *, refused: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        emit: Listener,
+        disk: Disk,
+        *,
+        refused: type[InputUndeletable | ResultUndeletable],
+    ) -> None:
         self._ledger = ledger
-        self._announce = announce
+        self._emit = emit
         self._disk = disk
-        self._refusals = RefusalLog(refused, announce)
+        self._refusals = RefusalLog(refused, emit)
         self._next_s = -NEVER_S
 
     @abstractmethod

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from framegate.config.settings import DropSettings, Settings
 from framegate.deadlines import NEVER_S
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.deleting import InputDeleted, InputUndeletable
 from framegate.folders import opened_below
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.ledger import Ledger
@@ -44,7 +45,7 @@ class InputCleaner(Cleaner):
     Args:
         settings: say what is to go.
         ledger: knows what may go.
-        announce: receives an event for each deletion, and for what prevents them.
+        emit: receives an event for each deletion, and for what prevents them.
         wall_ns: the wall clock, for the record.
         disk: told of each deletion.
     """
@@ -53,11 +54,11 @@ class InputCleaner(Cleaner):
         self,
         settings: Settings,
         ledger: Ledger,
-        announce: Listener,
+        emit: Listener,
         wall_ns: Callable[[], int],
         disk: Disk,
     ) -> None:
-        super().__init__(ledger, announce, disk, refused="input.undeletable")
+        super().__init__(ledger, emit, disk, refused=InputUndeletable)
         self._wall_ns = wall_ns
         self._folder = Path(settings.drop.folder)
         self.retune(settings)
@@ -106,7 +107,7 @@ class InputCleaner(Cleaner):
         entry = row.entry
         self._disk.reach(TidyStep.REMOVE_INPUT)
         if remove_version(root_fd, entry.key):
-            self._announce(happening("input.deleted", camera=entry.camera, frame=entry.key.name, rule=rule))
+            self._emit(InputDeleted(entry.camera, entry.key.name, rule))
 
     def _begin(self, now_s: float) -> None:
         """Begin a pass: over all, unless some were refused and their time has not come."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.deleting import FolderRemoved
 from framegate.folders import opened_below
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
@@ -43,7 +44,7 @@ class LedgerPruner:
     Args:
         settings: name the folders, and say whether files in them are deleted.
         ledger: is pruned.
-        announce: receives an event for each folder that is removed.
+        emit: receives an event for each folder that is removed.
         clock: monotonic seconds.
         wall_clock: the wall clock, and whether to believe it.
         is_absent: whether the drop folder is away.
@@ -53,7 +54,7 @@ class LedgerPruner:
         self,
         settings: Settings,
         ledger: Ledger,
-        announce: Listener,
+        emit: Listener,
         *,
         clock: Callable[[], float],
         wall_clock: WallClock,
@@ -61,7 +62,7 @@ class LedgerPruner:
     ) -> None:
         self._drop, self._results = Path(settings.drop.folder), Path(settings.results.folder)
         self._ledger = ledger
-        self._announce = announce
+        self._emit = emit
         self._clock = clock
         self._wall_clock = wall_clock
         self._is_absent = is_absent
@@ -143,7 +144,7 @@ class LedgerPruner:
     def _remove_folders(self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int) -> None:
         for path in sorted(paths):
             for removed in remove_day_folders(root_fd, path, before_ns):
-                self._announce(happening("folder.removed", "debug", folder=os.fspath(root / removed)))
+                self._emit(FolderRemoved(os.fspath(root / removed)))
 
     def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
         """Return whether an input is there; None if that cannot be told."""

@@ -1,7 +1,8 @@
 """Deletions that were refused: each cause is logged once, and the tries grow rarer, until none is refused."""
 
 from framegate.deadlines import retry_delay_s
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.deleting import InputUndeletable, ResultUndeletable
 
 FIRST_PAUSE_S, LAST_PAUSE_S = 10.0, 600.0
 """A pass over what was refused waits twice as long as the one before it, between these."""
@@ -11,13 +12,13 @@ class RefusalLog:
     """Remembers why deletions were refused.
 
     Args:
-        event: the name of the warning.
-        announce: receives it.
+        warning: the event of a refused deletion.
+        emit: receives it.
     """
 
-    def __init__(self, event: str, announce: Listener) -> None:
-        self._event = event
-        self._announce = announce
+    def __init__(self, warning: type[InputUndeletable | ResultUndeletable], emit: Listener) -> None:
+        self._warning = warning
+        self._emit = emit
         self._announced: set[str] = set()
         self._has_any = False
         self._passes = 0
@@ -28,7 +29,7 @@ class RefusalLog:
         words = error.strerror or str(error)
         if words not in self._announced:
             self._announced.add(words)
-            self._announce(happening(self._event, "warning", frame=name, error=words))
+            self._emit(self._warning(name, words))
 
     def end_of_pass(self) -> float | None:
         """Return how long to wait before the next pass over all, in seconds; None if nothing was refused."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.deleting import ResultDeleted, ResultForeign, ResultUndeletable
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
@@ -33,7 +34,7 @@ class ResultCleaner(Cleaner):
     Args:
         settings: the limits.
         ledger: knows what was put where.
-        announce: receives an event for each deletion, and for what prevents them.
+        emit: receives an event for each deletion, and for what prevents them.
         clock: the wall clock, and whether to believe it.
         disk: how a result is removed.
         is_paused: whether the intake waits, perhaps for space.
@@ -43,13 +44,13 @@ class ResultCleaner(Cleaner):
         self,
         settings: Settings,
         ledger: Ledger,
-        announce: Listener,
+        emit: Listener,
         clock: WallClock,
         disk: Disk,
         *,
         is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        super().__init__(ledger, announce, disk, refused="result.undeletable")
+        super().__init__(ledger, emit, disk, refused=ResultUndeletable)
         self._clock = clock
         self._is_paused = is_paused
         self._has_reported_foreign = False
@@ -111,9 +112,8 @@ class ResultCleaner(Cleaner):
         if removal is Removal.FOREIGN:
             self._report_foreign(entry.result)
         elif removal is Removal.REMOVED:
-            self._announce(
-                happening(
-                    "result.deleted",
+            self._emit(
+                ResultDeleted(
                     camera=entry.camera,
                     frame=entry.key.name,
                     result=entry.result,
@@ -126,7 +126,7 @@ class ResultCleaner(Cleaner):
     def _report_foreign(self, result: str) -> None:
         if not self._has_reported_foreign:
             self._has_reported_foreign = True
-            self._announce(happening("result.foreign", "warning", result=result))
+            self._emit(ResultForeign(result))
 
 
 def _place(row: Recorded) -> tuple[int, int]:

@@ -6,7 +6,8 @@ years ahead. Until a jump has lasted for an hour, nothing counts as too old.
 
 from collections.abc import Callable
 
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.deleting import ClockJumped
 
 JUMP_NS = 86_400 * 10**9
 """A larger difference between the two clocks is a jump; summer time and a wrong time zone are smaller."""
@@ -21,15 +22,15 @@ class WallClock:
     Args:
         now_ns: the wall clock, nanoseconds since the epoch.
         last_known_ns: called once, at the first look, for the last time that is on record.
-        announce: receives an event for each jump.
+        emit: receives an event for each jump.
     """
 
     def __init__(
-        self, now_ns: Callable[[], int], last_known_ns: Callable[[], int | None], announce: Listener
+        self, now_ns: Callable[[], int], last_known_ns: Callable[[], int | None], emit: Listener
     ) -> None:
         self.now_ns = now_ns
         self._last_known_ns = last_known_ns
-        self._announce = announce
+        self._emit = emit
         self._last: tuple[int, float] | None = None
         self._believed_at_s = -float("inf")
 
@@ -44,14 +45,14 @@ class WallClock:
         """
         now_ns = self.now_ns()
         if self._last is None:
-            known_ns, level = self._last_known_ns(), "info"  # it may only have been off for long
+            known_ns = self._last_known_ns()
             expected_ns = now_ns if known_ns is None else known_ns
         else:
             last_ns, last_s = self._last
-            expected_ns, level = last_ns + int((now_s - last_s) * 1e9), "warning"
-        self._last = now_ns, now_s
+            expected_ns = last_ns + int((now_s - last_s) * 1e9)
+        was_running, self._last = self._last is not None, (now_ns, now_s)
         if abs(now_ns - expected_ns) > JUMP_NS:
             self._believed_at_s = now_s + DOUBT_S
             ahead_s = (now_ns - expected_ns) // 10**9
-            self._announce(happening("clock.jumped", level, ahead_s=ahead_s, in_doubt_s=DOUBT_S))
+            self._emit(ClockJumped(ahead_s, DOUBT_S, is_warning=was_running))
         return now_ns if now_s >= self._believed_at_s else None

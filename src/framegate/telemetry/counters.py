@@ -8,7 +8,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from framegate.events import Event, FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
 from framegate.keep.ledger import Ledger
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, Reason, Verdict
@@ -89,7 +90,7 @@ class Counters:
         for entry in latest:
             self._of(entry.camera).remember(entry)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         """Count a verdict."""
         if not isinstance(event, FrameDecided):
             return

@@ -8,7 +8,8 @@ import structlog
 
 from framegate.config.settings import LogSettings, Settings
 from framegate.deadlines import NEVER_S
-from framegate.events import Event, Listener, happening
+from framegate.events.base import Listener, LogEvent
+from framegate.events.daemon import LogLost
 from framegate.telemetry.log_stream import LogStream
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -60,7 +61,7 @@ def log_listener(
         cache_logger_on_first_use=True,
     )
 
-    def listen(event: Event) -> None:
+    def listen(event: LogEvent) -> None:
         getattr(logger, event.level)(event.event, level=event.level, **event.fields)
 
     return listen
@@ -87,7 +88,7 @@ class Log:
         """How many lines could not be written since the start."""
         return self._stream.lost
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         """Write one line, if it is important enough."""
         self._say_what_was_lost()
         self._listener(event)
@@ -119,7 +120,7 @@ class Log:
             self._stream.flush()
         if self._has_losses_to_tell():
             lines, self._lost_and_said = self._stream.lost - self._lost_and_said, self._stream.lost
-            self._listener(happening("log.lost", "error", lines=lines))
+            self._listener(LogLost(lines))
 
     def _made_for(self, log: LogSettings) -> Listener:
         return log_listener(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from framegate import __version__
 from framegate.deadlines import NEVER_S
 from framegate.errors import ConfigError, Problem
-from framegate.events import Listener
+from framegate.events.base import Listener
 from framegate.telemetry.counters import Durations
 from framegate.telemetry.output_file import OutputFile
 from framegate.telemetry.status import Status
@@ -50,6 +50,16 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_build_info": ("gauge", "Always 1; its label has the version.", ("version",)),
 }  # fmt: skip
 """Each metric once: type, help, labels. Counters get ``_total`` behind their name."""
+
+
+def markdown_table() -> str:
+    """Return the table of metrics that stands in the README."""
+    lines = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for name, (kind, words, labels) in METRICS.items():
+        shown = f"{name}_total" if kind == "counter" else name
+        lines.append(f"| `{shown}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {words} |")
+    return "\n".join(lines) + "\n"
+
 
 Sample = tuple[str, tuple[str, ...], float]
 """Name, label values in the order of ``METRICS``, and value."""
@@ -89,19 +99,19 @@ class Metrics:
         durations: how long frames took.
         listen: the address to serve at, or None.
         textfile: the file to write, or None.
-        announce: hears when the file cannot be written, and when it can be again.
+        emit: hears when the file cannot be written, and when it can be again.
 
     Raises:
         ConfigError: the address cannot be had.
     """
 
     def __init__(
-        self, durations: Durations, listen: str | None, textfile: str | None, announce: Listener
+        self, durations: Durations, listen: str | None, textfile: str | None, emit: Listener
     ) -> None:
         self._durations = durations
         self._textfile = textfile
-        self._announce = announce
-        self._output = OutputFile("metrics", announce)
+        self._emit = emit
+        self._output = OutputFile(emit)
         self._snapshot: tuple[list[Sample], list[tuple[float, int]], float] | None = None
         self._next_s = self._next_file_s = -NEVER_S
         self._lock = threading.Lock()
@@ -111,7 +121,7 @@ class Metrics:
         """Write to another file, or to none."""
         if textfile != self._textfile:
             self._textfile = textfile
-            self._output = OutputFile("metrics", self._announce)
+            self._output = OutputFile(self._emit)
             self._next_file_s = -NEVER_S
 
     def deadline_s(self) -> float:

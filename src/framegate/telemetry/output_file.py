@@ -4,20 +4,19 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from framegate.events import Listener, happening
+from framegate.events.base import Listener
+from framegate.events.daemon import OutputRestored, OutputUnwritable
 
 
 class OutputFile:
     """A file for others to read; that it cannot be written is said once, and once that it can be again.
 
     Args:
-        what: the first word of the events: ``what.unwritable`` and ``what.restored``.
-        announce: hears of them.
+        emit: receives both events.
     """
 
-    def __init__(self, what: str, announce: Listener) -> None:
-        self._what = what
-        self._announce = announce
+    def __init__(self, emit: Listener) -> None:
+        self._emit = emit
         self._is_failing = False
 
     def write(self, path: Path, write: Callable[[Path], object]) -> None:
@@ -27,12 +26,11 @@ class OutputFile:
         except OSError as error:
             if not self._is_failing:
                 self._is_failing = True
-                fields = {"file": os.fspath(path), "error": error.strerror or str(error)}
-                self._announce(happening(f"{self._what}.unwritable", "warning", **fields))
+                self._emit(OutputUnwritable(os.fspath(path), error.strerror or str(error)))
         else:
             if self._is_failing:
                 self._is_failing = False
-                self._announce(happening(f"{self._what}.restored", file=os.fspath(path)))
+                self._emit(OutputRestored(os.fspath(path)))
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
-from framegate.events import Event, Listener
+from framegate.events.base import Listener, LogEvent
+from framegate.events.daemon import (
+    ConfigMended,
+    ConfigReloaded,
+    ConfigUnchanged,
+    IntakePaused,
+    IntakeResumed,
+)
 from framegate.keep.ledger import Ledger
 from framegate.model import Pending
 from framegate.telemetry.counters import counters_of
@@ -28,7 +35,7 @@ class Reporting:
         vitals: returns what the daemon knows of itself beside counts, pause and times.
         pending: returns what waits, by camera.
         show_line: shows a line in ``systemctl status``.
-        announce: hears of silent cameras, and of files that cannot be written.
+        emit: hears of silent cameras, and of files that cannot be written.
         clock: monotonic seconds.
 
     Raises:
@@ -44,7 +51,7 @@ class Reporting:
         vitals: Callable[[], Vitals],
         pending: Callable[[], Mapping[str, Pending]],
         show_line: Callable[[str], None],
-        announce: Listener,
+        emit: Listener,
         clock: Callable[[], float],
     ) -> None:
         self._vitals, self._pending = vitals, pending
@@ -55,21 +62,21 @@ class Reporting:
         self._loaded_at = time.time()
         self._made_at_s = -NEVER_S
         self._counters = counters_of(ledger)
-        self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, announce, clock)
+        self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, emit, clock)
         assert settings.state.folder is not None
-        self._status_file = StatusFile(Path(settings.state.folder), announce)
+        self._status_file = StatusFile(Path(settings.state.folder), emit)
         metrics = settings.metrics
-        self._metrics = Metrics(self._counters.durations, metrics.listen, metrics.textfile, announce)
+        self._metrics = Metrics(self._counters.durations, metrics.listen, metrics.textfile, emit)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         """Note what has happened."""
         self._counters(event)
         self._silence(event)
-        if event.event == "intake.paused":
-            self._paused = str(event.fields["error"])
-        elif event.event == "intake.resumed":
+        if isinstance(event, IntakePaused):
+            self._paused = event.error
+        elif isinstance(event, IntakeResumed):
             self._paused = None
-        elif event.event in {"config.reloaded", "config.mended", "config.unchanged"}:
+        elif isinstance(event, ConfigReloaded | ConfigMended | ConfigUnchanged):
             self._loaded_at = time.time()
         self._status_file.note()
 

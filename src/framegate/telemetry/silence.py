@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 
 from framegate.config.quantities import Duration
 from framegate.deadlines import NEVER_S
-from framegate.events import Event, FrameDecided, Listener, happening
+from framegate.events.base import Listener, LogEvent
+from framegate.events.frames import CameraBack, CameraSilent, FrameDecided
 from framegate.keep.schema import THE_OTHERS
 from framegate.telemetry.counters import MOST_CAMERAS
 
@@ -16,7 +17,7 @@ class Silence:
         silent_after_s: how long that is; None for never.
         cameras: those that sent frames before; they are expected from the start.
         pending: names the cameras whose frames wait: those are not silent, whatever holds their frames up.
-        announce: hears of it.
+        emit: hears of it.
         clock: monotonic seconds.
     """
 
@@ -25,12 +26,12 @@ class Silence:
         silent_after_s: Duration | None,
         cameras: Iterable[str],
         pending: Callable[[], Collection[str]],
-        announce: Listener,
+        emit: Listener,
         clock: Callable[[], float],
     ) -> None:
         self._silent_after_s = silent_after_s
         self._pending = pending
-        self._announce = announce
+        self._emit = emit
         self._clock = clock
         self._heard_at_s = dict.fromkeys(cameras, clock())
         self._heard_at_s.pop(THE_OTHERS, None)  # no camera: it would never be heard of
@@ -40,7 +41,7 @@ class Silence:
         """Use another time from now on."""
         self._silent_after_s = silent_after_s
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: LogEvent) -> None:
         """Note that a camera has sent a frame."""
         if not isinstance(event, FrameDecided):
             return
@@ -48,7 +49,7 @@ class Silence:
         if camera in self._silent:
             self._silent.discard(camera)
             silent_s = round(self._clock() - self._heard_at_s[camera], 1)
-            self._announce(happening("camera.back", camera=camera, silent_s=silent_s))
+            self._emit(CameraBack(camera, silent_s))
         if camera in self._heard_at_s or len(self._heard_at_s) < MOST_CAMERAS:
             self._heard_at_s[camera] = self._clock()
 
@@ -71,5 +72,4 @@ class Silence:
                 self._heard_at_s[camera] = now_s
                 continue
             self._silent.add(camera)
-            fields = {"camera": camera, "silent_after": str(self._silent_after_s)}
-            self._announce(happening("camera.silent", "warning", **fields))
+            self._emit(CameraSilent(camera, str(self._silent_after_s)))

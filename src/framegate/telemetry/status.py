@@ -9,7 +9,7 @@ from typing import Any
 
 from framegate import folders
 from framegate.deadlines import NEVER_S
-from framegate.events import Listener
+from framegate.events.base import Listener
 from framegate.model import Entry, Pending, Reason, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
 from framegate.telemetry.output_file import OutputFile, replace_text
@@ -245,12 +245,12 @@ class StatusFile:
 
     Args:
         folder: the state folder.
-        announce: hears when the file cannot be written, and when it can be again.
+        emit: hears when the file cannot be written, and when it can be again.
     """
 
-    def __init__(self, folder: Path, announce: Listener) -> None:
+    def __init__(self, folder: Path, emit: Listener) -> None:
         self._path = folder / FILE_NAME
-        self._output = OutputFile("status", announce)
+        self._output = OutputFile(emit)
         self._is_stale = True
         self._written_at_s = -NEVER_S
 

@@ -27,7 +27,7 @@ def key(name: str, size: int = 10, mtime: int = 1) -> FileKey:
 Taken = dict[str, Candidate]
 """What was taken last, by name."""
 
-Action = Callable[[Uploads, float, Taken], None]
+Action = Callable[[Uploads, float, Taken], object]
 
 
 def saw(name: str, origin: Origin, size: int = 10, mtime: int = 1, *, is_done: bool = False) -> Action:

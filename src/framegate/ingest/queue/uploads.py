@@ -96,10 +96,13 @@ class Uploads:
         """Tell whether this very version is queued or put aside: that a sweep sees it again says nothing."""
         return _has_version(self._queued, key) or _has_version(self._aside, key)
 
-    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> None:
+    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> bool:
         """Note that a version of a file was seen, and perhaps that nobody has it open for writing.
 
         A file that was put aside, and one that is queued as another version, settles again.
+
+        Returns:
+            Whether the file was not in hand before.
         """
         is_closed = writer_is_done or origin.proves_complete
         upload = self._find(key.name)
@@ -109,10 +112,12 @@ class Uploads:
             upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
             upload.is_closed, upload.lacks_its_end = is_closed, False
         elif key.name in self._queued:
-            return
+            return False
         if is_closed:
             upload.is_closed, upload.not_before_s = True, -math.inf
+        is_new = key.name not in self
         self._move(upload, State.SETTLING)
+        return is_new
 
     def forget(self, name: str) -> None:
         """Drop what is known of a file: it has its verdict, or is no longer there."""

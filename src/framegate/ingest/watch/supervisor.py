@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Literal
 
 from framegate.config.settings import DropSettings
-from framegate.events import Happening, Listener, happening
+from framegate.events.base import Listener
+from framegate.events.watch import (
+    DropAbsent,
+    DropBack,
+    WatchDeaf,
+    WatchFailed,
+    WatchMissed,
+    WatchOverflow,
+    WatchPolling,
+    WatchRebuilt,
+    WatchRestored,
+)
 from framegate.ingest.names import NameRules
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.mounts import Mount, mount_of, sees_all_writers
@@ -49,16 +60,16 @@ class Watch:
         settings: of the drop folder, whose path is absolute.
         rules: which names are frames.
         inbox: where hints and requests for sweeps go.
-        announce: receives the events of the watch.
+        emit: receives the events of the watch.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
-    def __init__(self, settings: DropSettings, rules: NameRules, inbox: Inbox, announce: Listener) -> None:
+    def __init__(self, settings: DropSettings, rules: NameRules, inbox: Inbox, emit: Listener) -> None:
         self._settings = settings
         self._folder = Path(settings.folder)
         self._inbox = inbox
-        self._announce = announce
+        self._emit = emit
         self._watcher = Watcher(self._folder, rules, inbox, recursive=settings.recursive)
 
         self.is_absent = False
@@ -202,9 +213,8 @@ class Watch:
         if mount is None or sees_all_writers(mount.kind):
             return False
         if mount != self._polled:
-            self._announce(
-                happening(
-                    "watch.polling",
+            self._emit(
+                WatchPolling(
                     reason="the kernel does not see all who write here",
                     file_system=mount.kind,
                     mount_point=mount.point,
@@ -218,15 +228,14 @@ class Watch:
         """Poll until inotify works again; announce it once."""
         self._retry_at_s = now_s + self._settings.sweep_s
         if not self._has_failed:
-            fields = {"error": why, "poll_s": self._settings.poll_s, **({"advice": advice} if advice else {})}
-            self._announce(Happening("watch.failed", fields, "warning"))
+            self._emit(WatchFailed(why, self._settings.poll_s, advice))
         self._has_failed = True
 
     def _retry(self, identity: Identity, now_s: float) -> None:
         self._arm(identity, now_s)
         if self._is_armed:
             if self._has_failed:
-                self._announce(happening("watch.restored"))
+                self._emit(WatchRestored())
             self._has_failed = False
             self._inbox.request_sweep()
 
@@ -235,15 +244,13 @@ class Watch:
             return
         self.is_absent = True
         self.stop()
-        self._announce(
-            happening("drop.absent", "warning", folder=str(self._folder), error=error.strerror or str(error))
-        )
+        self._emit(DropAbsent(str(self._folder), error.strerror or str(error)))
 
     def _folder_found(self, identity: Identity, now_s: float) -> None:
         self.is_absent = False
         self._sweeps_that_found = 0  # what stands there now may be heard
         self._arm(identity, now_s)
-        self._announce(happening("drop.back", folder=str(self._folder), watch=self.mode))
+        self._emit(DropBack(str(self._folder), self.mode))
         self._inbox.request_sweep()
 
     def _fault(self, identity: Identity) -> str | None:
@@ -264,7 +271,7 @@ class Watch:
             self._fail(why, now_s)
             return
         self._rebuild(identity, now_s)
-        self._announce(happening("watch.rebuilt", "warning", reason=why, watch=self.mode))
+        self._emit(WatchRebuilt(why, self.mode))
 
     def _rebuild(self, identity: Identity, now_s: float) -> None:
         self.rebuilds += 1
@@ -276,7 +283,7 @@ class Watch:
             return
         self._overflows_seen = self.overflows
         if now_s - self._overflowed_at_s >= QUIET_S:
-            self._announce(happening("watch.overflow", "warning", overflows=self.overflows))
+            self._emit(WatchOverflow(self.overflows))
         self._overflowed_at_s = now_s
 
     def _judge_suspects(self, identity: Identity, now_s: float) -> None:
@@ -291,9 +298,9 @@ class Watch:
         self.found_by_sweep += len(missed)
         self._sweeps_that_found += 1
         if self._sweeps_that_found == 1:
-            self._announce(happening("watch.missed", "warning", frames=len(missed), for_example=missed[0]))
+            self._emit(WatchMissed(len(missed), missed[0]))
         if self._is_deaf:
-            self._announce(happening("watch.deaf", "warning", poll_s=self._settings.poll_s))
+            self._emit(WatchDeaf(self._settings.poll_s))
             return
         self.stop()
         self._rebuild(identity, now_s)

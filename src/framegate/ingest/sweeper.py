@@ -1,0 +1,211 @@
+"""The sweeps of one drop folder: begun when they are due, advanced a slice at a time.
+
+While a sweep that may find older frames is under way, live frames wait for it: at the start until the folder
+has been listed, after lost events for at most ``settle_s``.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from framegate.config.settings import DropSettings
+from framegate.events.base import Listener
+from framegate.events.frames import FrameSeen
+from framegate.events.watch import SweepEnded
+from framegate.ingest.judged import JudgedFiles
+from framegate.ingest.names import NameRules
+from framegate.ingest.queue.backlog import Backlog, Selection
+from framegate.ingest.queue.uploads import Uploads
+from framegate.ingest.reading import look_at
+from framegate.ingest.sweep_plan import Cause, SweepPlan
+from framegate.ingest.sweeping import Ledger, Sweep, entries_of
+from framegate.ingest.unlisted import Unlisted
+from framegate.ingest.watch.supervisor import Watch
+from framegate.model import Candidate, NotYet, Origin, Pending
+
+SLICE_S = 0.05
+"""A sweep advances by so much at a time; hints are taken and frames judged in between."""
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A sweep, and what it has come to so far."""
+
+    sweep: Sweep
+    cause: Cause
+    began_s: float
+    selection: Selection
+    is_round: bool
+    """It lists what events should have announced: they missed what it finds."""
+
+    still_there: set[str] = field(default_factory=set)
+    """Files that were in hand before, and that it has listed."""
+
+    took_s: float = 0.0
+
+
+class Sweeper:
+    """Compares the drop folder with the ledger, and puts what is new into ``uploads``.
+
+    Args:
+        drop: its settings.
+        rules: which names are frames.
+        ledger: knows what has its verdict.
+        watch: is told what events missed.
+        emit: receives what the sweeps find.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        drop: DropSettings,
+        rules: NameRules,
+        ledger: Ledger,
+        watch: Watch,
+        *,
+        emit: Listener,
+        clock: Callable[[], float],
+    ) -> None:
+        self._drop, self._rules = drop, rules
+        self._folder = Path(drop.folder)
+        self._ledger = ledger
+        self._watch = watch
+        self._emit = emit
+        self._clock = clock
+        self.plan = SweepPlan()
+        self._judged = JudgedFiles()
+        self._unlisted = Unlisted(emit)
+        self._under_way: _UnderWay | None = None
+        self.unsearchable: dict[str, Pending] = {}
+        """Frames that the last sweep could list and nobody may read, by camera."""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the folder is being listed."""
+        return self._under_way is not None
+
+    def deadline_s(self, now_s: float) -> float:
+        """Return when ``advance`` has something to do: ``now_s`` while a sweep is under way."""
+        return self.plan.deadline_s() if self._under_way is None else now_s
+
+    def held_until_s(self) -> float:
+        """Return until when no settled file is queued, because a sweep may find older ones."""
+        if self._under_way is None:
+            return -math.inf
+        patience_s = {Cause.FIRST: math.inf, Cause.EVENTS_LOST: self._drop.settle_s}
+        return self._under_way.began_s + patience_s.get(self._under_way.cause, -math.inf)
+
+    def use(self, drop: DropSettings, rules: NameRules) -> None:
+        """Go on by other settings, and sweep by them at once."""
+        self._drop, self._rules = drop, rules
+        self.give_up()
+        self.plan.request_now(self._clock())
+
+    def give_up(self) -> None:
+        """End the sweep that is under way, if there is one: its folder is away."""
+        self._under_way = None
+
+    def advance(self, uploads: Uploads, backlog: Backlog) -> None:
+        """Begin a sweep if one is due, and advance the one that is under way by a slice.
+
+        Raises:
+            SinkError: the ledger cannot be asked what is new; the sweep is given up.
+        """
+        now_s = self._clock()
+        if self._under_way is None and now_s >= self.plan.deadline_s():
+            self._under_way = self._begun(backlog, len(uploads), now_s)
+        if self._under_way is not None:
+            self._advance(self._under_way, uploads, backlog)
+
+    def _begun(self, backlog: Backlog, in_hand: int, now_s: float) -> _UnderWay:
+        cause = self.plan.begin(now_s)
+        looks_at_all = cause >= Cause.EVENTS_LOST or self._watch.mode == "poll"
+        self._judged.begin_sweep(looks_at_all=looks_at_all)
+        skipped = self._unlisted.note
+        entries = entries_of(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped)
+        sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped)
+        is_round = cause is Cause.ROUND and not backlog.is_left
+        return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
+
+    def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
+        """List some more; at the end of the folder put what is new into hand."""
+        started_s = time.perf_counter()
+        is_over = True
+        try:
+            is_over = self._offer_some(under_way, uploads, started_s + SLICE_S)
+            if is_over:
+                self._end(under_way, uploads, backlog)
+        except OSError:
+            self._watch.check(self._clock())  # it announces what is wrong with the folder
+        finally:
+            under_way.took_s += time.perf_counter() - started_s
+            if is_over:
+                self._under_way = None
+                self._plan_next(under_way)
+
+    def _plan_next(self, under_way: _UnderWay) -> None:
+        interval_s = self._watch.sweep_interval_s(under_way.took_s)
+        settle_s = self._drop.settle_s
+        self.plan.end(
+            self._clock(), under_way.cause, under_way.took_s, interval_s=interval_s, settle_s=settle_s
+        )
+
+    def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
+        """Offer what is new to the selection until ``end_s``; return whether that was all."""
+        while (new := under_way.sweep.advance()) is not None:
+            now_s = self._clock()
+            for key in new:
+                if key.name in uploads:
+                    under_way.still_there.add(key.name)
+                if uploads.is_settling(key.name):
+                    uploads.observe(key, Origin.SWEEP, now_s)
+                elif not uploads.is_waiting_as(key):
+                    under_way.selection.offer(self._rules.candidate(key))
+            if time.perf_counter() >= end_s:
+                return False
+        return True
+
+    def _end(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
+        now_s = self._clock()
+        for name in uploads.unseen(under_way.still_there, under_way.began_s):
+            if look_at(self._folder, name) is None:
+                uploads.vanished(name)
+        found = backlog.settle_on(under_way.selection, len(uploads), now_s)
+        self._take_in_hand(found, uploads, now_s)
+        self._count_unsearchable(under_way.sweep.unsearchable, now_s)
+        self._blame_the_watch(under_way, found, now_s)
+        left = sum(backlog.left.values())
+        took_s = round(under_way.took_s, 3)
+        self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
+
+    def _take_in_hand(self, found: list[Candidate], uploads: Uploads, now_s: float) -> None:
+        """Let what a sweep found settle, unless events named it meanwhile and it is judged by now.
+
+        Never at once, though a lease may tell that a file is whole: a listing takes time, and may show a
+        frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
+        """
+        new = set(self._ledger.unknown([candidate.key for candidate in found]))
+        for candidate in found:
+            key = candidate.key
+            if key in new and not uploads.is_queued_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+                self._emit(FrameSeen(key.name, candidate.camera, Origin.SWEEP, key.size_bytes))
+
+    def _count_unsearchable(self, names: list[str], now_s: float) -> None:
+        cameras = Counter(self._rules.camera_of(name) for name in names)
+        why = f"{NotYet.UNREADABLE}: the folder may be listed, but not searched"
+        self.unsearchable = {
+            camera: Pending(count, self.unsearchable.get(camera, Pending(since_s=now_s)).since_s, why)
+            for camera, count in cameras.items()
+        }
+
+    def _blame_the_watch(self, under_way: _UnderWay, found: list[Candidate], now_s: float) -> None:
+        if self._unlisted.end_of_sweep():
+            self._watch.renew("a folder may be listed now", now_s)
+        elif under_way.is_round:
+            # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
+            names = [candidate.key.name for candidate in found]
+            known = self._ledger.knows_names(names)
+            self._watch.note_unannounced((name for name in names if name not in known), now_s)
