@@ -20,6 +20,8 @@ from troubles import usual_limits
 
 VERDICTS = ("frame.kept", "frame.dropped", "frame.rejected")
 WITHIN_S = 20.0
+MOST_SHOWN = 100
+"""Lines of the log that a failure prints."""
 
 Line = dict[str, Any]
 Process = subprocess.Popen[str] | ForkedProcess
@@ -171,7 +173,8 @@ class RunningDaemon:
                 self.noise.append(text)
 
     def _shown(self) -> str:
-        lines = [f"{line['event']} {line.get('frame', '')} {line.get('reason', '')}" for line in self.lines]
+        last = self.lines[-MOST_SHOWN:]
+        lines = [f"{line['event']} {line.get('frame', '')} {line.get('reason', '')}" for line in last]
         return "\n".join([*lines, *self.noise])
 
 
