@@ -2,7 +2,7 @@
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,14 +60,6 @@ class Cameras:
 
         self._masks: dict[str, GrayImage] = {}
         self._read_masks()
-
-    def __len__(self) -> int:
-        """Return how many are in memory."""
-        return len(self._cameras)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield their names, the least recently used first."""
-        return iter(self._cameras)
 
     def retune(self, settings: Settings) -> None:
         """Set each camera up by other settings, when it is next asked for."""

@@ -12,7 +12,7 @@ acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
-from framegate.keep.presence import FilePresence, Recorded
+from framegate.keep.presence import FilePresence
 from framegate.keep.schema import (
     ABANDON,
     ABSENT_KEYS,
@@ -211,14 +211,6 @@ class Ledger:
         with self._database.lend() as db:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
-
-    def prune(self, recorded: Collection[Recorded]) -> None:
-        """Forget frames of which nothing is left. If one comes again, it is judged again.
-
-        Raises:
-            SinkError: the ledger cannot be written now.
-        """
-        self.whereabouts.prune(recorded)
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again, and find their results."""

@@ -138,7 +138,10 @@ class FilePresence:
             self._write(TidyStep.MARK, statements)
 
     def prune(self, recorded: Collection[Recorded]) -> None:
-        """Delete rows; the totals still count them."""
+        """Forget frames of which no file is left; the totals still count them.
+
+        If one comes again, it is judged again.
+        """
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 

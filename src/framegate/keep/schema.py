@@ -189,24 +189,12 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
-        name,
-        size,
-        mtime,
-        camera,
-        captured,
-        reason,
-        decided,
-        revision,
-        detail,
-        score,
-        threshold,
-        ref,
-        sha,
-        result,
-    ) = row
+        name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail, score,
+        threshold, reference, sha256, result,
+    ) = row  # fmt: skip
     return Entry(
-        FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
-        score, threshold, _fsdecode(ref), sha, _fsdecode(result),
+        FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
+        decided_at_ns, revision, detail, score, threshold, _fsdecode(reference), sha256, _fsdecode(result),
     )  # fmt: skip
 
 

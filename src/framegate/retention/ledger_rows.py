@@ -123,7 +123,7 @@ class LedgerPruner:
         is_there = {row.id: self._has_input(root_fd, row) for row in gone}
         self._ledger.whereabouts.mark(inputs={row.id: None for row in gone if is_there[row.id]})
         forgotten = [row for row in gone if is_there[row.id] is False]
-        self._ledger.prune(forgotten)
+        self._ledger.whereabouts.prune(forgotten)
         self._remove_folders_of(forgotten, root_fd, now_ns)
 
     def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:

@@ -169,8 +169,8 @@ class Watch:
         if self.mode == "inotify" and self.identity is not None:
             self._repair(why, self.identity, now_s)
 
-    def heard(self, name: str) -> None:
-        """Note that a hint named a file: no sweep found it first."""
+    def note_hint(self, name: str) -> None:
+        """Record that a hint named a file: the watch has not missed it."""
         self._suspects.discard(name)
 
     def note_unannounced(self, news: Iterable[str], now_s: float) -> None:
