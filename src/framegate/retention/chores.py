@@ -49,7 +49,7 @@ def tidying(
         is_absent: whether the drop folder is away.
         is_paused: whether the intake waits, perhaps for space.
     """
-    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, emit)
+    wall_clock = WallClock(wall_ns, ledger.presence.newest_decision_ns, emit)
     return [
         InputCleaner(settings, ledger, emit, wall_ns, disk),
         ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),

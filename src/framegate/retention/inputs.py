@@ -88,15 +88,15 @@ class InputCleaner(Cleaner):
         batch: list[Recorded] = []
         for verdict in self._rules:
             room, after = MOST_A_TURN - len(batch), self._after.get(verdict, 0)
-            batch += self._ledger.whereabouts.clearable(verdict, after, room)
+            batch += self._ledger.presence.clearable(verdict, after, room)
         if not batch:
             self._end(now_s)
             return PAUSE_S
-        self._ledger.whereabouts.make_durable()
+        self._ledger.presence.make_durable()
         due = ((row, self._rules[row.entry.reason.verdict]) for row in batch)
         with opened_below(self._folder) as root_fd:
             gone = self._removed(due, partial(self._remove, root_fd))
-        self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
+        self._ledger.presence.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
         self._after |= {row.entry.reason.verdict: row.id for row in batch}
         return PAUSE_S
 

@@ -102,7 +102,7 @@ class LedgerPruner:
         end_s = self._clock() + LONGEST_S
         inputs: dict[int, int | None] = {}
         results: dict[int, int | None] = {}
-        rows = self._ledger.whereabouts.after(self._after_id, MOST_A_TURN)
+        rows = self._ledger.presence.after(self._after_id, MOST_A_TURN)
         for row in rows:
             input_gone_ns = _marked(row.input_gone_ns, self._has_input(root_fd, row), now_ns)
             if input_gone_ns != row.input_gone_ns:
@@ -113,15 +113,15 @@ class LedgerPruner:
             self._after_id = row.id
             if self._clock() > end_s:
                 break
-        self._ledger.whereabouts.mark(inputs, results)
+        self._ledger.presence.mark(inputs, results)
         self._remove_folders_of(rows, root_fd, now_ns)
         return not rows or (len(rows) < MOST_A_TURN and self._after_id == rows[-1].id)
 
     def _forget_some(self, root_fd: int, now_ns: int) -> None:
         """Forget what is gone for good; it is looked for once more, since the last look may be long ago."""
-        gone = self._ledger.whereabouts.gone(now_ns - GRACE_NS, MOST_A_TURN)
+        gone = self._ledger.presence.gone(now_ns - GRACE_NS, MOST_A_TURN)
         is_there = {row.id: self._has_input(root_fd, row) for row in gone}
-        self._ledger.whereabouts.mark(inputs={row.id: None for row in gone if is_there[row.id]})
+        self._ledger.presence.mark(inputs={row.id: None for row in gone if is_there[row.id]})
         forgotten = [row for row in gone if is_there[row.id] is False]
         self._ledger.prune(forgotten)
         self._remove_folders_of(forgotten, root_fd, now_ns)

@@ -72,9 +72,9 @@ class ResultCleaner(Cleaner):
     def _delete_some(self, now_s: float) -> float:
         if not self._is_under_way:
             self._begin()
-        batch = self._ledger.whereabouts.oldest_results(self._after, MOST_A_TURN)
+        batch = self._ledger.presence.oldest_results(self._after, MOST_A_TURN)
         gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
-        self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
+        self._ledger.presence.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
         if batch and self._after == _place(batch[-1]):
             return PAUSE_S
         return self._end()
@@ -83,7 +83,7 @@ class ResultCleaner(Cleaner):
         self._is_under_way = True
         self._after = _BEFORE_ALL
         has_most = self._limits.max_bytes is not None
-        self._total_bytes = self._ledger.whereabouts.results_bytes() if has_most else 0
+        self._total_bytes = self._ledger.presence.results_bytes() if has_most else 0
 
     def _end(self) -> float:
         """End a pass; return the pause before the next look, in seconds."""
