@@ -30,9 +30,7 @@ class World:
     events: list[LogEvent] = field(default_factory=list)
 
     def begin(self) -> None:
-        clock = WallClock(
-            lambda: self.wall_ns, self.ledger.presence.newest_decision_ns, self.events.append
-        )
+        clock = WallClock(lambda: self.wall_ns, self.ledger.presence.newest_decision_ns, self.events.append)
         settings = load(self.site.config).settings
         self.pruning = LedgerPruner(
             settings,

@@ -8,9 +8,8 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -147,11 +146,8 @@ def log(unread: Reading) -> Iterator[Log]:
     stream.close()
 
 
-@dataclass(frozen=True, slots=True)
-class LineOfATest(LogEvent):
+class LineOfATest(LogEvent, name="test.line"):
     """A line of a size that the test chooses."""
-
-    name: ClassVar[str] = "test.line"
 
     number: int
     filling: str

@@ -350,7 +350,7 @@ def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
 def test_watchdogs_last_words_reach_nobody(
     drop: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What watchdog says after its end requests nothing and prints nothing: the inbox may be closed by then."""
+    """What watchdog reports after its end requests and prints nothing: the inbox may be closed by then."""
     watched = watch(drop)
     watched.watcher.stop()
     watched.inbox.take_sweep_request()
