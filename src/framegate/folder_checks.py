@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
-from framegate.config.settings import Settings
+from framegate.config.settings import DropSettings
 from framegate.ingest.names import UNFINISHED, NameRules
 
-MOST_FOLDERS_COUNTED = MOST_FILES_COUNTED = 200_000
+MOST_COUNTED = 200_000
+"""Files and folders after which a check stops counting: some seconds."""
+
 MOST_FOLDERS_NAMED = 20
 
 
@@ -104,57 +106,55 @@ def _is_inside(folder: str, outer: str) -> bool:
     return any(os.path.samefile(above, outer) for above in (there, *there.parents))
 
 
-def unlisted(settings: Settings) -> Iterator[Finding]:
-    """Find the folders inside the drop folder that cannot be listed: frames in them are not found."""
-    failed: list[OSError] = []
-    walk = os.walk(settings.drop.folder, onerror=failed.append) if settings.drop.recursive else ()
-    for number, _ in enumerate(walk):
-        if number >= MOST_FOLDERS_COUNTED or len(failed) > MOST_FOLDERS_NAMED:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a drop folder, as far as its first ``MOST_COUNTED`` files and folders show."""
+
+    folders: int
+    """How many folders have to be watched, the drop folder included."""
+
+    unlisted: tuple[OSError, ...]
+    """The errors of folders that cannot be listed."""
+
+    unmatched: tuple[str, ...]
+    """Files that no pattern of ``include`` matches, except hidden and unfinished ones."""
+
+
+def contents_of(drop: DropSettings) -> Contents:
+    """Walk through a drop folder; it may be missing."""
+    rules = NameRules(drop)
+    unlisted: list[OSError] = []
+    unmatched: list[str] = []
+    folders = count = 0
+    for folder, below, names in os.walk(drop.folder, onerror=unlisted.append):
+        folders += 1
+        below[:] = below if drop.recursive else []
+        paths = (os.path.relpath(os.path.join(folder, name), drop.folder) for name in names)
+        unmatched += [path for path in islice(paths, MOST_COUNTED - count) if _is_unmatched(path, rules)]
+        count += 1 + len(names)
+        if count >= MOST_COUNTED:
             break
-    for error in failed[:MOST_FOLDERS_NAMED]:
-        if error.filename != settings.drop.folder:
-            yield Finding(
-                Grade.WARNING, "drop.folder", f"{error.filename} may not be listed: {error.strerror}"
-            )
+    return Contents(folders, tuple(unlisted), tuple(unmatched))
 
 
-def unmatched(settings: Settings) -> Iterator[Finding]:
-    """Count the files that no pattern of ``include`` matches, but for what is never a frame."""
-    rules = NameRules(settings.drop)
-    names = [name for name in _files_in(settings) if not rules.is_frame(name) and not _is_unfinished(name)]
-    if names:
+def _is_unmatched(name: str, rules: NameRules) -> bool:
+    return not (rules.is_frame(name) or rules.is_hidden(name) or name.lower().endswith(UNFINISHED))
+
+
+def unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
+    """Name the folders inside the drop folder that cannot be listed: frames in them are not found."""
+    for error in contents.unlisted[:MOST_FOLDERS_NAMED]:
+        if error.filename != drop:
+            message = f"{error.filename} may not be listed: {error.strerror}"
+            yield Finding(Grade.WARNING, "drop.folder", message)
+
+
+def unmatched(contents: Contents) -> Iterator[Finding]:
+    """Count the files that are ignored because of their names."""
+    if names := contents.unmatched:
         files = "1 file matches" if len(names) == 1 else f"{len(names)} files match"
         words = f"{files} no pattern of drop.include and will be ignored, for example {min(names)!r}"
         yield Finding(Grade.WARNING, "drop.include", words)
-
-
-def _files_in(settings: Settings) -> Iterator[str]:
-    """Yield the names of files in the drop folder, relative to it; hidden ones and a huge rest left out."""
-    drop = settings.drop.folder
-    count = 0
-    for folder, folders, names in os.walk(drop):
-        folders[:] = [] if not settings.drop.recursive else [f for f in folders if not f.startswith(".")]
-        for name in names:
-            if (count := count + 1) > MOST_FILES_COUNTED:
-                return
-            if not name.startswith("."):
-                yield os.path.relpath(os.path.join(folder, name), drop)
-
-
-def _is_unfinished(name: str) -> bool:
-    return name.lower().endswith(UNFINISHED)
-
-
-def count_folders(settings: Settings) -> int:
-    """Count the folders that have to be watched, up to a bound."""
-    if not settings.drop.recursive:
-        return 1
-    count = 0
-    for _ in os.walk(settings.drop.folder):
-        count += 1
-        if count >= MOST_FOLDERS_COUNTED:
-            break
-    return count
 
 
 def nearest_existing(folder: str) -> str:

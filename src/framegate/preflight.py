@@ -17,7 +17,7 @@ from framegate.errors import ConfigError, Problem
 from framegate.folder_checks import (
     Finding,
     Grade,
-    count_folders,
+    contents_of,
     drop_folder,
     made,
     nearest_existing,
@@ -36,22 +36,23 @@ INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 
 def examine_surroundings(config: Config) -> list[Finding]:
-    """Look at everything that a start of the daemon needs; change nothing."""
+    """Check everything that the daemon needs; change nothing."""
     settings = config.settings
+    contents = contents_of(settings.drop)
     return _without_ok_beside_errors(
         [
             *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
             *writable("results.folder", settings.results.folder),
             *writable("state.folder", settings.state.folder or ""),
             *overlap(_folders(settings)),
-            *unlisted(settings),
-            *unmatched(settings),
+            *unlisted(contents, settings.drop.folder),
+            *unmatched(contents),
             *_cameras(settings),
             *_space(settings),
             *examine_masks(settings),
             *examine_extras(settings),
             *_textfile(settings),
-            *_inotify(settings),
+            *_inotify(settings, contents.folders),
         ]
     )
 
@@ -177,7 +178,7 @@ def _mask(key: str, path: str) -> Finding:
     return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
 
 
-def _inotify(settings: Settings) -> Iterator[Finding]:
+def _inotify(settings: Settings, folders: int) -> Iterator[Finding]:
     if not os.path.isdir(settings.drop.folder):
         return
     if (why := _polls_because(settings)) is not None:
@@ -193,7 +194,7 @@ def _inotify(settings: Settings) -> Iterator[Finding]:
             yield Finding(Grade.WARNING, "drop.watch", words)
             return
         watcher.stop()
-    folders, watches = count_folders(settings), _limit("max_user_watches")
+    watches = _limit("max_user_watches")
     if folders > watches:
         words = (
             f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}: frames in the rest"
