@@ -44,12 +44,12 @@ def status(site: Site) -> dict[str, Any]:
         return {}
 
 
-def printed(tmp_path: Path, *events: object, **options: object) -> str:
+def printed(tmp_path: Path, *events: LogEvent, **settings: Any) -> str:
     path = tmp_path / "log"
     with path.open("wb") as file:
-        listen = log_listener(LogStream(file.fileno()), **options)  # type: ignore[arg-type]
+        listen = log_listener(LogStream(file.fileno()), LogSettings(**settings))
         for event in events:
-            listen(event)  # type: ignore[arg-type]
+            listen(event)
     return path.read_text("utf-8")
 
 
@@ -74,7 +74,7 @@ def test_a_frame_is_one_json_line_with_the_numbers_compared(tmp_path: Path) -> N
 
 def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> None:
     """The console format is for eyes: no regions, and no escape codes outside a terminal."""
-    text = printed(tmp_path, KEPT, output_format="console")
+    text = printed(tmp_path, KEPT, format="console")
     assert "frame.kept" in text
     assert "score_percent=1.25" in text
     assert "regions" not in text
@@ -85,7 +85,7 @@ def test_a_name_cannot_write_on_the_operators_terminal(tmp_path: Path) -> None:
     """What a terminal would obey in a file's name is printed as text, on the console as well."""
     name = "\x1b]0;owned\x07\x1b[31m\u202egpj.jpg"
     event = FramePostponed(name, "unreadable", is_warning=True)
-    text = printed(tmp_path, event, output_format="console")
+    text = printed(tmp_path, event, format="console")
     assert text.rstrip("\n").isprintable()
     assert r"\x1b]0;owned" in text
 

@@ -155,7 +155,6 @@ def _left_by_a_daemon(config: Config, state: Path) -> Status:
         vitals = Vitals(
             config_file=None if config.path is None else str(config.path.absolute()),
             results_free_bytes=free_bytes(Path(config.settings.results.folder)),
-            min_free_bytes=config.settings.results.min_free,
         )
         pending = _waiting_in_the_folder(config.settings, ledger)
         return current_status(counters_of(ledger), vitals, pending, time.time())

@@ -42,6 +42,5 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         config_revision=reloader.revision,
         config_refused=tuple(reloader.refused),
         results_free_bytes=free_bytes(Path(config.settings.results.folder)),
-        min_free_bytes=config.settings.results.min_free,
         log_lines_lost=log_lines_lost,
     )
