@@ -44,10 +44,10 @@ def status(site: Site) -> dict[str, Any]:
         return {}
 
 
-def printed(tmp_path: Path, *events: LogEvent, **settings: Any) -> str:
+def printed(tmp_path: Path, *events: LogEvent, is_terminal: bool = False, **settings: Any) -> str:
     path = tmp_path / "log"
     with path.open("wb") as file:
-        listen = log_listener(LogStream(file.fileno()), LogSettings(**settings))
+        listen = log_listener(LogStream(file.fileno()), LogSettings(**settings), is_terminal=is_terminal)
         for event in events:
             listen(event)
     return path.read_text("utf-8")
