@@ -1,4 +1,4 @@
-"""Whether the folders of a config exist, may be used, and do not overlap; and what is in the drop folder."""
+"""Checks of folders: whether they exist, may be used, and do not overlap; what is in the drop folder."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ MOST_FOLDERS_NAMED = 20
 
 
 class Grade(StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,17 +26,17 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     grade: Grade
     key: str
-    """The setting it is about."""
+    """The dotted key of the setting it is about."""
 
     message: str
 
 
 def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:
-    """Look whether the drop folder exists and may be listed."""
+    """Check whether the drop folder exists and may be listed."""
     if not os.path.exists(folder) and may_be_missing:
         yield Finding(Grade.WARNING, key, f"{folder} does not exist: the daemon waits until it does")
     elif not os.path.exists(folder):
@@ -50,7 +50,7 @@ def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Find
 
 
 def writable(key: str, folder: str) -> Iterator[Finding]:
-    """Look whether a folder can be written, or made if it is missing."""
+    """Check whether a folder can be written, or made if it is missing."""
     there = nearest_existing(folder)
     if not os.path.isdir(there):
         yield Finding(Grade.ERROR, key, f"{there} is not a folder")
@@ -61,7 +61,7 @@ def writable(key: str, folder: str) -> Iterator[Finding]:
 
 
 def made(key: str, folder: str) -> Iterator[Finding]:
-    """Make a folder if it is missing, and look whether it can be written."""
+    """Make a folder if it is missing, and check whether it can be written."""
     try:
         _make_durably(Path(folder))
     except OSError as error:
@@ -71,7 +71,7 @@ def made(key: str, folder: str) -> Iterator[Finding]:
 
 
 def _make_durably(folder: Path) -> None:
-    """Make a folder, and those above it, so that a power cut cannot remove it with the results in it."""
+    """Make a folder and those above it, and sync them, so that a power cut cannot remove results in it."""
     if folder.is_dir():
         return
     _make_durably(folder.parent)
@@ -84,13 +84,13 @@ def _make_durably(folder: Path) -> None:
 
 
 def overlap(folders: Mapping[str, str]) -> Iterator[Finding]:
-    """Look whether folders, here by their settings, are the same or inside each other.
+    """Check whether folders, by the keys of their settings, are the same or inside each other.
 
-    Compares identities, not names: links and bind mounts give one folder several names.
+    Not by their names: links and bind mounts give one folder several names.
     """
     for (a, folder_a), (b, folder_b) in combinations(folders.items(), 2):
         if {a, b} == {"results.folder", "state.folder"} and folder_a != folder_b:
-            continue  # a ledger among the results is odd, but harms nothing
+            continue  # a ledger among the results does no harm
         if _is_inside(folder_b, folder_a) and _is_inside(folder_a, folder_b):
             yield Finding(Grade.ERROR, b, f"{folder_b} is the same folder as {a}: each needs its own")
         elif _is_inside(folder_b, folder_a):
