@@ -206,7 +206,7 @@ def test_a_second_size_does_not_lift_the_limit(jpeg: bytes) -> None:
 
 
 @pytest.mark.parametrize("magic", MAGICS.values(), ids=MAGICS)
-@settings(deadline=1000, max_examples=60)
+@settings(deadline=1000)
 @given(rest=st.binary(max_size=2000))
 def test_no_bytes_break_the_decoder(magic: bytes, rest: bytes) -> None:
     """Any bytes after any known beginning become a frame or a reason, and quickly."""

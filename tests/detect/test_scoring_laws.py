@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from framegate.config.settings import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
+from framegate.detect.scoring import WIDEST_ASPECT
 from framegate.model import Reason
 
-law = settings(deadline=None, max_examples=60)
+law = settings(deadline=None)
 
 seeds = st.integers(0, 2**32 - 1)
 sides = st.integers(1, 120)
@@ -248,16 +249,29 @@ def test_the_same_scene_scores_the_same_percent_at_every_resolution(size: tuple[
 
 
 @law
-@given(sides, sides, st.integers(0, 200))
+@given(sides, sides, st.integers(1, 7) | st.integers(1, 200))
 def test_a_picture_is_shrunk_to_the_working_height_and_never_enlarged(
     width: int, height: int, working_height: int
 ) -> None:
-    """The working picture has working_height rows, or its own when it has fewer; its aspect is kept."""
+    """It has working_height rows, or fewer when it has fewer or would be too wide; its aspect is kept."""
     prepared = _classic(working_height=working_height).prepare(np.zeros((height, width), np.uint8))
     rows, columns = prepared.image.shape
-    assert rows == (min(height, working_height) or height)
-    assert abs(columns - width * rows / height) <= 0.5 or columns == 1
     assert prepared.source_size == (width, height)
+    assert columns <= WIDEST_ASPECT * working_height
+    if columns < WIDEST_ASPECT * working_height:
+        assert rows == min(height, working_height)
+        assert abs(columns - width * rows / height) <= 0.5 or columns == 1
+    else:
+        assert rows <= min(height, working_height)
+        assert abs(rows - height * columns / width) <= 0.5 or rows == 1
+
+
+@law
+@given(sides, sides)
+def test_without_a_working_height_the_picture_is_as_large_as_it_came(width: int, height: int) -> None:
+    """``working_height = 0`` shrinks nothing, however wide it is."""
+    prepared = _classic(working_height=0).prepare(np.zeros((height, width), np.uint8))
+    assert prepared.image.shape == (height, width)
 
 
 @pytest.mark.parametrize(
