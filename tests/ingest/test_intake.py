@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from framegate.commands.demo.scene import Lot
+from framegate.config.load import load
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.model import Origin
-from running import Site, running
+from running import Site, running, wait_until
 from stepping import Stepped
 from troubles import powerless
 
@@ -170,3 +171,32 @@ def test_a_sweep_remembers_what_is_judged(stepped: Stepped, picture: bytes) -> N
     assert stepped.daemon is not None
     judged: JudgedFiles = stepped.daemon._intake._sweeper._judged
     assert len(judged) == MANY
+
+
+def test_a_hint_from_before_an_edit_counts_by_the_names_of_now(stepped: Stepped, picture: bytes) -> None:
+    """A file that was heard of just before ``include`` left it out is not judged."""
+    stepped.start()
+    stepped.go(10)
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+    stepped.hint("a.jpg", Origin.CLOSED)
+    stepped.site.configure(drop='include = ["*.png"]')
+    assert stepped.daemon is not None
+    stepped.daemon._intake.retune(load(stepped.site.config).settings)
+    stepped.go(10)
+    assert not names(stepped)
+
+
+def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
+    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+
+    def is_judged() -> bool:
+        stepped.go(0.5)
+        return names(stepped) == ["a.jpg"]
+
+    wait_until(is_judged)
+    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
+    stepped.go(100)
+    assert names(stepped) == ["a.jpg", "a.jpg"]
+    assert not stepped.count("watch.missed")
