@@ -31,8 +31,9 @@ as_published = pytest.mark.parametrize(
 
 
 def _published_prepare(path: Path, border: Border) -> np.ndarray:
-    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    gray = cv2.GaussianBlur(gray, (5, 5), 0)
+    read = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert read is not None
+    gray = cv2.GaussianBlur(read, (5, 5), 0)
     height, width = gray.shape
     x_min, y_min = int(border[0] * width / 100), int(border[1] * height / 100)
     x_max, y_max = width - int(border[2] * width / 100), height - int(border[3] * height / 100)
@@ -50,7 +51,7 @@ def _published_prepare(path: Path, border: Border) -> np.ndarray:
 def _published_score(before: np.ndarray, after: np.ndarray, min_contour_area: float) -> float:
     delta = cv2.absdiff(before, after)
     changed = cv2.threshold(delta, 45, 255, cv2.THRESH_BINARY)[1]
-    changed = cv2.dilate(changed, None, iterations=2)
+    changed = cv2.dilate(changed, None, iterations=2)  # type: ignore[call-overload]
     contours, _ = cv2.findContours(changed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     score = 0.0
     for contour in contours:

@@ -1,5 +1,7 @@
 """What holds for every picture, whatever it shows."""
 
+from typing import Any, Literal
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.scoring import WIDEST_ASPECT
 from framegate.model import Reason
+
+Preset = Literal["adaptive", "classic"]
 
 law = settings(deadline=None)
 
@@ -238,7 +242,8 @@ def test_the_same_scene_scores_the_same_percent_at_every_resolution(size: tuple[
     detector = ChangeDetector(DetectionSettings.preset("adaptive"))
 
     def score_percent(width: int, height: int) -> float:
-        ground = cv2.resize(_picture(11, 64, 36), (width, height), interpolation=cv2.INTER_CUBIC) // 2
+        large = cv2.resize(_picture(11, 64, 36), (width, height), interpolation=cv2.INTER_CUBIC)
+        ground = (large // 2).astype(np.uint8)
         with_car = ground.copy()
         with_car[height // 2 : height * 2 // 3, width // 4 : width // 2] = 250
         return detector.score(detector.prepare(ground), detector.prepare(with_car)).score_percent
@@ -295,7 +300,7 @@ def test_without_a_working_height_the_picture_is_as_large_as_it_came(width: int,
 def test_only_gray_pictures_of_bytes_are_prepared(picture: object) -> None:
     """Anything but a two-dimensional, filled array of uint8 is a TypeError."""
     with pytest.raises(TypeError, match="uint8"):
-        _classic().prepare(picture)
+        _classic().prepare(picture)  # type: ignore[arg-type]
 
 
 @law
@@ -320,7 +325,7 @@ def test_pictures_of_unlike_sizes_cannot_be_compared(lighting: str) -> None:
         detector.score(one, other)
 
 
-MASKS = {
+MASKS: dict[str, dict[str, Any]] = {
     "border": {"border_mask": (50, 0, 0, 0)},
     "polygon": {"ignore": [{"name": "street", "polygon": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]}]},
     "picture": {},
@@ -331,7 +336,7 @@ MASKS = {
 @pytest.mark.parametrize("preset", ["classic", "adaptive"])
 @law
 @given(seed=seeds)
-def test_what_happens_in_a_masked_place_never_scores(preset: str, mask: str, seed: int) -> None:
+def test_what_happens_in_a_masked_place_never_scores(preset: Preset, mask: str, seed: int) -> None:
     """Whatever goes on in the masked half scores nothing, and the same in the other half does."""
     picture = np.full((8, 8), 255, np.uint8)
     picture[:, :4] = 0
@@ -371,7 +376,7 @@ def test_percent_means_percent_of_what_is_not_masked(mask: str) -> None:
 
 
 @pytest.mark.parametrize("preset", ["classic", "adaptive"])
-def test_when_all_is_masked_nothing_scores(preset: str) -> None:
+def test_when_all_is_masked_nothing_scores(preset: Preset) -> None:
     """A mask of nothing but black makes every frame unchanged, and no number is broken."""
     detector = ChangeDetector(
         DetectionSettings.preset(preset, min_contour_area="0%", score_threshold="0%"),

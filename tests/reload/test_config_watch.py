@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import pytest
 
@@ -153,7 +153,7 @@ def test_a_slow_writer_is_waited_for_wherever_it_stops(watched: Watched, mode: s
         assert watched.reads_in(5) == []
 
 
-def write_in_pieces(watched: Watched, file: BinaryIO, cut: int) -> None:
+def write_in_pieces(watched: Watched, file: IO[bytes], cut: int) -> None:
     file.write(NEW[:cut])
     watched.go(3.3)
     file.write(NEW[cut:-1])
