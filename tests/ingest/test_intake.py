@@ -10,7 +10,7 @@ from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.model import Origin, Reason
-from running import Site, running
+from running import Site, running, wait_until
 from stepping import Stepped
 from troubles import descriptors_left, powerless
 
@@ -332,3 +332,19 @@ def test_a_regular_sweep_that_failed_is_repeated_once() -> None:
     assert plan.begin(plan.deadline_s()) is Cause.ROUND
     plan.end(32.0, 0.0, interval_s=30, settle_s=2)
     assert plan.deadline_s() == 62
+
+
+def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
+    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+
+    def is_judged() -> bool:
+        stepped.go(0.5)
+        return names(stepped) == ["a.jpg"]
+
+    wait_until(is_judged)
+    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
+    stepped.go(100)
+    assert names(stepped) == ["a.jpg", "a.jpg"]
+    assert not stepped.count("watch.missed")

@@ -173,6 +173,8 @@ class Intake:
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""
+        if not self._rules.is_frame(arrival.name):  # the hint is from before an edit of the names
+            return
         self.watch.heard(arrival.name)
         if not self._rules.is_frame(arrival.name):  # the settings were edited since
             return
