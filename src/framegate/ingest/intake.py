@@ -182,9 +182,9 @@ class Intake:
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""
-        self.watch.note_hint(arrival.name)
-        if not self._rules.is_frame(arrival.name):  # the settings were edited since
+        if not self._rules.is_frame(arrival.name):  # the hint is from before an edit of the names
             return
+        self.watch.note_hint(arrival.name)
         key = look_at(self._folder, arrival.name)
         if key is None:
             self._uploads.vanished(arrival.name)
