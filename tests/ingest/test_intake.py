@@ -306,3 +306,20 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
     assert not names(stepped)
+
+
+def test_a_missing_folder_keeps_nobody_busy(stepped: Stepped, picture: bytes) -> None:
+    """If a sweep finds the drop folder missing while frames are queued, the daemon waits for the next check."""
+    lay_many(stepped.site.drop, picture)
+    stepped.start()
+    while not names(stepped):
+        turn(stepped)
+        stepped.now_s += 0.1
+    assert stepped.daemon is not None
+    assert stepped.daemon._intake.has_ready
+    stepped.site.drop.rename(stepped.site.drop.with_name("away"))
+    stepped.daemon._intake._sweeper.plan.request_now(stepped.now_s)
+    stepped.daemon._intake.watch.next_check_s = stepped.now_s + 1
+    turn(stepped)
+    assert stepped.count("drop.absent") == 1
+    assert stepped.daemon.wait_s() > 0

@@ -56,8 +56,8 @@ class Intake:
 
     @property
     def has_ready(self) -> bool:
-        """Whether a frame is queued to be judged."""
-        return self._uploads.has_queued
+        """Whether a frame may be judged now: one is queued, and the drop folder is there."""
+        return self._uploads.has_queued and not self.watch.is_absent
 
     def start(self) -> None:
         """Begin to watch; the first ``gather`` begins the first sweep."""
