@@ -118,7 +118,7 @@ def run(
     from framegate.daemon.process import serve  # noqa: PLC0415
 
     flags = {"drop.folder": drop, "results.folder": results}
-    serve(_load(config, flags, instead="give both folders, --drop DIR --results DIR"))
+    serve(_load(config, flags, instead="--drop DIR --results DIR"))
 
 
 @_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
@@ -158,11 +158,13 @@ def scan(  # noqa: PLR0917
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     if results is None and (drop is not None or config is None):
-        raise typer.BadParameter("give both folders, IN and OUT, or -c FILE, whose folders are then used")
+        raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
     flags: dict[str, Any] = {"drop.folder": drop, "results.folder": results}
     if min_contour_area is not None:
         if score_threshold is None:
-            raise typer.BadParameter("give both numbers, MIN_CONTOUR_AREA and SCORE_THRESHOLD, or neither")
+            raise typer.BadParameter(
+                "give both numbers, or none", param_hint="MIN_CONTOUR_AREA SCORE_THRESHOLD"
+            )
         flags |= {
             "detection.preset": "classic",
             "detection.min_contour_area": f"{min_contour_area:.10g}px",
@@ -197,7 +199,9 @@ def explain(
     loaded = _load(config, flags)
     if camera != "default" and camera not in loaded.settings.camera:
         known = ", ".join(loaded.settings.camera) or "none"
-        raise typer.BadParameter(f"the config has no [camera.{camera}.detection]; it has {known}")
+        raise typer.BadParameter(
+            f"the config has no [camera.{camera}.detection], but: {known}", param_hint="--camera"
+        )
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
@@ -267,7 +271,7 @@ def status(
     if path is None and drop is not None:
         flags["results.folder"] = Path("/nowhere")  # required, but not used for a status without a config
     is_healthy = run_status(
-        path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch
+        path, lambda: _load(config, flags, instead="--drop DIR"), as_json=as_json, watch=watch
     )
     if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
@@ -283,7 +287,7 @@ def demo() -> None:
 
 
 def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
-    """Load the config; ``instead`` is what an error suggests in place of a config."""
+    """Load the config; ``instead`` is what the error for a missing config suggests."""
     from framegate.config.load import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
@@ -294,11 +298,10 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
     }
     path = find_config(config)
     if path is None and not given.keys() >= {"drop.folder", "results.folder"}:
-        searched = ", ".join(map(str, config_places()))
+        searched = " or ".join(map(str, config_places()))
         words = (
-            f"no config found ($FRAMEGATE_CONFIG is not set; searched {searched}): give -c FILE"
-            f"{f', or {instead}' if instead else ''}."
-            " `framegate config --example --minimal > FILE` writes one to begin with"
+            f"no config found: $FRAMEGATE_CONFIG is not set, and there is no {searched}. Give -c FILE"
+            f"{f', or {instead}' if instead else ''}. To begin with one: framegate config --minimal > FILE"
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)
