@@ -212,9 +212,9 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     from dataclasses import asdict  # noqa: PLC0415
 
     from framegate.folder_checks import Grade  # noqa: PLC0415
-    from framegate.preflight import examine_surroundings  # noqa: PLC0415
+    from framegate.preflight import check_surroundings  # noqa: PLC0415
 
-    findings = examine_surroundings(_load(config))
+    findings = check_surroundings(_load(config))
     if as_json:
         typer.echo(json.dumps({"schema": 1, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:

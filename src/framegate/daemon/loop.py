@@ -29,7 +29,7 @@ from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Candidate, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 from framegate.reload.reloader import Reloader
-from framegate.retention.chores import Chore, tidying
+from framegate.retention.chores import Chore, deletion_chores
 from framegate.telemetry.reporting import Reporting
 
 FLUSH_S = 5.0
@@ -114,7 +114,7 @@ class Daemon:
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, crash_guard=crash_guard)
-        tidy = tidying(
+        deleting = deletion_chores(
             settings,
             self._ledger,
             self._emit,
@@ -124,7 +124,7 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, *tidy, *chores]
+        self._chores: list[Chore] = [self._reporting, *deleting, *chores]
         self._reloader.retunes = (
             lambda settings: self._pipeline.retune(settings, self._reloader.revision),
             self._results.retune,

@@ -18,7 +18,7 @@ from framegate.events.base import Listener
 from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.folder_checks import Grade
 from framegate.ingest.watch.inbox import Inbox
-from framegate.preflight import examine_extras, examine_masks
+from framegate.preflight import check_extras, check_masks
 from framegate.reload.config_watch import ConfigWatch
 
 Retune = Callable[[Settings], None]
@@ -129,7 +129,7 @@ class Reloader:
         return self._accepted(config)
 
     def _problems_of(self, config: Config) -> Iterator[Problem]:
-        findings = (*examine_masks(config.settings), *examine_extras(config.settings))
+        findings = (*check_masks(config.settings), *check_extras(config.settings))
         wrong = {finding.key: finding.message for finding in findings if finding.grade is Grade.ERROR}
         for key in changes_between(self.config, config):
             if key in restart_only_keys() and key not in wrong:  # else a restart would fail too
