@@ -200,7 +200,7 @@ def explain(
     if camera != "default" and camera not in loaded.settings.camera:
         known = ", ".join(loaded.settings.camera) or "none"
         raise typer.BadParameter(
-            f"the config has no [camera.{camera}.detection], but: {known}", param_hint="--camera"
+            f"there is no [camera.{camera}.detection] in the config; it has {known}", param_hint="--camera"
         )
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 

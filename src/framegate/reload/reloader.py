@@ -121,9 +121,12 @@ class Reloader:
             if data == self._examined and not self._must_answer and not self.refused:
                 return None  # after a refusal it is checked again: a missing mask may be there now
             config = parse(path, data, self.config.flags)
-            _insist_on(tuple(self._problems_of(config)), str(path))
+            problems = tuple(self._problems_of(config))
         except ConfigError as error:
-            self._refuse(error, data)
+            self._refuse(error.problems, data)
+            return None
+        if problems:
+            self._refuse(problems, data)
             return None
         self._examined = data
         return self._accepted(config)
@@ -137,10 +140,10 @@ class Reloader:
         for key, message in wrong.items():
             yield Problem(key, message, config.line_of(key))
 
-    def _refuse(self, error: ConfigError, data: bytes) -> None:
-        refused = tuple(map(str, error.problems))
+    def _refuse(self, problems: tuple[Problem, ...], data: bytes) -> None:
+        refused = tuple(map(str, problems))
         if refused != self.refused or data != self._examined or self._must_answer:
-            self._emit(ConfigRefused(error.path, refused, self.revision))
+            self._emit(ConfigRefused(str(self.config.path), refused, self.revision))
         self.refused, self._examined = refused, data
 
     def _accepted(self, config: Config) -> Config | None:
@@ -168,8 +171,3 @@ def _is_stream(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-
-
-def _insist_on(problems: tuple[Problem, ...], path: str) -> None:
-    if problems:
-        raise ConfigError(problems, path)
