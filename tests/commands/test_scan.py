@@ -306,7 +306,12 @@ def test_a_scan_warns_when_the_mtimes_are_those_of_a_copy(frames: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    "numbers", [(), (500, 5000), (5000, 50000)], ids=["adaptive", "500/5000", "5000/50000"]
+    "numbers",
+    [
+        pytest.param((), id="adaptive"),
+        pytest.param((500, 5000), id="500/5000"),
+        pytest.param((5000, 50000), id="5000/50000", marks=pytest.mark.slow),
+    ],
 )
 def test_real_frames_all_get_a_verdict(shared_data: Path, tmp_path: Path, numbers: tuple[int, ...]) -> None:
     """All 57 stills of the empty lot get a verdict, and most of them are dropped."""

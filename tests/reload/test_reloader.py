@@ -92,6 +92,14 @@ def names(said: Said) -> list[str]:
     return [event for event, _ in said]
 
 
+def test_a_version_is_said_to_be_in_force_when_everybody_has_it(bench: Bench) -> None:
+    """Only what comes after the line ``config.reloaded`` is sure to be judged by that version."""
+    before: list[list[str]] = []
+    bench.reloader.retunes = (lambda _: before.append([event.event for event in bench.events]),)
+    assert names(bench.after_edit(detection='score_threshold = "0.5%"')) == ["config.reloaded"]
+    assert before == [[]]
+
+
 def test_an_edit_is_taken_once_and_says_what_changed(bench: Bench) -> None:
     """A new version comes into force with the next revision, and its line has old and new values."""
     ((event, fields),) = bench.after_edit(detection='score_threshold = "0.5%"', log='level = "debug"')

@@ -218,6 +218,8 @@ class Daemon:
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
         examined = self._pipeline.examine(candidate)
+        if isinstance(examined, Examined) and examined.is_vanished and self._intake.is_folder_gone():
+            return
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
         if isinstance(outcome, Unsettled):
             self._intake.put_back(outcome)

@@ -77,8 +77,7 @@ class Intake:
         self.watch.retune(self._drop, self._rules)
         self._uploads.use(self._settling_rules())
         if _naming(self._drop) != _naming(before):
-            self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
-            self._backlog = Backlog()
+            self._start_over()
         self._sweeper.use(self._drop, self._rules)
 
     def interrupt(self) -> None:
@@ -98,7 +97,7 @@ class Intake:
             now_s = self._clock()
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
-                self.watch.check(now_s)
+                self.is_folder_gone()
             self._sweep(now_s)
         except SinkError:  # those hints are gone
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
@@ -132,6 +131,18 @@ class Intake:
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
+    def is_folder_gone(self) -> bool:
+        """Check the drop folder; return whether it is missing, or another stands there than before.
+
+        What is in hand is forgotten then, without a verdict: if it comes back, a sweep finds it.
+        """
+        before = self.watch.identity
+        self.watch.check(self._clock())
+        is_gone = self.watch.is_absent or self.watch.identity != before
+        if is_gone:
+            self._start_over()
+        return is_gone
+
     def deadline_s(self, now_s: float) -> float:
         """Return when ``gather`` has something to do, if no hint comes before."""
         self._uploads.hurry(self._is_stuck)
@@ -153,12 +164,20 @@ class Intake:
             left[camera] = Pending(others.count + unsearchable.count, since_s, unsearchable.why)
         return self._uploads.pending(left)
 
+    def _start_over(self) -> None:
+        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._backlog = Backlog()
+
     def _settling_rules(self) -> SettlingRules:
         return SettlingRules(self._drop.settle_s, self._drop.give_up_s, self._is_being_written)
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""
+        if not self._rules.is_frame(arrival.name):  # the hint is from before an edit of the names
+            return
         self.watch.heard(arrival.name)
+        if not self._rules.is_frame(arrival.name):  # the settings were edited since
+            return
         key = look_at(self._folder, arrival.name)
         if key is None:
             self._uploads.vanished(arrival.name)

@@ -106,10 +106,9 @@ class Reloader:
         if self._watch is None or not self._watch.poll_change(now_s):
             return
         config = self._examined_config()
-        self._must_answer = False
+        must_answer, self._must_answer = self._must_answer, False
         if config is not None:
-            for retune in self.retunes:
-                retune(config.settings)
+            self._put_in_force(config, must_answer=must_answer)
 
     def _examined_config(self) -> Config | None:
         """Read the file and return it if it is good and has to be handed on; log what was decided."""
@@ -129,7 +128,7 @@ class Reloader:
             self._refuse(problems, data)
             return None
         self._examined = data
-        return self._accepted(config)
+        return config
 
     def _problems_of(self, config: Config) -> Iterator[Problem]:
         findings = (*check_masks(config.settings), *check_extras(config.settings))
@@ -146,22 +145,23 @@ class Reloader:
             self._emit(ConfigRefused(str(self.config.path), refused, self.revision))
         self.refused, self._examined = refused, data
 
-    def _accepted(self, config: Config) -> Config | None:
-        """Put a version in force; return it if it has to be handed on."""
+    def _put_in_force(self, config: Config, *, must_answer: bool) -> None:
+        """Hand a version on, and log it after that: what comes after the line is judged by it."""
         changed = changes_between(self.config, config)
         was_refused, self.refused = bool(self.refused), ()
         if changed:
             self.config = config
             self.revision += 1
+        if changed or must_answer:  # asked: a mask's picture may have changed
+            for retune in self.retunes:
+                retune(config.settings)
+        if changed:
             fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
             self._emit(ConfigReloaded(self.revision, fields))
         elif was_refused:
             self._emit(ConfigMended(self.revision))
-        elif self._must_answer:
+        elif must_answer:
             self._emit(ConfigUnchanged(self.revision))
-        return (
-            config if changed or self._must_answer else None
-        )  # on request: a mask's picture may have changed
 
 
 def _is_stream(path: Path) -> bool:
