@@ -25,17 +25,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        readable=False,  # checked when it is read: exit code 78, as for any other fault of a config
-        help="The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
-        " /etc/framegate/config.toml.",
-    ),
-]
+
+def _option(metavar: str, words: str, *names: str) -> Any:
+    # Not typer's check for readability: it would exit with 2 and a usage, not with 78 and our own error.
+    return typer.Option(*names, metavar=metavar, readable=False, help=words)
+
+
+def _argument(metavar: str, words: str) -> Any:
+    return typer.Argument(metavar=metavar, readable=False, show_default=False, help=words)
+
+
+CONFIG_HELP = (
+    "The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
+    " /etc/framegate/config.toml."
+)
+ConfigOption = Annotated[Path | None, _option("FILE", CONFIG_HELP, "--config", "-c")]
+DropOption = Annotated[Path | None, _option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -92,23 +97,12 @@ def _root(
         raise typer.Exit
 
 
-DropOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", readable=False, help="The drop folder, instead of drop.folder in the config."
-    ),
-]
-
-
 @_command("run -c lot1.toml", "run --drop lot1/drop --results lot1/results")
 def run(
     config: ConfigOption = None,
     drop: DropOption = None,
     results: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", readable=False, help="The results folder, instead of results.folder in the config."
-        ),
+        Path | None, _option("DIR", "The results folder, instead of results.folder in the config.")
     ] = None,
 ) -> None:
     """Run the daemon: judge each frame that arrives in the drop folder, until stopped.
@@ -123,29 +117,16 @@ def run(
 
 @_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
-    drop: Annotated[
-        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder with the frames.")
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder to copy kept frames to.")
-    ] = None,
+    drop: Annotated[Path | None, _argument("IN", "The folder with the frames.")] = None,
+    results: Annotated[Path | None, _argument("OUT", "The folder to copy kept frames to.")] = None,
     min_contour_area: Annotated[
         float | None,
-        typer.Argument(
-            metavar="MIN_CONTOUR_AREA",
-            help="In pixels, with SCORE_THRESHOLD: use the preset classic.",
-            show_default=False,
-        ),
+        _argument("MIN_CONTOUR_AREA", "In pixels, with SCORE_THRESHOLD: use the preset classic."),
     ] = None,
-    score_threshold: Annotated[
-        float | None, typer.Argument(metavar="SCORE_THRESHOLD", help="In pixels.", show_default=False)
-    ] = None,
+    score_threshold: Annotated[float | None, _argument("SCORE_THRESHOLD", "In pixels.")] = None,
     config: ConfigOption = None,
     stats: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv", readable=False, help="Write a CSV row for every frame to this file."
-        ),
+        Path | None, _option("FILE.csv", "Write a CSV row for every frame to this file.")
     ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Judge, but copy nothing.")] = False,
@@ -175,19 +156,13 @@ def scan(  # noqa: PLR0917
 
 @_command("explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[
-        Path, typer.Argument(metavar="A", readable=False, help="The last kept frame, to compare with.")
-    ],
-    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame to judge.")],
+    reference: Annotated[Path, _argument("A", "The last kept frame, to compare with.")],
+    current: Annotated[Path, _argument("B", "The frame to judge.")],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
         Path | None,
-        typer.Option(
-            metavar="OUT.png",
-            readable=False,
-            help="Draw the changed regions of B, and beside it the pixels that changed.",
-        ),
+        _option("OUT.png", "Draw the changed regions of B, and beside it the pixels that changed."),
     ] = None,
     *,
     as_json: JsonOption = False,

@@ -111,7 +111,7 @@ class Reloader:
             self._put_in_force(config, must_answer=must_answer)
 
     def _examined_config(self) -> Config | None:
-        """Read the file and return it if it is good and has to be handed on; log what was decided."""
+        """Read the file and return it if it is good; log a refusal."""
         path = self.config.path
         assert path is not None
         data = b""
@@ -146,13 +146,13 @@ class Reloader:
         self.refused, self._examined = refused, data
 
     def _put_in_force(self, config: Config, *, must_answer: bool) -> None:
-        """Hand a version on, and log it after that: what comes after the line is judged by it."""
+        """Hand a version to all parts, then log it: frames after that line are judged by it."""
         changed = changes_between(self.config, config)
         was_refused, self.refused = bool(self.refused), ()
         if changed:
             self.config = config
             self.revision += 1
-        if changed or must_answer:  # asked: a mask's picture may have changed
+        if changed or must_answer:  # on request: a mask's picture may have changed
             for retune in self.retunes:
                 retune(config.settings)
         if changed:
