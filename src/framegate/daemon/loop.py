@@ -82,7 +82,6 @@ class Daemon:
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
-        self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
         self.tally: Counter[str] = Counter()
@@ -164,7 +163,7 @@ class Daemon:
         """Start to watch, and report that; frames that are there already are judged in the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._emit(start_line(self._config, self._ledger, self._intake.watch.mode))
+        self._emit(start_line(self._reloader.config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
@@ -227,7 +226,6 @@ class Daemon:
             self._intake.done(candidate)
 
     def _retune(self, _settings: Settings) -> None:
-        self._config = self._reloader.config
         if self._pause is not None:  # a setting may have been the cause
             self._pause.retry_at_s = -NEVER_S
 
