@@ -203,7 +203,7 @@ def test_a_refusal_is_said_once_and_tried_ever_more_seldom(
         round(later - sooner) for sooner, later in pairwise(tries) if later - sooner > FIRST_PAUSE_S / 2
     ]
     assert pauses[1:] == sorted(pauses[1:]), "the first comes when the lazy rows are committed"
-    assert pauses[-1] == LAST_PAUSE_S
+    assert LAST_PAUSE_S <= pauses[-1] <= LAST_PAUSE_S + TURN_S
     assert len(tries) < 100
     disk.heal()
     daemon.go(LAST_PAUSE_S + 60, TURN_S)
