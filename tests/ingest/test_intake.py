@@ -8,9 +8,8 @@ import pytest
 from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.model import Origin, Reason
-from running import Site, running, wait_until
+from running import Site, running
 from stepping import Stepped
 from troubles import descriptors_left, powerless
 
@@ -307,44 +306,3 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
     assert not names(stepped)
-
-
-def test_a_folder_that_is_made_during_a_sweep_is_looked_at_twice() -> None:
-    """The sweep under way, which may have passed the place, is not the first of the two."""
-    plan = SweepPlan()
-    plan.begin(0.0)
-    plan.request_twice(1.0)
-    plan.end(2.0, 0.1, interval_s=30, settle_s=2)
-    first_s = plan.deadline_s()
-    assert plan.begin(first_s) is Cause.EVENTS_LOST
-    plan.end(first_s, 0.1, interval_s=30, settle_s=2)
-    assert plan.deadline_s() == first_s + 2
-
-
-def test_a_regular_sweep_that_failed_is_repeated_once() -> None:
-    """A failed sweep asks for one more, and not for one after the other."""
-    plan = SweepPlan()
-    plan.begin(0.0)
-    plan.end(0.0, 0.0, interval_s=30, settle_s=2)
-    assert plan.begin(30.0) is Cause.ROUND
-    plan.end(30.0, 0.0, interval_s=30, settle_s=2)
-    plan.request(32.0, Cause.ROUND)
-    assert plan.begin(plan.deadline_s()) is Cause.ROUND
-    plan.end(32.0, 0.0, interval_s=30, settle_s=2)
-    assert plan.deadline_s() == 62
-
-
-def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
-    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
-    stepped.start()
-    (stepped.site.drop / "a.jpg").write_bytes(picture)
-
-    def is_judged() -> bool:
-        stepped.go(0.5)
-        return names(stepped) == ["a.jpg"]
-
-    wait_until(is_judged)
-    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
-    stepped.go(100)
-    assert names(stepped) == ["a.jpg", "a.jpg"]
-    assert not stepped.count("watch.missed")

@@ -9,7 +9,7 @@ from framegate.model import Entry, FileKey, Reason
 SCHEMA_VERSION = 3
 
 MOST_COUNTED_CAMERAS = 10_000
-"""So many cameras are counted by name, the others together: the names come from outside, without a bound."""
+"""Cameras that are counted by name; further ones are counted together, since names come from outside."""
 
 THE_OTHERS = "*"
 """The name under which all further cameras are counted together."""
@@ -23,7 +23,7 @@ CREATE TABLE total (
 ) STRICT, WITHOUT ROWID;
 """
 KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
-"""From when a result's age counts: a camera without a battery for its clock captures in the year 2000."""
+"""From when a result's age counts: a camera whose clock has no battery captures in the year 2000."""
 
 _DELIVERED = f"""
 CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
@@ -189,24 +189,12 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
-        name,
-        size,
-        mtime,
-        camera,
-        captured,
-        reason,
-        decided,
-        revision,
-        detail,
-        score,
-        threshold,
-        ref,
-        sha,
-        result,
-    ) = row
+        name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail, score,
+        threshold, reference, sha256, result,
+    ) = row  # fmt: skip
     return Entry(
-        FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
-        score, threshold, _fsdecode(ref), sha, _fsdecode(result),
+        FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
+        decided_at_ns, revision, detail, score, threshold, _fsdecode(reference), sha256, _fsdecode(result),
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ class LedgerPruner:
         is_there = {row.id: self._has_input(root_fd, row) for row in gone}
         self._ledger.presence.mark(inputs={row.id: None for row in gone if is_there[row.id]})
         pruned = [row for row in gone if is_there[row.id] is False]
-        self._ledger.prune(pruned)
+        self._ledger.presence.prune(pruned)
         self._remove_folders_of(pruned, root_fd, now_ns)
 
     def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:
