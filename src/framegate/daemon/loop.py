@@ -203,6 +203,8 @@ class Daemon:
         self._emit(DaemonStopped(**verdicts))
 
     def _judge_some(self) -> None:
+        if self._intake.watch.is_absent:  # frames to recover may be in it
+            return
         if not self._is_recovered:
             self._results.clear_abandoned()
             self._pipeline.recover()
