@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from framegate.commands.demo.scene import Lot
+from framegate.config.settings import DropSettings
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
+from framegate.ingest.names import NameRules
+from framegate.ingest.queue import backlog
 from framegate.model import Origin
 from running import Site, running
 from stepping import Stepped
@@ -170,3 +173,140 @@ def test_a_sweep_remembers_what_is_judged(stepped: Stepped, picture: bytes) -> N
     assert stepped.daemon is not None
     judged: JudgedFiles = stepped.daemon._intake._sweeper._judged
     assert len(judged) == MANY
+
+
+def dated(stepped: Stepped, name: str, picture: bytes, second: int) -> None:
+    """Write a frame whose time is so many seconds after another's."""
+    (stepped.site.drop / name).write_bytes(picture)
+    os.utime(stepped.site.drop / name, (1_700_000_000 + second,) * 2)
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for twenty frames, of which a sweep takes fifteen."""
+    monkeypatch.setattr(backlog, "MOST_IN_HAND", 20)
+    monkeypatch.setattr(backlog, "MOST_BY_SWEEP", 15)
+    monkeypatch.setattr(backlog, "REFILL_BELOW", 5)
+
+
+@pytest.mark.usefixtures("little_room")
+@pytest.mark.parametrize("is_start", [True, False])
+def test_a_live_frame_comes_after_a_backlog_larger_than_memory(
+    stepped: Stepped, picture: bytes, *, is_start: bool
+) -> None:
+    """What comes while a backlog is listed, at the start or after an overflow, is judged after all of it."""
+    stepped.site.configure(drop='watch = "poll"\npoll_s = 1000')
+    if not is_start:
+        stepped.start()
+        stepped.go(10)
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    if is_start:
+        stepped.start()
+    else:
+        assert stepped.daemon is not None
+        stepped.daemon._intake.inbox.request_sweep()
+    turn(stepped)
+    assert is_sweeping(stepped)
+    for number in range(3):
+        dated(stepped, f"live{number}.jpg", picture, MANY + number)
+        stepped.hint(f"live{number}.jpg", Origin.CLOSED)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    stepped.go(60)
+    assert names(stepped) == sorted(path.name for path in stepped.site.drop.iterdir())
+
+
+@pytest.mark.parametrize("what", ["edit", "absence"])
+def test_a_first_sweep_that_is_broken_off_is_still_the_first(
+    stepped: Stepped, picture: bytes, what: str
+) -> None:
+    """Live frames wait for the frames of before the start, also when their listing has to begin again."""
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    stepped.start()
+    turn(stepped)
+    daemon = stepped.daemon
+    assert daemon is not None
+    if what == "edit":
+        stepped.site.configure(drop="settle_s = 0.1\nmax_size = '10MB'")
+        daemon.reload()
+    elif what == "absence":
+        stepped.site.drop.rename(stepped.site.drop.with_name("away"))
+        stepped.now_s += 2
+        turn(stepped)
+        stepped.site.drop.with_name("away").rename(stepped.site.drop)
+        stepped.now_s += 2
+    turn(stepped)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    assert daemon._intake._sweeper.held_until_s() == float("inf")
+
+
+@pytest.fixture
+def listed(stepped: Stepped, picture: bytes) -> str:
+    """A frame that is half written when a round lists it; what events say of it, the test says."""
+    stepped.site.configure(drop="settle_s = 50\ngive_up_s = 60")
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    stepped.start()
+    stepped.go(200)
+    assert len(names(stepped)) == MANY
+    assert stepped.daemon is not None
+    intake = stepped.daemon._intake
+    intake.watch._watcher.rules = NameRules(DropSettings(folder=intake._drop.folder, include=["nothing"]))
+    (stepped.site.drop / "slow.jpg").write_bytes(picture[:100])
+    stepped.now_s += 100
+    turn(stepped)
+    while (under_way := intake._sweeper._under_way) is not None and not under_way.selection._offered:
+        turn(stepped)
+    assert is_sweeping(stepped)
+    return "slow.jpg"
+
+
+def finish_sweep(stepped: Stepped) -> None:
+    while is_sweeping(stepped):
+        turn(stepped)
+
+
+def test_an_upload_that_begins_during_a_sweep_is_not_missed_by_the_watch(
+    stepped: Stepped, listed: str
+) -> None:
+    """What a round lists and an event names before the round ends says nothing against the watch."""
+    stepped.hint(listed, Origin.CREATED)
+    finish_sweep(stepped)
+    stepped.go(10)
+    assert stepped.count("watch.missed") == 0
+
+
+def test_what_no_event_names_is_missed_by_the_watch(stepped: Stepped, listed: str) -> None:
+    """A frame that only a round finds has been missed by the watch."""
+    finish_sweep(stepped)
+    stepped.go(10)
+    assert (stepped.count("watch.missed"), listed in pending_names(stepped)) == (1, True)
+
+
+def test_a_frame_listed_half_written_and_judged_since_is_not_taken_in_hand_again(
+    stepped: Stepped, listed: str, picture: bytes
+) -> None:
+    """At its end a sweep goes by what stands in the folder then, and not by what it has listed before."""
+    (stepped.site.drop / listed).write_bytes(picture)
+    stepped.hint(listed, Origin.CLOSED)
+    turn(stepped)
+    assert names(stepped)[-1] == listed
+    finish_sweep(stepped)
+    assert not pending_names(stepped)
+
+
+def test_a_file_that_is_removed_while_it_is_listed_is_not_taken_in_hand(
+    stepped: Stepped, listed: str
+) -> None:
+    """What a sweep has listed, and is gone at its end, does not wait for a verdict."""
+    (stepped.site.drop / listed).unlink()
+    finish_sweep(stepped)
+    assert not pending_names(stepped)
+
+
+def pending_names(stepped: Stepped) -> list[str]:
+    assert stepped.daemon is not None
+    return [upload.candidate.key.name for upload in stepped.daemon._intake._uploads._all()]

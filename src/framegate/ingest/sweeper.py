@@ -105,8 +105,10 @@ class Sweeper:
         self.plan.request_now(self._clock())
 
     def give_up(self) -> None:
-        """End the sweep that is under way, if there is one: its folder is away."""
-        self._under_way = None
+        """End the sweep that is under way, if there is one; the next one does what it was for."""
+        if self._under_way is not None:
+            self.plan.request(self._clock(), self._under_way.cause)
+            self._under_way = None
 
     def advance(self, uploads: Uploads, backlog: Backlog) -> None:
         """Begin a sweep if one is due, and advance the one that is under way by a slice.
@@ -133,25 +135,27 @@ class Sweeper:
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
         """List some more; at the end of the folder put what is new into hand."""
         started_s = time.perf_counter()
-        is_over = True
+        is_over, has_failed = True, True
         try:
             is_over = self._offer_some(under_way, uploads, started_s + SLICE_S)
             if is_over:
                 self._end(under_way, uploads, backlog)
+            has_failed = False
         except OSError:
             self._watch.check(self._clock())  # it announces what is wrong with the folder
         finally:
             under_way.took_s += time.perf_counter() - started_s
             if is_over:
                 self._under_way = None
-                self._plan_next(under_way)
+                self._plan_next(under_way, has_failed=has_failed)
 
-    def _plan_next(self, under_way: _UnderWay) -> None:
+    def _plan_next(self, under_way: _UnderWay, *, has_failed: bool) -> None:
+        now_s, cause = self._clock(), under_way.cause
         interval_s = self._watch.sweep_interval_s(under_way.took_s)
         settle_s = self._drop.settle_s
-        self.plan.end(
-            self._clock(), under_way.cause, under_way.took_s, interval_s=interval_s, settle_s=settle_s
-        )
+        self.plan.end(now_s, cause, under_way.took_s, interval_s=interval_s, settle_s=settle_s)
+        if has_failed and cause is not Cause.ROUND:
+            self.plan.request(now_s + settle_s, cause)
 
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
         """Offer what is new to the selection until ``end_s``; return whether that was all."""
@@ -174,24 +178,40 @@ class Sweeper:
             if look_at(self._folder, name) is None:
                 uploads.vanished(name)
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
-        self._take_in_hand(found, uploads, now_s)
+        self._return_to_folder(uploads, backlog)
+        new = self._take_in_hand(found, uploads, now_s)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
-        self._blame_the_watch(under_way, found, now_s)
+        self._blame_the_watch(under_way, new, now_s)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
 
-    def _take_in_hand(self, found: list[Candidate], uploads: Uploads, now_s: float) -> None:
-        """Let what a sweep found settle, unless events named it meanwhile and it is judged by now.
+    def _return_to_folder(self, uploads: Uploads, backlog: Backlog) -> None:
+        """Give up live frames that came while older ones were listed for which there is no room.
+
+        A later sweep finds them after those.
+        """
+        for candidate in uploads.untried():
+            if backlog.is_after_the_left(candidate):
+                backlog.leave(candidate)
+                uploads.forget(candidate.key.name)
+
+    def _take_in_hand(self, found: list[Candidate], uploads: Uploads, now_s: float) -> list[str]:
+        """Let what a sweep found settle, as it stands there by now, unless it is judged meanwhile.
 
         Never at once, though a lease may tell that a file is whole: a listing takes time, and may show a
         frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
+
+        Returns:
+            The names that no event had brought into hand.
         """
-        new = set(self._ledger.unknown([candidate.key for candidate in found]))
-        for candidate in found:
-            key = candidate.key
-            if key in new and not uploads.is_queued_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
-                self._emit(FrameSeen(key.name, candidate.camera, Origin.SWEEP, key.size_bytes))
+        there = [key for candidate in found if (key := look_at(self._folder, candidate.key.name))]
+        new = []
+        for key in self._ledger.unknown(there):
+            if not uploads.is_waiting_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+                self._emit(FrameSeen(key.name, self._rules.camera_of(key.name), Origin.SWEEP, key.size_bytes))
+                new.append(key.name)
+        return new
 
     def _count_unsearchable(self, names: list[str], now_s: float) -> None:
         cameras = Counter(self._rules.camera_of(name) for name in names)
@@ -201,11 +221,10 @@ class Sweeper:
             for camera, count in cameras.items()
         }
 
-    def _blame_the_watch(self, under_way: _UnderWay, found: list[Candidate], now_s: float) -> None:
+    def _blame_the_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
         if self._unlisted.end_of_sweep():
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:
             # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
-            names = [candidate.key.name for candidate in found]
-            known = self._ledger.knows_names(names)
-            self._watch.note_unannounced((name for name in names if name not in known), now_s)
+            known = self._ledger.knows_names(new)
+            self._watch.note_unannounced((name for name in new if name not in known), now_s)

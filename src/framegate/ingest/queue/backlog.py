@@ -64,8 +64,13 @@ class Backlog:
         goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
         if in_hand < MOST_IN_HAND and (goes_on_at is None or candidate.order < goes_on_at):
             return True
-        self._leave(candidate)
+        self.leave(candidate)
         return False
+
+    def is_after_the_left(self, candidate: Candidate) -> bool:
+        """Return whether a file comes after frames of its lane that were left in the folder."""
+        goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
+        return goes_on_at is not None and candidate.order > goes_on_at
 
     def room(self, in_hand: int) -> int:
         """Return how many more files a sweep may bring into hand."""
@@ -83,10 +88,11 @@ class Backlog:
         self.left = selection.left_counts(chosen)
         self.left_since_s = min(self.left_since_s, now_s) if self.left else math.inf
         for candidate in selection.left():
-            self._leave(candidate)
+            self.leave(candidate)
         return chosen
 
-    def _leave(self, candidate: Candidate) -> None:
+    def leave(self, candidate: Candidate) -> None:
+        """Remember that a file stays in the folder, until a sweep finds it."""
         lane = lane_of(candidate.camera)
         for left in (self._goes_on_at, self._left_meanwhile):
             left[lane] = min(left.get(lane, candidate.order), candidate.order)
