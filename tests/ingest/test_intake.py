@@ -10,6 +10,7 @@ from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue import backlog
+from framegate.ingest.sweep_plan import BURST_HINTS, Cause, SweepPlan
 from framegate.model import Origin
 from running import Site, running
 from stepping import Stepped
@@ -310,3 +311,14 @@ def test_a_file_that_is_removed_while_it_is_listed_is_not_taken_in_hand(
 def pending_names(stepped: Stepped) -> list[str]:
     assert stepped.daemon is not None
     return [upload.candidate.key.name for upload in stepped.daemon._intake._uploads._all()]
+
+
+@pytest.mark.parametrize(("seconds", "is_burst"), [(1, True), (30, False)])
+def test_many_hints_in_a_short_time_ask_for_a_sweep(seconds: int, *, is_burst: bool) -> None:
+    """A burst may have been longer than the kernel's queue; as many frames in half a minute are usual."""
+    plan = SweepPlan()
+    plan.begin(0.0)
+    plan.end(0.0, Cause.FIRST, 0.1, interval_s=1000.0, settle_s=2.0)
+    for number in range(BURST_HINTS):
+        plan.count_hints(1, seconds * number / BURST_HINTS, settle_s=2.0)
+    assert (plan.deadline_s() < 1000.0) == is_burst

@@ -3,9 +3,11 @@
 import math
 from enum import IntEnum
 
-BURST_HINTS = 1000
-"""After so many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000 files
-in the experiments (research/reliability.md, 4.2), and watchdog 6 says nothing of it."""
+BURST_HINTS, BURST_S = 1000, 5.0
+"""After so many hints in this time a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of
+20,000 files in the experiments (research/reliability.md, 4.2), and watchdog 6 says nothing of it. Twenty
+cameras with a frame a second each are no burst: live frames would wait for a look at everything every half
+minute."""
 
 
 class Cause(IntEnum):
@@ -36,7 +38,7 @@ class SweepPlan:
         self._cause = Cause.FIRST
         self._earliest_s = -math.inf
         self._wants_second_look = False
-        self._hints = 0
+        self._hints, self._hints_since_s = 0, -math.inf
 
     def deadline_s(self) -> float:
         """Return when the next sweep is due."""
@@ -58,7 +60,9 @@ class SweepPlan:
         self.request(now_s)
 
     def count_hints(self, count: int, now_s: float, settle_s: float) -> None:
-        """Count hints: after many of them some were lost, and a sweep is asked for."""
+        """Count hints: after many of them in a short time some were lost, and a sweep is asked for."""
+        if now_s >= self._hints_since_s + BURST_S:
+            self._hints, self._hints_since_s = 0, now_s
         self._hints += count
         if self._hints >= BURST_HINTS:
             self.request(now_s + settle_s)

@@ -103,23 +103,18 @@ def entries_of(
     while pending:
         below = pending.pop()
         try:
-            entries = os.scandir(folder / below)
-        except FileNotFoundError:
-            if not below:
-                raise
-            continue
+            with os.scandir(folder / below) as entries:
+                for entry in entries:
+                    name = below + entry.name
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield name, entry
+                    elif recursive and not rules.is_hidden(entry.name):
+                        pending.append(name + "/")
         except OSError as error:
             if not below:
                 raise
-            skipped(below.rstrip("/"), error)
-            continue
-        with entries:
-            for entry in entries:
-                name = below + entry.name
-                if not entry.is_dir(follow_symlinks=False):
-                    yield name, entry
-                elif recursive and not rules.is_hidden(entry.name):
-                    pending.append(name + "/")
+            if error.errno not in GONE:
+                skipped(below.rstrip("/"), error)
 
 
 def frames_of(
