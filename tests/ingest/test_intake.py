@@ -11,6 +11,7 @@ from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue import backlog
 from framegate.ingest.sweep_plan import BURST_HINTS, Cause, SweepPlan
+from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Origin
 from running import Site, running
 from stepping import Stepped
@@ -322,3 +323,20 @@ def test_many_hints_in_a_short_time_ask_for_a_sweep(seconds: int, *, is_burst: b
     for number in range(BURST_HINTS):
         plan.count_hints(1, seconds * number / BURST_HINTS, settle_s=2.0)
     assert (plan.deadline_s() < 1000.0) == is_burst
+
+
+def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, picture: bytes) -> None:
+    """What a damaged ledger knew is judged again while the daemon runs, as the README says."""
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    stepped.start()
+    stepped.go(40)
+    assert len(names(stepped)) == MANY
+    assert stepped.daemon is not None
+    stepped.daemon._ledger._database._give_up()  # SQLite would go by the pages that it has in memory
+    (stepped.site.state / LEDGER_NAME).write_bytes(b"no database " * 10_000)
+    dated(stepped, "b.jpg", picture, MANY)
+    stepped.hint("b.jpg", Origin.CLOSED)
+    stepped.go(100)
+    assert stepped.count("ledger.damaged") == 1
+    assert set(names(stepped)[MANY:]) == {path.name for path in stepped.site.drop.iterdir()}

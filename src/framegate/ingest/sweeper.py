@@ -76,7 +76,7 @@ class Sweeper:
         self._emit = emit
         self._clock = clock
         self.plan = SweepPlan()
-        self._judged = JudgedFiles()
+        self._judged, self._judged_by = JudgedFiles(), ledger.set_aside
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
         self.unsearchable: dict[str, Pending] = {}
@@ -124,6 +124,8 @@ class Sweeper:
 
     def _begun(self, backlog: Backlog, in_hand: int, now_s: float) -> _UnderWay:
         cause = self.plan.begin(now_s)
+        if self._judged_by != self._ledger.set_aside:
+            self._judged, self._judged_by = JudgedFiles(), self._ledger.set_aside
         looks_at_all = cause >= Cause.EVENTS_LOST or self._watch.mode == "poll"
         self._judged.begin_sweep(looks_at_all=looks_at_all)
         skipped = self._unlisted.note

@@ -27,6 +27,10 @@ Skipped = Callable[[str, OSError], None]
 class Ledger(Protocol):
     """What the intake asks of the ledger."""
 
+    @property
+    def set_aside(self) -> int:
+        """How many damaged files were set aside: their frames are to be judged again."""
+
     def knows(self, key: FileKey) -> bool:
         """Whether this version of a file has its verdict, or is about to get it."""
 
