@@ -26,7 +26,7 @@ from framegate.ingest.watch.supervisor import CHECK_S
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import LEDGER_NAME, Ledger
-from framegate.model import Candidate, Unsettled, Verdict
+from framegate.model import Candidate, Reason, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 from framegate.reload.reloader import Reloader
 from framegate.retention.chores import Chore, tidying
@@ -205,6 +205,8 @@ class Daemon:
 
     def _judge_some(self) -> None:
         if not self._is_recovered:
+            if not self._intake.watch.is_there():
+                return  # what was to be kept when the last run ended may stand in the drop folder alone
             self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True
@@ -213,16 +215,24 @@ class Daemon:
             for _ in range(FRAMES_A_TURN):
                 if self._is_stopping or self._clock() > end_s or (candidate := self._intake.next()) is None:
                     break
-                self._judge(candidate)
+                if not self._judge(candidate):
+                    break
 
-    def _judge(self, candidate: Candidate) -> None:
-        """Judge the next frame; when it cannot be recorded now, it stays the next."""
+    def _judge(self, candidate: Candidate) -> bool:
+        """Judge the next frame; when it cannot be recorded now, it stays the next.
+
+        Returns:
+            False when it is the drop folder that has gone: it may come back, with the frame in it.
+        """
         examined = self._pipeline.examine(candidate)
+        if _has_vanished(examined) and not self._intake.watch.is_there():
+            return False
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
         if isinstance(outcome, Unsettled):
             self._intake.put_back(outcome)
         else:
             self._intake.done(candidate)
+        return True
 
     def _ping(self) -> None:
         self._notifier.ping(self._clock())
@@ -287,3 +297,8 @@ class Daemon:
     def _count(self, event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             self.tally[event.entry.reason.verdict] += 1
+
+
+def _has_vanished(examined: Examined | Unsettled) -> bool:
+    rejection = examined.rejection if isinstance(examined, Examined) else None
+    return rejection is not None and rejection.reason is Reason.VANISHED

@@ -49,6 +49,7 @@ class Intake:
         self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, emit=emit, clock=clock)
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
+        self._in_hand_of = self.watch.folder_id
 
     def __len__(self) -> int:
         """Return how many files are in hand: settling, or settled and not yet taken."""
@@ -62,6 +63,7 @@ class Intake:
     def start(self) -> None:
         """Begin to watch; the first sweep comes with the first ``gather``."""
         self.watch.start(self._clock())
+        self._in_hand_of = self.watch.folder_id
 
     def stop(self) -> None:
         """Stop watching."""
@@ -77,8 +79,7 @@ class Intake:
         self.watch.retune(self._drop, self._rules)
         self._uploads.use(self._settling_rules())
         if _naming(self._drop) != _naming(before):
-            self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
-            self._backlog = Backlog()
+            self._empty_hands()
         self._sweeper.use(self._drop, self._rules)
 
     def interrupt(self) -> None:
@@ -99,6 +100,7 @@ class Intake:
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
                 self.watch.check(now_s)
+            self._follow_the_folder()
             self._sweep(now_s)
         except SinkError:  # those hints are gone
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
@@ -175,6 +177,17 @@ class Intake:
         is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
+
+    def _follow_the_folder(self) -> None:
+        """Forget the files of a folder that is away: each that comes back with it is found by a sweep."""
+        if self.watch.folder_id != self._in_hand_of:
+            self._in_hand_of = self.watch.folder_id
+            self._empty_hands()
+            self._sweeper.give_up()
+
+    def _empty_hands(self) -> None:
+        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._backlog = Backlog()
 
     def _sweep(self, now_s: float) -> None:
         """Request the sweeps that do not wait until one comes round, and advance the one under way."""

@@ -105,6 +105,21 @@ class Watch:
         return "inotify" if self._is_armed and not self._is_deaf else "poll"
 
     @property
+    def folder_id(self) -> Identity | None:
+        """Which folder is served; None while it is absent."""
+        return None if self.is_absent else self._identity
+
+    def is_there(self) -> bool:
+        """Whether the folder that is served stands at its path now; if not, ``check`` is due at once."""
+        try:
+            is_there = identity_of(self._folder) == self.folder_id
+        except OSError:
+            is_there = False
+        if not is_there and not self.is_absent:
+            self.next_check_s = -float("inf")
+        return is_there
+
+    @property
     def overflows(self) -> int:
         """How often the kernel's queue of events overflowed; watchdog 6.0 does not report it."""
         return self._watcher.overflows
