@@ -39,7 +39,7 @@ class Bench:
 
     @property
     def said(self) -> list[str]:
-        return [event.event for event in self.events if isinstance(event, LogEvent)]
+        return [event.event for event in self.events if not isinstance(event, FrameDecided)]
 
     def candidates(self) -> list[Candidate]:
         """List what has no verdict yet, in order."""

@@ -1,11 +1,12 @@
-"""A process that has framegate loaded, and forks a ``framegate`` command within milliseconds for every order.
+"""A process that has framegate loaded, and forks a command or a test's program within milliseconds.
 
 A fresh interpreter takes a second of CPU to load cv2, pydantic and the rest, and the tests start some 400.
 What runs in the child is the whole command line, from ``main`` to the interpreter's own exit.
 
-An order is one message on the socket whose descriptor is the only argument: JSON with ``arguments``, ``cwd``
-and ``env``, and with it the descriptors that become standard output and standard error. The answer is the
-child's pid. The child is an orphan: it becomes a child of the process that has made itself the subreaper.
+An order is one message on the socket whose descriptor is the only argument: JSON with ``arguments``, ``cwd``,
+``env`` and perhaps the text of a ``program``, and with it the descriptors that become standard input, output
+and error. The answer is the child's pid. The child is an orphan: it becomes
+a child of the process that has made itself the subreaper.
 """
 
 import importlib
@@ -34,7 +35,7 @@ def load_everything() -> None:
 def orphan_of(orders: socket.socket) -> dict[str, Any] | None:
     """Fork whatever is ordered; return the order in the child, None when there will be no more."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 2)
+        message, descriptors, _, _ = socket.recv_fds(orders, MOST_BYTES, 3)
         if not message:
             return None
         order: dict[str, Any] = json.loads(message)
@@ -54,7 +55,7 @@ def orphan_of(orders: socket.socket) -> dict[str, Any] | None:
 
 def become(order: dict[str, Any], descriptors: list[int]) -> None:
     """Take the place of a process that was started as ordered."""
-    for place, fd in enumerate((os.open(os.devnull, os.O_RDWR), *descriptors)):
+    for place, fd in enumerate(descriptors):
         os.dup2(fd, place)
         os.close(fd)
     os.chdir(order["cwd"])
@@ -66,5 +67,8 @@ def become(order: dict[str, Any], descriptors: list[int]) -> None:
 if __name__ == "__main__":
     load_everything()
     assert len(os.listdir("/proc/self/task")) == 1, "a fork takes one thread along, and no lock of the others"
-    if orphan_of(socket.socket(fileno=int(sys.argv[1]))) is not None:
-        main()
+    if (ordered := orphan_of(socket.socket(fileno=int(sys.argv[1])))) is not None:
+        if "program" in ordered:
+            exec(compile(ordered["program"], "<program>", "exec"), {"__name__": "__main__"})
+        else:
+            main()

@@ -1,4 +1,4 @@
-"""``framegate`` commands as processes of their own, without the second that an interpreter takes to start."""
+"""``framegate`` commands and tests' programs, as processes without the second that an interpreter takes."""
 
 import atexit
 import ctypes
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 SERVER = Path(__file__).with_name("fork_server.py")
 PR_SET_CHILD_SUBREAPER = 36
@@ -94,17 +94,21 @@ def _server() -> _Server:
     return server
 
 
-def fork(arguments: tuple[str, ...], stdout: int, stderr: int, cwd: Path, env: Mapping[str, str]) -> int:
+def fork(
+    arguments: tuple[str, ...], stdio: tuple[int, int, int], cwd: Path, env: Mapping[str, str], **more: str
+) -> int:
     """Start ``framegate`` with these arguments and descriptors; return the pid of a child of ours."""
-    order: dict[str, object] = {"arguments": arguments, "cwd": os.fspath(cwd), "env": dict(env)}
-    return _server().fork(order, [stdout, stderr])
+    order: dict[str, object] = {"arguments": arguments, "cwd": os.fspath(cwd), "env": dict(env), **more}
+    return _server().fork(order, list(stdio))
 
 
 def daemon_process(config: Path, cwd: Path) -> ForkedProcess:
     """Start ``framegate run``; its standard error can be read."""
     reading, writing = os.pipe()
     try:
-        pid = fork(("run", "--config", os.fspath(config)), 1, writing, cwd, os.environ)
+        with open(os.devnull, "rb") as nothing:
+            stdio = nothing.fileno(), 1, writing
+            pid = fork(("run", "--config", os.fspath(config)), stdio, cwd, os.environ)
     finally:
         os.close(writing)
     return ForkedProcess(pid, open(reading, errors="surrogateescape"))
@@ -117,16 +121,45 @@ def framegate(
     env: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, with ``env`` added to the environment; return code and output."""
+    with open(os.devnull, "rb") as nothing:
+        code, out, err = _run(
+            arguments, nothing, timeout_s=timeout_s, cwd=cwd or Path.cwd(), env={**os.environ, **(env or {})}
+        )
+    printed = (text.decode("utf-8", "surrogateescape") for text in (out, err))
+    return subprocess.CompletedProcess(["framegate", *map(str, arguments)], code, *printed)
+
+
+def python(
+    program: str, *arguments: object, data: bytes = b"", timeout_s: float = 30.0
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a program to its end, as ``python -c`` would where framegate is loaded; return code and output."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        code, out, err = _run(
+            arguments, file, timeout_s=timeout_s, cwd=Path.cwd(), env=os.environ, program=program
+        )
+    return subprocess.CompletedProcess(["python", *map(str, arguments)], code, out, err)
+
+
+def _run(
+    arguments: tuple[object, ...],
+    stdin: IO[bytes],
+    *,
+    timeout_s: float,
+    cwd: Path,
+    env: Mapping[str, str],
+    **more: str,
+) -> tuple[int, bytes, bytes]:
+    """Fork, and wait for the end; return the exit code and what was written to standard output and error."""
     words = tuple(os.fspath(word) if isinstance(word, os.PathLike) else str(word) for word in arguments)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        pid = fork(words, out.fileno(), err.fileno(), cwd or Path.cwd(), {**os.environ, **(env or {})})
+        pid = fork(words, (stdin.fileno(), out.fileno(), err.fileno()), cwd, env, **more)
         process = ForkedProcess(pid)
         try:
             code = process.wait(timeout_s)
         finally:
             process.kill()
-        printed = []
-        for file in (out, err):
-            file.seek(0)
-            printed.append(file.read().decode("utf-8", "surrogateescape"))
-    return subprocess.CompletedProcess(["framegate", *words], code, *printed)
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()

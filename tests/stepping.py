@@ -108,13 +108,16 @@ class Stepped:
         assert self.daemon is not None
         self.daemon._intake.inbox.hint(Arrival(name, origin))
 
-    def go(self, seconds: float) -> None:
-        """Let time pass; what is due in it is done in it."""
+    def go(self, seconds: float, turn_s: float = 0.0) -> None:
+        """Let time pass; what is due in it is done in it, at most one turn every ``turn_s``.
+
+        The folder alone is looked after every second: hours would be thousands of turns that change nothing.
+        """
         assert self.daemon is not None
         end_s = self.now_s + seconds
         while True:
             self.daemon.turn(0)
-            wait_s = self.daemon.wait_s()
+            wait_s = max(self.daemon.wait_s(), turn_s)
             if self.now_s + wait_s > end_s:
                 break
             self.now_s += wait_s

@@ -296,6 +296,7 @@ def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..
 # --- large pictures ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reference_above_a_hundred_megapixels_survives_a_restart(
     site: Site, bench: Callable[..., Bench]
 ) -> None:
@@ -310,3 +311,17 @@ def test_a_reference_above_a_hundred_megapixels_survives_a_restart(
     second.judge_all()
     assert [event.entry.reason for event in second.decided] == [Reason.UNCHANGED]
     assert second.said == ["reference.restored"]
+
+
+def test_a_reference_is_read_again_within_the_limit_of_now(site: Site, bench: Callable[..., Bench]) -> None:
+    """A reference with more than ``max_megapixels``, which was lowered meanwhile, is not decoded again."""
+    lay(site, [cv2.imencode(".png", np.full((1100, 1000), 90, np.uint8))[1].tobytes()])
+    first = bench()
+    first.judge_all()
+    small = cv2.imencode(".png", np.full((100, 100), 90, np.uint8))[1].tobytes()
+    (site.drop / "c0_0001.jpg").write_bytes(small)
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'\nmax_megapixels = 1")
+    second = bench()
+    second.judge_all()
+    assert [event.entry.reason for event in second.decided] == [Reason.FIRST]
+    assert second.said == ["reference.lost"]

@@ -207,7 +207,7 @@ def test_help_begins_with_an_example_and_fits_a_terminal(command: str) -> None:
 def test_the_usage_of_scan_shows_what_goes_together() -> None:
     """The two numbers are optional, together."""
     usage = framegate("scan", "--help").stdout.partition("\n\n")[0].split()
-    assert " ".join(usage).endswith("framegate scan IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD] [OPTIONS]")
+    assert " ".join(usage).endswith("framegate scan [IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]] [OPTIONS]")
 
 
 def test_a_config_to_begin_with_can_be_written(tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ from forked import framegate
 from running import Site, started
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--version",), ("check",), ("no-such-command",), ("config", "--no-such-option")]
-)
+@pytest.mark.parametrize("arguments", [("check",), ("config", "--no-such-option")])
 def test_a_forked_command_ends_and_prints_as_one_of_its_own(arguments: tuple[str, ...]) -> None:
     """Exit code, output and errors are those of an interpreter of its own."""
     command = [os.path.join(os.path.dirname(sys.executable), "framegate"), *arguments]

@@ -58,7 +58,7 @@ def test_files_that_no_pattern_takes_are_counted_with_an_example(site: Site) -> 
 def test_a_huge_folder_is_counted_up_to_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check ends soon however many files there are."""
     site.configure()
-    monkeypatch.setattr(folder_checks, "MOST_FILES_COUNTED", 5)
+    monkeypatch.setattr(folder_checks, "MOST_COUNTED", 5)
     for number in range(9):
         (site.drop / f"{number}.heic").write_bytes(b"")
     (message,) = found(site, "drop.include", Grade.WARNING)

@@ -1,4 +1,4 @@
-"""The command line: one function a command. Results on stdout, words on stderr; heavy imports inside."""
+"""The command line: one function for each command. Slow imports are inside, so that --help is fast."""
 
 import inspect
 import sys
@@ -39,13 +39,13 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-ARGUMENTS = {"scan": "IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]", "explain": "A B"}
-"""Of each command that has any, as its usage shows them: typer cannot show two that go together."""
+ARGUMENTS = {"scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]", "explain": "A B"}
+"""The arguments in the usage of each command: typer cannot show that two belong together."""
 
 
 class _PlainCommand(TyperCommand):
     def collect_usage_pieces(self, _ctx: Any) -> list[str]:
-        """Return what follows the command's name in the usage."""
+        """Return what follows the command's name in its usage."""
         arguments = ARGUMENTS.get(self.name or "")
         return [arguments, "[OPTIONS]"] if arguments else ["[OPTIONS]"]
 
@@ -54,7 +54,7 @@ Command = Callable[..., None]
 
 
 def _command(*examples: str, name: str | None = None) -> Callable[[Command], Command]:
-    """Register a command whose help begins with examples, and goes on with its docstring."""
+    """Return a decorator for a command: its help is the examples, then its docstring."""
 
     def register(function: Command) -> Command:
         words = inspect.getdoc(function) or ""
@@ -69,15 +69,15 @@ def _command(*examples: str, name: str | None = None) -> Callable[[Command], Com
 
 
 def main() -> None:
-    """Run the command line; the exit code says how it went (see the README)."""
+    """Run the command line, and exit with a code of the README's table."""
     try:
         app()
     except ConfigError as error:
         for problem in error.problems:
-            _say(f"{error.path or 'framegate'}: {problem}")
+            _print_error(f"{error.path or 'framegate'}: {problem}")
         sys.exit(error.exit_code)
     except FramegateError as error:
-        _say(f"framegate: {error}")
+        _print_error(f"framegate: {error}")
         sys.exit(error.exit_code)
 
 
@@ -113,7 +113,7 @@ def run(
 ) -> None:
     """Run the daemon: judge each frame that arrives in the drop folder, until stopped.
 
-    It needs the two folders, from a config file or from both flags. Ctrl-C or SIGTERM stops it.
+    It needs the two folders, from a config file or from both options. Ctrl-C or SIGTERM stops it.
     """
     from framegate.daemon.process import serve  # noqa: PLC0415
 
@@ -124,15 +124,17 @@ def run(
 @_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
     drop: Annotated[
-        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder of frames.")
+        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder with the frames.")
     ] = None,
     results: Annotated[
-        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder for the kept ones.")
+        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder to copy kept frames to.")
     ] = None,
     min_contour_area: Annotated[
         float | None,
         typer.Argument(
-            metavar="MIN_CONTOUR_AREA", help="In pixels; both select preset classic.", show_default=False
+            metavar="MIN_CONTOUR_AREA",
+            help="In pixels, with SCORE_THRESHOLD: use the preset classic.",
+            show_default=False,
         ),
     ] = None,
     score_threshold: Annotated[
@@ -141,15 +143,17 @@ def scan(  # noqa: PLR0917
     config: ConfigOption = None,
     stats: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", readable=False, help="Write a row for every frame into this table."),
+        typer.Option(
+            metavar="FILE.csv", readable=False, help="Write a CSV row for every frame to this file."
+        ),
     ] = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Decide, but copy nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Judge, but copy nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge the frames of a folder once, in the order of their capture times.
 
-    Nothing is overwritten or deleted. With -c FILE and without IN and OUT it uses the config's folders.
+    Nothing is overwritten or deleted. With -c FILE and without IN and OUT the config's folders are used.
     """
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
@@ -170,9 +174,9 @@ def scan(  # noqa: PLR0917
 @_command("explain A.jpg B.jpg --overlay why.png")
 def explain(
     reference: Annotated[
-        Path, typer.Argument(metavar="A", readable=False, help="The frame to compare with.")
+        Path, typer.Argument(metavar="A", readable=False, help="The last kept frame, to compare with.")
     ],
-    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame in question.")],
+    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame to judge.")],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
@@ -180,13 +184,13 @@ def explain(
         typer.Option(
             metavar="OUT.png",
             readable=False,
-            help="Draw B with its changed regions, and the thresholded picture.",
+            help="Draw the changed regions of B, and beside it the pixels that changed.",
         ),
     ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why frame B would be kept or dropped after frame A."""
+    """Explain why frame B would be kept or dropped after frame A."""
     from framegate.commands.explain import run_explain  # noqa: PLC0415
 
     flags = {"drop.folder": Path(), "results.folder": Path()}
@@ -199,7 +203,7 @@ def explain(
 
 @_command("check -c lot1.toml")
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Check the config, the folders, the space and the inotify limits; change nothing."""
+    """Check the config, the folders, the free space and the inotify limits; change nothing."""
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -221,14 +225,14 @@ def config_command(
     config: ConfigOption = None,
     *,
     example: Annotated[
-        bool, typer.Option("--example", help="Print a config file with every setting, commented.")
+        bool, typer.Option("--example", help="Print a config file with every setting, explained by comments.")
     ] = False,
     minimal: Annotated[
-        bool, typer.Option("--minimal", help="With --example: only the settings that are required.")
+        bool, typer.Option("--minimal", help="Print a config file with only the required settings.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the settings in force, and where each came from."""
+    """Print every setting's value, and where it comes from."""
     import json  # noqa: PLC0415
 
     from framegate.config import docs  # noqa: PLC0415
@@ -254,14 +258,14 @@ def status(
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")] = False,
 ) -> None:
-    """Show what a daemon does, or what the last one did: counts, waiting frames, problems."""
+    """Show how a daemon is doing, or what the last one has done: counts, pending frames, problems."""
     from framegate.commands.status import run_status  # noqa: PLC0415
     from framegate.config.load import find_config  # noqa: PLC0415
 
     path = find_config(config)
     flags = {"drop.folder": drop}
     if path is None and drop is not None:
-        flags["results.folder"] = Path("/nowhere")  # required, though a status without a config needs none
+        flags["results.folder"] = Path("/nowhere")  # required, but not used for a status without a config
     is_healthy = run_status(
         path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch
     )
@@ -279,7 +283,7 @@ def demo() -> None:
 
 
 def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
-    """Load the config; ``instead`` says what the command accepts in its place."""
+    """Load the config; ``instead`` is what an error suggests in place of a config."""
     from framegate.config.load import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
@@ -300,5 +304,5 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
     return load(path, given)
 
 
-def _say(words: str) -> None:
+def _print_error(words: str) -> None:
     typer.echo(words, err=True)

@@ -23,6 +23,11 @@ class Examined:
     frame: Frame | None = None
     rejection: Decision | None = None
 
+    @property
+    def is_vanished(self) -> bool:
+        """Whether the file was gone before it could be read."""
+        return self.rejection is not None and self.rejection.reason is Reason.VANISHED
+
 
 class CrashGuard(Protocol):
     """Knows which frames ended the process when they were judged."""

@@ -685,7 +685,7 @@ def test_the_cameras_of_settings_cannot_be_changed(write: Write) -> None:
     """No camera's settings can be put into a snapshot."""
     settings = load(write(_in("camera.c21.detection", "blur = 3"))).settings
     with pytest.raises(TypeError):
-        settings.camera["c21"] = settings.camera["c21"]
+        settings.camera["c21"] = settings.camera["c21"]  # type: ignore[index]
 
 
 def test_a_single_pattern_needs_no_list(write: Write) -> None:

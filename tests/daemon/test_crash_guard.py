@@ -2,7 +2,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import Bench, lay
+from forked import python
 from framegate.config.load import load
 from framegate.config.settings import DetectionSettings
 from framegate.daemon import crash_guard
@@ -44,8 +44,7 @@ def dies(path: Path) -> Callable[..., None]:
     """Run a process that marks these frames, one after the other, and is killed; an empty name clears."""
 
     def run(*names: str) -> None:
-        done = subprocess.run([sys.executable, "-c", DIES, path, *names], timeout=20, check=False)
-        assert done.returncode == -signal.SIGKILL
+        assert python(DIES, path, *names).returncode == -signal.SIGKILL
 
     return run
 
@@ -195,11 +194,11 @@ def test_a_good_frame_survives_its_trial(tmp_path: Path, morning: list[bytes]) -
     "make",
     [
         pytest.param(lambda path: path.write_bytes(b"no picture"), id="no-picture"),
-        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: path.write_bytes(b""), id="empty", marks=pytest.mark.slow),
         pytest.param(os.mkfifo, id="fifo"),
-        pytest.param(Path.mkdir, id="folder"),
-        pytest.param(lambda path: path.symlink_to("/dev/zero"), id="link"),
-        pytest.param(lambda _: None, id="gone"),
+        pytest.param(Path.mkdir, id="folder", marks=pytest.mark.slow),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), id="link", marks=pytest.mark.slow),
+        pytest.param(lambda _: None, id="gone", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_no_picture_survives_too(tmp_path: Path, make: Callable[[Path], object]) -> None:
@@ -260,9 +259,8 @@ def test_where_memory_is_short_nobody_is_guilty(tmp_path: Path) -> None:
     """A trial that ends for want of memory ends by itself: the frame is no crasher, and is tried again."""
     (tmp_path / "huge.jpg").touch()
     os.truncate(tmp_path / "huge.jpg", 2_000_000_000)
-    command = [sys.executable, "-c", LITTLE_MEMORY, os.fspath(tmp_path / "huge.jpg")]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert (said.stdout, said.stderr) == ("True\n", "")
+    said = python(LITTLE_MEMORY, tmp_path / "huge.jpg")
+    assert (said.stdout, said.stderr) == (b"True\n", b"")
 
 
 def test_a_trial_that_was_asked_to_end_proves_nothing(

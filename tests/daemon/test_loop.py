@@ -112,7 +112,7 @@ def test_a_pause_is_said_once(site: Site, morning: list[bytes]) -> None:
     tries = []
     reach = disk.reach
 
-    def counted(step: Step) -> None:
+    def counted(step: Step | TidyStep) -> None:
         if step is Step.WRITE:
             tries.append(step)
             if len(tries) == 3:
@@ -188,6 +188,22 @@ def test_a_ledger_that_was_removed_is_said_to_be_gone(site: Site, morning: list[
         heard.wait_for(named("intake.resumed"))
         heard.wait_for(verdict, 2)
     assert set(contents(site.results)) == {"a.jpg", "b.jpg"}
+
+
+def test_sweeps_that_fail_during_a_pause_do_not_prolong_it(site: Site) -> None:
+    """Tries come 1, 2, 4, 8 and 16 s apart, though a sweep every half second meets the same trouble."""
+    site.configure(drop='watch = "poll"\nsweep_s = 0.5', detection=DETECTION)
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.go(5)
+    shutil.rmtree(site.state)
+    upload(shot(1, 0), site.drop)
+    daemon.go(20)
+    assert (daemon.count("intake.paused"), daemon.count("intake.resumed")) == (1, 0)
+    site.state.mkdir()
+    daemon.go(16)
+    assert daemon.count("intake.resumed") == 1
+    daemon.stop()
 
 
 @pytest.mark.parametrize("pattern", ["", CAMERAS], ids=["include", "camera_pattern"])

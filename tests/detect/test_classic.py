@@ -15,18 +15,25 @@ from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Frame, Verdict
 
+MOST_REAL = 40
 NO_MASK, MASK = (0, 0, 0, 0), (5, 10, 5, 0)
 Border = tuple[float, float, float, float]
 
 as_published = pytest.mark.parametrize(
-    ("min_contour_area", "score_threshold"), [(5000, 50000), (500, 5000)], ids=["5000-50000", "500-5000"]
+    ("border", "min_contour_area", "score_threshold"),
+    [
+        pytest.param(NO_MASK, 5000, 50000, id="unmasked-5000-50000"),
+        pytest.param(MASK, 500, 5000, id="masked-500-5000"),
+        pytest.param(NO_MASK, 500, 5000, id="unmasked-500-5000", marks=pytest.mark.slow),
+        pytest.param(MASK, 5000, 50000, id="masked-5000-50000", marks=pytest.mark.slow),
+    ],
 )
-masked_or_not = pytest.mark.parametrize("border", [NO_MASK, MASK], ids=["unmasked", "masked"])
 
 
 def _published_prepare(path: Path, border: Border) -> np.ndarray:
-    gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    gray = cv2.GaussianBlur(gray, (5, 5), 0)
+    read = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert read is not None
+    gray = cv2.GaussianBlur(read, (5, 5), 0)
     height, width = gray.shape
     x_min, y_min = int(border[0] * width / 100), int(border[1] * height / 100)
     x_max, y_max = width - int(border[2] * width / 100), height - int(border[3] * height / 100)
@@ -44,7 +51,7 @@ def _published_prepare(path: Path, border: Border) -> np.ndarray:
 def _published_score(before: np.ndarray, after: np.ndarray, min_contour_area: float) -> float:
     delta = cv2.absdiff(before, after)
     changed = cv2.threshold(delta, 45, 255, cv2.THRESH_BINARY)[1]
-    changed = cv2.dilate(changed, None, iterations=2)
+    changed = cv2.dilate(changed, None, iterations=2)  # type: ignore[call-overload]
     contours, _ = cv2.findContours(changed.copy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     score = 0.0
     for contour in contours:
@@ -99,7 +106,6 @@ def _drawn_lot(folder: Path, ending: str) -> list[Path]:
     return files
 
 
-@masked_or_not
 @as_published
 def test_classic_is_the_published_algorithm_on_a_drawn_yard(
     tmp_path: Path, border: Border, min_contour_area: int, score_threshold: int
@@ -112,7 +118,6 @@ def test_classic_is_the_published_algorithm_on_a_drawn_yard(
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
-@masked_or_not
 @as_published
 def test_classic_is_the_published_algorithm_on_drawn_pictures(
     tmp_path: Path, ending: str, border: Border, min_contour_area: int, score_threshold: int
@@ -125,14 +130,13 @@ def test_classic_is_the_published_algorithm_on_drawn_pictures(
 
 
 @pytest.mark.parametrize("folder", ["lot_empty", "webcam_day"])
-@masked_or_not
 @as_published
 def test_classic_is_the_published_algorithm_on_real_frames(
     shared_data: Path, folder: str, border: Border, min_contour_area: int, score_threshold: int
 ) -> None:
     """Every score and decision on real footage is the published program's, to the bit."""
-    files = sorted((shared_data / folder).glob("*.jpg"))
+    files = sorted((shared_data / folder).glob("*.jpg"))[:MOST_REAL]
     published = list(_by_publication(files, border, min_contour_area, score_threshold))
-    assert len(published) > 50
+    assert len(published) > 20
     assert any(score for score, _ in published)
     assert list(_by_framegate(files, border, min_contour_area, score_threshold)) == published

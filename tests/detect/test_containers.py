@@ -112,7 +112,7 @@ def test_what_is_no_known_picture_has_no_header(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("magic", MAGICS.values(), ids=MAGICS)
-@settings(deadline=1000, max_examples=60)
+@settings(deadline=1000)
 @given(rest=st.binary(max_size=2000))
 def test_no_bytes_break_the_reader(magic: bytes, rest: bytes) -> None:
     """Any bytes after any known beginning give a header or none, and quickly; no size is negative."""

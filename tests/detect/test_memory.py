@@ -1,10 +1,8 @@
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
 
+from forked import python
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 
 LITTLE_MEMORY = """
@@ -28,9 +26,8 @@ except MemoryError as error:
 
 def test_opencv_without_memory_is_a_memory_error() -> None:
     """When OpenCV cannot allocate a picture, the error is Python's own, with OpenCV's as its cause."""
-    command = [sys.executable, "-c", LITTLE_MEMORY]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert (done.stdout, done.stderr) == ("error\n", "")
+    done = python(LITTLE_MEMORY)
+    assert (done.stdout, done.stderr) == (b"error\n", b"")
 
 
 def test_any_other_error_of_opencv_stays_as_it_is() -> None:

@@ -170,7 +170,7 @@ def test_real_frames_are_kept_as_a_scan_would_keep_them(
     site: Site, tmp_path: Path, shared_data: Path, folder: str
 ) -> None:
     """On real footage, uploaded one by one, the daemon's results equal the scan's in names and bytes."""
-    frames = sorted((shared_data / folder).glob("*.jpg"))
+    frames = sorted((shared_data / folder).glob("*.jpg"))[::2]
     pattern = "%Y-%m-%d_%H_%M_%S" if folder == "lot_empty" else "%Y-%m-%dT%H_%M_%S"
     site.configure(drop=f'capture_time = "{pattern}"')
     with running(site) as daemon:

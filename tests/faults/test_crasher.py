@@ -88,6 +88,7 @@ def test_a_frame_that_crashes_the_daemon_is_rejected_at_its_third_try(
     assert [line["frame"] for line in daemon.verdicts()] == ["lot_9999.jpg"], "it is rejected for good"
 
 
+@pytest.mark.slow
 def test_a_crasher_sent_again_is_tried_again(
     site: Site, morning: list[bytes], at_the_mark: Callable[[str], tuple[str, ...]]
 ) -> None:
@@ -138,6 +139,7 @@ scoring.regions_of = lambda *_: os.abort()
 """
 
 
+@pytest.mark.slow
 def test_a_frame_that_crashes_the_scoring_is_rejected_too(
     site: Site, tmp_path: Path, morning: list[bytes]
 ) -> None:

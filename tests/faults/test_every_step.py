@@ -76,7 +76,7 @@ def test_an_error_at_any_step_pauses_and_passes(
 
 
 @pytest.mark.parametrize("step", list(Step))
-@pytest.mark.parametrize("at_reach", [1, 2, 3])
+@pytest.mark.parametrize("at_reach", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_crash_at_any_step_changes_nothing(
     site: Site, daemon: Stepped, disk: FaultyDisk, shots: list[Shot], step: Step, at_reach: int
 ) -> None:

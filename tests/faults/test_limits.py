@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from framegate.commands.demo.scene import Lot, encoded
@@ -68,7 +69,7 @@ def test_a_want_of_descriptors_loses_nothing(site: Site) -> None:
 
 def test_a_want_of_memory_rejects_nothing(site: Site) -> None:
     """A frame for which there is no memory now waits, and is judged when there is."""
-    large = encoded(Lot(width=4800, height=3600).picture(), ".png")
+    large = encoded(np.full((3000, 4000, 3), 90, np.uint8), ".png")
     site.configure(drop="sweep_s = 0.5")
     with running(site) as daemon:
         write_at_once(site.drop / "a.jpg", Lot(width=320, height=180).jpeg())

@@ -1,21 +1,20 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from framegate.commands.demo.scene import Lot
-from framegate.config.settings import DropSettings
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.names import NameRules
 from framegate.ingest.queue import backlog
-from framegate.ingest.sweep_plan import BURST_HINTS, Cause, SweepPlan
+from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.keep.ledger import LEDGER_NAME
-from framegate.model import Origin
-from running import Site, running
+from framegate.model import Origin, Reason
+from running import Site, running, wait_until
 from stepping import Stepped
-from troubles import powerless
+from troubles import descriptors_left, powerless
 
 MANY = 60
 
@@ -34,6 +33,15 @@ def stepped(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepped]:
     yield daemon
     if daemon.daemon is not None:
         daemon.stop()
+
+
+def lay_many(folder: Path, picture: bytes) -> list[str]:
+    """Fill a folder with frames, the first the oldest; return their names."""
+    folder.mkdir(exist_ok=True)
+    for number in range(MANY):
+        (folder / f"a{number:02}.jpg").write_bytes(picture)
+        os.utime(folder / f"a{number:02}.jpg", (1_700_000_000 + number,) * 2)
+    return [f"a{number:02}.jpg" for number in range(MANY)]
 
 
 def names(stepped: Stepped) -> list[str]:
@@ -177,6 +185,173 @@ def test_a_sweep_remembers_what_is_judged(stepped: Stepped, picture: bytes) -> N
     assert len(judged) == MANY
 
 
+def test_a_folder_that_goes_away_takes_no_frame_with_it(stepped: Stepped, picture: bytes) -> None:
+    """Frames that wait for their turn when the drop folder is unmounted are judged when it is back."""
+    drop, away = stepped.site.drop, stepped.site.drop.with_name("away")
+    frames = lay_many(drop, picture)
+    stepped.start()
+    while not names(stepped):
+        turn(stepped)
+        stepped.now_s += 0.1
+    assert len(names(stepped)) < MANY
+    drop.rename(away)
+    drop.mkdir()  # the empty folder that was under the mount
+    stepped.go(5)
+    drop.rmdir()
+    stepped.go(5)
+    away.rename(drop)
+    stepped.go(10)
+    assert names(stepped) == frames
+    assert {event.entry.reason for event in stepped.verdicts()} == {Reason.FIRST, Reason.UNCHANGED}
+
+
+def test_a_frame_that_comes_back_is_judged(stepped: Stepped, picture: bytes) -> None:
+    """A frame that vanished before it could be read is judged when the same version is there again."""
+    frame, away = stepped.site.drop / "a.jpg", stepped.site.home / "a.jpg"
+    stepped.start()
+    stepped.go(5)
+    frame.write_bytes(picture)
+    stepped.hint("a.jpg", Origin.CREATED)
+    assert stepped.daemon is not None
+    stepped.daemon._intake.gather(0)
+    stepped.now_s += 2
+    stepped.daemon._intake.gather(0)
+    assert stepped.daemon._intake.has_ready
+    frame.rename(away)
+    stepped.go(0)
+    away.rename(frame)
+    stepped.go(40)
+    assert [event.entry.reason for event in stepped.verdicts()] == [Reason.VANISHED, Reason.FIRST]
+
+
+def test_an_edit_during_the_first_sweep_lets_no_live_frame_pass(stepped: Stepped, picture: bytes) -> None:
+    """An edit restarts the first sweep, and live frames still wait for its end, however long it takes."""
+    frames = lay_many(stepped.site.drop, picture)
+    stepped.start()
+    turn(stepped)
+    assert is_sweeping(stepped)
+    assert stepped.daemon is not None
+    settings = stepped.daemon._config.settings
+    drop = settings.drop.model_copy(update={"settle_s": 0.5})
+    stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
+    (stepped.site.drop / "live.jpg").write_bytes(picture)
+    stepped.hint("live.jpg", Origin.CLOSED)
+    turn(stepped)
+    stepped.now_s += 5
+    turn(stepped)
+    assert is_sweeping(stepped)
+    assert not names(stepped)
+    stepped.go(10)
+    assert names(stepped) == [*frames, "live.jpg"]
+
+
+def test_a_sweep_that_fails_is_made_up_for(stepped: Stepped, picture: bytes) -> None:
+    """When the folder cannot be listed after lost events, it is listed again soon."""
+    stepped.site.configure(drop='watch = "poll"\npoll_s = 60\nsweep_s = 60')
+    stepped.start()
+    stepped.go(10)
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+    assert stepped.daemon is not None
+    stepped.daemon._intake._sweeper.plan.request(stepped.now_s)
+    with descriptors_left(1), open(os.devnull, "rb"):
+        stepped.daemon._intake.gather(0)
+    stepped.go(5)
+    assert names(stepped) == ["a.jpg"]
+
+
+def test_a_frame_that_an_event_named_is_not_missed(stepped: Stepped, picture: bytes) -> None:
+    """A slow upload that a sweep lists before its event is read says nothing against the watch."""
+    stepped.site.configure(drop="settle_s = 30\ngive_up_s = 60")
+    lay_many(stepped.site.drop / "day", picture)
+    stepped.start()
+    stepped.go(90)
+    assert len(names(stepped)) == MANY
+    assert stepped.daemon is not None
+    hinter = stepped.daemon._intake.watch._watcher._hinter
+    assert hinter is not None
+    hinter.is_muted = True  # the test gives the event, late
+    with (stepped.site.drop / "slow.jpg").open("wb"):
+        stepped.now_s += 30
+        turn(stepped)  # lists the drop folder itself before the folder in it
+        assert is_sweeping(stepped)
+        stepped.hint("slow.jpg", Origin.CREATED)
+        stepped.go(10)
+    assert not stepped.count("watch.missed")
+
+
+def test_a_sweep_does_not_go_back_to_an_older_version(stepped: Stepped, picture: bytes) -> None:
+    """A frame that is completed and judged while a sweep lists the folder does not come into hand again."""
+    stepped.site.configure(drop='watch = "poll"\npoll_s = 20\nsweep_s = 20')
+    lay_many(stepped.site.drop / "day", picture)
+    stepped.start()
+    stepped.go(10)
+    (stepped.site.drop / "new.jpg").write_bytes(picture[:100])
+    stepped.now_s += 20
+    turn(stepped)  # lists the drop folder itself before the folder in it
+    (stepped.site.drop / "new.jpg").write_bytes(picture)
+    stepped.hint("new.jpg", Origin.CLOSED)
+    while is_sweeping(stepped):
+        turn(stepped)
+    assert "new.jpg" in names(stepped)
+    assert stepped.daemon is not None
+    assert not stepped.daemon._intake.pending()
+
+
+def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, picture: bytes) -> None:
+    """A file whose event was still unread when ``include`` was edited is no frame any more."""
+    stepped.start()
+    stepped.go(5)
+    assert stepped.daemon is not None
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+    stepped.hint("a.jpg", Origin.CLOSED)
+    settings = stepped.daemon._config.settings
+    drop = settings.drop.model_copy(update={"include": ["*.png"]})
+    stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
+    stepped.go(5)
+    assert not names(stepped)
+
+
+def test_a_folder_that_is_made_during_a_sweep_is_looked_at_twice() -> None:
+    """The sweep under way, which may have passed the place, is not the first of the two."""
+    plan = SweepPlan()
+    plan.begin(0.0)
+    plan.request_twice(1.0)
+    plan.end(2.0, 0.1, interval_s=30, settle_s=2)
+    first_s = plan.deadline_s()
+    assert plan.begin(first_s) is Cause.EVENTS_LOST
+    plan.end(first_s, 0.1, interval_s=30, settle_s=2)
+    assert plan.deadline_s() == first_s + 2
+
+
+def test_a_regular_sweep_that_failed_is_repeated_once() -> None:
+    """A failed sweep asks for one more, and not for one after the other."""
+    plan = SweepPlan()
+    plan.begin(0.0)
+    plan.end(0.0, 0.0, interval_s=30, settle_s=2)
+    assert plan.begin(30.0) is Cause.ROUND
+    plan.end(30.0, 0.0, interval_s=30, settle_s=2)
+    plan.request(32.0, Cause.ROUND)
+    assert plan.begin(plan.deadline_s()) is Cause.ROUND
+    plan.end(32.0, 0.0, interval_s=30, settle_s=2)
+    assert plan.deadline_s() == 62
+
+
+def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
+    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+
+    def is_judged() -> bool:
+        stepped.go(0.5)
+        return names(stepped) == ["a.jpg"]
+
+    wait_until(is_judged)
+    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
+    stepped.go(100)
+    assert names(stepped) == ["a.jpg", "a.jpg"]
+    assert not stepped.count("watch.missed")
+
+
 def dated(stepped: Stepped, name: str, picture: bytes, second: int) -> None:
     """Write a frame whose time is so many seconds after another's."""
     (stepped.site.drop / name).write_bytes(picture)
@@ -217,112 +392,6 @@ def test_a_live_frame_comes_after_a_backlog_larger_than_memory(
     assert is_sweeping(stepped)
     stepped.go(60)
     assert names(stepped) == sorted(path.name for path in stepped.site.drop.iterdir())
-
-
-@pytest.mark.parametrize("what", ["edit", "absence"])
-def test_a_first_sweep_that_is_broken_off_is_still_the_first(
-    stepped: Stepped, picture: bytes, what: str
-) -> None:
-    """Live frames wait for the frames of before the start, also when their listing has to begin again."""
-    for number in range(MANY):
-        dated(stepped, f"a{number:02}.jpg", picture, number)
-    stepped.start()
-    turn(stepped)
-    daemon = stepped.daemon
-    assert daemon is not None
-    if what == "edit":
-        stepped.site.configure(drop="settle_s = 0.1\nmax_size = '10MB'")
-        daemon.reload()
-    elif what == "absence":
-        stepped.site.drop.rename(stepped.site.drop.with_name("away"))
-        stepped.now_s += 2
-        turn(stepped)
-        stepped.site.drop.with_name("away").rename(stepped.site.drop)
-        stepped.now_s += 2
-    turn(stepped)
-    turn(stepped)
-    assert is_sweeping(stepped)
-    assert daemon._intake._sweeper.held_until_s() == float("inf")
-
-
-@pytest.fixture
-def listed(stepped: Stepped, picture: bytes) -> str:
-    """A frame that is half written when a round lists it; what events say of it, the test says."""
-    stepped.site.configure(drop="settle_s = 50\ngive_up_s = 60")
-    for number in range(MANY):
-        dated(stepped, f"a{number:02}.jpg", picture, number)
-    stepped.start()
-    stepped.go(200)
-    assert len(names(stepped)) == MANY
-    assert stepped.daemon is not None
-    intake = stepped.daemon._intake
-    intake.watch._watcher.rules = NameRules(DropSettings(folder=intake._drop.folder, include=["nothing"]))
-    (stepped.site.drop / "slow.jpg").write_bytes(picture[:100])
-    stepped.now_s += 100
-    turn(stepped)
-    while (under_way := intake._sweeper._under_way) is not None and not under_way.selection._offered:
-        turn(stepped)
-    assert is_sweeping(stepped)
-    return "slow.jpg"
-
-
-def finish_sweep(stepped: Stepped) -> None:
-    while is_sweeping(stepped):
-        turn(stepped)
-
-
-def test_an_upload_that_begins_during_a_sweep_is_not_missed_by_the_watch(
-    stepped: Stepped, listed: str
-) -> None:
-    """What a round lists and an event names before the round ends says nothing against the watch."""
-    stepped.hint(listed, Origin.CREATED)
-    finish_sweep(stepped)
-    stepped.go(10)
-    assert stepped.count("watch.missed") == 0
-
-
-def test_what_no_event_names_is_missed_by_the_watch(stepped: Stepped, listed: str) -> None:
-    """A frame that only a round finds has been missed by the watch."""
-    finish_sweep(stepped)
-    stepped.go(10)
-    assert (stepped.count("watch.missed"), listed in pending_names(stepped)) == (1, True)
-
-
-def test_a_frame_listed_half_written_and_judged_since_is_not_taken_in_hand_again(
-    stepped: Stepped, listed: str, picture: bytes
-) -> None:
-    """At its end a sweep goes by what stands in the folder then, and not by what it has listed before."""
-    (stepped.site.drop / listed).write_bytes(picture)
-    stepped.hint(listed, Origin.CLOSED)
-    turn(stepped)
-    assert names(stepped)[-1] == listed
-    finish_sweep(stepped)
-    assert not pending_names(stepped)
-
-
-def test_a_file_that_is_removed_while_it_is_listed_is_not_taken_in_hand(
-    stepped: Stepped, listed: str
-) -> None:
-    """What a sweep has listed, and is gone at its end, does not wait for a verdict."""
-    (stepped.site.drop / listed).unlink()
-    finish_sweep(stepped)
-    assert not pending_names(stepped)
-
-
-def pending_names(stepped: Stepped) -> list[str]:
-    assert stepped.daemon is not None
-    return [upload.candidate.key.name for upload in stepped.daemon._intake._uploads._all()]
-
-
-@pytest.mark.parametrize(("seconds", "is_burst"), [(1, True), (30, False)])
-def test_many_hints_in_a_short_time_ask_for_a_sweep(seconds: int, *, is_burst: bool) -> None:
-    """A burst may have been longer than the kernel's queue; as many frames in half a minute are usual."""
-    plan = SweepPlan()
-    plan.begin(0.0)
-    plan.end(0.0, Cause.FIRST, 0.1, interval_s=1000.0, settle_s=2.0)
-    for number in range(BURST_HINTS):
-        plan.count_hints(1, seconds * number / BURST_HINTS, settle_s=2.0)
-    assert (plan.deadline_s() < 1000.0) == is_burst
 
 
 def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, picture: bytes) -> None:

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from forked import python
 from framegate.ingest.reading import (
     Changed,
     ReadOutcome,
@@ -160,11 +160,10 @@ def test_a_file_that_we_may_not_read_is_unreadable() -> None:
     try:
         (drop / "a.jpg").write_bytes(DATA)
         (drop / "a.jpg").chmod(0)
-        command = [sys.executable, "-c", AS_NOBODY, os.fspath(drop)]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        said = python(AS_NOBODY, drop)
     finally:
         shutil.rmtree(drop)
-    assert (said.stdout, said.stderr) == ("unreadable Permission denied\n", "")
+    assert (said.stdout, said.stderr) == (b"unreadable Permission denied\n", b"")
 
 
 def test_a_file_that_a_file_server_has_leased_is_not_given_up(drop: Path) -> None:
@@ -380,11 +379,10 @@ def test_of_a_file_of_another_user_nothing_is_certain() -> None:
     try:
         (drop / "a.jpg").write_bytes(DATA)
         (drop / "a.jpg").chmod(0o644)
-        command = [sys.executable, "-c", ASK_AS_NOBODY, os.fspath(drop)]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        said = python(ASK_AS_NOBODY, drop)
     finally:
         shutil.rmtree(drop)
-    assert (said.stdout, said.stderr) == ("None\n", "")
+    assert (said.stdout, said.stderr) == (b"None\n", b"")
 
 
 @pytest.mark.parametrize(

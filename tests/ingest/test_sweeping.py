@@ -1,14 +1,13 @@
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from forked import python
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
 from framegate.ingest.sweeping import frames_of
@@ -126,12 +125,11 @@ def test_a_folder_that_may_not_be_listed_is_passed_over() -> None:
     try:
         make(drop, "closed/a.jpg", "open/b.jpg", "c.jpg")
         (drop / "closed").chmod(0)
-        command = [sys.executable, "-c", AS_NOBODY, os.fspath(drop)]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        said = python(AS_NOBODY, drop)
     finally:
         (drop / "closed").chmod(0o755)
         shutil.rmtree(drop)
-    assert (said.stdout, said.stderr) == ("c.jpg open/b.jpg\n", "")
+    assert (said.stdout, said.stderr) == (b"c.jpg open/b.jpg\n", b"")
 
 
 def test_thousands_of_frames_are_found_without_using_up_descriptors(drop: Path, rules: NameRules) -> None:

@@ -3,13 +3,13 @@ import os
 import platform
 import resource
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from forked import python
 from framegate.keep.ledger import Ledger
 
 REFUSE = """
@@ -59,12 +59,7 @@ def ledger(path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def run_python() -> RunPython:
     """Run a program in a process of its own; its exit code is the test's to judge."""
-
-    def run(program: str, *arguments: object, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-        command = [sys.executable, "-c", program, *map(os.fspath, map(str, arguments))]
-        return subprocess.run(command, input=data, capture_output=True, timeout=20, check=False)
-
-    return run
+    return python
 
 
 @pytest.fixture

@@ -459,7 +459,7 @@ class RecordingDisk(Disk):
     """The real disk, and its steps in their order."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[Step | TidyStep] = []
 
     def reach(self, step: Step | TidyStep) -> None:
         self.steps.append(step)
@@ -542,7 +542,7 @@ class FailingTwiceDisk(Disk):
     """A disk that can neither sync a folder nor take a name back."""
 
     def __init__(self) -> None:
-        self.failed: list[Step] = []
+        self.failed: list[Step | TidyStep] = []
 
     def reach(self, step: Step | TidyStep) -> None:
         if step in {Step.SYNC_FOLDER, Step.TAKE_BACK}:

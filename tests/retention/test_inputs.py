@@ -20,6 +20,9 @@ SCENES = (0, 0, None, 1, 1, 2, 0, 0)
 """Kept, dropped, rejected, kept, dropped, kept, kept, dropped."""
 
 ALL = ("after_kept", "after_dropped", "after_rejected")
+TURN_S = 5.0
+"""Often enough while hours pass; every pause between two tries is a multiple of it."""
+
 ONLY_WHEN_NAMED = {Step.REMOVE_TEMP}
 
 
@@ -192,7 +195,7 @@ def test_a_refusal_is_said_once_and_tried_ever_more_seldom(
 
     disk.fail(TidyStep.REMOVE_INPUT, refused, lasts=True)
     daemon.start()
-    daemon.go(4000)
+    daemon.go(4000, TURN_S)
     (warning,) = [event for event in daemon.events if event.level == "warning"]
     assert (warning.event, warning.fields["error"]) == ("input.undeletable", os.strerror(errno.EROFS))
     assert left(site, shots) == shots
@@ -203,7 +206,7 @@ def test_a_refusal_is_said_once_and_tried_ever_more_seldom(
     assert pauses[-1] == LAST_PAUSE_S
     assert len(tries) < 100
     disk.heal()
-    daemon.go(LAST_PAUSE_S + 60)
+    daemon.go(LAST_PAUSE_S + 60, TURN_S)
     assert left(site, shots) == [shots[-1]]
     daemon.stop()
     check(site, shots, inputs=[shots[-1]], acknowledged=lines_of(daemon.events))
@@ -276,7 +279,7 @@ def test_a_deleted_input_that_is_sent_again_is_not_judged_again(
 
 
 @pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named"])
-@pytest.mark.parametrize("at_reach", [1, 2, 3])
+@pytest.mark.parametrize("at_reach", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("step", [*Step, TidyStep.MAKE_DURABLE, TidyStep.REMOVE_INPUT, TidyStep.MARK])
 def test_a_crash_at_any_step_loses_no_frame_and_leaves_no_input(
     site: Site,
@@ -346,10 +349,20 @@ def lose_power(daemon: Stepped) -> None:
         shutil.copytree(daemon.disk.copy, daemon.disk.state)
 
 
+ENDS = {"stopped": Stepped.stop, "killed": Stepped.crash, "power cut": lose_power}
+TOGETHER = {("stopped", 0.0), ("killed", 5.5), ("power cut", 1.0), ("power cut", 10.0)}
+"""Each end and each wait once in the fast lane."""
+
+
 @pytest.mark.parametrize(
-    "end", [Stepped.stop, Stepped.crash, lose_power], ids=["stopped", "killed", "power cut"]
+    ("end", "wait_s"),
+    [
+        pytest.param(ENDS[end], wait_s, id=f"{end}-{wait_s}", marks=() if fast else pytest.mark.slow)
+        for end in ENDS
+        for wait_s in (0.0, 1.0, 5.5, 10.0)
+        for fast in [(end, wait_s) in TOGETHER]
+    ],
 )
-@pytest.mark.parametrize("wait_s", [0.0, 1.0, 5.5, 10.0])
 def test_a_restart_with_deleted_inputs_changes_no_score(
     tmp_path: Path, morning: list[bytes], end: Callable[[Stepped], None], wait_s: float
 ) -> None:

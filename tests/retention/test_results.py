@@ -18,6 +18,8 @@ from stepping import Crash, FaultyDisk, Stepped
 
 HOUR_NS = 3600 * 10**9
 DAY_S = 86_400
+TURN_S = LOOK_S
+"""Often enough while hours pass: whoever looks at the results, looks every LOOK_S."""
 
 
 def configure(site: Site, limits: str, more: str = "") -> None:
@@ -186,7 +188,7 @@ def test_what_was_deleted_does_not_come_back(site: Site, daemon: Stepped) -> Non
     assert len(daemon.verdicts()) == len(deletions(daemon)) + 1 == len(shots)
 
 
-@pytest.mark.parametrize("at_reach", [1, 2, 4])
+@pytest.mark.parametrize("at_reach", [1, pytest.param(2, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("step", [*Step, TidyStep.REMOVE_RESULT, TidyStep.MARK])
 def test_a_crash_at_any_step_deletes_no_more_and_no_less(
     site: Site, disk: FaultyDisk, daemon: Stepped, step: Step | TidyStep, at_reach: int
@@ -272,13 +274,13 @@ def test_a_clock_that_jumps_years_ahead_deletes_nothing_at_first(site: Site, dae
     daemon.start()
     daemon.go(LOOK_S + 5)
     daemon.wall_ns = lambda: time.time_ns() + 3650 * DAY_S * 10**9
-    daemon.go(DOUBT_S / 2)
+    daemon.go(DOUBT_S / 2, TURN_S)
     assert set(contents(site.results)) == names(shots)
     daemon.wall_ns = time.time_ns
-    daemon.go(2 * DOUBT_S)
+    daemon.go(2 * DOUBT_S, TURN_S)
     assert set(contents(site.results)) == names(shots)
     daemon.wall_ns = lambda: time.time_ns() + 3650 * DAY_S * 10**9
-    daemon.go(DOUBT_S + 2 * LOOK_S)
+    daemon.go(DOUBT_S + 2 * LOOK_S, TURN_S)
     daemon.stop()
     assert set(contents(site.results)) == names(shots[-1:])
     assert daemon.count("clock.jumped") == 3
@@ -293,7 +295,7 @@ def test_a_start_with_a_wrong_clock_deletes_nothing_at_first(site: Site, daemon:
     daemon.stop()
     daemon.wall_ns = lambda: time.time_ns() + 3650 * DAY_S * 10**9
     daemon.start()
-    daemon.go(DOUBT_S / 2)
+    daemon.go(DOUBT_S / 2, TURN_S)
     daemon.stop()
     assert set(contents(site.results)) == names(shots)
 
@@ -324,7 +326,7 @@ def test_another_disk_in_the_place_of_the_results_ends_nothing(site: Site, daemo
     daemon.go(2 * LOOK_S)
     site.results.rmdir()
     (site.home / "unmounted").rename(site.results)
-    daemon.go(ROUND_S + 2 * LOOK_S)
+    daemon.go(ROUND_S + 2 * LOOK_S, TURN_S)
     daemon.stop()
     assert set(contents(site.results)) == names(shots[-1:])
     assert len(deletions(daemon)) == 4

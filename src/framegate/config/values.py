@@ -1,4 +1,4 @@
-"""What a setting's value may be: its type, how it is read, and the words of the error when it is wrong."""
+"""The types of settings: how a value is read, and the error when it is wrong."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from framegate.config.quantities import Area, Duration, Size, as_written
 
 def _odd(value: int) -> int:
     if value and value % 2 == 0:
-        raise ValueError(f"the kernel of a Gaussian is odd: use {value - 1} or {value + 1}, or 0 for none")
+        raise ValueError(f"must be odd: use {value - 1} or {value + 1}, or 0 for no blur")
     return value
 
 
@@ -95,7 +95,7 @@ def _fraction(value: float) -> float:
 
 
 def _address(text: str) -> str:
-    """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is every IPv4 address."""
+    """Return an address and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is all of IPv4."""
     address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
     if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
         raise ValueError(f'write an address and a port, as "127.0.0.1:9188" or ":9188", not {text!r}')
@@ -103,10 +103,10 @@ def _address(text: str) -> str:
 
 
 def _anchored(value: object, info: ValidationInfo) -> object:
-    """Make a path of the config file absolute, from the folder that the file is in.
+    """Make a path in the config file absolute; a relative one starts in the file's folder.
 
-    A ``Path`` comes from the command line, where the shell has expanded it. A text without the folder of a
-    file comes from settings that were read before.
+    A ``Path`` comes from the command line, where the shell has expanded it. Without the file's folder in the
+    context, a text comes from settings that were read before.
     """
     if isinstance(value, Path):
         return os.fspath(value)
@@ -130,7 +130,7 @@ def _ends_in_prom(path: str) -> str:
 
 
 CONFIG_FOLDER = "config_folder"
-"""Key of the validation context: the folder from which relative paths start."""
+"""Key of the validation context: the folder in which relative paths start."""
 
 _as_text = PlainSerializer(str, return_type=str)
 

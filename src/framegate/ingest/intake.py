@@ -49,7 +49,8 @@ class Intake:
         self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, emit=emit, clock=clock)
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
-        self._in_hand_of = self.watch.folder_id
+        self._in_hand_of = self.watch.identity
+        """The folder in which the files in hand were found."""
 
     def __len__(self) -> int:
         """Return how many files are in hand: settling, or settled and not yet taken."""
@@ -63,7 +64,7 @@ class Intake:
     def start(self) -> None:
         """Begin to watch; the first sweep comes with the first ``gather``."""
         self.watch.start(self._clock())
-        self._in_hand_of = self.watch.folder_id
+        self._in_hand_of = self.watch.identity
 
     def stop(self) -> None:
         """Stop watching."""
@@ -79,7 +80,7 @@ class Intake:
         self.watch.retune(self._drop, self._rules)
         self._uploads.use(self._settling_rules())
         if _naming(self._drop) != _naming(before):
-            self._empty_hands()
+            self._start_over()
         self._sweeper.use(self._drop, self._rules)
 
     def interrupt(self) -> None:
@@ -99,8 +100,7 @@ class Intake:
             now_s = self._clock()
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
-                self.watch.check(now_s)
-            self._follow_the_folder()
+                self.is_folder_gone()
             self._sweep(now_s)
         except SinkError:  # those hints are gone
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
@@ -134,6 +134,18 @@ class Intake:
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
+    def is_folder_gone(self) -> bool:
+        """Check the drop folder; return whether it is missing, or another stands there than before.
+
+        What is in hand is forgotten then, without a verdict: if it comes back, a sweep finds it.
+        """
+        self.watch.check(self._clock())
+        is_gone = self.watch.is_absent or self.watch.identity != self._in_hand_of
+        if is_gone:
+            self._in_hand_of = self.watch.identity
+            self._start_over()
+        return is_gone
+
     def deadline_s(self, now_s: float) -> float:
         """Return when ``gather`` has something to do, if no hint comes before."""
         self._uploads.hurry(self._is_stuck)
@@ -155,12 +167,20 @@ class Intake:
             left[camera] = Pending(others.count + unsearchable.count, since_s, unsearchable.why)
         return self._uploads.pending(left)
 
+    def _start_over(self) -> None:
+        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._backlog = Backlog()
+
     def _settling_rules(self) -> SettlingRules:
         return SettlingRules(self._drop.settle_s, self._drop.give_up_s, self._is_being_written)
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""
+        if not self._rules.is_frame(arrival.name):  # the hint is from before an edit of the names
+            return
         self.watch.heard(arrival.name)
+        if not self._rules.is_frame(arrival.name):  # the settings were edited since
+            return
         key = look_at(self._folder, arrival.name)
         if key is None:
             self._uploads.vanished(arrival.name)
@@ -177,17 +197,6 @@ class Intake:
         is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
-
-    def _follow_the_folder(self) -> None:
-        """Forget the files of a folder that is away: each that comes back with it is found by a sweep."""
-        if self.watch.folder_id != self._in_hand_of:
-            self._in_hand_of = self.watch.folder_id
-            self._empty_hands()
-            self._sweeper.give_up()
-
-    def _empty_hands(self) -> None:
-        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
-        self._backlog = Backlog()
 
     def _sweep(self, now_s: float) -> None:
         """Request the sweeps that do not wait until one comes round, and advance the one under way."""

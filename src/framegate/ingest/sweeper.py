@@ -94,18 +94,18 @@ class Sweeper:
     def held_until_s(self) -> float:
         """Return until when no settled file is queued, because a sweep may find older ones."""
         if self._under_way is None:
-            return -math.inf
+            return math.inf if self.plan.wants_first else -math.inf
         patience_s = {Cause.FIRST: math.inf, Cause.EVENTS_LOST: self._drop.settle_s}
         return self._under_way.began_s + patience_s.get(self._under_way.cause, -math.inf)
 
     def use(self, drop: DropSettings, rules: NameRules) -> None:
-        """Go on by other settings, and sweep by them at once."""
+        """Use other settings, and sweep by them at once."""
         self._drop, self._rules = drop, rules
         self.give_up()
         self.plan.request_now(self._clock())
 
     def give_up(self) -> None:
-        """End the sweep that is under way, if there is one; the next one does what it was for."""
+        """End the sweep that is under way, if there is one; it is made up for."""
         if self._under_way is not None:
             self.plan.request(self._clock(), self._under_way.cause)
             self._under_way = None
@@ -137,7 +137,7 @@ class Sweeper:
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
         """List some more; at the end of the folder put what is new into hand."""
         started_s = time.perf_counter()
-        is_over, has_failed = True, True
+        is_over = has_failed = True
         try:
             is_over = self._offer_some(under_way, uploads, started_s + SLICE_S)
             if is_over:
@@ -149,15 +149,13 @@ class Sweeper:
             under_way.took_s += time.perf_counter() - started_s
             if is_over:
                 self._under_way = None
-                self._plan_next(under_way, has_failed=has_failed)
+                self._plan_next(under_way.took_s)
+            if has_failed:
+                self.plan.request(self._clock() + self._drop.settle_s, under_way.cause)
 
-    def _plan_next(self, under_way: _UnderWay, *, has_failed: bool) -> None:
-        now_s, cause = self._clock(), under_way.cause
-        interval_s = self._watch.sweep_interval_s(under_way.took_s)
-        settle_s = self._drop.settle_s
-        self.plan.end(now_s, cause, under_way.took_s, interval_s=interval_s, settle_s=settle_s)
-        if has_failed and cause is not Cause.ROUND:
-            self.plan.request(now_s + settle_s, cause)
+    def _plan_next(self, took_s: float) -> None:
+        interval_s = self._watch.sweep_interval_s(took_s)
+        self.plan.end(self._clock(), took_s, interval_s=interval_s, settle_s=self._drop.settle_s)
 
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
         """Offer what is new to the selection until ``end_s``; return whether that was all."""
@@ -181,38 +179,39 @@ class Sweeper:
                 uploads.vanished(name)
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
         self._return_to_folder(uploads, backlog)
-        new = self._take_in_hand(found, uploads, now_s)
+        new = self._add_to(uploads, found, now_s)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
-        self._blame_the_watch(under_way, new, now_s)
+        self._report_to_watch(under_way, new, now_s)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
 
     def _return_to_folder(self, uploads: Uploads, backlog: Backlog) -> None:
-        """Give up live frames that came while older ones were listed for which there is no room.
+        """Forget live frames that were taken in hand before the sweep left older ones of their camera.
 
-        A later sweep finds them after those.
+        They stay in the folder as well; a later sweep finds them after those.
         """
         for candidate in uploads.untried():
             if backlog.is_after_the_left(candidate):
                 backlog.leave(candidate)
                 uploads.forget(candidate.key.name)
 
-    def _take_in_hand(self, found: list[Candidate], uploads: Uploads, now_s: float) -> list[str]:
-        """Let what a sweep found settle, as it stands there by now, unless it is judged meanwhile.
+    def _add_to(self, uploads: Uploads, found: list[Candidate], now_s: float) -> list[str]:
+        """Let what a sweep found settle; return the names that were not in hand before.
 
-        Never at once, though a lease may tell that a file is whole: a listing takes time, and may show a
-        frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
+        The sweep may have listed a file seconds ago: each is looked at again, for events may have named a
+        later version meanwhile, and that may be judged by now.
 
-        Returns:
-            The names that no event had brought into hand.
+        None is tried at once, even when a lease shows that it is complete: a frame may be listed without an
+        older one that was renamed into a place already passed (3 of 1,500 in the wrong order).
         """
-        there = [key for candidate in found if (key := look_at(self._folder, candidate.key.name))]
+        looks = (look_at(self._folder, candidate.key.name) for candidate in found)
         new = []
-        for key in self._ledger.unknown(there):
+        for key in self._ledger.unknown([key for key in looks if key is not None]):
             if not uploads.is_waiting_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
-                self._emit(FrameSeen(key.name, self._rules.camera_of(key.name), Origin.SWEEP, key.size_bytes))
                 new.append(key.name)
+                camera = self._rules.camera_of(key.name)
+                self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))
         return new
 
     def _count_unsearchable(self, names: list[str], now_s: float) -> None:
@@ -223,7 +222,7 @@ class Sweeper:
             for camera, count in cameras.items()
         }
 
-    def _blame_the_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
+    def _report_to_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
         if self._unlisted.end_of_sweep():
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:

@@ -88,7 +88,7 @@ class Ledger:
             path, SCHEMA, SCHEMA_VERSION, emit, migrations=MIGRATIONS, is_read_only=is_read_only
         )
         self._disk = disk or Disk()
-        self.whereabouts = FilePresence(self._database, self._disk)
+        self.presence = FilePresence(self._database, self._disk)
         self.commits = 0
         """Number of commits so far: a reader needs to look again only when it has changed."""
 
@@ -223,7 +223,7 @@ class Ledger:
         Raises:
             SinkError: the ledger cannot be written now.
         """
-        self.whereabouts.prune(recorded)
+        self.presence.prune(recorded)
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again, and find their results."""
@@ -267,14 +267,14 @@ class Ledger:
     def _commit(self, changes: list[Change], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
-        self.whereabouts.is_durable = False  # a commit that fails may have come true all the same
+        self.presence.is_durable = False  # a commit that fails may have come true all the same
         memories = self._memories_as_rows()
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             self._write(db, changes)
             db.executemany(REPLACE_MEMORY, memories)
         self._pending, self._pending_keys, self._memories = [], set(), {}
         self.commits += 1
-        self.whereabouts.is_durable = step is Step.INTEND
+        self.presence.is_durable = step is Step.INTEND
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
         """Execute the statements, and count by what each frame's row says before and after them."""

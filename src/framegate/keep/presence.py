@@ -23,7 +23,7 @@ _IS_DELIVERED = "verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS N
 _IS_GONE = "input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL)"
 
 _CLEARABLE = (
-    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason <> 'not_a_regular_file'"
+    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason NOT IN ('not_a_regular_file', 'vanished')"
     " AND (verdict <> 'kept' OR result IS NOT NULL)"
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )

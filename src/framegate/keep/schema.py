@@ -129,7 +129,9 @@ ABANDON = (
     "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
     " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
 )
-IS_DECIDED = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+IS_DECIDED = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ? AND reason <> 'vanished'"
+"""A frame that vanished was never judged: it is when it comes back, as with a disk that is mounted again."""
+
 COUNTED_AS = "SELECT camera, reason FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
 ADD_TO_TOTAL = (
     "INSERT INTO total VALUES (?, ?, ?)"
@@ -156,7 +158,7 @@ def query_for_absent(*columns: str) -> str:
     is_same = " AND ".join(f"frame.{column} = asked.{column}" for column in columns)
     return (
         f"WITH asked (position, {names}) AS (VALUES {values}) SELECT position FROM asked"  # noqa: S608 - our own names
-        f" WHERE NOT EXISTS (SELECT 1 FROM frame WHERE {is_same})"
+        f" WHERE NOT EXISTS (SELECT 1 FROM frame WHERE {is_same} AND reason <> 'vanished')"
     )
 
 

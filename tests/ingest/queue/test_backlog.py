@@ -83,7 +83,7 @@ FOLDERS = st.lists(
 
 
 @given(folder=FOLDERS, in_hand=st.integers(0, MOST_IN_HAND))
-@settings(max_examples=300, database=None, deadline=None)
+@settings(database=None, deadline=None)
 def test_a_sweep_takes_the_oldest_of_each_lane_in_equal_shares(folder: list[Candidate], in_hand: int) -> None:
     """What is chosen fits into the room: the oldest of every lane, none with more than its share."""
     box = Backlog()
@@ -101,7 +101,7 @@ def test_a_sweep_takes_the_oldest_of_each_lane_in_equal_shares(folder: list[Cand
 
 
 @given(folder=FOLDERS, order=st.randoms(use_true_random=False))
-@settings(max_examples=100, database=None, deadline=None)
+@settings(database=None, deadline=None)
 def test_the_order_in_which_a_folder_lists_its_files_is_nothing(
     folder: list[Candidate], order: Random
 ) -> None:
@@ -334,9 +334,7 @@ class BacklogMachine(RuleBasedStateMachine):
             self.judge(1)
 
 
-BacklogMachine.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=30, deadline=None, database=None
-)
+BacklogMachine.TestCase.settings = settings(stateful_step_count=30, deadline=None, database=None)
 
 
 class TestCamerasDoWhatTheyLike(BacklogMachine.TestCase):  # type: ignore[valid-type,misc]

@@ -233,9 +233,7 @@ class SettlingMachine(RuleBasedStateMachine):
         assert self.uploads.settling == 0
 
 
-SettlingMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, database=None
-)
+SettlingMachine.TestCase.settings = settings(stateful_step_count=40, deadline=None, database=None)
 
 
 class TestWritersDoWhatTheyLike(SettlingMachine.TestCase):  # type: ignore[valid-type,misc]

@@ -115,7 +115,12 @@ def test_a_folder_that_may_not_be_listed_is_said_once(stepped: Stepped, picture:
     assert names_of(stepped) == ["night/a.jpg"]
     assert not stepped.count("watch.missed")
     lay(closed, "b.jpg", picture)
-    wait_until(lambda: (stepped.go(1), len(names_of(stepped)) == 2)[1])
+
+    def is_heard() -> bool:
+        stepped.go(1)
+        return len(names_of(stepped)) == 2
+
+    wait_until(is_heard)
 
 
 def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:

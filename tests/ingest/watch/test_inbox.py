@@ -82,7 +82,7 @@ def test_a_wish_for_a_sweep_is_told_once() -> None:
     ],
 )
 def test_a_waiting_take_returns_when_something_happens(disturb: Callable[[Inbox], None]) -> None:
-    """Who waits for an hour is woken by a hint, a wish or a wake from another thread."""
+    """Who waits for an hour is woken by a hint, a request or a wake from another thread."""
     inbox, is_waiting = Inbox(), Event()
 
     def from_another_thread() -> None:
@@ -110,10 +110,12 @@ def test_a_take_waits_no_longer_than_it_was_told() -> None:
 def test_hints_from_many_threads_all_arrive() -> None:
     """Threads may put at the same time: each hint arrives once, each thread's in its order."""
     inbox = Inbox()
-    threads = [
-        Thread(target=lambda first=first: [inbox.hint(arrival(first + n)) for n in range(1000)])
-        for first in range(0, 8000, 1000)
-    ]
+
+    def put(first: int) -> None:
+        for number in range(first, first + 1000):
+            inbox.hint(arrival(number))
+
+    threads = [Thread(target=put, args=(first,)) for first in range(0, 8000, 1000)]
     for thread in threads:
         thread.start()
     taken: list[Arrival] = []

@@ -84,8 +84,10 @@ class Watch:
         self.found_by_sweep = 0
         """Frames that inotify should have announced and did not."""
 
+        self.identity: Identity | None = None
+        """Which folder stood at the path when it was last checked."""
+
         self._is_armed = False
-        self._identity: Identity | None = None
         self._has_failed = False
         self._retry_at_s = float("inf")
         self._polled: Mount | None = None
@@ -103,21 +105,6 @@ class Watch:
     def mode(self) -> Literal["inotify", "poll"]:
         """How arrivals are noticed at present."""
         return "inotify" if self._is_armed and not self._is_deaf else "poll"
-
-    @property
-    def folder_id(self) -> Identity | None:
-        """Which folder is served; None while it is absent."""
-        return None if self.is_absent else self._identity
-
-    def is_there(self) -> bool:
-        """Whether the folder that is served stands at its path now; if not, ``check`` is due at once."""
-        try:
-            is_there = identity_of(self._folder) == self.folder_id
-        except OSError:
-            is_there = False
-        if not is_there and not self.is_absent:
-            self.next_check_s = -float("inf")
-        return is_there
 
     @property
     def overflows(self) -> int:
@@ -179,8 +166,8 @@ class Watch:
 
     def renew(self, why: str, now_s: float) -> None:
         """Set up the watch again: there is something that it could not watch before."""
-        if self.mode == "inotify" and self._identity is not None:
-            self._repair(why, self._identity, now_s)
+        if self.mode == "inotify" and self.identity is not None:
+            self._repair(why, self.identity, now_s)
 
     def heard(self, name: str) -> None:
         """Note that a hint named a file: no sweep found it first."""
@@ -207,7 +194,7 @@ class Watch:
 
     def _arm(self, identity: Identity, now_s: float) -> None:
         """Begin to watch, or to poll: because of the settings or the file system, or without inotify."""
-        self._identity = identity
+        self.identity = identity
         self._retry_at_s = float("inf")
         if self._has_to_poll():
             return
@@ -271,7 +258,7 @@ class Watch:
     def _fault(self, identity: Identity) -> str | None:
         if self._is_armed:
             return self._watcher.fault()
-        return None if identity == self._identity else "another folder stands at the path"
+        return None if identity == self.identity else "another folder stands at the path"
 
     def _repair(self, why: str, identity: Identity, now_s: float) -> None:
         self.stop()
@@ -282,7 +269,7 @@ class Watch:
         self._troubles += 1
         self._sweeps_that_found = 0
         if self._troubles > MOST_REBUILDS:
-            self._identity = identity
+            self.identity = identity
             self._fail(why, now_s)
             return
         self._rebuild(identity, now_s)
