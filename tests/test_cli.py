@@ -263,7 +263,7 @@ def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_explain_waits_for_nobody(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     """A FIFO is no frame, and is not opened."""
     os.mkfifo(tmp_path / "f.jpg")
-    assert "no regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
+    assert "not a regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
 
 
 def test_explain_knows_the_cameras(tmp_path: Path, pair: tuple[Path, Path]) -> None:

@@ -221,7 +221,7 @@ def test_a_version_that_is_not_pruned_stays_known(ledger: Ledger, versions: tupl
         ledger.note(entry("a.jpg", mtime=mtime))
     ledger.flush()
     before, last = ledger.presence.after(0, 2)
-    ledger.prune([last])
+    ledger.presence.prune([last])
     assert ledger.knows(before.entry.key)
     assert ledger.unknown([last.entry.key, before.entry.key]) == [last.entry.key]
     assert ledger.knows_names(["a.jpg"]) == {"a.jpg"}
@@ -310,7 +310,7 @@ def test_what_is_known_is_what_was_decided_and_not_pruned(calls: list[tuple[str,
             elif call in {"flush", "restart", "prune"}:
                 ledger.flush()
             if call == "prune":
-                ledger.prune([row for row in ledger.presence.after(0, 100) if row.entry.key == key])
+                ledger.presence.prune([row for row in ledger.presence.after(0, 100) if row.entry.key == key])
                 known.discard(key)
             if call == "restart":
                 ledger.close()

@@ -58,7 +58,7 @@ def test_what_is_forgotten_stays_counted(ledger: Ledger, path: Path) -> None:
     for number in range(3):
         ledger.note(entry(f"{number}.jpg"))
     ledger.flush()
-    ledger.prune(ledger.presence.after(0, 2))
+    ledger.presence.prune(ledger.presence.after(0, 2))
     assert not ledger.knows(entry("0.jpg").key)
     assert ledger.totals() == {("c", Reason.UNCHANGED): 3}
     again = Ledger(path)

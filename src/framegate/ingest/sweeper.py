@@ -1,7 +1,7 @@
 """The sweeps of one drop folder: begun when they are due, advanced a slice at a time.
 
-While a sweep that may find older frames is under way, live frames wait for it: at the start until the folder
-has been listed, after lost events for at most ``settle_s``.
+While a sweep may find older frames, live frames wait for it: after a start until the first sweep has ended,
+after lost events for at most ``settle_s``.
 """
 
 import math
@@ -27,19 +27,19 @@ from framegate.ingest.watch.supervisor import Watch
 from framegate.model import Candidate, NotYet, Origin, Pending
 
 SLICE_S = 0.05
-"""A sweep advances by so much at a time; hints are taken and frames judged in between."""
+"""How long a sweep runs at a time; hints are handled and frames judged in between."""
 
 
 @dataclass(slots=True)
 class _UnderWay:
-    """A sweep, and what it has come to so far."""
+    """A sweep, and what it has found so far."""
 
     sweep: Sweep
     cause: Cause
     began_s: float
     selection: Selection
     is_round: bool
-    """It lists what events should have announced: they missed what it finds."""
+    """It is a regular one, without a backlog: what it finds, events should have announced."""
 
     still_there: set[str] = field(default_factory=set)
     """Files that were in hand before, and that it has listed."""
@@ -53,8 +53,8 @@ class Sweeper:
     Args:
         drop: its settings.
         rules: which names are frames.
-        ledger: knows what has its verdict.
-        watch: is told what events missed.
+        ledger: answers which versions of files have their verdict.
+        watch: notified of what events missed.
         emit: receives what the sweeps find.
         clock: monotonic seconds.
     """
@@ -80,7 +80,7 @@ class Sweeper:
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
         self.unsearchable: dict[str, Pending] = {}
-        """Frames that the last sweep could list and nobody may read, by camera."""
+        """Frames in folders that the last sweep could list but not search, by camera."""
 
     @property
     def is_under_way(self) -> bool:
@@ -92,7 +92,10 @@ class Sweeper:
         return self.plan.deadline_s() if self._under_way is None else now_s
 
     def held_until_s(self) -> float:
-        """Return until when no settled file is queued, because a sweep may find older ones."""
+        """Return until when no settled file is queued because a sweep may find older ones.
+
+        Minus infinity when nothing is held.
+        """
         if self._under_way is None:
             return math.inf if self.plan.wants_first else -math.inf
         patience_s = {Cause.FIRST: math.inf, Cause.EVENTS_LOST: self._drop.settle_s}
@@ -105,7 +108,7 @@ class Sweeper:
         self.plan.request_now(self._clock())
 
     def give_up(self) -> None:
-        """End the sweep that is under way, if there is one; it is made up for."""
+        """End the sweep that is under way, if there is one, and request another for the same cause."""
         if self._under_way is not None:
             self.plan.request(self._clock(), self._under_way.cause)
             self._under_way = None
@@ -114,7 +117,7 @@ class Sweeper:
         """Begin a sweep if one is due, and advance the one that is under way by a slice.
 
         Raises:
-            SinkError: the ledger cannot be asked what is new; the sweep is given up.
+            SinkError: the ledger cannot be read now; the sweep is ended, and requested again.
         """
         now_s = self._clock()
         if self._under_way is None and now_s >= self.plan.deadline_s():
@@ -135,7 +138,7 @@ class Sweeper:
         return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
 
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
-        """List some more; at the end of the folder put what is new into hand."""
+        """List some more; at the end bring what is new into hand."""
         started_s = time.perf_counter()
         is_over = has_failed = True
         try:
@@ -149,16 +152,14 @@ class Sweeper:
             under_way.took_s += time.perf_counter() - started_s
             if is_over:
                 self._under_way = None
-                self._plan_next(under_way.took_s)
-            if has_failed:
-                self.plan.request(self._clock() + self._drop.settle_s, under_way.cause)
-
-    def _plan_next(self, took_s: float) -> None:
-        interval_s = self._watch.sweep_interval_s(took_s)
-        self.plan.end(self._clock(), took_s, interval_s=interval_s, settle_s=self._drop.settle_s)
+                interval_s = self._watch.sweep_interval_s(under_way.took_s)
+                settle_s, now_s = self._drop.settle_s, self._clock()
+                self.plan.end(now_s, under_way.took_s, interval_s=interval_s, settle_s=settle_s)
+                if has_failed:
+                    self.plan.request(now_s + settle_s, under_way.cause)
 
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
-        """Offer what is new to the selection until ``end_s``; return whether that was all."""
+        """Offer new files to the selection until ``end_s``; return whether the sweep has ended."""
         while (new := under_way.sweep.advance()) is not None:
             now_s = self._clock()
             for key in new:
@@ -226,6 +227,6 @@ class Sweeper:
         if self._unlisted.end_of_sweep():
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:
-            # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
+            # A new mtime on a file that is known (FTP's MFMT) makes no event that we watch for.
             known = self._ledger.knows_names(new)
             self._watch.note_unannounced((name for name in new if name not in known), now_s)

@@ -343,7 +343,7 @@ def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
     assert watched.watcher.overflows == 1
     assert watched.watcher.fault() is None
     logging.getLogger("watchdog.observers.inotify").error("Unable to rebuild recursive inotify watches")
-    assert watched.watcher.fault() == "watchdog says: Unable to rebuild recursive inotify watches"
+    assert watched.watcher.fault() == "watchdog logged: Unable to rebuild recursive inotify watches"
     assert capfd.readouterr() == ("", "")
 
 
