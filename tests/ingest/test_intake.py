@@ -8,14 +8,11 @@ import pytest
 from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
-<<<<<<< HEAD
 from framegate.ingest.queue import backlog
 from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.keep.ledger import LEDGER_NAME
-=======
->>>>>>> 61c6224422279e9a19bf139803a2d390f35adc90
 from framegate.model import Origin, Reason
-from running import Site, running
+from running import Site, running, wait_until
 from stepping import Stepped
 from troubles import descriptors_left, powerless
 
@@ -312,7 +309,6 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
     assert not names(stepped)
-<<<<<<< HEAD
 
 
 def test_a_folder_that_is_made_during_a_sweep_is_looked_at_twice() -> None:
@@ -413,5 +409,3 @@ def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, 
     stepped.go(100)
     assert stepped.count("ledger.damaged") == 1
     assert set(names(stepped)[MANY:]) == {path.name for path in stepped.site.drop.iterdir()}
-=======
->>>>>>> 61c6224422279e9a19bf139803a2d390f35adc90

@@ -70,9 +70,9 @@ class Backlog:
         return False
 
     def is_after_the_left(self, candidate: Candidate) -> bool:
-        """Return whether a file comes after frames of its lane that were left in the folder."""
-        goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
-        return goes_on_at is not None and candidate.order > goes_on_at
+        """Return whether a file comes after frames of its shard that were left in the folder."""
+        oldest_left = self._oldest_left.get(shard_of(candidate.camera))
+        return oldest_left is not None and candidate.order > oldest_left
 
     def room(self, in_hand: int) -> int:
         """Return how many more files a sweep may bring into hand."""
@@ -96,28 +96,11 @@ class Backlog:
             self.leave(candidate)
         return chosen
 
-<<<<<<< HEAD
     def leave(self, candidate: Candidate) -> None:
         """Remember that a file stays in the folder, until a sweep finds it."""
-        lane = lane_of(candidate.camera)
-        for left in (self._goes_on_at, self._left_meanwhile):
-            left[lane] = min(left.get(lane, candidate.order), candidate.order)
-
-
-class _YoungestFirst(tuple[Order, FileKey]):
-    """The other way round, for a heap that gives up its youngest."""
-
-    __slots__ = ()
-
-    def __lt__(self, other: object) -> bool:
-        assert isinstance(other, tuple)
-        return tuple(self) > tuple(other)
-=======
-    def _leave(self, candidate: Candidate) -> None:
         shard = shard_of(candidate.camera)
         for left in (self._oldest_left, self._left_meanwhile):
             left[shard] = min(left.get(shard, candidate.order), candidate.order)
->>>>>>> 61c6224422279e9a19bf139803a2d390f35adc90
 
 
 @dataclass(slots=True)
