@@ -231,7 +231,7 @@ def test_an_edit_during_the_first_sweep_lets_no_live_frame_pass(stepped: Stepped
     turn(stepped)
     assert is_sweeping(stepped)
     assert stepped.daemon is not None
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"settle_s": 0.5})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     (stepped.site.drop / "live.jpg").write_bytes(picture)
@@ -304,7 +304,7 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     assert stepped.daemon is not None
     (stepped.site.drop / "a.jpg").write_bytes(picture)
     stepped.hint("a.jpg", Origin.CLOSED)
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"include": ["*.png"]})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
