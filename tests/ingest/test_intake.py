@@ -9,7 +9,6 @@ from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.queue import backlog
-from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Origin, Reason
 from running import Site, running, wait_until
@@ -309,31 +308,6 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
     assert not names(stepped)
-
-
-def test_a_folder_that_is_made_during_a_sweep_is_looked_at_twice() -> None:
-    """The sweep under way, which may have passed the place, is not the first of the two."""
-    plan = SweepPlan()
-    plan.begin(0.0)
-    plan.request_twice(1.0)
-    plan.end(2.0, 0.1, interval_s=30, settle_s=2)
-    first_s = plan.deadline_s()
-    assert plan.begin(first_s) is Cause.EVENTS_LOST
-    plan.end(first_s, 0.1, interval_s=30, settle_s=2)
-    assert plan.deadline_s() == first_s + 2
-
-
-def test_a_regular_sweep_that_failed_is_repeated_once() -> None:
-    """A failed sweep asks for one more, and not for one after the other."""
-    plan = SweepPlan()
-    plan.begin(0.0)
-    plan.end(0.0, 0.0, interval_s=30, settle_s=2)
-    assert plan.begin(30.0) is Cause.ROUND
-    plan.end(30.0, 0.0, interval_s=30, settle_s=2)
-    plan.request(32.0, Cause.ROUND)
-    assert plan.begin(plan.deadline_s()) is Cause.ROUND
-    plan.end(32.0, 0.0, interval_s=30, settle_s=2)
-    assert plan.deadline_s() == 62
 
 
 def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
