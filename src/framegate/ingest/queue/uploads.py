@@ -140,6 +140,10 @@ class Uploads:
         waiting = chain(self._settling.items(), self._aside.items())
         return [name for name, up in waiting if up.known_since_s < before_s and name not in names]
 
+    def untried(self) -> list[Candidate]:
+        """Return the files that settle and were never tried."""
+        return [upload.candidate for upload in self._settling.values() if upload.waits_for is None]
+
     def settle(self, now_s: float) -> list[Candidate]:
         """Queue the files that may be judged now; return them in their order."""
         if now_s < self._next_s:
