@@ -54,6 +54,9 @@ class Reloader:
         self.retunes: tuple[Retune, ...] = ()
         """Every part of the daemon that has to know a new version, in the order in which they get it."""
 
+        self.retunes_after: tuple[Retune, ...] = ()
+        """Those that get it after its line: the log writes that with the old level and format."""
+
         self.revision = 1
         """Counts the versions that were in force."""
 
@@ -149,9 +152,9 @@ class Reloader:
         if changed:
             self.config = config
             self.revision += 1
-        if changed or must_answer:  # asked: a mask's picture may have changed
-            for retune in self.retunes:
-                retune(config.settings)
+        is_handed_on = bool(changed) or must_answer  # asked: a mask's picture may have changed
+        for retune in self.retunes if is_handed_on else ():
+            retune(config.settings)
         if changed:
             fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
             self._emit(ConfigReloaded(self.revision, fields))
@@ -159,6 +162,8 @@ class Reloader:
             self._emit(ConfigMended(self.revision))
         elif must_answer:
             self._emit(ConfigUnchanged(self.revision))
+        for retune in self.retunes_after if is_handed_on else ():
+            retune(config.settings)
 
 
 def _is_stream(path: Path) -> bool:
