@@ -59,7 +59,7 @@ def test_cameras_that_are_put_away_come_back_exactly(
     scarce = bench(deliverer=deliverer)
     for candidate in scarce.candidates():
         scarce.judge(candidate)
-        assert len(scarce.pipeline._cameras) <= 2
+        assert len(scarce.pipeline._cameras._cameras) <= 2
     assert scarce.numbers() == expected
     assert site.kept_bytes() == results
     assert scarce.said.count("reference.restored") > CAMERAS
@@ -77,7 +77,7 @@ def test_the_camera_that_was_quiet_longest_is_put_away(
     by_name = {c.key.name: c for c in box.candidates()}
     for name in ("c0_0000", "c1_0000", "c0_0001", "c2_0000", "c0_0002", "c3_0000", "c0_0003"):
         box.judge(by_name[f"{name}.jpg"])
-    assert list(box.pipeline._cameras) == ["c3", "c0"]
+    assert list(box.pipeline._cameras._cameras) == ["c3", "c0"]
     assert "reference.restored" not in box.said
 
 
@@ -125,7 +125,7 @@ def test_a_hundred_cameras_in_turn_are_read_once(site: Site, bench: Callable[...
     box = bench(deliverer=NoDelivery())
     box.judge_all()
     assert len(box.decided) == 300
-    assert len(box.pipeline._cameras) == 100
+    assert len(box.pipeline._cameras._cameras) == 100
     assert "reference.restored" not in box.said
 
 
@@ -138,9 +138,9 @@ def test_cameras_beyond_the_budget_are_put_away(
     box = bench(deliverer=NoDelivery())
     for candidate in box.candidates():
         box.judge(candidate)
-        held = [box.pipeline._cameras._cameras[name].size_bytes for name in box.pipeline._cameras]
+        held = [camera.size_bytes for camera in box.pipeline._cameras._cameras.values()]
         assert sum(held) - held[-1] <= 1_000_000
-    assert 2 < len(box.pipeline._cameras) < 12
+    assert 2 < len(box.pipeline._cameras._cameras) < 12
 
 
 # --- damage -----------------------------------------------------------------------------------------------

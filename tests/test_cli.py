@@ -212,7 +212,7 @@ def test_help_begins_with_an_example_and_fits_a_terminal(command: str) -> None:
 def test_the_usage_of_scan_shows_what_goes_together() -> None:
     """The two numbers are optional, together."""
     usage = framegate("scan", "--help").stdout.partition("\n\n")[0].split()
-    assert " ".join(usage).endswith("framegate scan IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD] [OPTIONS]")
+    assert " ".join(usage).endswith("framegate scan [IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]] [OPTIONS]")
 
 
 def test_a_config_to_begin_with_can_be_written(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_explain_waits_for_nobody(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     """A FIFO is no frame, and is not opened."""
     os.mkfifo(tmp_path / "f.jpg")
-    assert "no regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
+    assert "not a regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
 
 
 def test_explain_knows_the_cameras(tmp_path: Path, pair: tuple[Path, Path]) -> None:

@@ -15,11 +15,11 @@ from framegate.model import HOUR_NS, Decision, FileKey, Frame, GrayImage, Prepar
 
 
 def read_mask(path: str) -> GrayImage:
-    """Read a mask picture, uint8 (height, width), 0 ignores.
+    """Return a mask picture: uint8 (height, width), 0 where the picture is ignored.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no picture.
+        ValueError: it is not a picture.
     """
     data = np.fromfile(path, np.uint8)
     try:
@@ -27,16 +27,16 @@ def read_mask(path: str) -> GrayImage:
     except cv2.error:  # for example more pixels than OpenCV decodes at all
         picture = None
     if picture is None:
-        raise ValueError(f"{path} is no picture")
+        raise ValueError(f"{path} is not a picture")
     return picture.astype(np.uint8, copy=False)
 
 
 def detector_of(settings: DetectionSettings) -> ChangeDetector:
-    """Make a detector, with the mask file that the settings name.
+    """Return a detector with the mask file that the settings name.
 
     Raises:
         OSError: the mask cannot be read.
-        ValueError: the mask is no picture.
+        ValueError: the mask is not a picture.
     """
     mask = None if settings.mask_file is None else read_mask(settings.mask_file)
     return ChangeDetector(settings, mask_picture=mask)
@@ -46,7 +46,7 @@ MINUTE_NS = 60 * 10**9
 """How often a storm still keeps a frame, in capture time."""
 
 OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
-"""Memory of a camera beside its pictures (2.3 kB were measured), and of each time in ``kept_at_ns``."""
+"""Memory of a camera besides its pictures (2.3 kB measured), and of each time in ``kept_at_ns``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Storm:
 class Camera:
     """Judges the frames of one camera, in order.
 
-    Only the frames' own times count, so a later replay of the same frames decides the same.
+    Only the frames' own times count, so judging the same frames later gives the same decisions.
 
     Args:
         name: as ``camera_pattern`` gives it.
@@ -92,7 +92,7 @@ class Camera:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the camera takes, nearly all of it pictures at the working size."""
+        """Memory of the camera in bytes, nearly all of it pictures at the working size."""
         pictures = {id(each): each.prepared.image.nbytes for each in (self.reference, self.previous) if each}
         beside = OVERHEAD_BYTES + TIME_BYTES * len(self.kept_at_ns) + self.detector.size_bytes
         return sum(pictures.values()) + beside
@@ -101,7 +101,7 @@ class Camera:
         """Decide about a frame, learn from it, and make it the reference when it is kept.
 
         Raises:
-            MemoryError: there is not enough for it now. Nothing was learnt from it.
+            MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
         with opencv_out_of_memory_as_memory_error():
             current = PreparedFrame(key, captured_at_ns, self.detector.prepare(frame.gray))
@@ -115,13 +115,13 @@ class Camera:
         return decision
 
     def memory(self) -> Memory:
-        """Return what the ledger has to save of the camera, beside its reference."""
+        """Return what the ledger has to save of the camera, besides its reference."""
         previous = None if self.previous is None else self.previous.key
         storm = None if self.storm is None else (self.storm.kept, self.storm.dropped)
         return Memory(previous, self.detector.noise.to_bytes(), storm)
 
     def retune(self, detector: ChangeDetector) -> None:
-        """Judge with another detector, which prepares pictures alike, and keep what was learnt."""
+        """Judge with another detector that prepares pictures in the same way, and keep what was learnt."""
         detector.noise = self.detector.noise
         self.detector = detector
 
@@ -140,7 +140,8 @@ class Camera:
         if self.reference is None:
             return decision
         settings = self.detector.settings
-        # A camera's clock may be set back: without abs() neither would come until it had caught up.
+        # A camera's clock may be set back: without abs() there would be no heartbeat, and no frame of a storm
+        # kept, until it had caught up.
         since_ns = abs(captured_at_ns - self.reference.captured_at_ns)
         if decision.reason is Reason.UNCHANGED and settings.keep_every is not None:
             return (

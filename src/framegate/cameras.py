@@ -1,8 +1,8 @@
-"""The cameras in memory, within a budget of bytes. The others come back from what the ledger knows."""
+"""The cameras in memory, within a budget of bytes. The others are restored from the ledger when needed."""
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,21 +20,21 @@ from framegate.model import EncodedFrame, Entry, FileKey, Frame, GrayImage
 
 BUDGET_BYTES = 256_000_000
 """For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 0.5 MB at 360 rows,
-0.73 MB with a mask and 4.3 MB natively at 1080p: so 500, 350 or 60 cameras. When more than that send in turn,
-each frame costs twice as much (7.5 ms instead of 3.7 at 480p): two pictures are read and decoded again."""
+0.73 MB with a mask, and 4.3 MB at the native size of 1080p: so 500, 350 or 60 cameras fit. If more send in
+turn, a frame costs twice as much (7.5 ms instead of 3.7 at 480p): two pictures are read and decoded again."""
 
 MOST_IN_A_STORM = 2**53
-"""Frames of one storm: a count beyond is damage, and could not be saved when it grows."""
+"""Frames of one storm: a larger count is damage, and could not be saved when it grows."""
 
 
 class Cameras:
-    """Finds a camera by its name, in the state that its last frame left.
+    """Finds a camera by its name, in the state after its last frame.
 
     Args:
         settings: the snapshot to judge by.
-        ledger: knows what a camera kept last, and what it has learnt.
-        emit: called when a reference comes back, or does not, and when a camera starts over.
-        bytes_of: finds the bytes of a kept frame again.
+        ledger: remembers what each camera kept last, and what it has learnt.
+        emit: receives an event when a reference is restored or lost, and when a camera starts over.
+        bytes_of: returns the bytes of a kept frame; None if they are gone.
     """
 
     def __init__(
@@ -53,34 +53,26 @@ class Cameras:
 
         self._sizes: dict[str, int] = {}
         self._size_bytes = 0
-        """What each camera took when it was last measured, and their sum."""
+        """Memory of each camera when it was last measured, and the sum."""
 
         self._stale: set[str] = set()
-        """Those in memory that are still set up by the former settings."""
+        """Names of the cameras in memory that still have the previous settings."""
 
         self._masks: dict[str, GrayImage] = {}
         self._read_masks()
 
-    def __len__(self) -> int:
-        """Return how many are in memory."""
-        return len(self._cameras)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield their names, the least recently used first."""
-        return iter(self._cameras)
-
     def retune(self, settings: Settings) -> None:
-        """Set each camera up by other settings, when it is next asked for."""
+        """Use other settings for each camera when it is next needed."""
         self._settings = settings
         self._stale = set(self._cameras)
         self._masks = {}
         self._read_masks()
 
     def get(self, name: str) -> Camera:
-        """Return a camera, from memory or restored; put away the least recently used ones above the budget.
+        """Return a camera, from memory or restored; remove the least recently used ones above the budget.
 
         Raises:
-            SinkError: the ledger cannot be read or written now, or the camera's mask is gone.
+            SinkError: the ledger cannot be read or written now, or the camera's mask cannot be read.
         """
         if name in self._stale:
             self._set_up_again(name)
@@ -91,7 +83,7 @@ class Cameras:
         return camera
 
     def measure(self, name: str) -> None:
-        """Count what a camera takes now, against the budget: each frame it judges may change that."""
+        """Count a camera's memory against the budget; each frame that it judges may change it."""
         camera = self._cameras.get(name)
         self._size_bytes -= self._sizes.pop(name, 0)
         if camera is not None:
@@ -99,28 +91,28 @@ class Cameras:
             self._size_bytes += self._sizes[name]
 
     def memory_of(self, camera: Camera) -> Memory:
-        """Return what the ledger has to save of a camera; when that fails, the camera starts over.
+        """Return what the ledger has to save of a camera; if that fails, the camera starts over.
 
         Raises:
-            SinkError: there is no memory for it now, or as ``start_over``.
+            SinkError: there is too little memory now, or as ``start_over``.
         """
         try:
             return camera.memory()
         except MemoryError as error:
             raise SinkError("out of memory while saving what a camera has learnt") from error
         except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
-            self.start_over(camera.name, traceback.format_exc(limit=-4).strip())  # no frame's verdict has it
+            self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
             return Memory(None, None)
 
     def start_over(self, name: str, error: str) -> None:
-        """Replace a camera that fails by one that has no reference and has learnt nothing.
+        """Replace a camera that failed by one that has no reference and has learnt nothing.
 
         Args:
-            name: the camera's.
+            name: the camera.
             error: what failed, for the log.
 
         Raises:
-            SinkError: the camera's mask is gone.
+            SinkError: the camera's mask cannot be read.
         """
         camera = Camera(name, self._detector_of(self._settings.detection_of(name)))
         self._stale.discard(name)
@@ -137,15 +129,15 @@ class Cameras:
             self._put_away(least_recent)
 
     def _put_away(self, name: str) -> None:
-        self._ledger.flush()  # what it has learnt is committed, and comes back with it
+        self._ledger.flush()  # what it has learnt is committed, to be restored with it
         del self._cameras[name]
         self.measure(name)
         self._stale.discard(name)
 
     def _set_up_again(self, name: str) -> None:
-        """Give a camera its new settings; its reference stays in memory, if it can be compared by them.
+        """Give a camera its new settings; its reference stays in memory if it can be compared by them.
 
-        Else it comes back from the ledger, and the reference from its file: which may be gone by now.
+        Otherwise the camera is restored from the ledger, and the reference from its file, which may be gone.
         """
         camera, settings = self._cameras[name], self._settings.detection_of(name)
         if not camera.detector.prepares_like(settings):
@@ -163,11 +155,11 @@ class Cameras:
         return ChangeDetector(settings, mask_picture=mask)
 
     def _mask_at(self, path: str) -> GrayImage:
-        """Return a mask as it was when the settings came into force: a camera may come back much later."""
+        """Return a mask as it was when the settings took effect: a camera may be restored much later."""
         if path not in self._masks:
             try:
                 self._masks[path] = read_mask(path)
-            except (OSError, ValueError) as error:  # no frame is to blame
+            except (OSError, ValueError) as error:  # not the frame's fault: the intake pauses
                 raise SinkError(f"cannot read the mask: {error}") from error
         return self._masks[path]
 
@@ -203,7 +195,7 @@ class Cameras:
         camera.previous = self._previous_again(memory.previous, camera)
 
     def _previous_again(self, key: FileKey | None, camera: Camera) -> PreparedFrame | None:
-        """Find the previous frame again, in the drop folder; without it one difference is not learnt."""
+        """Read the previous frame from the drop folder; if it is gone, one difference is not learnt."""
         if key is None or (camera.reference is not None and camera.reference.key == key):
             return camera.reference
         drop = self._settings.drop
@@ -211,7 +203,7 @@ class Cameras:
         frame = self._decoded(read.data) if isinstance(read, EncodedFrame) else None
         if frame is None:
             return None
-        return PreparedFrame(key, 0, camera.detector.prepare(frame.gray))  # nothing is decided by its time
+        return PreparedFrame(key, 0, camera.detector.prepare(frame.gray))  # its time decides nothing
 
     def _decoded(self, data: bytes) -> Frame | None:
         frame = decode(data, max_pixels=self._settings.drop.max_megapixels * 1e6)
@@ -219,7 +211,7 @@ class Cameras:
 
 
 def _storm_of(memory: Memory) -> Storm | None:
-    """Return the storm that a camera was in; None when it was in none, or the saved counts are damaged."""
+    """Return the storm that a camera was in; None if it was in none, or if the saved counts are damaged."""
     if memory.storm is None:
         return None
     is_sound = all(isinstance(count, int) and 0 <= count < MOST_IN_A_STORM for count in memory.storm)

@@ -1,4 +1,4 @@
-"""The command line: one function a command. Results on stdout, words on stderr; heavy imports inside."""
+"""The command line: one function for each command. Slow imports are inside, so that --help is fast."""
 
 import inspect
 import sys
@@ -25,27 +25,32 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        readable=False,  # checked when it is read: exit code 78, as for any other fault of a config
-        help="The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
-        " /etc/framegate/config.toml.",
-    ),
-]
+
+def _option(metavar: str, words: str, *names: str) -> Any:
+    # Not typer's check for readability: it would exit with 2 and a usage, not with 78 and our own error.
+    return typer.Option(*names, metavar=metavar, readable=False, help=words)
+
+
+def _argument(metavar: str, words: str) -> Any:
+    return typer.Argument(metavar=metavar, readable=False, show_default=False, help=words)
+
+
+CONFIG_HELP = (
+    "The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
+    " /etc/framegate/config.toml."
+)
+ConfigOption = Annotated[Path | None, _option("FILE", CONFIG_HELP, "--config", "-c")]
+DropOption = Annotated[Path | None, _option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-ARGUMENTS = {"scan": "IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]", "explain": "A B"}
-"""Of each command that has any, as its usage shows them: typer cannot show two that go together."""
+ARGUMENTS = {"scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]", "explain": "A B"}
+"""The arguments in the usage of each command: typer cannot show that two belong together."""
 
 
 class _PlainCommand(TyperCommand):
     def collect_usage_pieces(self, _ctx: Any) -> list[str]:
-        """Return what follows the command's name in the usage."""
+        """Return what follows the command's name in its usage."""
         arguments = ARGUMENTS.get(self.name or "")
         return [arguments, "[OPTIONS]"] if arguments else ["[OPTIONS]"]
 
@@ -54,7 +59,7 @@ Command = Callable[..., None]
 
 
 def _command(*examples: str, name: str | None = None) -> Callable[[Command], Command]:
-    """Register a command whose help begins with examples, and goes on with its docstring."""
+    """Return a decorator for a command: its help is the examples, then its docstring."""
 
     def register(function: Command) -> Command:
         words = inspect.getdoc(function) or ""
@@ -69,15 +74,15 @@ def _command(*examples: str, name: str | None = None) -> Callable[[Command], Com
 
 
 def main() -> None:
-    """Run the command line; the exit code says how it went (see the README)."""
+    """Run the command line, and exit with a code of the README's table."""
     try:
         app()
     except ConfigError as error:
         for problem in error.problems:
-            _say(f"{error.path or 'framegate'}: {problem}")
+            _print_error(f"{error.path or 'framegate'}: {problem}")
         sys.exit(error.exit_code)
     except FramegateError as error:
-        _say(f"framegate: {error}")
+        _print_error(f"framegate: {error}")
         sys.exit(error.exit_code)
 
 
@@ -92,73 +97,55 @@ def _root(
         raise typer.Exit
 
 
-DropOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", readable=False, help="The drop folder, instead of drop.folder in the config."
-    ),
-]
-
-
 @_command("run -c lot1.toml", "run --drop lot1/drop --results lot1/results")
 def run(
     config: ConfigOption = None,
     drop: DropOption = None,
     results: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", readable=False, help="The results folder, instead of results.folder in the config."
-        ),
+        Path | None, _option("DIR", "The results folder, instead of results.folder in the config.")
     ] = None,
 ) -> None:
     """Run the daemon: judge each frame that arrives in the drop folder, until stopped.
 
-    It needs the two folders, from a config file or from both flags. Ctrl-C or SIGTERM stops it.
+    It needs the two folders, from a config file or from both options. Ctrl-C or SIGTERM stops it.
     """
     from framegate.daemon.process import serve  # noqa: PLC0415
 
     flags = {"drop.folder": drop, "results.folder": results}
-    serve(_load(config, flags, instead="give both folders, --drop DIR --results DIR"))
+    serve(_load(config, flags, instead="--drop DIR --results DIR"))
 
 
 @_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
-    drop: Annotated[
-        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder of frames.")
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder for the kept ones.")
-    ] = None,
+    drop: Annotated[Path | None, _argument("IN", "The folder with the frames.")] = None,
+    results: Annotated[Path | None, _argument("OUT", "The folder to copy kept frames to.")] = None,
     min_contour_area: Annotated[
         float | None,
-        typer.Argument(
-            metavar="MIN_CONTOUR_AREA", help="In pixels; both select preset classic.", show_default=False
-        ),
+        _argument("MIN_CONTOUR_AREA", "In pixels, with SCORE_THRESHOLD: use the preset classic."),
     ] = None,
-    score_threshold: Annotated[
-        float | None, typer.Argument(metavar="SCORE_THRESHOLD", help="In pixels.", show_default=False)
-    ] = None,
+    score_threshold: Annotated[float | None, _argument("SCORE_THRESHOLD", "In pixels.")] = None,
     config: ConfigOption = None,
     stats: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", readable=False, help="Write a row for every frame into this table."),
+        Path | None, _option("FILE.csv", "Write a CSV row for every frame to this file.")
     ] = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Decide, but copy nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Judge, but copy nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge the frames of a folder once, in the order of their capture times.
 
-    Nothing is overwritten or deleted. With -c FILE and without IN and OUT it uses the config's folders.
+    Nothing is overwritten or deleted. With -c FILE and without IN and OUT the config's folders are used.
     """
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     if results is None and (drop is not None or config is None):
-        raise typer.BadParameter("give both folders, IN and OUT, or -c FILE, whose folders are then used")
+        raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
     flags: dict[str, Any] = {"drop.folder": drop, "results.folder": results}
     if min_contour_area is not None:
         if score_threshold is None:
-            raise typer.BadParameter("give both numbers, MIN_CONTOUR_AREA and SCORE_THRESHOLD, or neither")
+            raise typer.BadParameter(
+                "give both numbers, or none", param_hint="MIN_CONTOUR_AREA SCORE_THRESHOLD"
+            )
         flags |= {
             "detection.preset": "classic",
             "detection.min_contour_area": f"{min_contour_area:.10g}px",
@@ -169,44 +156,40 @@ def scan(  # noqa: PLR0917
 
 @_command("explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[
-        Path, typer.Argument(metavar="A", readable=False, help="The frame to compare with.")
-    ],
-    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame in question.")],
+    reference: Annotated[Path, _argument("A", "The last kept frame, to compare with.")],
+    current: Annotated[Path, _argument("B", "The frame to judge.")],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
         Path | None,
-        typer.Option(
-            metavar="OUT.png",
-            readable=False,
-            help="Draw B with its changed regions, and the thresholded picture.",
-        ),
+        _option("OUT.png", "Draw the changed regions of B, and beside it the pixels that changed."),
     ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why frame B would be kept or dropped after frame A."""
+    """Explain why frame B would be kept or dropped after frame A."""
     from framegate.commands.explain import run_explain  # noqa: PLC0415
 
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = _load(config, flags)
     if camera != "default" and camera not in loaded.settings.camera:
         known = ", ".join(loaded.settings.camera) or "none"
-        raise typer.BadParameter(f"the config has no [camera.{camera}.detection]; it has {known}")
+        raise typer.BadParameter(
+            f"there is no [camera.{camera}.detection] in the config; it has {known}", param_hint="--camera"
+        )
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
 @_command("check -c lot1.toml")
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Check the config, the folders, the space and the inotify limits; change nothing."""
+    """Check the config, the folders, the free space and the inotify limits; change nothing."""
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
     from framegate.folder_checks import Grade  # noqa: PLC0415
-    from framegate.preflight import examine_surroundings  # noqa: PLC0415
+    from framegate.preflight import check_surroundings  # noqa: PLC0415
 
-    findings = examine_surroundings(_load(config))
+    findings = check_surroundings(_load(config))
     if as_json:
         typer.echo(json.dumps({"schema": 1, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
@@ -221,14 +204,14 @@ def config_command(
     config: ConfigOption = None,
     *,
     example: Annotated[
-        bool, typer.Option("--example", help="Print a config file with every setting, commented.")
+        bool, typer.Option("--example", help="Print a config file with every setting, explained by comments.")
     ] = False,
     minimal: Annotated[
-        bool, typer.Option("--minimal", help="With --example: only the settings that are required.")
+        bool, typer.Option("--minimal", help="Print a config file with only the required settings.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the settings in force, and where each came from."""
+    """Print every setting's value, and where it comes from."""
     import json  # noqa: PLC0415
 
     from framegate.config import docs  # noqa: PLC0415
@@ -254,16 +237,16 @@ def status(
     as_json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again every second.")] = False,
 ) -> None:
-    """Show what a daemon does, or what the last one did: counts, waiting frames, problems."""
+    """Show how a daemon is doing, or what the last one has done: counts, pending frames, problems."""
     from framegate.commands.status import run_status  # noqa: PLC0415
     from framegate.config.load import find_config  # noqa: PLC0415
 
     path = find_config(config)
     flags = {"drop.folder": drop}
     if path is None and drop is not None:
-        flags["results.folder"] = Path("/nowhere")  # required, though a status without a config needs none
+        flags["results.folder"] = Path("/nowhere")  # required, but not used for a status without a config
     is_healthy = run_status(
-        path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch
+        path, lambda: _load(config, flags, instead="--drop DIR"), as_json=as_json, watch=watch
     )
     if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
@@ -279,7 +262,7 @@ def demo() -> None:
 
 
 def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
-    """Load the config; ``instead`` says what the command accepts in its place."""
+    """Load the config; ``instead`` is what the error for a missing config suggests."""
     from framegate.config.load import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
@@ -290,15 +273,14 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
     }
     path = find_config(config)
     if path is None and not given.keys() >= {"drop.folder", "results.folder"}:
-        searched = ", ".join(map(str, config_places()))
+        searched = " or ".join(map(str, config_places()))
         words = (
-            f"no config found ($FRAMEGATE_CONFIG is not set; searched {searched}): give -c FILE"
-            f"{f', or {instead}' if instead else ''}."
-            " `framegate config --example --minimal > FILE` writes one to begin with"
+            f"no config found: $FRAMEGATE_CONFIG is not set, and there is no {searched}. Give -c FILE"
+            f"{f', or {instead}' if instead else ''}. To begin with one: framegate config --minimal > FILE"
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)
 
 
-def _say(words: str) -> None:
+def _print_error(words: str) -> None:
     typer.echo(words, err=True)

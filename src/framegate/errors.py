@@ -1,7 +1,7 @@
-"""What can be broken, as opposed to what is merely ordinary.
+"""The errors that framegate raises, and exit codes.
 
-A frame that cannot be used is ordinary: it becomes a verdict with a reason (see ``model.Reason``).
-The errors here are about the world around the frames.
+A frame that cannot be used is no error: it gets a verdict with a reason (see ``model.Reason``). The errors
+are about config, folders and disk.
 """
 
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd prints it by name
 
 
 class FramegateError(Exception):
-    """Base of all errors that framegate raises on purpose; its text is one sentence for the operator."""
+    """Base of all errors that framegate raises on purpose; the text is one sentence for the operator."""
 
     exit_code = EXIT_FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a config: where, and what to do about it."""
+    """One thing that is wrong in a config: where it is, and what to do about it."""
 
     key: str
-    """Dotted key, as in ``camera.c21.detection.blur``; empty when the whole file is meant."""
+    """Dotted key, as ``camera.c21.detection.blur``; empty for the whole file."""
 
     message: str
     line: int | None = None
-    """Where it stands in the file, from 1."""
+    """Line in the file, from 1; None if it is not in the file."""
 
     def __str__(self) -> str:
         words = f"{self.key}: {self.message}" if self.key else self.message
@@ -34,7 +34,7 @@ class Problem:
 
 
 class ConfigError(FramegateError):
-    """The configuration cannot be used; carries every problem found, not only the first."""
+    """The config cannot be used; has every problem found, not only the first."""
 
     exit_code = EXIT_CONFIG
 
@@ -44,7 +44,7 @@ class ConfigError(FramegateError):
         super().__init__("; ".join(str(problem) for problem in problems))
 
 
-class AlreadyServed(FramegateError):  # noqa: N818 - it says what is so
+class AlreadyServed(FramegateError):  # noqa: N818 - a state, not a mistake
     """Another process serves the folder."""
 
     exit_code = EXIT_TAKEN
@@ -53,9 +53,9 @@ class AlreadyServed(FramegateError):  # noqa: N818 - it says what is so
 class SinkError(FramegateError):
     """Results or ledger cannot be written now (disk full, read-only, I/O error).
 
-    The frame is not to blame: it stays pending, intake pauses, and the same frame is tried again.
+    The frame is not to blame: it stays pending, the intake pauses, and the same frame is tried again.
     """
 
 
-class Exhausted(SinkError):  # noqa: N818 - it says what is so
-    """The process may open no more files: no frame is to blame, and any other would fare alike."""
+class Exhausted(SinkError):  # noqa: N818 - a state, not a mistake
+    """The process has too many open files: every frame would fail, so none is to blame."""

@@ -1,4 +1,4 @@
-"""The first half of a frame's way: it is read and decoded, or there is a reason why it cannot be judged."""
+"""The first half of judging a frame: read and decode it, or find the reason why that is impossible."""
 
 import time
 import traceback
@@ -15,32 +15,42 @@ from framegate.model import Candidate, Decision, EncodedFrame, Frame, NotYet, Re
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A candidate that was read and decoded; or why it is rejected."""
+    """A candidate that was read and decoded: ``encoded`` and ``frame``; or why it is rejected."""
 
     candidate: Candidate
     started_s: float
+    """By ``time.perf_counter``."""
+
     encoded: EncodedFrame | None = None
     frame: Frame | None = None
     rejection: Decision | None = None
 
+    @property
+    def is_vanished(self) -> bool:
+        """Whether the file was gone before it could be read."""
+        return self.rejection is not None and self.rejection.reason is Reason.VANISHED
+
 
 class CrashGuard(Protocol):
-    """Knows which frames ended the process when they were judged."""
+    """Remembers, across restarts, which frames ended the process when they were judged."""
 
     def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
-        """Note that a frame is being judged, where a crash leaves it; return the rejection of a crasher.
+        """Record durably that a frame is being judged; return a rejection if it has ended the process before.
 
         Args:
-            candidate: the frame. It counts as being judged until another one is, or until ``clear``.
+            candidate: the frame. It counts as being judged until the next ``admit`` or ``clear``.
             settings: what it is judged by.
         """
 
     def clear(self) -> None:
-        """Note that no frame is being judged: whatever ends the process now, no frame did."""
+        """Record that no frame is being judged: if the process ends now, no frame is to blame."""
 
 
 def examine(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | None) -> Examined | Unsettled:
-    """Read and decode a candidate; touch nothing but the file, and the guard's mark.
+    """Read and decode a candidate; use nothing but its file and the crash guard.
+
+    Returns:
+        The frame, or its rejection; ``Unsettled`` when it cannot be judged yet.
 
     Raises:
         Exhausted: the process may open no more files.
@@ -55,17 +65,17 @@ def examine(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | 
         raise
     except MemoryError:  # it may be this frame's size alone, and must not stop the others
         return out_of_memory(candidate)
-    except Exception:  # noqa: BLE001 - no input ends the process; the traceback goes into the record
+    except Exception:  # noqa: BLE001 - no input ends the process; the verdict has the traceback
         return Examined(candidate, started_s, rejection=internal_error())
 
 
 def out_of_memory(candidate: Candidate) -> Unsettled:
-    """Return that there is not enough memory to judge a candidate now."""
+    """Return that a candidate cannot be judged yet, because there is too little memory."""
     return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
 
 
 def internal_error() -> Decision:
-    """Return a rejection with the current exception's traceback: the fault is ours, not the frame's."""
+    """Return a rejection with the current exception's traceback: framegate is to blame, not the frame."""
     return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
 
 

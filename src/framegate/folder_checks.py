@@ -1,21 +1,23 @@
-"""Whether the folders of a config exist, may be used, and do not overlap; and what is in the drop folder."""
+"""Checks of folders: whether they exist, may be used, and do not overlap; what is in the drop folder."""
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
-from framegate.config.settings import Settings
+from framegate.config.settings import DropSettings
 from framegate.ingest.names import UNFINISHED, NameRules
 
-MOST_FOLDERS_COUNTED = MOST_FILES_COUNTED = 200_000
+MOST_COUNTED = 200_000
+"""Files and folders after which a check stops counting: some seconds."""
+
 MOST_FOLDERS_NAMED = 20
 
 
 class Grade(StrEnum):
-    """How bad a finding is."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,17 +26,17 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     grade: Grade
     key: str
-    """The setting it is about."""
+    """The dotted key of the setting it is about."""
 
     message: str
 
 
-def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:
-    """Look whether the drop folder exists and may be listed."""
+def check_drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:
+    """Check whether the drop folder exists and may be listed."""
     if not os.path.exists(folder) and may_be_missing:
         yield Finding(Grade.WARNING, key, f"{folder} does not exist: the daemon waits until it does")
     elif not os.path.exists(folder):
@@ -47,8 +49,8 @@ def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Find
         yield Finding(Grade.OK, key, folder)
 
 
-def writable(key: str, folder: str) -> Iterator[Finding]:
-    """Look whether a folder can be written, or made if it is missing."""
+def check_writable(key: str, folder: str) -> Iterator[Finding]:
+    """Check whether a folder can be written, or made if it is missing."""
     there = nearest_existing(folder)
     if not os.path.isdir(there):
         yield Finding(Grade.ERROR, key, f"{there} is not a folder")
@@ -58,18 +60,18 @@ def writable(key: str, folder: str) -> Iterator[Finding]:
         yield Finding(Grade.OK, key, folder if there == folder else f"{folder} (will be made)")
 
 
-def made(key: str, folder: str) -> Iterator[Finding]:
-    """Make a folder if it is missing, and look whether it can be written."""
+def make_folder(key: str, folder: str) -> Iterator[Finding]:
+    """Make a folder if it is missing, and check whether it can be written."""
     try:
         _make_durably(Path(folder))
     except OSError as error:
         yield Finding(Grade.ERROR, key, f"{folder} cannot be made: {error.strerror}")
         return
-    yield from writable(key, folder)
+    yield from check_writable(key, folder)
 
 
 def _make_durably(folder: Path) -> None:
-    """Make a folder, and those above it, so that a power cut cannot remove it with the results in it."""
+    """Make a folder and those above it, and sync them, so that a power cut cannot remove results in it."""
     if folder.is_dir():
         return
     _make_durably(folder.parent)
@@ -81,14 +83,14 @@ def _make_durably(folder: Path) -> None:
         os.close(parent)
 
 
-def overlap(folders: Mapping[str, str]) -> Iterator[Finding]:
-    """Look whether folders, here by their settings, are the same or inside each other.
+def check_overlap(folders: Mapping[str, str]) -> Iterator[Finding]:
+    """Check whether folders, by the keys of their settings, are the same or inside each other.
 
-    Compares identities, not names: links and bind mounts give one folder several names.
+    Not by their names: links and bind mounts give one folder several names.
     """
     for (a, folder_a), (b, folder_b) in combinations(folders.items(), 2):
         if {a, b} == {"results.folder", "state.folder"} and folder_a != folder_b:
-            continue  # a ledger among the results is odd, but harms nothing
+            continue  # a ledger among the results does no harm
         if _is_inside(folder_b, folder_a) and _is_inside(folder_a, folder_b):
             yield Finding(Grade.ERROR, b, f"{folder_b} is the same folder as {a}: each needs its own")
         elif _is_inside(folder_b, folder_a):
@@ -104,57 +106,55 @@ def _is_inside(folder: str, outer: str) -> bool:
     return any(os.path.samefile(above, outer) for above in (there, *there.parents))
 
 
-def unlisted(settings: Settings) -> Iterator[Finding]:
-    """Find the folders inside the drop folder that cannot be listed: frames in them are not found."""
-    failed: list[OSError] = []
-    walk = os.walk(settings.drop.folder, onerror=failed.append) if settings.drop.recursive else ()
-    for number, _ in enumerate(walk):
-        if number >= MOST_FOLDERS_COUNTED or len(failed) > MOST_FOLDERS_NAMED:
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a drop folder, as far as its first ``MOST_COUNTED`` files and folders show."""
+
+    folders: int
+    """How many folders have to be watched, the drop folder included."""
+
+    unlisted: tuple[OSError, ...]
+    """The errors of folders that cannot be listed."""
+
+    unmatched: tuple[str, ...]
+    """Files that no pattern of ``include`` matches, except hidden and unfinished ones."""
+
+
+def contents_of(drop: DropSettings) -> Contents:
+    """Walk through a drop folder; it may be missing."""
+    rules = NameRules(drop)
+    unlisted: list[OSError] = []
+    unmatched: list[str] = []
+    folders = count = 0
+    for folder, below, names in os.walk(drop.folder, onerror=unlisted.append):
+        folders += 1
+        below[:] = below if drop.recursive else []
+        paths = (os.path.relpath(os.path.join(folder, name), drop.folder) for name in names)
+        unmatched += [path for path in islice(paths, MOST_COUNTED - count) if _is_unmatched(path, rules)]
+        count += 1 + len(names)
+        if count >= MOST_COUNTED:
             break
-    for error in failed[:MOST_FOLDERS_NAMED]:
-        if error.filename != settings.drop.folder:
-            yield Finding(
-                Grade.WARNING, "drop.folder", f"{error.filename} may not be listed: {error.strerror}"
-            )
+    return Contents(folders, tuple(unlisted), tuple(unmatched))
 
 
-def unmatched(settings: Settings) -> Iterator[Finding]:
-    """Count the files that no pattern of ``include`` matches, but for what is never a frame."""
-    rules = NameRules(settings.drop)
-    names = [name for name in _files_in(settings) if not rules.is_frame(name) and not _is_unfinished(name)]
-    if names:
+def _is_unmatched(name: str, rules: NameRules) -> bool:
+    return not (rules.is_frame(name) or rules.is_hidden(name) or name.lower().endswith(UNFINISHED))
+
+
+def check_unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
+    """Name the folders inside the drop folder that cannot be listed: frames in them are not found."""
+    for error in contents.unlisted[:MOST_FOLDERS_NAMED]:
+        if error.filename != drop:
+            message = f"{error.filename} may not be listed: {error.strerror}"
+            yield Finding(Grade.WARNING, "drop.folder", message)
+
+
+def check_unmatched(contents: Contents) -> Iterator[Finding]:
+    """Count the files that are ignored because of their names."""
+    if names := contents.unmatched:
         files = "1 file matches" if len(names) == 1 else f"{len(names)} files match"
         words = f"{files} no pattern of drop.include and will be ignored, for example {min(names)!r}"
         yield Finding(Grade.WARNING, "drop.include", words)
-
-
-def _files_in(settings: Settings) -> Iterator[str]:
-    """Yield the names of files in the drop folder, relative to it; hidden ones and a huge rest left out."""
-    drop = settings.drop.folder
-    count = 0
-    for folder, folders, names in os.walk(drop):
-        folders[:] = [] if not settings.drop.recursive else [f for f in folders if not f.startswith(".")]
-        for name in names:
-            if (count := count + 1) > MOST_FILES_COUNTED:
-                return
-            if not name.startswith("."):
-                yield os.path.relpath(os.path.join(folder, name), drop)
-
-
-def _is_unfinished(name: str) -> bool:
-    return name.lower().endswith(UNFINISHED)
-
-
-def count_folders(settings: Settings) -> int:
-    """Count the folders that have to be watched, up to a bound."""
-    if not settings.drop.recursive:
-        return 1
-    count = 0
-    for _ in os.walk(settings.drop.folder):
-        count += 1
-        if count >= MOST_FOLDERS_COUNTED:
-            break
-    return count
 
 
 def nearest_existing(folder: str) -> str:

@@ -1,7 +1,7 @@
-"""The values that flow: Arrival, Candidate, EncodedFrame, Frame, Prepared, ChangeScore, Decision, Delivery.
+"""The values that pass from room to room: Arrival, Candidate, EncodedFrame, Frame, ChangeScore, Decision.
 
-All are frozen. Names of files are relative to the drop folder, with ``/`` between folders; bytes that
-are not UTF-8 stand in them as surrogates (``os.fsdecode``), so every name that Linux allows survives.
+All are frozen. Names of files are relative to the drop folder, with ``/`` between folders. Bytes that are not
+UTF-8 are surrogates in them (``os.fsdecode``), so that they can hold every name that Linux allows.
 """
 
 import math
@@ -22,7 +22,7 @@ YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 
 
 class Verdict(StrEnum):
-    """What became of a frame: exactly one of these."""
+    """The outcome for a frame: exactly one of these."""
 
     KEPT = "kept"
     DROPPED = "dropped"
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why: each belongs to one verdict."""
+    """The reason for a verdict: each belongs to one verdict."""
 
     FIRST = "first"
     CHANGED = "changed"
@@ -68,7 +68,7 @@ _KEPT = {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Re
 
 
 class Origin(StrEnum):
-    """How we came to hear of a path."""
+    """What named a file: one of three kinds of events, or a sweep."""
 
     CREATED = "created"
     CLOSED = "closed"
@@ -83,7 +83,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A hint that a path may have changed; it proves nothing and may be lost."""
+    """A hint that a file may have changed; it proves nothing, and may be lost."""
 
     name: str
     origin: Origin
@@ -93,7 +93,7 @@ class Arrival:
 class FileKey:
     """One version of one file: the same name written again is another version.
 
-    The inode is no part of it: ext4 gave the same number to the next file in 199 of 199 rounds.
+    The inode is not part of it: ext4 gave the same number to the next file in 199 of 199 rounds.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Candidate:
     """Since when nothing about it has changed, by the loop's monotonic clock."""
 
     is_final: bool = True
-    """Nothing about it has changed for so long that it is judged as it is, also if its content has no end."""
+    """It has not changed for so long that it is judged as it is, even if its content has no end."""
 
     @property
     def order(self) -> tuple[int, str]:
@@ -126,7 +126,7 @@ class NotYet(StrEnum):
     """Why a candidate cannot be judged yet."""
 
     CHANGED = "changed"
-    """It is another version than the one that settled, or changed while it was read."""
+    """The file is no longer the version that settled, or it changed while it was read."""
 
     UNFINISHED = "unfinished"
     """Its content has no end: more of the upload may come."""
@@ -135,12 +135,12 @@ class NotYet(StrEnum):
     """A program on this machine has it open for writing."""
 
     UNREADABLE = "unreadable"
-    """framegate cannot read it: no permission, an I/O error, no memory."""
+    """framegate cannot read it: no permission, an I/O error, too little memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A candidate that cannot be judged yet: it goes back to settling, as the version that is there now."""
+    """A candidate that cannot be judged yet: it settles again, as the version that is there now."""
 
     candidate: Candidate
     key: FileKey
@@ -164,7 +164,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """The bytes of a frame, read once; these are scored and these are delivered."""
+    """The bytes of a frame, read once: the same bytes are scored and delivered."""
 
     name: str
     data: bytes
@@ -186,7 +186,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A frame at the working size, blurred: what two frames are compared by."""
+    """A frame at the working size, blurred, ready to be compared."""
 
     image: GrayImage
     """uint8, (working height, working width), read-only."""
@@ -231,7 +231,7 @@ class Decision:
     score: ChangeScore | None = None
     threshold_percent: float | None = None
     detail: str = ""
-    """For a rejected frame: what was seen, in words."""
+    """For a rejected frame: what is wrong with it, in words."""
 
     @property
     def verdict(self) -> Verdict:
@@ -241,18 +241,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where the bytes of a kept frame stand durably."""
+    """Where the bytes of a kept frame have been written durably."""
 
     name: str
     """Relative to the results folder."""
 
     already_there: bool
-    """True when a file with these bytes held the name already, as after a crash or at a second scan."""
+    """True when a file with these bytes had the name already, as after a crash or in a second scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One decision, as it is remembered and announced."""
+    """One decision, as the ledger and the log have it."""
 
     key: FileKey
     camera: str
@@ -269,21 +269,21 @@ class Entry:
     """Name of the frame it was compared with; None for a camera's first."""
 
     sha256: bytes | None = None
-    """Fingerprint of a kept frame's bytes."""
+    """SHA-256 of a kept frame's bytes; None when it is not kept."""
 
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""
 
 
 def storable_ns(time_ns: int) -> int:
-    """Bring a time to what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
+    """Return a time within what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
     return min(max(time_ns, -(2**63)), 2**63 - 1)
 
 
 def iso_utc(time_ns: int) -> str:
-    """Write nanoseconds since the epoch as ``2026-11-23T17:05:09.250Z``.
+    """Return nanoseconds since the epoch in the form ``2026-11-23T17:05:09.250Z``.
 
-    Beyond the years 1 to 9999, which a file's mtime may name, the nearest of them.
+    A time outside the years 1 to 9999, which an mtime may be, becomes the nearest of those.
     """
     second, fraction_ns = divmod(time_ns, 1_000_000_000)
     second = min(max(second, YEAR_1_S), YEAR_9999_S)

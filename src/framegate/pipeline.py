@@ -1,8 +1,7 @@
-"""The way of one frame: read, decode, score, decide, deliver, record, announce.
+"""From a candidate to its verdict: read, decode, score, decide, deliver, record, emit.
 
-``examine`` (read and decode) depends on nothing before it and may run ahead in other threads. ``conclude``
-owns the decisions: one thread, in order, for each camera. The daemon, the scan and the recovery after a crash
-all come this way.
+``examine`` (read and decode) depends on no other frame and may run ahead in other threads. ``conclude`` does
+the rest in one thread, each camera's frames in order. The daemon and the scan both use this pipeline.
 """
 
 import hashlib
@@ -36,11 +35,11 @@ class _Judgement:
     entry: Entry
     decision: Decision
     encoded: EncodedFrame | None
-    """What is to be delivered; None when the frame is not kept."""
+    """The bytes to deliver; None when the frame is not kept."""
 
     started_s: float
     is_intended: bool = False
-    """The ledger has the intent to keep the frame."""
+    """The intent to keep the frame is durable in the ledger."""
 
 
 class Pipeline:
@@ -49,10 +48,10 @@ class Pipeline:
     Args:
         settings: the snapshot.
         deliverer: where kept frames go.
-        ledger: what is remembered; used by the concluding thread only.
+        ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
-        crash_guard: refuses frames that end the process; None where nothing starts it again. With one,
-            ``examine`` belongs to the concluding thread, too.
+        crash_guard: rejects frames that end the process; None where nothing restarts the process. With a
+            guard, ``examine`` has to run in the concluding thread, too.
         config_revision: number of the snapshot, for the log.
     """
 
@@ -75,16 +74,19 @@ class Pipeline:
         self._crash_guard = crash_guard
         self._cameras = Cameras(settings, ledger, emit, self._bytes_of)
         self._held: _Judgement | None = None
-        """What could not be made durable when it was concluded; it comes before any other frame."""
+        """What could not be made durable; it comes before any other frame."""
 
     def retune(self, settings: Settings, config_revision: int) -> None:
-        """Judge by another snapshot from the next frame on; a frame that is held keeps its decision."""
+        """Judge by other settings from the next frame on; a held judgement stays as it was decided."""
         self._settings = settings
         self._config_revision = config_revision
         self._cameras.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read and decode a candidate. May run in any thread, and touches nothing but the file.
+        """Read and decode a candidate. May run in any thread, unless there is a crash guard.
+
+        Returns:
+            The frame, or its rejection; ``Unsettled`` when it cannot be judged yet.
 
         Raises:
             Exhausted: the process may open no more files.
@@ -92,13 +94,13 @@ class Pipeline:
         return examine(candidate, self._settings, self._crash_guard)
 
     def conclude(self, examined: Examined) -> Decision | Unsettled:
-        """Decide about an examined frame, deliver it if it is kept, record and announce the verdict.
+        """Decide about an examined frame, deliver it if it is kept, record and emit the verdict.
 
         Returns:
-            The decision; or ``Unsettled`` when there is not enough memory to decide now.
+            The decision; or ``Unsettled`` when there is too little memory to decide now.
 
         Raises:
-            SinkError: results or ledger cannot be written now. When the frame was decided before that, its
+            SinkError: results or ledger cannot be written now. If the frame was decided already, its
                 judgement is held: call ``resume``, and do not conclude it again.
         """
         assert self._held is None, "a held frame comes first: resume()"
@@ -126,7 +128,7 @@ class Pipeline:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Judge frames one after the other; if the process ends later, it was for none of them."""
+        """Judge frames in the ``with`` block; if the process ends after it, none of them is to blame."""
         try:
             yield
         finally:
@@ -134,7 +136,7 @@ class Pipeline:
                 self._crash_guard.clear()
 
     def _make_durable(self, judgement: _Judgement) -> None:
-        """Record a judgement, deliver the frame if it is kept, and announce the verdict."""
+        """Record a judgement, deliver the frame if it is kept, and emit the verdict."""
         entry = judgement.entry
         with _out_of_memory_as_sink_error():
             if judgement.encoded is None:
@@ -144,7 +146,11 @@ class Pipeline:
         self._emit_verdict(entry, judgement.started_s, judgement.decision)
 
     def _kept_as(self, judgement: _Judgement, encoded: EncodedFrame) -> str:
-        """Intend, deliver, finish: the order that a crash at any point leaves recoverable."""
+        """Intend, deliver, finish: in this order a crash at any point can be recovered from.
+
+        Returns:
+            The name of the result.
+        """
         if not judgement.is_intended:
             self._ledger.intend(judgement.entry)
             judgement.is_intended = True
@@ -153,7 +159,7 @@ class Pipeline:
         return delivery.name
 
     def flush(self) -> None:
-        """Commit the lazy rows, unless a judgement is held: what was learnt must not be saved before it.
+        """Commit what waits, unless a judgement is held: what was learnt must not be saved before it.
 
         Raises:
             SinkError: the ledger cannot be written now.
@@ -163,7 +169,7 @@ class Pipeline:
                 self._ledger.flush()
 
     def recover(self) -> None:
-        """Deliver what was to be kept when the last run ended. Doing so twice changes nothing.
+        """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.
 
         Raises:
             SinkError: a result cannot be written now; call it again later.
@@ -197,10 +203,10 @@ class Pipeline:
             storm = camera.storm
             decision = camera.judge(examined.candidate.key, examined.candidate.captured_at_ns, examined.frame)
             self._cameras.measure(name)
-        except (SinkError, MemoryError):  # not the frame's fault: it comes again
+        except (SinkError, MemoryError):  # not the frame's fault: it is judged again
             raise
         except Exception as error:  # noqa: BLE001 - as in examine
-            self._cameras.start_over(name, repr(error))  # what it has learnt may be to blame, and fail again
+            self._cameras.start_over(name, repr(error))  # what it has learnt may be the cause, and fail again
             self._ledger.learn(name, lambda: Memory(None, None))
             return internal_error(), None
         self._ledger.learn(name, partial(self._cameras.memory_of, camera))
@@ -243,7 +249,7 @@ class Pipeline:
         self._emit(FrameDecided(entry, duration_ms, score, recovered_from))
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
-        """Find the bytes of a kept frame again, in the results or else in the drop folder."""
+        """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""
         name = entry.result or entry.key.name
         for data in self._deliverer.standing(name, entry.captured_at_ns, entry.key.size_bytes):
             if _sha256(data) == entry.sha256:
@@ -254,7 +260,7 @@ class Pipeline:
 
 @contextmanager
 def _out_of_memory_as_sink_error() -> Iterator[None]:
-    """Raise MemoryError as SinkError, for what has to be written: like a full disk it may pass."""
+    """Raise MemoryError as SinkError where something has to be written: like a full disk it is temporary."""
     try:
         yield
     except MemoryError as error:
@@ -262,5 +268,5 @@ def _out_of_memory_as_sink_error() -> Iterator[None]:
 
 
 def _sha256(data: bytes) -> bytes:
-    """Return the fingerprint by which a kept frame's bytes are recognised."""
+    """Return the hash by which a kept frame's bytes are recognised."""
     return hashlib.sha256(data).digest()

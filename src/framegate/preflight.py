@@ -1,4 +1,4 @@
-"""Whether the folders, the disk and the kernel allow what the config asks for: errors prevent a start."""
+"""Checks whether the folders, the disk and the kernel allow what the config asks for."""
 
 import os
 import sys
@@ -17,14 +17,14 @@ from framegate.errors import ConfigError, Problem
 from framegate.folder_checks import (
     Finding,
     Grade,
-    count_folders,
-    drop_folder,
-    made,
+    check_drop_folder,
+    check_overlap,
+    check_unlisted,
+    check_unmatched,
+    check_writable,
+    contents_of,
+    make_folder,
     nearest_existing,
-    overlap,
-    unlisted,
-    unmatched,
-    writable,
 )
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
@@ -35,23 +35,24 @@ from framegate.ingest.watch.watcher import Watcher
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 
-def examine_surroundings(config: Config) -> list[Finding]:
-    """Look at everything that a start of the daemon needs; change nothing."""
+def check_surroundings(config: Config) -> list[Finding]:
+    """Check everything that the daemon needs; change nothing. Findings of grade ERROR prevent a start."""
     settings = config.settings
+    contents = contents_of(settings.drop)
     return _without_ok_beside_errors(
         [
-            *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
-            *writable("results.folder", settings.results.folder),
-            *writable("state.folder", settings.state.folder or ""),
-            *overlap(_folders(settings)),
-            *unlisted(settings),
-            *unmatched(settings),
-            *_cameras(settings),
-            *_space(settings),
-            *examine_masks(settings),
-            *examine_extras(settings),
-            *_textfile(settings),
-            *_inotify(settings),
+            *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+            *check_writable("results.folder", settings.results.folder),
+            *check_writable("state.folder", settings.state.folder or ""),
+            *check_overlap(_folders(settings)),
+            *check_unlisted(contents, settings.drop.folder),
+            *check_unmatched(contents),
+            *_check_cameras(settings),
+            *_check_space(settings),
+            *check_masks(settings),
+            *check_extras(settings),
+            *_check_textfile(settings),
+            *_check_inotify(settings, contents.folders),
         ]
     )
 
@@ -62,38 +63,38 @@ def _without_ok_beside_errors(findings: list[Finding]) -> list[Finding]:
 
 
 def prepare_to_serve(config: Config) -> None:
-    """Make the results and state folders if they are missing, and insist on what the daemon needs.
+    """Make missing results and state folders, and check what the daemon needs.
 
     Raises:
-        ConfigError: with everything that prevents a start; a missing drop folder does not, as it may come.
+        ConfigError: with everything that prevents a start. A missing drop folder does not: it may come.
     """
     settings = config.settings
     findings = [
-        *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
-        *overlap(_folders(settings)),
-        *examine_masks(settings),
-        *examine_extras(settings),
+        *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+        *check_overlap(_folders(settings)),
+        *check_masks(settings),
+        *check_extras(settings),
     ]
     folders = {key: folder for key, folder in _folders(settings).items() if key != "drop.folder"}
-    _insist(_with_made(findings, folders), str(config.path or ""))
+    _raise_errors(_with_made(findings, folders), str(config.path or ""))
 
 
 def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
-    """Make the results folder if it is missing and needed, and insist on what a scan needs.
+    """Make a missing results folder, if it is needed, and check what a scan needs.
 
     Raises:
-        ConfigError: with everything that prevents a start, also a missing drop folder.
+        ConfigError: with everything that prevents a scan, such as a missing drop folder.
     """
-    settings, are_typed = config.settings, config.origin_of("drop.folder") == FROM_FLAG
-    drop_key, results_key = ("IN", "OUT") if are_typed else ("drop.folder", "results.folder")
+    settings, are_arguments = config.settings, config.origin_of("drop.folder") == FROM_FLAG
+    drop_key, results_key = ("IN", "OUT") if are_arguments else ("drop.folder", "results.folder")
     drop, results = settings.drop.folder, settings.results.folder
     findings = [
-        *drop_folder(drop_key, drop, may_be_missing=False),
-        *overlap({drop_key: drop, results_key: results}),
-        *examine_masks(settings),
+        *check_drop_folder(drop_key, drop, may_be_missing=False),
+        *check_overlap({drop_key: drop, results_key: results}),
+        *check_masks(settings),
     ]
     made_findings = _with_made(findings, {results_key: results} if needs_results else {})
-    _insist(made_findings, "" if are_typed else str(config.path or ""))
+    _raise_errors(made_findings, "" if are_arguments else str(config.path or ""))
 
 
 def _folders(settings: Settings) -> dict[str, str]:
@@ -105,27 +106,27 @@ def _folders(settings: Settings) -> dict[str, str]:
 
 
 def _with_made(findings: list[Finding], folders: Mapping[str, str]) -> list[Finding]:
-    """Make folders, unless something prevents the start anyhow."""
+    """Make folders, unless something prevents the start already."""
     if any(finding.grade is Grade.ERROR for finding in findings):
         return findings
-    return findings + [finding for key, folder in folders.items() for finding in made(key, folder)]
+    return findings + [finding for key, folder in folders.items() for finding in make_folder(key, folder)]
 
 
-def _insist(findings: Iterable[Finding], path: str) -> None:
+def _raise_errors(findings: Iterable[Finding], path: str) -> None:
     problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
     if problems:
         raise ConfigError(problems, path)
 
 
-def _cameras(settings: Settings) -> Iterator[Finding]:
+def _check_cameras(settings: Settings) -> Iterator[Finding]:
     if settings.camera and settings.drop.camera_pattern is None:
-        words = "has no effect: without drop.camera_pattern every frame is of camera default"
+        words = "has no effect: without drop.camera_pattern every frame belongs to the camera default"
         for name in settings.camera:
             if name != DEFAULT_CAMERA:
                 yield Finding(Grade.WARNING, f"camera.{name}", words)
 
 
-def _space(settings: Settings) -> Iterator[Finding]:
+def _check_space(settings: Settings) -> Iterator[Finding]:
     free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
     words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
@@ -134,8 +135,8 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "results.min_free", words)
 
 
-def examine_extras(settings: Settings) -> Iterator[Finding]:
-    """Look whether the Python packages that the settings need are installed."""
+def check_extras(settings: Settings) -> Iterator[Finding]:
+    """Check whether the Python packages that the settings need are installed."""
     metrics = settings.metrics
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
         key = "metrics.listen" if metrics.listen else "metrics.textfile"
@@ -144,8 +145,8 @@ def examine_extras(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.ERROR, key, words)
 
 
-def _textfile(settings: Settings) -> Iterator[Finding]:
-    """Look whether the metrics can be written; the daemon runs without them, too."""
+def _check_textfile(settings: Settings) -> Iterator[Finding]:
+    """Check whether the metrics file can be written; the daemon also runs without it."""
     if settings.metrics.textfile is None:
         return
     folder = os.path.dirname(settings.metrics.textfile)
@@ -157,16 +158,16 @@ def _textfile(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "metrics.textfile", settings.metrics.textfile)
 
 
-def examine_masks(settings: Settings) -> Iterator[Finding]:
-    """Look at every mask file that the settings name."""
+def check_masks(settings: Settings) -> Iterator[Finding]:
+    """Check every mask file in the settings."""
     tables = {"detection": settings.detection}
     tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
     for table, detection in tables.items():
         if detection.mask_file is not None:
-            yield _mask(f"{table}.mask_file", detection.mask_file)
+            yield _check_mask(f"{table}.mask_file", detection.mask_file)
 
 
-def _mask(key: str, path: str) -> Finding:
+def _check_mask(key: str, path: str) -> Finding:
     try:
         picture = read_mask(path)
     except OSError as error:
@@ -177,7 +178,7 @@ def _mask(key: str, path: str) -> Finding:
     return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
 
 
-def _inotify(settings: Settings) -> Iterator[Finding]:
+def _check_inotify(settings: Settings, folders: int) -> Iterator[Finding]:
     if not os.path.isdir(settings.drop.folder):
         return
     if (why := _polls_because(settings)) is not None:
@@ -193,7 +194,7 @@ def _inotify(settings: Settings) -> Iterator[Finding]:
             yield Finding(Grade.WARNING, "drop.watch", words)
             return
         watcher.stop()
-    folders, watches = count_folders(settings), _limit("max_user_watches")
+    watches = _limit("max_user_watches")
     if folders > watches:
         words = (
             f"{folders} folders to watch, but fs.inotify.max_user_watches is {watches}: frames in the rest"

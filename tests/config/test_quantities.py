@@ -28,7 +28,7 @@ def test_an_area_is_read_with_its_unit(text: str, value: float, unit: str) -> No
 @pytest.mark.parametrize("number", [0, 5000, 0.2, -1])
 def test_a_bare_number_is_told_both_spellings(number: float) -> None:
     """A number without a unit is refused with the two things that it may have meant."""
-    with pytest.raises(ValueError, match="say the unit") as refusal:
+    with pytest.raises(ValueError, match="add the unit") as refusal:
         Area.parse(number)
     assert f'"{number}%"' in str(refusal.value)
     assert f'"{number}px"' in str(refusal.value)

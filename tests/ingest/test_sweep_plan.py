@@ -9,7 +9,7 @@ def swept(plan: SweepPlan, now_s: float, took_s: float = 0.0) -> Cause:
     """Let the sweep that is due begin and end; return its cause."""
     assert plan.deadline_s() <= now_s
     cause = plan.begin(now_s)
-    plan.end(now_s + took_s, cause, took_s, interval_s=INTERVAL_S, settle_s=SETTLE_S)
+    plan.end(now_s + took_s, took_s, interval_s=INTERVAL_S, settle_s=SETTLE_S)
     return cause
 
 
@@ -58,14 +58,14 @@ def test_a_round_that_comes_before_a_request_leaves_it(plan: SweepPlan) -> None:
 @pytest.mark.parametrize("is_asked_before", [True, False])
 def test_a_slow_sweep_spaces_the_ones_asked_for(plan: SweepPlan, *, is_asked_before: bool) -> None:
     """After a sweep of 4 s none that is asked for begins within 36 s: they take a tenth of the time."""
-    cause = plan.begin(1030.0)
+    plan.begin(1030.0)
     if is_asked_before:
         plan.request(1031.0)
-    plan.end(1034.0, cause, 4.0, interval_s=INTERVAL_S, settle_s=SETTLE_S)
+    plan.end(1034.0, 4.0, interval_s=INTERVAL_S, settle_s=SETTLE_S)
     if not is_asked_before:
         plan.request(1034.5)
     plan.begin(1064.0)
-    plan.end(1064.0, Cause.ROUND, 0.0, interval_s=INTERVAL_S, settle_s=SETTLE_S)
+    plan.end(1064.0, 0.0, interval_s=INTERVAL_S, settle_s=SETTLE_S)
     assert plan.deadline_s() == 1070.0
 
 
@@ -95,3 +95,21 @@ def test_a_burst_of_hints_asks_for_a_sweep(plan: SweepPlan) -> None:
     assert swept(plan, 1002.0 + SETTLE_S) is Cause.EVENTS_LOST
     plan.count_hints(BURST_HINTS - 1, 1005.0, SETTLE_S)
     assert plan.deadline_s() == 1004.0 + INTERVAL_S
+
+
+def test_a_folder_that_is_made_during_a_sweep_is_looked_at_twice(plan: SweepPlan) -> None:
+    """The sweep under way, which may have passed the place, is not the first of the two looks."""
+    plan.begin(1030.0)
+    plan.request_twice(1031.0)
+    plan.end(1032.0, 0.1, interval_s=INTERVAL_S, settle_s=SETTLE_S)
+    first_s = plan.deadline_s()
+    assert swept(plan, first_s) is Cause.EVENTS_LOST
+    assert plan.deadline_s() == first_s + SETTLE_S
+
+
+def test_a_regular_sweep_that_failed_is_repeated_once(plan: SweepPlan) -> None:
+    """A failed sweep is followed by one more, and not by one after the other."""
+    assert swept(plan, 1030.0) is Cause.ROUND
+    plan.request(1032.0, Cause.ROUND)
+    assert swept(plan, 1032.0) is Cause.ROUND
+    assert plan.deadline_s() == 1062.0

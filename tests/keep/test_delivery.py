@@ -224,7 +224,7 @@ def test_a_name_taken_at_the_last_moment_is_respected(results: Path, rival: type
 )
 def test_a_path_that_leads_out_is_refused(results: Path, tmp_path: Path, name: str) -> None:
     """No name leads out of the results folder: such a one is our own mistake, not the disk's."""
-    with pytest.raises(ValueError, match="is no path below a folder"):
+    with pytest.raises(ValueError, match="is not a path below a folder"):
         deliver(results, name)
     assert files(tmp_path) == {}
 

@@ -220,8 +220,8 @@ def test_a_version_that_is_not_pruned_stays_known(ledger: Ledger, versions: tupl
     for mtime in versions:
         ledger.note(entry("a.jpg", mtime=mtime))
     ledger.flush()
-    before, last = ledger.whereabouts.after(0, 2)
-    ledger.prune([last])
+    before, last = ledger.presence.after(0, 2)
+    ledger.presence.prune([last])
     assert ledger.knows(before.entry.key)
     assert ledger.unknown([last.entry.key, before.entry.key]) == [last.entry.key]
     assert ledger.knows_names(["a.jpg"]) == {"a.jpg"}
@@ -310,7 +310,7 @@ def test_what_is_known_is_what_was_decided_and_not_pruned(calls: list[tuple[str,
             elif call in {"flush", "restart", "prune"}:
                 ledger.flush()
             if call == "prune":
-                ledger.prune([row for row in ledger.whereabouts.after(0, 100) if row.entry.key == key])
+                ledger.presence.prune([row for row in ledger.presence.after(0, 100) if row.entry.key == key])
                 known.discard(key)
             if call == "restart":
                 ledger.close()
@@ -584,7 +584,7 @@ def test_damage_met_on_the_way_pauses_once_and_loses_no_pending_row(
     ledger.note(entry("new.jpg"))
     assert not heard
     with pytest.raises(SinkError, match="malformed"):
-        ledger.whereabouts.after(0, 2000)
+        ledger.presence.after(0, 2000)
     assert [event.event for event in heard] == ["ledger.damaged"]
     ledger.intend(kept("b.jpg"))
     assert rows(path, "name") == [(b"new.jpg",), (b"b.jpg",)]

@@ -163,7 +163,7 @@ def test_the_totals_of_the_second_version_go_on(second: Path, monkeypatch: pytes
     """Frames decided again, given up, new or of cameras beyond the bound change what triggers had counted."""
     monkeypatch.setattr(totals, "MOST_COUNTED_CAMERAS", 2)
     ledger = Ledger(second)
-    again = ledger.whereabouts.after(0, 9)[1].entry
+    again = ledger.presence.after(0, 9)[1].entry
     ledger.note(replace(again, reason=Reason.EMPTY))
     ledger.note(replace(again, key=FileKey("6.jpg", 10, 20)))
     ledger.note(replace(again, key=FileKey("4.jpg", 10, 20), camera="c", reason=Reason.EMPTY))

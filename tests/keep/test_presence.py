@@ -37,7 +37,7 @@ def names(recorded: list[Recorded]) -> list[str]:
 
 
 def clearable(ledger: Ledger, verdict: Verdict, after_id: int = 0) -> list[str]:
-    return names(ledger.whereabouts.clearable(verdict, after_id, 100))
+    return names(ledger.presence.clearable(verdict, after_id, 100))
 
 
 def synced(ledger: Ledger) -> list[str]:
@@ -85,11 +85,11 @@ def test_what_is_known_to_be_gone_is_not_offered_again(ledger: Ledger) -> None:
         ledger.note(entry(name, Reason.EMPTY))
     ledger.note(entry("link.jpg", Reason.NOT_A_REGULAR_FILE))
     ledger.flush()
-    first, second, _ = ledger.whereabouts.clearable(Verdict.REJECTED, 0, 100)
-    ledger.whereabouts.mark(inputs={second.id: 5})
+    first, second, _ = ledger.presence.clearable(Verdict.REJECTED, 0, 100)
+    ledger.presence.mark(inputs={second.id: 5})
     assert clearable(ledger, Verdict.REJECTED) == ["a.jpg", "c.jpg"]
     assert clearable(ledger, Verdict.REJECTED, first.id) == ["c.jpg"]
-    ledger.whereabouts.mark(inputs={second.id: None})
+    ledger.presence.mark(inputs={second.id: None})
     assert clearable(ledger, Verdict.REJECTED) == ["a.jpg", "b.jpg", "c.jpg"]
 
 
@@ -98,14 +98,14 @@ def test_lazy_rows_are_made_proof_against_power_cuts_once(ledger: Ledger) -> Non
     ledger.note(entry("a.jpg"))
     ledger.flush()
     seen = synced(ledger)
-    ledger.whereabouts.make_durable()
+    ledger.presence.make_durable()
     assert seen.index("PRAGMA synchronous = FULL") < seen.index("COMMIT")
     assert any(statement.startswith("UPDATE") for statement in seen), "an empty commit syncs nothing"
     seen.clear()
-    ledger.whereabouts.make_durable()
+    ledger.presence.make_durable()
     ledger.intend(entry("b.jpg", Reason.FIRST))
     seen.clear()
-    ledger.whereabouts.make_durable()
+    ledger.presence.make_durable()
     assert seen == []
 
 
@@ -115,7 +115,7 @@ def test_a_ledger_that_was_just_opened_is_not_taken_for_durable(ledger: Ledger, 
     ledger.flush()
     again = Ledger(path)
     seen = synced(again)
-    again.whereabouts.make_durable()
+    again.presence.make_durable()
     assert "PRAGMA synchronous = FULL" in seen
     again.close()
 
@@ -125,29 +125,29 @@ def test_results_are_offered_oldest_first_but_for_each_cameras_last(ledger: Ledg
     for name, at, camera in [("3", 3, "c"), ("1", 1, "c"), ("2", 2, "d"), ("4", 4, "d"), ("0", 0, "c")]:
         keep(ledger, name, at, camera)
     ledger.intend(entry("5", Reason.CHANGED, at=5))
-    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["1", "2", "3"]
-    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 2)) == ["1", "2"]
-    first = ledger.whereabouts.oldest_results(BEFORE_ALL, 1)[0]
-    assert names(ledger.whereabouts.oldest_results((1, first.id), 100)) == ["2", "3"]
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["1", "2", "3"]
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 2)) == ["1", "2"]
+    first = ledger.presence.oldest_results(BEFORE_ALL, 1)[0]
+    assert names(ledger.presence.oldest_results((1, first.id), 100)) == ["2", "3"]
 
 
 def test_the_age_of_a_result_counts_from_the_later_of_capture_and_decision(ledger: Ledger) -> None:
     """A camera whose clock stands in the past has no old results, and a late decision makes none younger."""
     for name, at, decided_at in [("3", -(10**18), 3), ("1", 1, 0), ("2", -5, 2), ("4", 4, 3), ("5", 5, 5)]:
         keep(ledger, name, at, decided_at=decided_at)
-    offered = ledger.whereabouts.oldest_results(BEFORE_ALL, 100)
+    offered = ledger.presence.oldest_results(BEFORE_ALL, 100)
     assert [(row.entry.key.name, row.kept_since_ns) for row in offered] == [
         ("1", 1), ("2", 2), ("3", 3), ("4", 4)
     ]  # fmt: skip
     after = offered[1]
-    assert names(ledger.whereabouts.oldest_results((after.kept_since_ns, after.id), 100)) == ["3", "4"]
+    assert names(ledger.presence.oldest_results((after.kept_since_ns, after.id), 100)) == ["3", "4"]
 
 
 def test_the_reference_before_an_intent_is_not_offered(ledger: Ledger) -> None:
     """Should the intent's bytes be gone, the frame that was kept before it is the reference again."""
     keep(ledger, "a.jpg", 1)
     ledger.intend(entry("b.jpg", Reason.CHANGED, at=2))
-    assert ledger.whereabouts.oldest_results(BEFORE_ALL, 100) == []
+    assert ledger.presence.oldest_results(BEFORE_ALL, 100) == []
 
 
 def test_a_name_that_an_intent_may_meet_again_is_not_freed(ledger: Ledger) -> None:
@@ -155,10 +155,10 @@ def test_a_name_that_an_intent_may_meet_again_is_not_freed(ledger: Ledger) -> No
     keep(ledger, "a.jpg", 1)
     keep(ledger, "b.jpg", 2)
     ledger.intend(Entry(FileKey("a.jpg", 11, 21), "c", 3, Reason.CHANGED, 40, 1, sha256=b"y"))
-    assert ledger.whereabouts.oldest_results(BEFORE_ALL, 100) == []
+    assert ledger.presence.oldest_results(BEFORE_ALL, 100) == []
     ledger.finish(FileKey("a.jpg", 11, 21), "a_1.jpg")
     ledger.flush()
-    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["a.jpg", "b.jpg"]
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["a.jpg", "b.jpg"]
 
 
 def test_the_sizes_of_what_stands_are_summed(ledger: Ledger) -> None:
@@ -168,10 +168,10 @@ def test_the_sizes_of_what_stands_are_summed(ledger: Ledger) -> None:
     ledger.intend(entry("5.jpg", Reason.CHANGED))
     ledger.note(entry("6.jpg"))
     ledger.flush()
-    assert ledger.whereabouts.results_bytes() == 40
-    oldest = ledger.whereabouts.oldest_results(BEFORE_ALL, 1)[0]
-    ledger.whereabouts.mark(results={oldest.id: 5})
-    assert ledger.whereabouts.results_bytes() == 30
+    assert ledger.presence.results_bytes() == 40
+    oldest = ledger.presence.oldest_results(BEFORE_ALL, 1)[0]
+    ledger.presence.mark(results={oldest.id: 5})
+    assert ledger.presence.results_bytes() == 30
 
 
 def test_a_result_belongs_to_the_last_frame_that_was_found_in_it(ledger: Ledger) -> None:
@@ -179,8 +179,8 @@ def test_a_result_belongs_to_the_last_frame_that_was_found_in_it(ledger: Ledger)
     keep(ledger, "a.jpg", 1)
     keep(ledger, "b.jpg", 2, result="a.jpg")
     keep(ledger, "c.jpg", 3)
-    assert ledger.whereabouts.results_bytes() == 20
-    assert names(ledger.whereabouts.oldest_results(BEFORE_ALL, 100)) == ["b.jpg"]
+    assert ledger.presence.results_bytes() == 20
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["b.jpg"]
     assert ledger.intended() == []
 
 
@@ -188,7 +188,7 @@ def test_what_is_deleted_stays_delivered(ledger: Ledger, path: Path) -> None:
     """A result that had its time is no intent again, and its frame is known."""
     keep(ledger, "a.jpg", 1)
     keep(ledger, "b.jpg", 2)
-    ledger.whereabouts.mark(results={ledger.whereabouts.after(0, 1)[0].id: 5})
+    ledger.presence.mark(results={ledger.presence.after(0, 1)[0].id: 5})
     ledger.close()
     again = Ledger(path)
     assert again.intended() == []
@@ -200,19 +200,19 @@ def test_a_row_that_is_decided_again_has_no_marks(ledger: Ledger) -> None:
     """A frame that came back and is judged anew is there, whatever was said of it before."""
     ledger.note(entry("a.jpg"))
     ledger.flush()
-    ledger.whereabouts.mark(inputs={ledger.whereabouts.after(0, 1)[0].id: 5})
+    ledger.presence.mark(inputs={ledger.presence.after(0, 1)[0].id: 5})
     ledger.note(entry("a.jpg"))
     ledger.flush()
-    assert [row.input_gone_ns for row in ledger.whereabouts.after(0, 10)] == [None]
+    assert [row.input_gone_ns for row in ledger.presence.after(0, 10)] == [None]
 
 
 def test_no_question_goes_through_all_rows(ledger: Ledger, path: Path) -> None:
     """Each question that is asked again and again is answered from an index."""
     seen = synced(ledger)
-    ledger.whereabouts.clearable(Verdict.DROPPED, 0, 20)
-    ledger.whereabouts.oldest_results(BEFORE_ALL, 20)
-    ledger.whereabouts.results_bytes()
-    ledger.whereabouts.gone(10**18, 500)
+    ledger.presence.clearable(Verdict.DROPPED, 0, 20)
+    ledger.presence.oldest_results(BEFORE_ALL, 20)
+    ledger.presence.results_bytes()
+    ledger.presence.gone(10**18, 500)
     ledger.finish(FileKey("a.jpg", 1, 2), "a.jpg")
     ledger.flush()
     db = sqlite3.connect(path)

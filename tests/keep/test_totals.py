@@ -58,7 +58,7 @@ def test_what_is_forgotten_stays_counted(ledger: Ledger, path: Path) -> None:
     for number in range(3):
         ledger.note(entry(f"{number}.jpg"))
     ledger.flush()
-    ledger.prune(ledger.whereabouts.after(0, 2))
+    ledger.presence.prune(ledger.presence.after(0, 2))
     assert not ledger.knows(entry("0.jpg").key)
     assert ledger.totals() == {("c", Reason.UNCHANGED): 3}
     again = Ledger(path)
@@ -126,6 +126,6 @@ def test_totals_are_the_rows_counted(decisions: list[tuple[str, Reason, str, boo
         if is_flushed:
             ledger.flush()
     ledger.flush()
-    rows = [row.entry for row in ledger.whereabouts.after(0, 100)]
+    rows = [row.entry for row in ledger.presence.after(0, 100)]
     assert ledger.totals() == Counter((row.camera, row.reason) for row in rows)
     ledger.close()

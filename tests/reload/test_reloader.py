@@ -60,7 +60,7 @@ class Bench:
         """Let time pass; return what is said in it."""
         before = len(self.events)
         if is_asked:
-            self.reloader.ask()
+            self.reloader.request()
         end_s = self.now_s + seconds
         while True:
             self.reloader.poll(self.now_s)
@@ -314,8 +314,8 @@ def test_a_program_that_keeps_the_config_open_cannot_keep_an_answer_back(bench: 
 def test_who_asks_while_an_answer_is_under_way_is_answered_too(bench: Bench) -> None:
     """A signal that comes while the file is being read, or handed on, gets an answer of its own."""
     asks = iter([True, False])
-    bench.reloader.retunes = (lambda _settings: bench.reloader.ask() if next(asks) else None,)
-    bench.reloader.ask()
+    bench.reloader.retunes = (lambda _settings: bench.reloader.request() if next(asks) else None,)
+    bench.reloader.request()
     bench.reloader.poll(bench.now_s)
     assert names(bench.after(0)) == ["config.unchanged"]
     assert bench.after(0) == []
@@ -336,7 +336,7 @@ def test_whoever_waits_for_a_reload_hears_its_end_when_it_is_in_force(bench: Ben
     reloader.retunes = (lambda settings: heard.append(settings.log.level),)
     for text in (bench.text(log='level = "debug"'), "version = 2", bench.text(log='level = "error"')):
         bench.write(text)
-        reloader.ask()
+        reloader.request()
         reloader.poll(bench.now_s)
     assert heard == ["reloading", "debug", "ready", "reloading", "ready", "reloading", "error", "ready"]
 
@@ -348,7 +348,7 @@ def test_without_a_file_there_is_nothing_to_reload(tmp_path: Path) -> None:
     reloader = Reloader(config, Inbox(), events.append, Notifier({}))
     reloader.retunes = (lambda _settings: pytest.fail("there is nothing new"),)
     reloader.start(0)
-    reloader.ask()
+    reloader.request()
     reloader.poll(1)
     assert reloader.deadline_s() == float("inf")
     reloader.stop()
@@ -364,7 +364,7 @@ def test_a_config_that_came_through_a_pipe_is_not_read_again(bench: Bench) -> No
     reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append, Notifier({}))
     reloader.start(0)
     assert reloader.deadline_s() == float("inf")
-    reloader.ask()
+    reloader.request()
     reloader.poll(1000)
     assert events == []
     os.close(reader)
@@ -388,7 +388,7 @@ def test_flags_stay_over_the_file(tmp_path: Path) -> None:
     flags = {"drop.folder": str(other)}
     reloader = Reloader(load(bench.path, flags), bench.inbox, events.append, Notifier({}))
     bench.write(drop='folder = "/tmp"\nsettle_s = 7')
-    reloader.ask()
+    reloader.request()
     reloader.poll(0)
     drop = reloader.config.settings.drop
     assert (drop.folder, drop.settle_s) == (str(other), 7)

@@ -30,9 +30,7 @@ class World:
     events: list[LogEvent] = field(default_factory=list)
 
     def begin(self) -> None:
-        clock = WallClock(
-            lambda: self.wall_ns, self.ledger.whereabouts.newest_decision_ns, self.events.append
-        )
+        clock = WallClock(lambda: self.wall_ns, self.ledger.presence.newest_decision_ns, self.events.append)
         settings = load(self.site.config).settings
         self.pruning = LedgerPruner(
             settings,
@@ -86,7 +84,7 @@ class World:
         return entry
 
     def names(self) -> list[str]:
-        return [row.entry.key.name for row in self.ledger.whereabouts.after(0, 10_000)]
+        return [row.entry.key.name for row in self.ledger.presence.after(0, 10_000)]
 
 
 def put(path: Path) -> None:
@@ -156,7 +154,7 @@ def test_a_kept_frame_has_its_day_after_each_of_its_files(world: World) -> None:
     world.go_round()
     world.pass_time(2 * GRACE_NS / 1e9)
     (world.site.results / "a.jpg").unlink()
-    world.ledger.whereabouts.mark(results={1: world.wall_ns})
+    world.ledger.presence.mark(results={1: world.wall_ns})
     world.judge("now.jpg", is_there=True)
     world.pass_time(ROUND_S)
     world.go_round()
@@ -175,7 +173,7 @@ def test_what_has_no_result_misses_none(world: World) -> None:
     world.judge("end.jpg", is_there=True)
     world.go_round()
     world.go_round()
-    rows = world.ledger.whereabouts.after(0, 9)
+    rows = world.ledger.presence.after(0, 9)
     assert [row.input_gone_ns is None for row in rows] == [False, True, False, True]
     assert [row.result_gone_ns for row in rows] == [None] * 4
 
@@ -225,7 +223,7 @@ def test_while_the_drop_folder_is_away_nothing_counts_as_gone(world: World, how:
         world.pruning.run_due(world.now_s)
         world.pass_time(GRACE_NS / 1e9)
     assert world.names() == ["gate/a.jpg", "b.jpg"]
-    assert [row.input_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [None, None]
+    assert [row.input_gone_ns for row in world.ledger.presence.after(0, 9)] == [None, None]
 
 
 def test_what_comes_back_within_a_day_is_not_judged_again(world: World) -> None:
@@ -241,7 +239,7 @@ def test_what_comes_back_within_a_day_is_not_judged_again(world: World) -> None:
     world.pass_time(GRACE_NS / 1e9 + 60)
     world.go_round()
     assert world.names() == ["a.jpg", "end.jpg"]
-    assert world.ledger.whereabouts.after(0, 1)[0].input_gone_ns is None
+    assert world.ledger.presence.after(0, 1)[0].input_gone_ns is None
 
 
 def test_results_that_were_on_another_disk_are_ours_again(world: World) -> None:
@@ -253,12 +251,12 @@ def test_results_that_were_on_another_disk_are_ours_again(world: World) -> None:
         world.site.results.rename(away)
         world.site.results.mkdir()
         world.go_round()
-        assert None not in [row.result_gone_ns for row in world.ledger.whereabouts.after(0, 9)]
+        assert None not in [row.result_gone_ns for row in world.ledger.presence.after(0, 9)]
         world.site.results.rmdir()
         away.rename(world.site.results)
         world.pass_time(hours * 3600)
         world.go_round()
-        assert [row.result_gone_ns is None for row in world.ledger.whereabouts.after(0, 9)] == [are_ours] * 2
+        assert [row.result_gone_ns is None for row in world.ledger.presence.after(0, 9)] == [are_ours] * 2
 
 
 def test_a_result_that_the_younger_frame_has_does_not_go_back(world: World) -> None:
@@ -269,7 +267,7 @@ def test_a_result_that_the_younger_frame_has_does_not_go_back(world: World) -> N
     world.ledger.finish(again.key, "a.jpg")
     world.ledger.flush()
     world.go_round()
-    assert [row.result_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [0, None]
+    assert [row.result_gone_ns for row in world.ledger.presence.after(0, 9)] == [0, None]
 
 
 def test_an_input_that_is_sent_again_is_there_again(world: World) -> None:
@@ -279,7 +277,7 @@ def test_an_input_that_is_sent_again_is_there_again(world: World) -> None:
     world.pass_time(3 * GRACE_NS / 1e9)
     put(world.site.drop / "a.jpg")
     world.go_round()
-    assert [row.input_gone_ns for row in world.ledger.whereabouts.after(0, 9)] == [None]
+    assert [row.input_gone_ns for row in world.ledger.presence.after(0, 9)] == [None]
 
 
 def test_a_clock_in_doubt_forgets_nothing(world: World) -> None:
@@ -304,7 +302,7 @@ def test_a_large_ledger_is_gone_through_in_portions(world: World) -> None:
     seen = []
     for _ in range(3):
         world.pruning.run_due(world.now_s)
-        rows = world.ledger.whereabouts.after(0, 10_000)
+        rows = world.ledger.presence.after(0, 10_000)
         seen.append(sum(row.input_gone_ns is not None for row in rows))
         world.pass_time(PAUSE_S)
     assert seen == [MOST_A_TURN, 2 * MOST_A_TURN, count]
@@ -322,7 +320,7 @@ def test_on_a_slow_share_a_turn_is_short(world: World) -> None:
     world.look_takes_s = LONGEST_S / 4
     for turn in (1, 2):
         world.pruning.run_due(world.now_s)
-        rows = world.ledger.whereabouts.after(0, 100)
+        rows = world.ledger.presence.after(0, 100)
         assert 3 * turn <= sum(row.input_gone_ns is not None for row in rows) <= 5 * turn
         world.pass_time(PAUSE_S)
 
@@ -333,7 +331,7 @@ def test_what_came_back_since_the_last_look_is_not_forgotten(world: World) -> No
         world.ledger.note(Entry(FileKey(f"{number}.jpg", 4, 5), "c", 0, Reason.UNCHANGED, NOW_NS, 1))
     world.judge("back.jpg", is_there=True)
     world.judge("end.jpg", is_there=True)
-    world.ledger.whereabouts.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
+    world.ledger.presence.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
     world.pass_time(PAUSE_S)
     world.pruning.run_due(world.now_s)
     assert world.names()[-2:] == ["back.jpg", "end.jpg"]
@@ -343,7 +341,7 @@ def test_a_time_that_a_wrong_clock_made_up_is_set_right(world: World) -> None:
     """A file that has been gone since a time to come is gone since now."""
     world.judge("a.jpg")
     world.judge("end.jpg")
-    world.ledger.whereabouts.mark(inputs={1: NOW_NS + 5000 * GRACE_NS})
+    world.ledger.presence.mark(inputs={1: NOW_NS + 5000 * GRACE_NS})
     after_the_grace(world)
     assert world.names() == ["end.jpg"]
 
@@ -469,7 +467,7 @@ def test_rows_that_are_forgotten_out_of_turn_lead_to_their_folder_too(world: Wor
         world.ledger.note(Entry(FileKey(f"{number}.jpg", 4, 5), "c", 0, Reason.UNCHANGED, NOW_NS, 1))
     world.judge("2026-11-26/a.jpg")
     world.judge("end.jpg", is_there=True)
-    world.ledger.whereabouts.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
+    world.ledger.presence.mark(inputs={MOST_A_TURN + 1: NOW_NS - 2 * GRACE_NS})
     make_folder(world.site.drop / "2026-11-26")
     world.pass_time(PAUSE_S)
     world.pruning.run_due(world.now_s)

@@ -8,9 +8,8 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -45,12 +44,12 @@ def status(site: Site) -> dict[str, Any]:
         return {}
 
 
-def printed(tmp_path: Path, *events: object, **options: object) -> str:
+def printed(tmp_path: Path, *events: LogEvent, is_terminal: bool = False, **settings: Any) -> str:
     path = tmp_path / "log"
     with path.open("wb") as file:
-        listen = log_listener(LogStream(file.fileno()), **options)  # type: ignore[arg-type]
+        listen = log_listener(LogStream(file.fileno()), LogSettings(**settings), is_terminal=is_terminal)
         for event in events:
-            listen(event)  # type: ignore[arg-type]
+            listen(event)
     return path.read_text("utf-8")
 
 
@@ -75,7 +74,7 @@ def test_a_frame_is_one_json_line_with_the_numbers_compared(tmp_path: Path) -> N
 
 def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> None:
     """The console format is for eyes: no regions, and no escape codes outside a terminal."""
-    text = printed(tmp_path, KEPT, output_format="console")
+    text = printed(tmp_path, KEPT, format="console")
     assert "frame.kept" in text
     assert "score_percent=1.25" in text
     assert "regions" not in text
@@ -86,7 +85,7 @@ def test_a_name_cannot_write_on_the_operators_terminal(tmp_path: Path) -> None:
     """What a terminal would obey in a file's name is printed as text, on the console as well."""
     name = "\x1b]0;owned\x07\x1b[31m\u202egpj.jpg"
     event = FramePostponed(name, "unreadable", is_warning=True)
-    text = printed(tmp_path, event, output_format="console")
+    text = printed(tmp_path, event, format="console")
     assert text.rstrip("\n").isprintable()
     assert r"\x1b]0;owned" in text
 
@@ -147,11 +146,8 @@ def log(unread: Reading) -> Iterator[Log]:
     stream.close()
 
 
-@dataclass(frozen=True, slots=True)
-class LineOfATest(LogEvent):
+class LineOfATest(LogEvent, name="test.line"):
     """A line of a size that the test chooses."""
-
-    name: ClassVar[str] = "test.line"
 
     number: int
     filling: str

@@ -1,1 +1,1 @@
-"""What a person starts: scan, status, explain, demo."""
+"""The commands that do more than call one function: scan, status, explain, demo."""

@@ -1,7 +1,7 @@
-"""Whether the mtimes of frames that are scanned can be the times at which they were taken.
+"""A warning when the mtimes of scanned frames are probably not their capture times.
 
-A copy, a download and ``git clone`` set the mtimes to now. With shuffled mtimes 71 of 78 real frames were
-kept instead of 63.
+A copy, a download and ``git clone`` set mtimes to now. With shuffled mtimes 71 of 78 real frames were kept
+instead of 63.
 """
 
 import time
@@ -16,24 +16,24 @@ PATTERNS = (
     "%Y-%m-%dT%H-%M-%S", "%Y%m%d_%H%M%S", "%Y%m%d-%H%M%S", "%Y%m%dT%H%M%S", "%Y%m%d%H%M%S",
     "epoch_ms", "epoch_s",
 )  # fmt: skip
-"""How cameras write times in names; the first that fits nearly all is the likeliest."""
+"""How cameras write times in names; the first that fits nearly all names is taken."""
 
 MOST_LOOKED_AT = 2000
 EARLIEST_NS, DAY_NS = 946_684_800 * 10**9, 86_400 * 10**9
-"""Nothing before the year 2000, nor after tomorrow, is the time of a frame: it is a counter."""
+"""A number that means a time before the year 2000, or after tomorrow, is a counter."""
 
 FITS = 0.9
 """The share of names that a pattern has to fit."""
 
 FEW = 10
-"""Fewer frames than this say nothing."""
+"""Fewer frames than this prove nothing."""
 
 CLOSE_S = 10.0
-"""Mtimes within this many seconds of each other are those of a copy, not of a camera."""
+"""If all mtimes lie within this many seconds, the frames were copied."""
 
 
 def order_warning(candidates: Sequence[Candidate]) -> str | None:
-    """Return a warning when frames that are ordered by mtime are probably in a wrong order.
+    """Return a warning if frames ordered by mtime are probably in the wrong order, else None.
 
     Args:
         candidates: in the order of their mtimes.
@@ -49,7 +49,7 @@ def order_warning(candidates: Sequence[Candidate]) -> str | None:
 
 
 def _times_in_names(sample: Sequence[Candidate], pattern: str) -> dict[str, list[int]]:
-    """Return the times in the names of each camera's frames, as far as a pattern fits."""
+    """Return the times in the names of each camera's frames that a pattern fits, in nanoseconds."""
     read, now_ns = reader_of(pattern), time.time_ns()
     times: dict[str, list[int]] = {}
     for candidate in sample:
@@ -65,13 +65,14 @@ def _goes_back(times: list[int]) -> bool:
 
 def _disagreement(pattern: str) -> str:
     return (
-        "the times in the names disagree with the files' mtimes, in whose order the frames are judged: to go"
-        f' by the names, set capture_time = "{pattern}" below [drop] in a config file, and give it with -c'
+        "frames are judged in the order of their mtimes, but the times in their names have another order:"
+        f' to use those, set capture_time = "{pattern}" below [drop] in a config file, and give it with -c'
     )
 
 
 def _closeness(count: int) -> str:
     return (
-        f"the mtimes of all {count} frames lie within {CLOSE_S:g} s, as after a copy, and the frames are"
-        " judged in their order: cp -p and rsync -t keep mtimes; capture_time below [drop] can read the names"
+        f"frames are judged in the order of their mtimes, but all {count} lie within {CLOSE_S:g} s, as"
+        " after a copy: copy again with cp -p or rsync -t, or read the times from the names, with"
+        " capture_time below [drop] in a config file"
     )

@@ -1,4 +1,4 @@
-"""An explanation as a person reads it, or as a script does."""
+"""``framegate explain``: why one frame would be kept or dropped after another."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from framegate.tune.explain import Explanation, explain, overlay
 
 
 class OverlayError(FramegateError):
-    """The picture could not be written."""
+    """The picture cannot be written."""
 
 
 def run_explain(
@@ -24,7 +24,12 @@ def run_explain(
     overlay_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare two files of a camera and print why the second would be kept or dropped."""
+    """Print why the second of two files would be kept or dropped after the first.
+
+    Raises:
+        NotAFrameError: one of them cannot be read or decoded.
+        OverlayError: the picture cannot be written.
+    """
     detection = settings.detection_of(camera)
     max_pixels = settings.drop.max_megapixels * 1e6
     explanation = explain(reference, current, detector_of(detection), max_pixels=max_pixels)
@@ -37,10 +42,10 @@ def run_explain(
 
 
 def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
-    """Return the decision, the two numbers that were compared, and the regions, a line each."""
+    """Return the decision, the two numbers that were compared, and the regions, one on each line."""
     decision, score = explanation.decision, explanation.score
     if score is None:
-        return f"{decision.verdict}: {decision.reason} ({decision.detail}); unlike sizes are not compared"
+        return f"{decision.verdict}: {decision.reason} ({decision.detail}); not compared"
     assert decision.threshold_percent is not None
     width, height = score.working_size
     picture_px = explanation.picture_px

@@ -1,4 +1,4 @@
-"""A scan as a person sees it: a progress bar on a terminal, then what became of the frames."""
+"""``framegate scan``: a progress bar on a terminal, then a summary."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -22,12 +22,13 @@ from rich.progress import (
 from rich.text import Text
 
 from framegate.commands.capture_order import order_warning
-from framegate.commands.scanning import Summary, candidates_of, scan, stats_listener
+from framegate.commands.scanning import Summary, candidates_of, scan
+from framegate.commands.stats_file import StatsFile
 from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
-from framegate.errors import FramegateError
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
+from framegate.folder_checks import check_unmatched, contents_of
 from framegate.model import Candidate, Verdict
 from framegate.preflight import prepare_to_scan
 
@@ -35,25 +36,29 @@ MOST_REJECTED_LISTED = 1000
 """More rejected frames than this are only counted."""
 
 NAMES_SHOWN = 3
-"""Names of rejected frames that are printed for each reason."""
-
-
-class StatsError(FramegateError):
-    """The table could not be written."""
+"""Rejected frames named for each reason."""
 
 
 class Rate(ProgressColumn):
     """Frames a second."""
 
     def render(self, task: Task) -> Text:
-        """Draw it."""
+        """Return the text of the column."""
         return Text(f"{task.finished_speed or task.speed or 0:.0f} frames/s", style="progress.data.speed")
 
 
 def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Scan, showing progress on standard error; print what became of the frames on standard output."""
+    """Scan, with progress on standard error; print the summary to standard output.
+
+    Raises:
+        ConfigError: the folders do not allow a scan.
+        StatsError: the table cannot be written.
+        SinkError: a result cannot be written.
+    """
     prepare_to_scan(config, needs_results=not dry_run)
-    candidates = candidates_of(config.settings, _say_skipped)
+    for finding in check_unmatched(contents_of(config.settings.drop)):
+        print(f"warning: {finding.message}", file=sys.stderr)
+    candidates = candidates_of(config.settings, _report_skipped)
     if config.settings.drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):
         print(f"warning: {warning}", file=sys.stderr)
     outcome = _Outcome()
@@ -71,7 +76,7 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         print("\n".join([_in_words(summary, config, dry_run=dry_run), *outcome.in_lines()]))
 
 
-def _say_skipped(name: str, error: OSError) -> None:
+def _report_skipped(name: str, error: OSError) -> None:
     print(f"skipped: {name!r} may not be listed: {error.strerror}", file=sys.stderr)
 
 
@@ -98,7 +103,7 @@ def _in_words(summary: Summary, config: Config, *, dry_run: bool) -> str:
 
 
 class _Outcome:
-    """A listener that counts the verdicts of each camera, and lists the first rejected frames."""
+    """A listener that counts the verdicts of each camera, and remembers the first rejected frames."""
 
     def __init__(self) -> None:
         self.cameras: dict[str, Counter[Verdict]] = {}
@@ -118,7 +123,7 @@ class _Outcome:
             self.rejected_frames.append(frame | ({"detail": entry.detail} if entry.detail else {}))
 
     def in_lines(self) -> Iterator[str]:
-        """Yield a table of the cameras, when there are several, and a line for each reason of a rejection."""
+        """Yield a table of the cameras, if there are several, and a line for each reason of a rejection."""
         if len(self.cameras) > 1:
             width = max(len("camera"), *(len(_shown(camera)) for camera in self.cameras))
             yield f"{'camera':{width}} {'seen':>7} " + " ".join(f"{verdict:>8}" for verdict in Verdict)
@@ -132,58 +137,8 @@ class _Outcome:
 
 
 def _shown(name: str) -> str:
-    """Return a name as it is, or quoted and escaped when it holds what a terminal would obey."""
+    """Return a name, quoted and escaped if it has control characters."""
     return name if name.isprintable() else repr(name)
-
-
-class StatsFile:
-    """A listener that writes a row for each frame; an error of the disk ends the scan with the next frame.
-
-    Args:
-        path: the CSV file, which is replaced.
-
-    Raises:
-        StatsError: on entering, on leaving, and between two candidates: the file cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._error: OSError | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._file = self._path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        except OSError as error:
-            raise self._as_stats_error(error) from error
-        self._write_row = stats_listener(self._file)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        try:
-            self._file.close()
-        except OSError as error:
-            self._error = self._error or error
-        self._raise_error()
-
-    def __call__(self, event: LogEvent) -> None:
-        """Write a verdict's row."""
-        try:
-            self._write_row(event)
-        except OSError as error:  # not raised here: the frame that is being recorded is not to blame
-            self._error = error
-
-    def while_written(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        """Yield candidates until the table cannot be written."""
-        for candidate in candidates:
-            self._raise_error()
-            yield candidate
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._as_stats_error(self._error)
-
-    def _as_stats_error(self, error: OSError) -> StatsError:
-        return StatsError(f"{self._path}: {error.strerror}")
 
 
 class _Bar:

@@ -1,6 +1,5 @@
-"""The daemon's pipeline over a folder of frames that does not change: each is judged once, in order."""
+"""Judges all frames of a folder once, in the order of their capture times, as the daemon would."""
 
-import csv
 import os
 import time
 from collections import Counter, deque
@@ -9,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from framegate.config.settings import Settings
 from framegate.events.base import Listener, LogEvent, emitter
@@ -18,19 +16,14 @@ from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict, iso_utc
+from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 
 AHEAD = 8
-"""Frames read and decoded ahead of the one that is judged; 8 of 1080p are 16 MB."""
+"""Frames read and decoded ahead of the one being judged; 8 of 1080p are 16 MB."""
 
 TRIES = 3
 """How often a file that changes during the scan is read before it is rejected."""
-
-STATS_COLUMNS = (
-    "frame", "camera", "captured_at", "reference", "score_percent", "threshold_percent", "verdict", "reason",
-    "score_px", "region_count", "result", "detail",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +40,11 @@ class Summary:
 def candidates_of(
     settings: Settings, skipped: Callable[[str, OSError], None] = lambda _name, _error: None
 ) -> list[Candidate]:
-    """List the drop folder's frames in the order in which they will be judged.
+    """Return the frames in the drop folder, in the order in which they have to be judged.
 
     Args:
-        settings: the folder, and what counts as a frame.
-        skipped: called for each folder inside that may not be listed.
+        settings: the folder, and which names are frames.
+        skipped: called for each folder inside that may not be listed, with its path and the error.
     """
     rules = NameRules(settings.drop)
     drop = Path(settings.drop.folder)
@@ -63,17 +56,17 @@ def candidates_of(
 def scan(
     settings: Settings, candidates: Iterable[Candidate], listener: Listener, *, dry_run: bool = False
 ) -> Summary:
-    """Judge candidates in their order and deliver the unique ones; delete and overwrite nothing.
+    """Judge candidates in their order and copy those that differ; delete and overwrite nothing.
 
     Args:
-        settings: the snapshot to judge by. Its state folder is not used: a scan remembers nothing, so a
-            second one decides the same and finds its results already there.
-        candidates: see ``candidates_of``.
-        listener: gets every verdict.
-        dry_run: deliver nothing.
+        settings: the settings to judge by. The state folder is not used: nothing is remembered, so a second
+            scan makes the same decisions and finds its results already there.
+        candidates: as ``candidates_of`` returns them.
+        listener: gets every event.
+        dry_run: copy nothing.
 
     Raises:
-        SinkError: a result cannot be written; those before it stay.
+        SinkError: a result cannot be written; earlier ones stay.
     """
     started_s = time.perf_counter()
     tally: Counter[Verdict] = Counter()
@@ -96,45 +89,10 @@ def scan(
     )
 
 
-def stats_listener(file: IO[str]) -> Listener:
-    """Return a listener that writes a CSV row for every frame, kept or not, for choosing thresholds."""
-    writer = csv.writer(file)
-    writer.writerow(STATS_COLUMNS)
-
-    def listen(event: LogEvent) -> None:
-        if isinstance(event, FrameDecided):
-            writer.writerow(_stats_row(event))
-
-    return listen
-
-
-def _stats_row(event: FrameDecided) -> tuple[object, ...]:
-    entry, score = event.entry, event.score
-    return (
-        entry.key.name,
-        entry.camera,
-        iso_utc(entry.captured_at_ns),
-        entry.reference,
-        _number(entry.score_percent),
-        _number(entry.threshold_percent),
-        entry.reason.verdict,
-        entry.reason,
-        None if score is None else score.score_px,
-        None if score is None else len(score.regions),
-        entry.result,
-        entry.detail,
-    )
-
-
-def _number(value: float | None) -> float | None:
-    """Round to a fiftieth of a pixel of a 4K picture: exact for comparison, short for the eye."""
-    return None if value is None else round(value, 9)
-
-
 def _ahead(
     candidates: Iterable[Candidate], examine: Callable[[Candidate], Examined | Unsettled]
 ) -> Iterator[Examined | Unsettled]:
-    """Examine candidates in threads, a bounded number ahead; yield the outcomes in the candidates' order."""
+    """Examine candidates in threads, ``AHEAD`` of them in advance; yield the outcomes in order."""
     workers = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers, thread_name_prefix="examine") as pool:
         ahead: deque[Future[Examined | Unsettled]] = deque()
@@ -147,7 +105,7 @@ def _ahead(
 
 
 def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:
-    """Try again a few times, then reject: a scan has no later time at which the file could be read."""
+    """Examine a file that is not settled again, a few times; then reject it, as a scan has no later try."""
     for _ in range(TRIES):
         if isinstance(examined, Examined):
             return examined

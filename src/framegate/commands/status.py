@@ -1,4 +1,4 @@
-"""``framegate status``: how a running daemon is doing, or what one has left; for people and for scripts."""
+"""``framegate status``: the status of a running daemon, or the counts that the last one left."""
 
 import json
 import os
@@ -26,27 +26,27 @@ from framegate.telemetry.counters import counters_of
 from framegate.telemetry.status import FILE_NAME, Status, Vitals, current_status, free_bytes, from_json
 
 KEYS_AT_ONCE = 2_000
-"""Files of the drop folder that the ledger is asked about in one call."""
+"""Files looked up in the ledger in one call."""
 
 REFRESH_S = 1.0
 
 HUNG_S = 30.0
-"""A daemon writes its status every 10 s at least: one that has not written for longer is stuck."""
+"""A daemon that has not written its status for this long hangs: it writes at least every 10 s."""
 
 
 class NoStatusError(FramegateError):
-    """There is nothing to show."""
+    """There is no status to show."""
 
 
 Load = Callable[[], Config]
-"""Reads the config; raises ConfigError while it is refused."""
+"""Reads the config; raises ConfigError if it has errors."""
 
 
 def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> bool:
     """Print the status; with ``watch``, again every second until interrupted.
 
     Returns:
-        Whether it is as it should be: a daemon that runs and does not report is not.
+        False if a daemon runs but hangs.
     """
     if watch and not as_json:
         _watch(path, load)
@@ -76,15 +76,15 @@ def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableTy
 
 
 def status_of(path: Path | None, load: Load) -> Status:
-    """Return the status of the daemon that uses the config's state folder, or of what it has left.
+    """Return the status of the daemon that uses the config's state folder, or the counts it left there.
 
     Raises:
-        ConfigError: the config is wrong, and no daemon still runs with an older version of it.
+        ConfigError: the config has errors, and no daemon runs with an older version of it.
         NoStatusError: no daemon has run there, or its files cannot be read.
     """
     try:
         config = load()
-    except ConfigError:  # a daemon keeps the last good one: its status is wanted most just then
+    except ConfigError:  # a daemon continues with the last good one, and its status is wanted most now
         if (status := _of_the_daemon_with_config(path)) is None:
             raise
         return status
@@ -96,7 +96,7 @@ def status_of(path: Path | None, load: Load) -> Status:
 
 
 def _of_the_daemon_with_config(path: Path | None) -> Status | None:
-    """Find a running daemon by the config file that it was started with, whatever that says by now."""
+    """Return the status of a running daemon that was started with this config file, whatever is in it now."""
     wanted = None if path is None else os.path.abspath(path)
     for state in (Path(default_state_folder("", path)[0]), *folders_held_open()):
         if is_served(state):
@@ -120,7 +120,7 @@ def _of_a_running_daemon(state: Path) -> Status:
 
 
 def _brought_to_now(status: Status, seconds: float) -> Status:
-    """Let the ages grow: a daemon to which nothing happens writes only now and then."""
+    """Add the time since the status was written to its ages: an idle daemon writes only every 10 s."""
     cameras = {
         name: camera
         if camera.oldest_pending_s is None
@@ -137,12 +137,12 @@ def _brought_to_now(status: Status, seconds: float) -> Status:
 
 
 def _who_may_read(path: Path) -> str:
-    """Say what helps against a missing permission, as far as this user may look."""
+    """Return an error for a missing permission, with the user and group that have it, if visible."""
     words = f"cannot read {path}: Permission denied: run it as root"
     for place in (path, *path.parents):
         try:
             owner, group = place.owner(), place.group()
-        except (OSError, KeyError):  # KeyError: a number without a name
+        except (OSError, KeyError):  # KeyError: an owner without a name
             continue
         return f"{words}, as user {owner}, or join the group {group}"
     return words
@@ -155,14 +155,13 @@ def _left_by_a_daemon(config: Config, state: Path) -> Status:
         vitals = Vitals(
             config_file=None if config.path is None else str(config.path.absolute()),
             results_free_bytes=free_bytes(Path(config.settings.results.folder)),
-            min_free_bytes=config.settings.results.min_free,
         )
         pending = _waiting_in_the_folder(config.settings, ledger)
         return current_status(counters_of(ledger), vitals, pending, time.time())
 
 
 def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pending]:
-    """Find the frames that nobody has judged; since when they wait, only their times can tell."""
+    """Return the frames without a verdict, by camera; they wait since their mtimes, in seconds."""
     pending: dict[str, Pending] = {}
     rules = NameRules(settings.drop)
     try:
@@ -173,6 +172,6 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
                 before = pending.get(camera, Pending())
                 since_s = min(before.since_s, key.mtime_ns / 1e9, time.time())
                 pending[camera] = Pending(before.count + 1, since_s)
-    except OSError:  # the folder is away
+    except OSError:  # the folder is missing
         return {}
     return pending

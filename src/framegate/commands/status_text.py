@@ -1,4 +1,4 @@
-"""The status as a person reads it on a terminal: what is wrong, then the cameras, then the rest."""
+"""The status as text for a terminal: problems, then cameras, then the rest."""
 
 import time
 from bisect import bisect
@@ -14,22 +14,22 @@ from framegate.telemetry.log import escape_control_chars
 from framegate.telemetry.status import CameraStatus, FrameStatus, Status
 
 BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"
-"""Bars of scores up to the threshold, in equal steps, and above it."""
+"""Bars for scores up to the threshold, in equal steps, and above it."""
 
 HEIGHTS = (1.5, 3.0, 6.0)
-"""How many times the threshold is where the next of the bars above it begins."""
+"""Multiples of the threshold at which the next higher bar begins."""
 
 SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
-"""Columns of a terminal."""
+"""Terminal widths, in columns, from which these are shown."""
 
 
 def drawn(status: Status, width: int = 80) -> RenderableType:
-    """Return the status as a person reads it: what is wrong, then the cameras, then the rest.
+    """Return the status as text for a terminal: problems, then cameras, then the rest.
 
     Args:
         status: what to show.
-        width: of the terminal, in columns; a narrow one is shown less.
+        width: of the terminal, in columns; less is shown on a narrow one.
     """
     return Group(
         _headline(status),
@@ -45,7 +45,9 @@ def _headline(status: Status) -> Text:
         return Text("not running", style="bold yellow")
     if status.hung:
         silent = age(time.time() - status.at_s)
-        words = f"the daemon (process {status.pid}) has not reported for {silent}: it hangs or is starved"
+        words = (
+            f"the daemon (process {status.pid}) has not reported for {silent}: it hangs, or gets no CPU time"
+        )
         return Text(words, style="bold red")
     return Text(f"running for {age(status.uptime_s)}, process {status.pid}", style="bold green")
 
@@ -55,7 +57,7 @@ def _troubles(status: Status) -> list[str]:
     troubles += ["the drop folder is absent"] if status.is_absent else []
     troubles += [f"config refused: {error}" for error in status.config_refused]
     lost = status.log_lines_lost
-    return troubles + ([f"{lost} log lines lost: nobody reads the log, or its disk is full"] if lost else [])
+    return troubles + ([f"{lost} log lines lost: nothing reads the log, or its disk is full"] if lost else [])
 
 
 def _cameras(cameras: Mapping[str, CameraStatus], width: int) -> RenderableType:
@@ -115,7 +117,7 @@ def _footer(status: Status, width: int) -> list[str]:
 
 
 def age(seconds: float) -> str:
-    """Write a span as a person says it: ``8s``, ``5m``, ``3h``, ``2d``."""
+    """Return a time span in its largest fitting unit: ``8s``, ``5m``, ``3h``, ``2d``."""
     for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * unit_s:
             return f"{seconds / unit_s:.0f}{unit}"
@@ -123,7 +125,7 @@ def age(seconds: float) -> str:
 
 
 def sparkline(camera: CameraStatus) -> Text:
-    """Draw the last scores as bars; the threshold is half way up for every camera, whatever it is."""
+    """Return the last scores as bars; for every camera the threshold is at half height."""
     bars = Text()
     pairs = list(zip(camera.scores, camera.thresholds, strict=True))
     for score, threshold in pairs[-SHOWN_SCORES:]:

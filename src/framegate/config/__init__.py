@@ -1,1 +1,1 @@
-"""Every setting once: from a TOML file to settings, and back to text."""
+"""The settings: read from a TOML file, checked, and written as text."""

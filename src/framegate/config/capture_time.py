@@ -1,7 +1,7 @@
-"""Reading from a file's name when its frame was taken.
+"""Reads the capture time of a frame from its file's name.
 
 Some cameras write a date (``c21_2021_03_26__16_44_04.png``), some seconds or milliseconds since the epoch
-(``c23-1616694872510.png``), and one folder may hold both.
+(``c23-1616694872510.png``), and one folder may have both.
 """
 
 import re
@@ -20,24 +20,23 @@ _DIRECTIVES = {
     "z": r"(?:Z|[+-]\d{2}:?\d{2})", "%": "%",
 }  # fmt: skip
 _DATE = {"year": ("Y", "y"), "month": ("m", "b", "B"), "day": ("d",)}
-"""The directives that give each part of a date; %j, the day of the year, gives month and day."""
+"""The directives for each part of a date; %j, the day of the year, is month and day."""
 
 ReadTime = Callable[[str, int], int | None]
-"""From a name and the mtime in nanoseconds to nanoseconds since the epoch; None when no time is in it.
-The mtime tells apart the two hours that clocks show alike when they are set back in autumn."""
+"""Takes a name and an mtime in nanoseconds; returns the time in nanoseconds since the epoch, or None if the
+name has none. The mtime decides which of two hours is meant when clocks are set back in autumn."""
 
 
 def reader_of(pattern: str) -> ReadTime:
     """Return the function that reads times written as ``pattern``.
 
     Args:
-        pattern: ``mtime`` (never in the name), ``epoch_s``, ``epoch_ms``, or a strptime pattern. It may stand
-            anywhere in the name; the last place that fits counts. Without ``%z`` it is local time. A pattern
-            has to have a full date; the time of day may be missing (it is 0:00 then), as where each day has a
-            folder and the frames in it are numbered.
+        pattern: ``mtime`` (never in the name), ``epoch_s``, ``epoch_ms``, or a strptime pattern. It may match
+            anywhere in the name; the last match counts. Without ``%z`` it is local time. The date has to be
+            complete; without a time of day it is 0:00, as where each day has a folder of numbered frames.
 
     Raises:
-        ValueError: for anything else, saying what is wrong.
+        ValueError: the pattern is wrong.
     """
     if pattern == MTIME:
         return lambda _name, _mtime_ns: None
@@ -66,7 +65,7 @@ def _strptime_reader(pattern: str) -> ReadTime:
         raise ValueError(f"{pattern!r} names a part of the time twice")
     _require_full_date(pattern, set(directives))
     spelling = "".join(re.escape(text) if text else _DIRECTIVES[directive] for directive, text in pieces)
-    # First where no other digit touches it; then anywhere, as behind a counter: cam12320210326.jpg.
+    # First without a digit next to it; then anywhere, as after a counter: cam12320210326.jpg.
     alone = re.compile(rf"(?<!\d)(?=({spelling})(?!\d))", re.ASCII)
     anywhere = re.compile(rf"(?=({spelling}))", re.ASCII)
 
@@ -74,7 +73,7 @@ def _strptime_reader(pattern: str) -> ReadTime:
         for text in (*reversed(alone.findall(name)), *reversed(anywhere.findall(name))):
             try:
                 return _nanoseconds(datetime.strptime(text, pattern), mtime_ns)  # noqa: DTZ007 - see there
-            except (ValueError, OverflowError):  # digits that are no date
+            except (ValueError, OverflowError):  # digits that are not a date
                 continue
         return None
 
@@ -82,7 +81,7 @@ def _strptime_reader(pattern: str) -> ReadTime:
 
 
 def _require_full_date(pattern: str, directives: set[str]) -> None:
-    """Refuse a pattern by which every frame would be of the year 1900, or of the first of a month."""
+    """Raise ValueError for a pattern that puts every frame in the year 1900, or on the first of a month."""
     needed = ("year",) if "j" in directives else ("year", "month", "day")
     missing = [
         f"no {part} ({' or '.join(f'%{directive}' for directive in _DATE[part])})"
@@ -97,11 +96,11 @@ def _require_full_date(pattern: str, directives: set[str]) -> None:
 
 
 def _nanoseconds(moment: datetime, mtime_ns: int) -> int:
-    """Return the nanoseconds since the epoch of a time that was read; without a zone it is local.
+    """Return nanoseconds since the epoch; a time without a zone is local.
 
-    When clocks are set back in autumn they show an hour twice: of the two moments the one nearer to the mtime
-    counts, since a file is written when its frame was taken or soon after. The hour that clocks leave out in
-    spring is shown by a camera that has not been set forward yet: it is read as winter time.
+    When clocks are set back in autumn an hour comes twice: of the two, the one nearer to the mtime counts,
+    since a file is written when its frame is taken, or soon after. A time in the hour that is left out in
+    spring is of a camera whose clock has not been set forward yet: it is read as winter time.
     """
     if moment.tzinfo:
         return _since_epoch_ns(moment)

@@ -1,4 +1,4 @@
-"""The settings as text for people: the example files, the README's table, the effective values."""
+"""The settings as text: the example files, the README's table, the values in force."""
 
 import json
 import textwrap
@@ -44,7 +44,7 @@ TAIL = """
 
 
 def tables() -> dict[str, type[Table]]:
-    """Return the tables of the config file that hold plain values, by name; their docstrings say what for."""
+    """Return the tables of the config file that have plain values, by name."""
     annotated = {name: field.annotation for name, field in Settings.model_fields.items()}
     return {
         name: kind for name, kind in annotated.items() if isinstance(kind, type) and issubclass(kind, Table)
@@ -52,7 +52,7 @@ def tables() -> dict[str, type[Table]]:
 
 
 def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield key and description of each setting that stands in a table as a plain value."""
+    """Yield key and field of each setting that is a plain value."""
     for name, setting in table.model_fields.items():
         key = setting.alias or name
         if key != "ignore":  # an array of tables, shown at the end
@@ -60,7 +60,7 @@ def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
 
 
 def example_file() -> str:
-    """Return the commented config file that stands in the repository as ``config.example.toml``."""
+    """Return a commented config file; the repository has it as ``config.example.toml``."""
     parts = [HEAD]
     for name, table in tables().items():
         parts.append(f"\n# {table.__doc__}\n[{name}]")
@@ -70,7 +70,7 @@ def example_file() -> str:
 
 
 def minimal_file() -> str:
-    """Return a config file of the required settings alone, to begin with."""
+    """Return a config file with only the required settings, to start with."""
     parts = [MINIMAL]
     for name, table in tables().items():
         required = [(key, setting) for key, setting in settings_of(table) if setting.is_required()]
@@ -82,7 +82,7 @@ def minimal_file() -> str:
 
 
 def markdown_table() -> str:
-    """Return the table of settings that stands in the README."""
+    """Return the README's table of settings."""
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, table in tables().items():
         for key, setting in settings_of(table):
@@ -97,11 +97,11 @@ def effective_values(config: Config) -> list[tuple[str, Any, str]]:
 
 
 def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-    """Return the old and new value of each setting that differs, by dotted key; None where it is not set."""
+    """Return the old and new value of each setting that differs, by dotted key; None if it is not set."""
     before, after = _values_by_key(old), _values_by_key(new)
     changes = {}
     for key in sorted(before.keys() | after.keys()):
-        general = f"detection.{key.rpartition('.')[2]}"  # of a camera that has no table of its own
+        general = f"detection.{key.rpartition('.')[2]}"  # for a camera without its own table
         was = before.get(key, before.get(general) if key.startswith("camera.") else None)
         is_now = after.get(key, after.get(general) if key.startswith("camera.") else None)
         if was != is_now:
@@ -110,7 +110,7 @@ def changes_between(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def settings_that_differ(config: Config) -> dict[str, Any]:
-    """Return the settings, except for the folders, that differ from their defaults, by dotted key."""
+    """Return the settings that differ from their defaults, by dotted key, without the folders."""
     folders = {
         table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
     }
@@ -119,7 +119,7 @@ def settings_that_differ(config: Config) -> dict[str, Any]:
 
 
 def restart_only_keys() -> frozenset[str]:
-    """Return the settings that a running daemon cannot change."""
+    """Return the dotted keys of the settings that a running daemon cannot change."""
     return frozenset(
         f"{name}.{key}"
         for name, table in tables().items()
@@ -129,7 +129,7 @@ def restart_only_keys() -> frozenset[str]:
 
 
 def toml_value(value: Any) -> str:
-    """Write a value as TOML does; strings with a backslash as literal strings."""
+    """Return a value as TOML; strings with a backslash as literal strings."""
     if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
         return f"'{value}'"
     if isinstance(value, float) and value.is_integer():
@@ -158,7 +158,7 @@ def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
 
 
 def _sample(setting: FieldInfo) -> Any:
-    """Return what the example file shows: the default, or an example where there is none."""
+    """Return the value in the example file: the default, or an example if there is none."""
     return setting.examples[0] if setting.examples else setting.default
 
 

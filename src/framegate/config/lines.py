@@ -1,4 +1,4 @@
-"""Finds the line of a TOML file on which a setting is, for the errors."""
+"""Finds the line of a setting in a TOML file, for errors."""
 
 import re
 import tomllib
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _PIECE = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}'  # strings over many lines may end in quotes of their own
+    r'"""(?:\\.|[^\\])*?"{3,5}'  # the text of a multi-line string may end in quotes
     r"|'''.*?'{3,5}"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'[^'\n]*'"
     r"|#[^\n]*|[\[\]{}\n]",
     re.DOTALL,
 )
-"""What decides where a statement begins: brackets and line ends, outside of strings and comments."""
+"""Strings, comments, brackets and line ends; the last two show where a statement begins."""
 
 _NAME = r"""(?:[\w-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
 _DOTTED = rf"[ \t]*({_NAME}(?:[ \t]*\.[ \t]*{_NAME})*)[ \t]*"
@@ -25,16 +25,18 @@ Location = tuple[int | str, ...]
 
 
 def line_of(text: str, location: Location) -> int | None:
-    """Return the line, from 1, of a setting, or of the innermost table around it that is in the file.
+    """Return the line, from 1, of a setting, or of the innermost table around it; None if there is neither.
 
     Args:
-        text: the file, which is TOML.
-        location: the keys that lead to the setting, with numbers in arrays of tables.
+        text: the file, valid TOML.
+        location: the keys that lead to the setting, with indices in arrays of tables.
     """
     best, best_depth = None, 0
     for number, place in _places(_statements(text)):
         is_around = place == location[: len(place)]
-        is_inside = location == place[: len(location)]  # a table that is missing keys begins where they do
+        is_inside = (
+            location == place[: len(location)]
+        )  # a table without a line of its own begins at its first key
         depth = len(place) if is_around else len(location) if is_inside else 0
         if depth > best_depth:
             best, best_depth = number, depth
@@ -42,7 +44,7 @@ def line_of(text: str, location: Location) -> int | None:
 
 
 def line_of_error(error: str, text: str) -> int:
-    """Return the line that a message of tomllib's names; the end of the file when it names that."""
+    """Return the line in an error of tomllib; without one, the error is at the end of the file."""
     match = _PLACE.search(error)
     return int(match[1]) if match else text.count("\n") + 1
 
@@ -65,7 +67,7 @@ def _places(statements: Iterable[tuple[int, str]]) -> list[tuple[int, Location]]
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     """Yield number and text of each line that does not continue the one before."""
-    lines = text.split("\n")  # splitlines() takes U+2028 for a line's end, and TOML does not
+    lines = text.split("\n")  # splitlines() would also split at U+2028
     number, depth = 1, 0
     yield 1, lines[0]
     for match in _PIECE.finditer(text):
@@ -77,7 +79,7 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _numbered(path: Location, counts: dict[Location, int]) -> Location:
-    """Insert, after each array of tables in a path, the number of its last element."""
+    """Insert, after each array of tables in a path, the index of its last element."""
     table: Location = ()
     for key in path[:-1]:
         table = (*table, key)

@@ -1,4 +1,4 @@
-"""Reads the settings from a TOML file: every problem is reported at once, each value's origin is known."""
+"""Reads the settings from a TOML file; reports every problem at once, and knows the origin of each value."""
 
 import hashlib
 import os
@@ -19,28 +19,28 @@ from framegate.errors import ConfigError, Problem
 DEFAULT, FROM_FILE, FROM_FLAG = "default", "file", "flag"
 
 SERVICE_CONFIGS, SERVICE_STATES = Path("/etc/framegate"), Path("/var/lib/framegate")
-"""Where the instances of ``systemd/framegate@.service`` have their configs and state folders."""
+"""Folders of the configs and states of ``systemd/framegate@.service``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings, and where they came from."""
+    """Settings, and where they come from."""
 
     settings: Settings
     path: Path | None
-    """The file; None when there was none."""
+    """The config file; None without one."""
 
     given: Mapping[str, str] = field(default_factory=dict)
-    """Origin of each value that was given, by dotted key."""
+    """Origin of each value that is not a default, by dotted key."""
 
     flags: Mapping[str, Any] = field(default_factory=dict)
-    """Values of the command line, which replace those of the file each time it is read."""
+    """Values from the command line; they replace those of the file each time it is read."""
 
     text: str = ""
     """The file's content."""
 
     def origin_of(self, key: str) -> str:
-        """Return where a value came from: a flag, the file, a preset, or the default."""
+        """Return where a value comes from: ``flag``, ``file``, ``preset classic`` or ``default``."""
         if key in self.given:
             return self.given[key]
         table, _, name = key.rpartition(".")
@@ -52,7 +52,7 @@ class Config:
         return DEFAULT
 
     def line_of(self, key: str) -> int | None:
-        """Return the line of the file that a value, or the table around it, stands on."""
+        """Return the line of a value, or of the table around it, in the file; None if there is neither."""
         camera = next(
             (f"camera.{name}" for name in self.settings.camera if key.startswith(f"camera.{name}.")), ""
         )
@@ -65,7 +65,7 @@ class Config:
 
 
 def find_config(flag: Path | None) -> Path | None:
-    """Return the config file to use: the flag's, $FRAMEGATE_CONFIG, the user's, the system's, or none."""
+    """Return the config file to use: ``flag``, $FRAMEGATE_CONFIG, the user's, the system's, or none."""
     if flag is not None:
         return flag
     if named := os.environ.get("FRAMEGATE_CONFIG"):
@@ -74,7 +74,7 @@ def find_config(flag: Path | None) -> Path | None:
 
 
 def config_places() -> tuple[Path, Path]:
-    """Return where a config file is looked for when none is named: the user's, the system's."""
+    """Return where a config file is searched for: in the user's and the system's place."""
     user = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(user, "framegate", "config.toml"), Path("/etc/framegate/config.toml")
 
@@ -83,8 +83,8 @@ def load(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:
     """Read, validate and complete the settings.
 
     Args:
-        path: the TOML file; None for none.
-        flags: values by dotted key that replace those of the file; paths as ``Path``.
+        path: the TOML file, or None.
+        flags: values from the command line, by dotted key; paths as ``Path``.
 
     Raises:
         ConfigError: with every problem, each with its dotted key.
@@ -133,9 +133,9 @@ def _validated(tables: dict[str, Any], path: Path | None, given: dict[str, str],
 
 
 def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[str, str]:
-    """Return the folder for the ledger when none is set, and its origin.
+    """Return the state folder when none is set, and its origin.
 
-    An operator's shell has no $STATE_DIRECTORY, and ``framegate status`` has to find the service's anyway.
+    ``framegate status`` has to find the service's, though an operator's shell has no $STATE_DIRECTORY.
     """
     if named := os.environ.get("STATE_DIRECTORY"):
         return named.split(":")[0], "$STATE_DIRECTORY"
@@ -143,12 +143,8 @@ def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[
     if config is not None and is_service and (state := SERVICE_STATES / config.stem).is_dir():
         return os.fspath(state), "the service"
     own = hashlib.blake2s(os.fsencode(drop_folder), digest_size=4).hexdigest()
-    return os.path.join(_state_home(), f"{Path(drop_folder).name}-{own}"), DEFAULT
-
-
-def _state_home() -> str:
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "framegate")
+    return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
 
 
 def _text_of(data: bytes, path: Path | None) -> str:
@@ -163,13 +159,13 @@ def _text_of(data: bytes, path: Path | None) -> str:
 def _tables_of(text: str, path: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also numbers and nesting that break the parser
+    except (ValueError, RecursionError) as error:  # also for numbers and nesting that break the parser
         line = line_of_error(str(error), text)
         raise ConfigError((Problem("", f"is not TOML: {error}", line),), str(path or "")) from error
 
 
 Place = tuple[str, ...]
-"""The keys that lead to a value. A camera's name may hold dots, so a dotted key would not do."""
+"""The keys that lead to a value; not joined by dots, since a camera's name may have dots."""
 
 
 def _flat(tables: Mapping[str, Any], above: Place = ()) -> dict[Place, Any]:
@@ -186,14 +182,14 @@ def _put(tables: dict[str, Any], place: Place, value: Any) -> None:
     *path, name = place
     for step in path:
         inner = tables.setdefault(step, {})
-        if not isinstance(inner, dict):  # the file has another kind of value there: validation reports it
+        if not isinstance(inner, dict):  # the file has no table there: validation reports it
             return
         tables = inner
     tables[name] = value
 
 
 def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
-    """Complete each camera's detection table with the general one."""
+    """Add the values of the general detection table to each camera's."""
     general, cameras = tables.get("detection"), tables.get("camera")
     if not isinstance(general, dict) or not isinstance(cameras, dict):
         return tables

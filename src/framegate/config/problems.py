@@ -1,4 +1,4 @@
-"""What is wrong with a config, in words for an operator: pydantic's are about Python, not about the file."""
+"""The errors of a config in our own words: pydantic's are about Python, not about the file."""
 
 import difflib
 from collections.abc import Container, Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 RENAMED = {"rescan_s": "sweep_s"}
-"""Settings that had another name in an older version."""
+"""New names of settings, by the names in older versions."""
 
 WORDS = {
     "greater_than": "must be more than {gt:g}",
@@ -32,18 +32,18 @@ WORDS = {
     "string_type": "write a text in quotes",
     "tuple_type": "write a list in brackets",
 }
-"""Our words for pydantic's kinds of errors; it fills in the bounds."""
+"""Our words for pydantic's types of errors, with its bounds in braces."""
 
 WITHOUT_VALUE = frozenset({"too_short", "string_too_short", "missing"})
-"""Errors whose words need no "not ..." with the value."""
+"""Errors to which the wrong value is not added."""
 
 
 def problems_of(error: ValidationError, text: str, *, without_line: Container[str]) -> tuple[Problem, ...]:
-    """Return every problem of a config once, in the order of its lines.
+    """Return every problem of a config once, in the order of lines.
 
     Args:
         error: what pydantic found.
-        text: the file, in which the lines are looked up.
+        text: the config file.
         without_line: dotted keys whose values do not come from the file.
     """
     problems = dict.fromkeys(_each_problem(error, text, without_line))
@@ -56,9 +56,9 @@ def _each_problem(error: ValidationError, text: str, without_line: Container[str
     for fault in faults:
         location = fault["loc"]
         if fault["type"] == "too_short" and any(_is_inside(other["loc"], location) for other in faults):
-            continue  # its items are wrong, and so do not count: they are reported
+            continue  # its items are wrong and therefore not counted: they are reported
         if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
-            continue  # inherited: it stands in the general table, and is reported there
+            continue  # inherited from the general table, where it is reported
         key = ".".join(map(str, location))
         yield Problem(key, _message(fault), None if key in without_line else line_of(text, location))
 

@@ -8,7 +8,7 @@ import re
 from typing import ClassVar, Literal
 
 NOT_GIVEN = object()
-"""Stands for an area that a preset requires and the file does not have."""
+"""Placeholder for an area that a preset requires and the file does not have."""
 
 
 class Area:
@@ -23,14 +23,14 @@ class Area:
 
     @classmethod
     def parse(cls, text: object) -> "Area":
-        """Read ``"0.2%"`` or ``"5000px"``; raise ValueError that says what was probably meant."""
+        """Return the area written as ``"0.2%"`` or ``"5000px"``; a ValueError suggests what was meant."""
         if isinstance(text, Area):
             return text
         if text is NOT_GIVEN:
             raise ValueError('is required by preset = "classic": write "500px" or "0.05%"')
         if isinstance(text, (int, float)) and not isinstance(text, bool):
             raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError into a problem of the config
-                f'say the unit: "{text}%" of the unmasked picture, or "{text}px"'
+                f'add the unit: "{text}%" of the unmasked picture, or "{text}px"'
             )
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
         if match is None:
@@ -75,7 +75,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, text: object) -> "Size":
-        """Read ``"500MB"``; raise ValueError that shows the spelling."""
+        """Return the size written as ``"500MB"``; a ValueError shows the spelling."""
         if isinstance(text, Size):
             return text
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
@@ -98,7 +98,7 @@ class Duration(float):
 
     @classmethod
     def parse(cls, text: object) -> "Duration":
-        """Read ``"1h"``; raise ValueError that shows the spelling."""
+        """Return the duration written as ``"1h"``; a ValueError shows the spelling."""
         if isinstance(text, Duration):
             return text
         match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
@@ -114,7 +114,7 @@ class Duration(float):
 
 
 def in_words(size_bytes: int) -> str:
-    """Write a number of bytes in three digits or so: ``812kB``, ``3.4MB``, ``41GB``."""
+    """Return a number of bytes, rounded: ``812kB``, ``3.4MB``, ``41GB``."""
     for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size_bytes >= factor:
             amount = size_bytes / factor
@@ -123,7 +123,7 @@ def in_words(size_bytes: int) -> str:
 
 
 def as_written(value: object) -> str:
-    """Show a wrong value of a config file as its writer knows it: ``true``, ``5``, ``'text'``, a list."""
+    """Return a wrong value as in the config file: ``true``, ``5``, ``'text'``; or ``a list``, ``a table``."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

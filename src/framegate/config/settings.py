@@ -1,8 +1,8 @@
-"""Every setting once: its type, bounds, unit, meaning and default.
+"""Every setting: its type, bounds, unit, meaning and default.
 
-The validation, ``config.example.toml``, the README's table and the words of the errors come from here (see
-``load.py`` and ``docs.py``). The docstring of a table or a field is its documentation everywhere; the
-example of a field is what ``config.example.toml`` shows where there is no default.
+Validation, errors, ``config.example.toml`` and the README's table are made from this module (see ``load.py``
+and ``docs.py``). The docstring of a table or a field is its documentation everywhere. The example of a field
+is what ``config.example.toml`` shows if there is no default.
 """
 
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ from framegate.config.values import (
 )
 
 DEFAULT_CAMERA = "default"
-"""The camera of every frame when no ``camera_pattern`` is set or the pattern does not match."""
+"""The camera of a frame if ``camera_pattern`` is not set, or does not match."""
 
 
 class RestartOnly:
-    """Marks a setting that a running daemon cannot change: it holds the folder, or the address, open."""
+    """Marks a setting that a running daemon cannot change: it has the folder, or the address, open."""
 
 
 AfterVerdict = Literal["leave", "delete"]
@@ -77,9 +77,9 @@ class DropSettings(Table):
 
     capture_time: CaptureTimes = (MTIME,)
     """Where to read the time at which a frame was taken; frames are judged in the order of these times.
-    `mtime` is the file's time; a strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local time),
-    `epoch_s` or `epoch_ms` reads it from the path below the folder. A list is tried in order; when none fits,
-    `mtime` is used."""
+    `mtime` is the file's modification time. A strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local
+    time), `epoch_s` or `epoch_ms` reads it from the path below the folder. A list is tried in order; when
+    none fits, `mtime` is used."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
     """Seconds without a change after which a file counts as complete. A file whose writer has closed it, or
@@ -105,19 +105,18 @@ class DropSettings(Table):
     """A larger file is rejected as `too_large`, without being read."""
 
     max_megapixels: Annotated[Number, Field(gt=0, le=1000)] = 100.0
-    """A picture with more megapixels is rejected as `too_large`; its header tells, before any memory is used
-    for it."""
+    """A picture with more megapixels is rejected as `too_large`. They are read from its header, before it is
+    decoded."""
 
     after_kept: AfterVerdict = "leave"
-    """What to do with a frame in the drop folder once its copy is safe on the disk: `leave` it or `delete`
+    """What to do with a kept frame in the drop folder, once its copy is safe on the disk: `leave` or `delete`
     it."""
 
     after_dropped: AfterVerdict = "leave"
-    """The same for a frame that was dropped, once the decision is safe on the disk. Each camera's last frame
-    stays."""
+    """The same for a dropped frame, once the decision is safe on the disk. Each camera's last frame stays."""
 
     after_rejected: AfterVerdict = "leave"
-    """The same for a file that was rejected. With `delete`, an upload that stalled for `give_up_s` loses the
+    """The same for a rejected file. With `delete`, an upload that stalled for `give_up_s` loses the
     part that had arrived; if the uploader then resumes it instead of starting again, it stays incomplete."""
 
     silent_after: DurationValue | None = Field(default=None, examples=["15m"])
@@ -132,11 +131,11 @@ class ResultsSettings(Table):
     folder. Nothing in it is ever overwritten, and nothing is deleted except by `max_age` and `max_size`."""
 
     min_free: SizeValue = Size(500_000_000)
-    """Judging pauses while the disk has less free space than this, so that it never fills up. It resumes by
-    itself."""
+    """Judging pauses while the disk has less free space than this, so that it never fills up. It resumes when
+    there is enough space again."""
 
     max_age: DurationValue | None = Field(default=None, examples=["30d"])
-    """Delete the results of framegate that are older than this, as `"30d"`. The age counts from the later of
+    """Delete results of framegate that are older than this, as `"30d"`. The age counts from the later of
     capture and arrival. Each camera's last kept frame stays."""
 
     max_size: SomeSize | None = Field(default=None, examples=["20GB"])
@@ -145,20 +144,20 @@ class ResultsSettings(Table):
 
 
 class StateSettings(Table):
-    """What framegate remembers."""
+    """Where framegate remembers its decisions."""
 
     folder: Annotated[FilePath | None, RestartOnly()] = Field(
         default=None, examples=["/var/lib/framegate/lot1"]
     )
-    """The folder of the ledger, the record of what was decided. Default: `$STATE_DIRECTORY`, which systemd
-    sets; otherwise a folder below `$XDG_STATE_HOME/framegate` that belongs to this drop folder alone."""
+    """The folder of the ledger, the record of every decision. Default: `$STATE_DIRECTORY`, which systemd
+    sets; otherwise a folder below `$XDG_STATE_HOME/framegate` for this drop folder."""
 
 
 class IgnoredArea(Table):
     """A part of the picture that does not count."""
 
     name: Text
-    """What it is, for whoever reads the file: `clock`, `flag`, `street`."""
+    """A name for readers of the file: `clock`, `flag`, `street`."""
 
     polygon: Polygon
     """Its corners as fractions of the picture, `[x, y]`, from `[0, 0]` top left to `[1, 1]` bottom right."""
@@ -172,7 +171,7 @@ CLASSIC: dict[str, Any] = {
     "min_contour_area": NOT_GIVEN,
     "score_threshold": NOT_GIVEN,
 }
-"""What `preset = "classic"` sets; `adaptive` is the defaults below."""
+"""The values of `preset = "classic"`; `adaptive` is the defaults below."""
 
 
 class DetectionSettings(Table):
@@ -180,7 +179,7 @@ class DetectionSettings(Table):
 
     preset_name: Literal["adaptive", "classic"] = Field(default="adaptive", alias="preset")
     """The set of defaults for this table. `adaptive`: areas relative to the picture, changes of light
-    cancelled out, restless places learnt. `classic`: exactly the published algorithm; it needs both areas
+    compensated, restless places learnt. `classic`: exactly the published algorithm; it needs both areas
     below."""
 
     min_contour_area: AreaValue = Area(0.05, "%")
@@ -238,14 +237,14 @@ class DetectionSettings(Table):
 
     @classmethod
     def preset(cls, name: Literal["adaptive", "classic"], **overrides: Any) -> Self:
-        """Make settings from a preset.
+        """Return settings that start from a preset.
 
         Args:
             name: ``adaptive`` or ``classic``; the latter needs both areas.
             **overrides: any setting of ``[detection]``; areas as ``"0.2%"`` or ``"5000px"``.
 
         Raises:
-            pydantic.ValidationError: naming every setting that is wrong.
+            pydantic.ValidationError: with every setting that is wrong.
         """
         return cls.model_validate({"preset": name, **overrides})
 
@@ -258,7 +257,7 @@ class CameraSettings(Table):
 
 
 class MetricsSettings(Table):
-    """Numbers for a monitoring system."""
+    """Metrics for a monitoring system."""
 
     listen: Annotated[Listen | None, RestartOnly()] = Field(default=None, examples=["127.0.0.1:9188"])
     """Serve Prometheus metrics at this address, as `"127.0.0.1:9188"`, or `":9188"` for every IPv4 address of
@@ -273,10 +272,10 @@ class MetricsSettings(Table):
 
 
 class LogSettings(Table):
-    """What the log says, and how."""
+    """Which lines are logged, and in which format."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important kind of line to print."""
+    """The least important level that is logged."""
 
     format: Literal["auto", "json", "console"] = "auto"
     """`json`: one object on each line. `console`: for people. `auto`: console on a terminal, otherwise

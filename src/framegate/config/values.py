@@ -1,4 +1,4 @@
-"""What a setting's value may be: its type, how it is read, and the words of the error when it is wrong."""
+"""The types of settings: how a value is read, and the error when it is wrong."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from framegate.config.quantities import Area, Duration, Size, as_written
 
 def _odd(value: int) -> int:
     if value and value % 2 == 0:
-        raise ValueError(f"the kernel of a Gaussian is odd: use {value - 1} or {value + 1}, or 0 for none")
+        raise ValueError(f"must be odd: use {value - 1} or {value + 1}, or 0 for no blur")
     return value
 
 
@@ -51,16 +51,15 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _four_borders(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 4:  # noqa: PLR2004 - the sides of a picture
-        raise ValueError(f"needs four numbers [left, top, right, bottom], not {_count_of(value)}")
-    return value
+def _exactly(count: int, words: str) -> BeforeValidator:
+    """Return a validator that requires a list of ``count`` items; ``words`` are for the error."""
 
+    def check(value: object) -> object:
+        if not isinstance(value, (list, tuple)) or len(value) != count:
+            raise ValueError(f"needs {words}, not {_count_of(value)}")
+        return value
 
-def _two_coordinates(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:  # noqa: PLR2004 - x and y
-        raise ValueError(f"needs two numbers [x, y], not {_count_of(value)}")
-    return value
+    return BeforeValidator(check)
 
 
 def _three_corners(value: object) -> object:
@@ -95,7 +94,7 @@ def _fraction(value: float) -> float:
 
 
 def _address(text: str) -> str:
-    """Check a host and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is every IPv4 address."""
+    """Return an address and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is all of IPv4."""
     address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
     if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
         raise ValueError(f'write an address and a port, as "127.0.0.1:9188" or ":9188", not {text!r}')
@@ -103,10 +102,10 @@ def _address(text: str) -> str:
 
 
 def _anchored(value: object, info: ValidationInfo) -> object:
-    """Make a path of the config file absolute, from the folder that the file is in.
+    """Make a path in the config file absolute; a relative one starts in the file's folder.
 
-    A ``Path`` comes from the command line, where the shell has expanded it. A text without the folder of a
-    file comes from settings that were read before.
+    A ``Path`` comes from the command line, where the shell has expanded it. Without the file's folder in the
+    context, a text comes from settings that were read before.
     """
     if isinstance(value, Path):
         return os.fspath(value)
@@ -130,7 +129,7 @@ def _ends_in_prom(path: str) -> str:
 
 
 CONFIG_FOLDER = "config_folder"
-"""Key of the validation context: the folder from which relative paths start."""
+"""Key of the validation context: the folder in which relative paths start."""
 
 _as_text = PlainSerializer(str, return_type=str)
 
@@ -148,11 +147,11 @@ SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
-Point = Annotated[tuple[Fraction, Fraction], BeforeValidator(_two_coordinates)]
+Point = Annotated[tuple[Fraction, Fraction], _exactly(2, "two numbers [x, y]")]
 Polygon = Annotated[tuple[Point, ...], BeforeValidator(_three_corners)]
 Borders = Annotated[
     tuple[Percent, Percent, Percent, Percent],
-    BeforeValidator(_four_borders),
+    _exactly(4, "four numbers [left, top, right, bottom]"),
     AfterValidator(_inside_the_picture),
 ]
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]

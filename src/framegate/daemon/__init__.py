@@ -1,1 +1,1 @@
-"""The process that serves one drop folder: its loop, systemd, the lock, the guard against crashes."""
+"""The daemon process of one drop folder: loop, signals, systemd, locks, crash guard."""

@@ -1,9 +1,9 @@
-"""The crash guard: a frame that ends the process is rejected at its third attempt.
+"""The crash guard: a frame that crashes the process is rejected at the third attempt.
 
-A mark says which frame is being judged. It is written in place and never synced: it has to outlive the
-process, not the machine. A mark that is found at the start says only that the process ended just then; a
-``kill -9`` leaves it as well as a crash in a decoder. So a frame that was in flight twice is first judged in
-a process of its own, and rejected only if that process does not survive either.
+A file, the mark, says which frame is being judged. It is written in place and never synced: it has to
+survive the process, not the machine. A mark found at the start means only that the process ended at that
+frame: ``kill -9`` leaves it as well as a crash in a decoder. So a frame that was marked at two starts is
+first judged in a separate process, and rejected only if that one crashes too.
 """
 
 import contextlib
@@ -19,93 +19,68 @@ from framegate.model import Candidate, Decision, FileKey, Reason
 
 DEATHS_BEFORE_TRIAL = 2
 TRIAL_TIMEOUT_S = 60.0
-"""The largest PNG that is allowed (100 megapixels) decodes in some 2 s here."""
+"""The largest PNG allowed (100 megapixels) decodes in some 2 s here."""
 
-_ASKED_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-"""As when the whole service is stopped during a trial."""
+_REQUESTS_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+"""Signals that end a trial without blaming the frame: the whole service may be stopped."""
 
 _MOST_RECORD_BYTES = 32_768
 """A path has at most 4096 bytes; JSON may write one of them as six."""
 
 
 class CrashGuard:
-    """Refuses a frame that ended the process before, and ends a process of its own as well.
+    """Marks the frame that is being judged, and rejects one that crashes the process.
 
     Args:
-        path: the file of the mark; see ``InFlight``.
+        path: the file of the mark, in the state folder.
     """
 
     def __init__(self, path: Path) -> None:
-        self._in_flight = InFlight(path)
+        self._fd: int | None = None  # without the file frames are judged unguarded
+        with contextlib.suppress(OSError):
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        self._suspect, self._deaths = self._read()
+        self._is_marked = self._suspect is not None
 
     def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
         """Mark a frame as being judged; return its rejection if it is a crasher.
 
         Args:
             candidate: the frame.
-            settings: what it is judged by.
+            settings: the settings in force.
         """
-        self._in_flight.mark(candidate.key)
-        deaths = self._in_flight.deaths_of(candidate.key)
-        if deaths < DEATHS_BEFORE_TRIAL or _is_harmless(candidate, settings):
+        self.mark(candidate.key)
+        deaths = self.deaths_of(candidate.key)
+        if deaths < DEATHS_BEFORE_TRIAL or _survives(candidate, settings):
             return None
-        detail = f"framegate ended {deaths} times while it was judged, and so did a process of its own"
+        detail = f"framegate ended {deaths} times while judging it, and a separate process crashed at it"
         return Decision(Reason.CRASHER, detail=detail)
-
-    def clear(self) -> None:
-        """Note that no frame is being judged."""
-        self._in_flight.clear()
-
-    def close(self) -> None:
-        """Clear the mark and close its file."""
-        self._in_flight.close()
-
-
-def _is_harmless(candidate: Candidate, settings: Settings) -> bool:
-    file = Path(settings.drop.folder, candidate.key.name)
-    most_pixels = settings.drop.max_megapixels * 1e6
-    return survives_trial(file, settings.drop.max_size, most_pixels, settings.detection_of(candidate.camera))
-
-
-class InFlight:
-    """The mark, in the state folder, of the frame that is being judged.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._fd: int | None = None  # without a file there is no guard, but frames are judged
-        with contextlib.suppress(OSError):
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-        self._suspect, self._deaths = self._read()
-        self._is_marked = self._suspect is not None
 
     def deaths_of(self, key: FileKey) -> int:
         """Return how many times in a row the process ended while this frame was judged."""
         return self._deaths if key == self._suspect else 0
 
     def mark(self, key: FileKey) -> None:
-        """Note that a frame is about to be judged."""
+        """Record that a frame is about to be judged."""
         record = [key.name, key.size_bytes, key.mtime_ns, self.deaths_of(key)]
         self._write(json.dumps(record))
         self._is_marked = True
 
     def clear(self) -> None:
-        """Note that no frame is being judged."""
+        """Record that no frame is being judged."""
         if self._is_marked:
             self._write("")
             self._is_marked = False
 
     def close(self) -> None:
-        """Clear the mark and close the file."""
+        """Clear the mark and close its file."""
         self.clear()
         if self._fd is not None:
             os.close(self._fd)
 
     def _write(self, record: str) -> None:
         if self._fd is not None:
-            with contextlib.suppress(OSError):  # the ledger is on the same disk, and says so
+            with contextlib.suppress(OSError):  # the ledger is on the same disk and reports it
                 os.pwrite(self._fd, record.encode("ascii") + b"\n", 0)
 
     def _read(self) -> tuple[FileKey | None, int]:
@@ -115,16 +90,22 @@ class InFlight:
             record, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
             name, size_bytes, mtime_ns, deaths = json.loads(record)
             return FileKey(str(name), int(size_bytes), int(mtime_ns)), int(deaths) + 1
-        except (OSError, ValueError, TypeError, RecursionError):  # empty: it ended well
+        except (OSError, ValueError, TypeError, RecursionError):  # empty: the last run ended well
             return None, 0
 
 
+def _survives(candidate: Candidate, settings: Settings) -> bool:
+    file = Path(settings.drop.folder, candidate.key.name)
+    most_pixels = settings.drop.max_megapixels * 1e6
+    return survives_trial(file, settings.drop.max_size, most_pixels, settings.detection_of(candidate.camera))
+
+
 def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: DetectionSettings) -> bool:
-    """Judge a file in a process of its own; return whether that process ended by itself.
+    """Judge a file in a separate process; return whether that process ended without a crash.
 
     Args:
         path: the file.
-        most_bytes, most_pixels: what the daemon would read and decode at most.
+        most_bytes, most_pixels: limits above which the daemon rejects a file unread.
         detection: its camera's settings.
     """
     numbers = (f"{int(most_bytes)}", f"{most_pixels}")
@@ -135,11 +116,11 @@ def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: D
             input=detection.model_dump_json(by_alias=True).encode(),
             capture_output=True,
             timeout=TRIAL_TIMEOUT_S,
-            process_group=0,  # Ctrl-C is for us
+            process_group=0,  # Ctrl-C must not reach it
             check=False,
         )
     except subprocess.TimeoutExpired:
         return False
-    except OSError:  # no process can be started now: it proves nothing
+    except OSError:  # no process can be started now: that proves nothing
         return True
-    return done.returncode >= 0 or -done.returncode in _ASKED_TO_END  # any other signal is the file's fault
+    return done.returncode >= 0 or -done.returncode in _REQUESTS_TO_END  # any other signal was a crash

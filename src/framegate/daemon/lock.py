@@ -1,7 +1,7 @@
-"""One daemon for each drop folder: a lock that the kernel gives back when its holder dies, however it dies.
+"""One daemon for each drop folder: a lock that the kernel releases when its holder ends, in whatever way.
 
-It is a lock on the folder itself, so nothing is written into it, and daemons of other users, configs and
-mount namespaces meet it all the same. While it is held, ``umount`` of the folder says that it is busy.
+The folder itself is locked, so nothing is written into it, and the lock works between users, configs and
+mount namespaces. While it is held, ``umount`` reports that the folder is busy.
 """
 
 import fcntl
@@ -18,14 +18,14 @@ from framegate.ingest.watch.mounts import mount_of
 
 
 class FolderLock:
-    """Holds a folder for this process.
+    """A lock on a folder, held by this process.
 
     Args:
         folder: it exists.
-        what: what it is, for the error.
+        what: what the error calls it.
 
     Raises:
-        AlreadyServed: another process holds it; names that process where the kernel tells.
+        AlreadyServed: another process holds it; the error names that process if the kernel shows it.
     """
 
     def __init__(self, folder: str, what: str) -> None:
@@ -33,28 +33,28 @@ class FolderLock:
         self._fd: int | None = _locked(folder, what)
 
     def follow(self) -> None:
-        """Go on to the folder that stands at the name now, if it is another than the one held.
+        """If another folder has the name now, lock that one instead.
 
         Raises:
             AlreadyServed: another process holds that one.
         """
         try:
             there = os.stat(self._folder)
-        except OSError:  # nothing to hold; it may come back
+        except OSError:  # the folder is missing; it may come back
             return
         if self._fd is None or not os.path.samestat(os.fstat(self._fd), there):
             self.release()
             self._fd = _locked(self._folder, self._what)
 
     def release(self) -> None:
-        """Give the folder back."""
+        """Release the lock."""
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
 
 
 def is_served(folder: Path) -> bool:
-    """Return whether some process holds a folder, without taking the lock even for a moment."""
+    """Return whether a process holds the lock on a folder; does not take the lock even for a moment."""
     try:
         return _lock_on(folder, os.stat(folder).st_ino) is not None
     except OSError:
@@ -62,15 +62,15 @@ def is_served(folder: Path) -> bool:
 
 
 def folders_held_open() -> Iterator[Path]:
-    """Yield the folders that processes have open, locked ones among them, as far as this user may look."""
+    """Yield the folders that processes have open, as far as this user may see: locked ones are among them."""
     for link in iglob("/proc/[0-9]*/fd/*"):
-        with suppress(OSError):  # it is closed by now, or another user's
+        with suppress(OSError):  # closed by now, or of another user's process
             if stat.S_ISDIR(os.stat(link).st_mode):
                 yield Path(os.readlink(link))
 
 
 def _locked(folder: str, what: str) -> int | None:
-    """Lock a folder; None where there are no locks (some network shares), or no folder any more."""
+    """Lock a folder; None where locks do not work (some network shares), or the folder is gone."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -88,7 +88,7 @@ def _locked(folder: str, what: str) -> int | None:
 
 
 def _holder_of(folder: Path, inode: int) -> str:
-    """Name the process that holds a lock, as /proc/locks has it; systemd may hide that file."""
+    """Return a name of the process that holds a lock, from /proc/locks; systemd may hide that file."""
     try:
         held = _lock_on(folder, inode)
     except OSError:
@@ -97,7 +97,7 @@ def _holder_of(folder: Path, inode: int) -> str:
 
 
 def _lock_on(folder: Path, inode: int) -> re.Match[str] | None:
-    """Find the line of /proc/locks that tells of a lock on a folder; its first group is the process."""
+    """Find the lock on a folder in /proc/locks; the first group of the match is the process number."""
     mount = mount_of(folder)
     device = os.stat(folder).st_dev
     major, minor = mount.device.split(":") if mount else (os.major(device), os.minor(device))

@@ -1,6 +1,6 @@
-"""The daemon's loop: one thread that waits, gathers, judges, and pauses when the disk is full.
+"""The daemon's loop: one thread that waits, collects frames, judges them, and pauses when the disk is full.
 
-Only this loop waits. Retries, sweeps and settle times are deadlines on one monotonic clock.
+Nothing else waits: retries, sweeps and settle times are deadlines on one monotonic clock.
 """
 
 import time
@@ -29,14 +29,14 @@ from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Candidate, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 from framegate.reload.reloader import Reloader
-from framegate.retention.chores import Chore, tidying
+from framegate.retention.chores import Chore, deletion_chores
 from framegate.telemetry.reporting import Reporting
 
 FLUSH_S = 5.0
-"""Lazy rows reach the ledger after this long: what a crash makes us decide again."""
+"""Pending rows are committed after this long; a crash makes us decide those frames again."""
 
 FRAMES_A_TURN, TURN_S = 16, 0.25
-"""Frames judged, and for how long, before hints, deadlines and a new config are looked at again."""
+"""Most frames, and longest time, that are spent on judging in one turn."""
 
 IN_FLIGHT_NAME = "in-flight"
 
@@ -51,17 +51,17 @@ class _Pause:
 
 
 class Daemon:
-    """Serves one drop folder until it is told to stop.
+    """Serves one drop folder until ``stop`` is called.
 
     Args:
         config: the settings, with absolute folders that exist.
-        listener: hears of every verdict and happening.
+        listener: gets every event.
         clock: monotonic seconds.
-        wall_ns: the wall clock, by which results grow old.
-        disk: how results and ledger are written.
-        notifier: tells systemd.
-        chores: done beside judging, with those of the daemon's own.
-        log_lines_lost: how many lines the log could not write.
+        wall_ns: the wall clock in nanoseconds since the epoch, for the age of results.
+        disk: the file operations for results and ledger.
+        notifier: sends messages to systemd.
+        chores: further work to do between frames.
+        log_lines_lost: returns how many lines the log could not write.
 
     Raises:
         AlreadyServed: another process serves the drop folder, or uses the state folder.
@@ -82,7 +82,6 @@ class Daemon:
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
-        self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
         self.tally: Counter[str] = Counter()
@@ -114,7 +113,7 @@ class Daemon:
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, crash_guard=crash_guard)
-        tidy = tidying(
+        deleting = deletion_chores(
             settings,
             self._ledger,
             self._emit,
@@ -124,7 +123,7 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, *tidy, *chores]
+        self._chores: list[Chore] = [self._reporting, *deleting, *chores]
         self._reloader.retunes = (
             lambda settings: self._pipeline.retune(settings, self._reloader.revision),
             self._results.retune,
@@ -139,20 +138,20 @@ class Daemon:
 
     @property
     def in_hand(self) -> int:
-        """Files that settle or wait for their judgement: never more than ``backlog.MOST_IN_HAND``."""
+        """Number of files that settle or wait to be judged: at most ``backlog.MOST_IN_HAND``."""
         return len(self._intake)
 
     def stop(self) -> None:
-        """Finish the frame in hand and return from ``run``; may be called from a signal handler."""
+        """Finish the current frame and return from ``run``; may be called from a signal handler."""
         self._is_stopping = True
         self._intake.interrupt()
 
     def reload(self) -> None:
-        """Read the config now, whether or not it was saved; may be called from a signal handler."""
-        self._reloader.ask()
+        """Read the config now, even if it has not changed; may be called from a signal handler."""
+        self._reloader.request()
 
     def run(self) -> None:
-        """Serve until ``stop``."""
+        """Serve until ``stop`` is called."""
         self.start()
         try:
             while not self._is_stopping:
@@ -161,18 +160,18 @@ class Daemon:
             self.close()
 
     def start(self) -> None:
-        """Begin to watch, and say so; the backlog comes with the turns."""
+        """Start to watch, and report that; frames that are there already are judged in the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._emit(start_line(self._config, self._ledger, self._intake.watch.mode))
+        self._emit(start_line(self._reloader.config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
-        """Wait until there is something to do, at most so long, and do some of it."""
+        """Wait for something to do, at most ``most_wait_s`` seconds, and do some of it."""
         with self._pausing():
             self._intake.gather(min(self.wait_s(), most_wait_s))
-        self._ping()
-        self._reloader.poll(self._clock())  # between two frames: each is judged wholly by one version
+        self._notifier.ping(self._clock())
+        self._reloader.poll(self._clock())  # between two frames, so that each is judged by one version
         with self._pausing():
             self._follow_the_folder()
             self._write_what_is_due()
@@ -180,7 +179,7 @@ class Daemon:
             chore.run_due(self._clock())
 
     def wait_s(self) -> float:
-        """Return how long there is nothing to do, in seconds."""
+        """Return the seconds until there is something to do."""
         now_s = self._clock()
         deadlines = [self._intake.deadline_s(now_s), self._reloader.deadline_s(), self._notifier.deadline_s()]
         deadlines += [chore.deadline_s() for chore in self._chores]
@@ -193,7 +192,7 @@ class Daemon:
         return max(0.0, min(deadlines) - now_s)
 
     def close(self) -> None:
-        """Save what is pending and give everything back."""
+        """Save what is pending and release everything."""
         self._notifier.stopping()
         try:
             self._pipeline.flush()
@@ -216,24 +215,22 @@ class Daemon:
                 self._judge(candidate)
 
     def _judge(self, candidate: Candidate) -> None:
-        """Judge the next frame; when it cannot be recorded now, it stays the next."""
+        """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
         examined = self._pipeline.examine(candidate)
+        if isinstance(examined, Examined) and examined.is_vanished and self._intake.is_folder_gone():
+            return
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
         if isinstance(outcome, Unsettled):
             self._intake.put_back(outcome)
         else:
             self._intake.done(candidate)
 
-    def _ping(self) -> None:
-        self._notifier.ping(self._clock())
-
     def _retune(self, _settings: Settings) -> None:
-        self._config = self._reloader.config
-        if self._pause is not None:  # its cause may have been a setting
+        if self._pause is not None:  # a setting may have been the cause
             self._pause.retry_at_s = -NEVER_S
 
     def _write_what_is_due(self) -> None:
-        """Judge and record, unless the intake is paused and its next try is not due.
+        """Judge frames and flush the ledger, unless the intake is paused and its next try is not due.
 
         Raises:
             SinkError: results or ledger cannot be written now.
@@ -263,12 +260,12 @@ class Daemon:
             self._pause_intake(str(error))
 
     def _pause_intake(self, why: str) -> None:
-        """Stop judging until the next try; say so once."""
+        """Stop judging until the next try; log that once."""
         now_s = self._clock()
         if self._pause is None:
             self._pause = _Pause(now_s, now_s + retry_delay_s(0))
             self._emit(IntakePaused(why))
-        elif now_s >= self._pause.retry_at_s:  # else it was not the try itself that failed, but a sweep
+        elif now_s >= self._pause.retry_at_s:  # else a sweep failed, not the try itself
             self._pause.retry_at_s = now_s + retry_delay_s(self._pause.failures)
             self._pause.failures += 1
 

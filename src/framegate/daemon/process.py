@@ -1,4 +1,4 @@
-"""The daemon as a process: its log, its signals, its start and end."""
+"""The daemon as a process: log, signals, start and end."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
 
     Args:
         config: the settings.
-        disk: how results and ledger are written; a test gives one that fails.
+        disk: the file operations; a test passes one that fails.
 
     Raises:
         AlreadyServed: another process serves the drop folder, or uses the state folder.
@@ -51,11 +51,11 @@ def _run(config: Config, log: Log, disk: Disk | None) -> None:
             signal.signal(number, signal.SIG_DFL)
         daemon.stop()
 
-    def say_what_ended(failed: threading.ExceptHookArgs) -> None:
+    def log_failure(failed: threading.ExceptHookArgs) -> None:
         name = "unknown" if failed.thread is None else failed.thread.name
         log(ThreadFailed(name, repr(failed.exc_value)))
 
-    threading.excepthook = say_what_ended  # watchdog's threads: no traceback between the log's lines
+    threading.excepthook = log_failure  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, lambda *_: daemon.reload())

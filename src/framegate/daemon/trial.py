@@ -1,8 +1,8 @@
 """A process that judges one file and ends: ``python -m framegate.daemon.trial FILE BYTES PIXELS``.
 
-The crash guard runs it for a frame that was in flight when the daemon died twice (see ``crash_guard.py``).
-Its camera's settings come as JSON on stdin. Only a signal that ends it counts: whether the picture is good is
-for the daemon to find out, and an exception the daemon survives.
+The crash guard runs it for a frame at which the daemon crashed twice (see ``crash_guard.py``). The camera's
+settings come as JSON on stdin. Only a signal that ends it counts as a crash: the daemon survives exceptions,
+and finds out itself whether the picture is good.
 """
 
 import sys

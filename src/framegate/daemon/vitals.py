@@ -1,4 +1,4 @@
-"""What the daemon knows of itself: the line of its start, and what goes into its status beside the counts."""
+"""The daemon about itself: the event of its start, and its status without the counts."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from framegate.telemetry.status import Vitals, free_bytes
 
 
 def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
-    """Return the one line of a start: the folders, and the settings that differ from the defaults."""
+    """Return the event of a start: the folders, and the settings that differ from their defaults."""
     settings = config.settings
     return DaemonStarted(
         drop=settings.drop.folder,
@@ -29,7 +29,7 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
 
 
 def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals:
-    """Return how the parts of a running daemon are."""
+    """Return the state of a running daemon's parts."""
     config, watch = reloader.config, intake.watch
     return Vitals(
         pid=os.getpid(),
@@ -40,8 +40,7 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         found_by_sweep=watch.found_by_sweep,
         config_file=None if config.path is None else os.path.abspath(config.path),
         config_revision=reloader.revision,
-        config_refused=tuple(reloader.refused),
+        config_refused=reloader.refused,
         results_free_bytes=free_bytes(Path(config.settings.results.folder)),
-        min_free_bytes=config.settings.results.min_free,
         log_lines_lost=log_lines_lost,
     )

@@ -1,8 +1,8 @@
-"""What an encoded picture says about itself before it is decoded: format, size, and whether it is whole.
+"""What the header of an encoded picture shows before it is decoded: format, size, and whether it is whole.
 
-Two dangers are met here, before a pixel is allocated: the picture that unpacks to gigabytes (a 493 kB PNG
-of 13000 x 13000), and the upload that stopped half way or whose size was set first and filled later. The
-second decodes without an error in more than one library; only the end of the content tells.
+Two dangers are averted here, before a pixel is allocated: a picture that unpacks to gigabytes (a 493 kB PNG
+of 13000 x 13000), and an upload that stopped half way, or whose size was set first and filled later. The
+second decodes without an error in more than one library; only the end of the content shows it.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _MOST_SEGMENTS = 10_000
-"""A camera writes some dozens; a hostile file of 64 MB could hold 16 million and stop the line for 10 s."""
+"""A camera writes some dozens; a hostile file of 64 MB could hold 16 million, and take 10 s to read."""
 
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker that is neither a stuffed zero, nor fill, nor a restart: what can end a scan. One FF and no
@@ -42,17 +42,17 @@ _TIFF_INLINE_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's first bytes promise, and whether the rest of it is there."""
+    """What a picture's first bytes announce, and whether the rest of it is there."""
 
     format: str
     """``jpeg``, ``png``, ``webp``, ``tiff`` or ``bmp``."""
 
     width: int = 0
     height: int = 0
-    """In pixels; 0 when the file stops before it tells."""
+    """In pixels; 0 when the file stops before its size."""
 
     whole: bool = False
-    """The content ends as the format demands. It says nothing about damage in between."""
+    """Whether the content ends as the format demands. There may be damage in between."""
 
     @property
     def pixels(self) -> int:
@@ -63,13 +63,13 @@ class Header:
 def read_header(data: bytes) -> Header | None:
     """Recognise a picture by its content.
 
-    A BMP has no end to look for: one whose size was set first, to be filled later, looks whole.
+    A BMP has no mark at its end: one whose size was set first, to be filled later, looks whole.
 
     Args:
         data: the whole file, or as much of it as there is.
 
     Returns:
-        Its header; None when it cannot become a JPEG, PNG, WebP, TIFF or BMP, whatever follows.
+        Its header; None when it cannot become a JPEG, PNG, WebP, TIFF or BMP, whatever bytes follow.
     """
     for name, start, reader in _READERS:
         if data and all(a in {None, b} for a, b in zip(start, data, strict=False)):
@@ -93,7 +93,7 @@ def _read_jpeg(data: bytes) -> Header | None:
         if code in {_JPEG_START, _JPEG_TEMPORARY}:
             continue
         (length,) = struct.unpack_from(">H", data, position)
-        if code in _JPEG_FRAME_HEADERS and not width:  # libjpeg, too, goes by the first
+        if code in _JPEG_FRAME_HEADERS and not width:  # libjpeg, too, uses the first
             height, width = struct.unpack_from(">HH", data, position + 3)
         position += length
     return Header("jpeg", width, height)
@@ -143,7 +143,7 @@ def _read_bmp(data: bytes) -> Header | None:
 def _read_tiff(data: bytes) -> Header | None:
     order = "<" if data.startswith(b"II") else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)  # it often stands last in the file
+    (count,) = struct.unpack_from(order + "H", data, directory)  # it is often last in the file
     tags: dict[int, tuple[int, ...]] = {}
     whole = True
     for at in range(directory + 2, directory + 2 + 12 * count, 12):

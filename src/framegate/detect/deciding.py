@@ -1,14 +1,14 @@
-"""From a score to a decision: one comparison, spelled out."""
+"""From a score to a decision: one comparison."""
 
 from framegate.model import ChangeScore, Decision, Reason
 
 
 def decide(score: ChangeScore, threshold_percent: float) -> Decision:
-    """Keep a frame when its score is greater than the threshold.
+    """Return the decision to keep a frame if its score is above the threshold, else to drop it.
 
     Args:
-        score: what differs from the reference.
-        threshold_percent: in percent of the unmasked picture; at exactly the threshold nothing is kept.
+        score: how much differs from the reference.
+        threshold_percent: in percent of the unmasked picture, 0 to 100; a score equal to it is not above it.
     """
     reason = Reason.CHANGED if score.score_percent > threshold_percent else Reason.UNCHANGED
     return Decision(reason, score, threshold_percent)

@@ -1,4 +1,4 @@
-"""From the bytes of a file to a gray frame, or to the reason why there is none."""
+"""Decodes the bytes of a file to a gray frame, or finds the reason why that is impossible."""
 
 from dataclasses import dataclass
 
@@ -12,33 +12,33 @@ from framegate.model import Frame, Reason
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """Why bytes are no frame."""
+    """Why bytes could not be decoded to a frame."""
 
     reason: Reason
     detail: str
 
     @property
     def may_be_unfinished(self) -> bool:
-        """Whether the rest of the upload could still make it a frame."""
+        """Whether more bytes of the upload could still make it a frame."""
         return self.reason in {Reason.EMPTY, Reason.TRUNCATED}
 
 
 def decode(data: bytes, *, max_pixels: float = 100e6) -> Frame | Undecodable:
     """Decode an encoded picture to gray.
 
-    Gray is what the decoder gives: for JPEG the luma plane as it was stored, which is exact and skips the
-    way over colour (3.8 ms instead of 5.2 ms for 1080p). An EXIF orientation is honoured.
+    The decoder makes the gray values: for JPEG the luma plane as stored, which is exact and needs no
+    conversion from colour (3.8 ms instead of 5.2 ms for 1080p). An EXIF orientation is honoured.
 
     Args:
         data: a whole JPEG, PNG, WebP, TIFF or BMP file.
-        max_pixels: a picture with more pixels is refused from its header, before memory is taken.
+        max_pixels: a picture with more pixels is refused by its header, before memory is used for it.
 
     Returns:
-        The frame, uint8 (height, width), read-only; or why it is none: ``empty``, ``truncated`` (the
+        The frame, uint8 (height, width), read-only; or why there is none: ``empty``, ``truncated`` (the
         content does not end as its format demands), ``too_large``, ``undecodable``.
 
     Raises:
-        MemoryError: there is not enough for the picture now.
+        MemoryError: there is too little memory for the picture now.
     """
     if not data:
         return Undecodable(Reason.EMPTY, "0 bytes")
@@ -64,5 +64,5 @@ def _decode_gray(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]
         with opencv_out_of_memory_as_memory_error():
             gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
-        return None  # for example its own pixel limit: the picture's fault, so an ordinary None
+        return None  # for example OpenCV's own limit of pixels
     return None if gray is None or gray.ndim != 2 else gray.astype(np.uint8, copy=False)  # noqa: PLR2004

@@ -25,8 +25,8 @@ class ChangeDetector:
 
     Args:
         settings: what to compare and how; see ``DetectionSettings.preset``.
-        mask_picture: what ``settings.mask_file`` holds, uint8 (any height, any width), 0 ignores; reading
-            files is not this library's business.
+        mask_picture: the picture in ``settings.mask_file``, uint8 (any height, any width), 0 where it is
+            ignored; the detector reads no files.
 
     Source of the method: see ``detect.scoring`` for the published chain that both presets follow, and
     ``detect.noise`` and ``detect.lighting`` for what ``adaptive`` adds to it, with the measurements.
@@ -41,13 +41,13 @@ class ChangeDetector:
         self._counted: GrayImage | None = None
 
     def prepare(self, gray: GrayImage) -> Prepared:
-        """Bring a frame to the working size and blur it.
+        """Return a frame at the working size, blurred.
 
         Args:
             gray: uint8 (height, width), both at least 1. It is not changed.
 
         Raises:
-            TypeError: when it is no two-dimensional uint8 array.
+            TypeError: it is not a two-dimensional uint8 array, or it is empty.
         """
         if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or not gray.size:  # noqa: PLR2004
             raise TypeError("a gray frame is a numpy array of uint8, (height, width), not empty")
@@ -63,13 +63,14 @@ class ChangeDetector:
         return (settings.working_height, settings.blur) == (self.settings.working_height, self.settings.blur)
 
     def score(self, reference: Prepared, current: Prepared) -> ChangeScore:
-        """Measure how much of the picture changed from ``reference`` to ``current``.
+        """Return how much of the picture changed from ``reference`` to ``current``.
 
         Returns:
-            ``score_percent`` of the unmasked picture, ``score_px`` and ``regions`` at the working size.
+            ``score_percent`` of the unmasked picture, 0 to 100; ``score_px`` and ``regions`` in pixels of the
+            working size.
 
         Raises:
-            ValueError: when the two are not of one working size.
+            ValueError: the two have different working sizes.
         """
         changed = self.changed_pixels(reference, current)
         regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(self.picture_px(current)))
@@ -77,7 +78,14 @@ class ChangeDetector:
         return scoring.score_of(regions, self.picture_px(current), (width, height))
 
     def changed_pixels(self, reference: Prepared, current: Prepared) -> GrayImage:
-        """Return the thresholded, dilated difference that ``score`` outlines: uint8, 255 changed, 0 not."""
+        """Return the thresholded, dilated difference that ``score`` measures.
+
+        Returns:
+            uint8 (height, width) at the working size, 255 changed, 0 not.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
         _require_one_size(reference, current)
         counted = self._counted_for(current.image)
         difference = self._difference(reference, current)
@@ -88,14 +96,14 @@ class ChangeDetector:
     def learn(self, previous: Prepared, current: Prepared) -> None:
         """Learn from two consecutive frames where the picture is restless; call it after ``score``.
 
-        Does nothing with ``noise_gain = 0``, or when the two are of unlike working size.
+        It does nothing with ``noise_gain = 0``, or if the two have different working sizes.
         """
         if self.settings.noise_gain and previous.image.shape == current.image.shape:
             self.noise.learn(self._difference(previous, current), self.settings.pixel_threshold)
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the detector takes: the noise map, and the mask at the working size."""
+        """Memory of the detector in bytes: the noise map, and the mask at the working size."""
         return self.noise.size_bytes + (0 if self._counted is None else self._counted.nbytes)
 
     def picture_px(self, prepared: Prepared) -> int:

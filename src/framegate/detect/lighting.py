@@ -1,4 +1,4 @@
-"""Bring two pictures into one light, so that dusk, clouds and exposure do not count as change.
+"""Matches the brightness of two pictures, so that dusk, clouds and exposure do not count as change.
 
 The gain is the median of the ratios of single pixels, not the ratio of the medians: the latter follows a
 large object (a lorry over a quarter of the picture gave 56% false change, this 20%). The darker picture is
@@ -12,16 +12,16 @@ import numpy as np
 from framegate.model import GrayImage
 
 SAMPLED_EVERY = 4
-"""Pixels between two samples, across and down: 14,400 of 640 x 360 tell a median well enough."""
+"""Pixels from one sample to the next, across and down: 14,400 of 640 x 360 are enough for a median."""
 
 DARKEST, BRIGHTEST = 8, 247
 """Nearly black and nearly white pixels do not scale with the light."""
 
 FEWEST_SAMPLES, SMALLEST_SHARE = 50, 0.05
-"""With fewer usable samples, as when one picture is black, there is no gain to be known."""
+"""With fewer usable samples, as when one picture is black, the gain is unknown."""
 
 LARGEST_GAIN = 4.0
-"""Beyond two stops a match only multiplies noise; what is left counts as a change, as it should."""
+"""Beyond two stops matching only multiplies noise; what remains counts as a change, as it should."""
 
 
 def in_one_light(a: GrayImage, b: GrayImage, counted: GrayImage | None = None) -> tuple[GrayImage, GrayImage]:
@@ -41,7 +41,12 @@ def in_one_light(a: GrayImage, b: GrayImage, counted: GrayImage | None = None) -
 
 
 def gain_between(a: GrayImage, b: GrayImage, counted: GrayImage | None = None) -> float:
-    """Return by what ``a`` has to be multiplied to be as bright as ``b``, 0.25 to 4; 1 when none can tell."""
+    """Return the factor, 0.25 to 4, by which ``a`` becomes as bright as ``b``; 1 when it is unknown.
+
+    Args:
+        a, b: uint8 (height, width), of one shape.
+        counted: 255 where pixels count, 0 where not; None when all do.
+    """
     grid = np.s_[::SAMPLED_EVERY, ::SAMPLED_EVERY]
     here, there = a[grid], b[grid]
     usable = (np.minimum(here, there) >= DARKEST) & (np.maximum(here, there) <= BRIGHTEST)

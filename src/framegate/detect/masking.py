@@ -18,7 +18,7 @@ def counted_pixels(
     polygons: Iterable[Sequence[tuple[float, float]]] = (),
     mask_picture: GrayImage | None = None,
 ) -> GrayImage:
-    """Draw which pixels count.
+    """Return which pixels count.
 
     Args:
         width, height: size of the working picture, in pixels.

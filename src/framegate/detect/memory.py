@@ -1,4 +1,4 @@
-"""OpenCV has its own error for running out of memory; here it becomes Python's."""
+"""Turns OpenCV's own error for running out of memory into Python's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import cv2
 
 @contextmanager
 def opencv_out_of_memory_as_memory_error() -> Iterator[None]:
-    """Raise OpenCV's out-of-memory error as MemoryError: the picture is not to blame, and it may pass.
+    """Raise OpenCV's out-of-memory error as MemoryError: it is temporary, and no fault of the picture's.
 
     Raises:
         MemoryError: OpenCV could not allocate what it needed.

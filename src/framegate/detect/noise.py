@@ -5,12 +5,12 @@ changed when it differs by more than ``pixel_threshold + noise_gain * map``. Thr
 measured against human truth (office, highway, parking lot) and a drawn lot:
 
 - A difference counts for at most ``pixel_threshold``. Unclipped, one car in eight on a busy road and ten true
-  changes in an office were lost: what passes blinded its own path. Clipped, recall is 0.995 and none is lost.
+  changes in an office were lost: passing cars made their own path insensitive. Clipped, recall is 0.995.
 - Blocks of 4 x 4 pixels serve as well as single pixels (AUC 0.992 against 0.994) in a sixteenth of the room.
-- It starts as if three frames without any change had been seen. Started from the first difference, as was
-  first planned, a car that comes in the second frame and leaves in the third is not noticed.
+- It starts as if three frames without any change had been seen. If it started from the first difference, a
+  car that comes in the second frame and leaves in the third would not be noticed.
 
-The arithmetic is in whole numbers, so that a map that was saved and restored goes on exactly as it was.
+The arithmetic is in whole numbers, so that a map that was saved and restored gives exactly the same scores.
 """
 
 import struct
@@ -26,26 +26,26 @@ BLOCK = 4
 """Side of a place, in pixels of the working size."""
 
 ONE_LEVEL = 256
-"""The state counts in 1/256 of a gray level; in quarters the slow rate gets stuck."""
+"""The state is in units of 1/256 of a gray level; in quarters the slow rate would change nothing."""
 
 ONE, SLOWEST_RATE = 65536, 3277
-"""The rate of the newest frame is this over 65536: at last 0.05, so a place is forgotten in twenty frames."""
+"""The weight of the newest frame falls to 3277/65536 = 0.05: a place is forgotten in some twenty frames."""
 
 QUIET_FRAMES = 3
 """Frames without change that a new map assumes before its first."""
 
 SLOWEST_AFTER = ONE // SLOWEST_RATE
-"""Frames after which the rate falls no further: counting on would only overflow some day."""
+"""Frames after which the rate falls no further, and the count stops, so that it cannot overflow."""
 
 _TAG, _HEADER = b"FGN2", struct.Struct("<4s3I")
-"""Begins a saved map: the tag, frames learnt, height, width."""
+"""The beginning of a saved map: the tag, frames learnt, height, width."""
 
 _HEADER_1 = struct.Struct("<I2H")
-"""The form before: no tag, and no room for a side above 65,535, which ended the daemon. The tag read as its
-count would be 844 million frames."""
+"""The older form: no tag, and no room for a side above 65,535, which ended the daemon. The tag, read as its
+count, would be 844 million frames."""
 
 MOST_PIXELS = 1_000_000_000
-"""Of the picture of a restored map: the largest ``max_megapixels``. Damaged bytes may claim any size."""
+"""The largest picture of a restored map, as ``max_megapixels`` allows. Damaged bytes may claim any size."""
 
 
 class NoiseMap:
@@ -62,11 +62,11 @@ class NoiseMap:
         return self._shape
 
     def learn(self, difference: GrayImage, most: int) -> None:
-        """Learn from the difference of two consecutive frames; one of another shape begins a new map.
+        """Learn from the difference of two consecutive frames; another shape begins a new map.
 
         Args:
             difference: absolute, uint8 (height, width).
-            most: gray levels for which a pixel counts at most.
+            most: a difference counts for at most this many gray levels, 0 to 255.
         """
         height, width = difference.shape
         state, learnt = self._state, self._learnt + 1
@@ -79,11 +79,11 @@ class NoiseMap:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the map takes."""
+        """Memory of the map in bytes."""
         return self._state.nbytes
 
     def threshold(self, pixel_threshold: int, noise_gain: float) -> GrayImage:
-        """Return the threshold of each pixel, uint8 (height, width), at most 255: which nothing exceeds."""
+        """Return the threshold of each pixel, uint8 (height, width), in gray levels; nothing exceeds 255."""
         assert self._shape is not None
         height, width = self._shape
         raised = np.floor(self._state * (noise_gain / ONE_LEVEL) + 0.5)
@@ -102,10 +102,10 @@ class NoiseMap:
         return header + zlib.compress(self._state.astype("<u2").tobytes(), 1)
 
     def restore(self, data: bytes) -> None:
-        """Become the map that ``to_bytes`` of this or an older framegate wrote.
+        """Replace this map by one that ``to_bytes`` of this or an older version returned.
 
         Raises:
-            ValueError: the bytes are no noise map. This one stays as it was.
+            ValueError: the bytes are not a noise map. This one is not changed.
         """
         try:
             learnt, (height, width), packed = _unpacked(data)
@@ -143,7 +143,7 @@ def _places(side_px: int) -> int:
 
 
 def _block_means(difference: GrayImage) -> NDArray[np.int32]:
-    """Return the mean of each block in 1/256 level. In float: on uint8 INTER_AREA rounds to whole levels."""
+    """Return the mean of each block in 1/256 level. In float: INTER_AREA rounds uint8 to whole levels."""
     height, width = difference.shape
     below, right = -height % BLOCK, -width % BLOCK
     padded = cv2.copyMakeBorder(difference, 0, below, 0, right, cv2.BORDER_REPLICATE).astype(np.float32)

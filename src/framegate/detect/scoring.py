@@ -22,7 +22,10 @@ def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
 
     Args:
         gray: uint8 (height, width).
-        working_height: rows; 0 is the native size, whatever that is.
+        working_height: rows; 0 keeps the native size.
+
+    Returns:
+        uint8 (rows, columns); ``gray`` itself if it need not be shrunk.
     """
     height, width = gray.shape
     if not working_height:
@@ -38,14 +41,17 @@ def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
 
 
 def blurred(gray: GrayImage, kernel: int) -> GrayImage:
-    """Blur with a Gaussian of ``kernel`` x ``kernel`` pixels, odd, sigma as OpenCV derives it; 0 is none."""
+    """Return a picture, uint8, blurred with a Gaussian of ``kernel`` x ``kernel`` pixels.
+
+    ``kernel`` is odd, or 0 for no blur; OpenCV derives sigma from it.
+    """
     return _uint8(cv2.GaussianBlur(gray, (kernel, kernel), 0)) if kernel else gray
 
 
 def changed_pixels(
     difference: GrayImage, threshold: int | GrayImage, dilate: int, counted: GrayImage | None
 ) -> GrayImage:
-    """Mark the pixels that differ by more than the threshold, and join them by dilation.
+    """Return the pixels that differ by more than the threshold, joined by dilation.
 
     Args:
         difference: absolute difference of two prepared pictures, uint8 (height, width).
@@ -66,16 +72,21 @@ def changed_pixels(
 
 
 def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
-    """Outline the changed regions from outside; return those of at least ``min_area_px``, largest first."""
+    """Return the changed regions, by their outer contours, of at least ``min_area_px``, largest first."""
     contours, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     regions = [_region(contour) for contour in contours if cv2.contourArea(contour) >= min_area_px]
     return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
 
 
 def score_of(regions: tuple[Region, ...], picture_px: int, working_size: tuple[int, int]) -> ChangeScore:
-    """Sum regions to a score, in pixels and in percent of ``picture_px`` unmasked pixels.
+    """Return the sum of the regions' areas as a score, in pixels and in percent of the unmasked picture.
 
-    Dilation reaches over the edge of a mask, so the sum may exceed the unmasked picture; 100% is the most.
+    Dilation extends over the edge of a mask, so the sum may exceed the unmasked picture; it is at most 100%.
+
+    Args:
+        regions: what ``regions_of`` returned.
+        picture_px: the number of unmasked pixels.
+        working_size: (width, height) of the pictures that were compared.
     """
     score_px = sum(region.area_px for region in regions)
     score_percent = min(100.0, 100 * score_px / picture_px) if picture_px else 0.0
@@ -93,6 +104,6 @@ def _region(contour: cv2.typing.MatLike) -> Region:
 
 
 def _uint8(image: cv2.typing.MatLike) -> GrayImage:
-    """Tell the type checker what OpenCV's stubs do not: uint8 in, uint8 out."""
+    """Return the image, as the type that OpenCV's stubs do not know it has: uint8."""
     assert image.dtype == np.uint8
     return image  # type: ignore[return-value]

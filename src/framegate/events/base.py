@@ -1,38 +1,43 @@
-"""What a log event is: one frozen record for each thing that happens.
+"""What a log event is: a frozen record with a name, a level and fields.
 
-A record knows its event name, its level and its fields, and not who listens. The log line is made of it, and
-so is the README's table of all events; metrics and status are listeners too.
+Log lines, counters, status and metrics are made from these records; so is the README's table of all events.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, dataclass_transform
 
 Level = Literal["debug", "info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+@dataclasses.dataclass(frozen=True)
 class LogEvent:
-    """Base of all events. A class's docstring is the event's meaning in the README.
+    """Base of all events. A subclass is a frozen dataclass; its docstring is its meaning in the README.
 
     A field that is None is left out of the log line; one that begins with ``is_`` is never in it.
     """
 
     name: ClassVar[str] = ""
-    """The name in the log: what it is about, a dot, and what happened to it."""
+    """The name in the log: what it is about, a dot, and what happened."""
 
     levels: ClassVar[tuple[Level, ...]] = ("info",)
-    """The level; of several, ``level`` says which."""
+    """Every level that such an event may have."""
+
+    def __init_subclass__(cls, *, name: str = "", level: Level | tuple[Level, ...] = "info") -> None:
+        super().__init_subclass__()
+        cls.name = name
+        cls.levels = level if isinstance(level, tuple) else (level,)
+        dataclasses.dataclass(frozen=True)(cls)
 
     @property
     def event(self) -> str:
-        """The name of this one."""
+        """The name of this event in the log."""
         return self.name
 
     @property
     def level(self) -> Level:
-        """How important this one is."""
+        """The level of this event in the log."""
         return self.levels[0]
 
     @property
@@ -56,7 +61,7 @@ Listener = Callable[[LogEvent], None]
 
 
 def emitter(listeners: Iterable[Listener]) -> Listener:
-    """Join listeners to one, called in their order."""
+    """Return a listener that calls all of these in order."""
     audience = tuple(listeners)
 
     def emit(event: LogEvent) -> None:

@@ -1,19 +1,15 @@
-"""Events about the daemon itself: its life, its disk, its config, its log."""
+"""Events about the daemon itself: start and end, disk, config, log."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from framegate.events.base import Level, LogEvent
+from framegate.events.base import LogEvent
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonStarted(LogEvent):
-    """The daemon serves its drop folder.
+class DaemonStarted(LogEvent, name="daemon.started"):
+    """The daemon watches its drop folder.
 
-    `settings` are those that differ from their defaults, `remembered` counts earlier verdicts.
+    `settings` are those that differ from their defaults; `remembered` counts the verdicts of earlier runs.
     """
-
-    name: ClassVar[str] = "daemon.started"
 
     drop: str
     results: str
@@ -26,146 +22,96 @@ class DaemonStarted(LogEvent):
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonStopped(LogEvent):
-    """The daemon has ended; the counts are those of this run."""
-
-    name: ClassVar[str] = "daemon.stopped"
+class DaemonStopped(LogEvent, name="daemon.stopped"):
+    """The daemon has ended; the counts are of this run."""
 
     kept: int
     dropped: int
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class IntakePaused(LogEvent):
-    """Results or ledger cannot be written now, and no frame is judged until they can. Nothing is lost."""
-
-    name: ClassVar[str] = "intake.paused"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class IntakePaused(LogEvent, name="intake.paused", level="error"):
+    """Results or ledger cannot be written: no frame is judged until they can. Nothing is lost."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class IntakeResumed(LogEvent):
+class IntakeResumed(LogEvent, name="intake.resumed"):
     """Results and ledger can be written again."""
-
-    name: ClassVar[str] = "intake.resumed"
 
     paused_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerUnsaved(LogEvent):
-    """The last decisions could not be saved at the end. They are made again at the next start."""
-
-    name: ClassVar[str] = "ledger.unsaved"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class LedgerUnsaved(LogEvent, name="ledger.unsaved", level="error"):
+    """The last decisions could not be saved at the end. They will be made again after the next start."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerGone(LogEvent):
-    """The ledger's file was removed while it was in use. A new one is begun."""
-
-    name: ClassVar[str] = "ledger.gone"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class LedgerGone(LogEvent, name="ledger.gone", level="error"):
+    """The ledger's file was removed while it was in use. A new one is started."""
 
     ledger: str
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerDamaged(LogEvent):
+class LedgerDamaged(LogEvent, name="ledger.damaged", level="error"):
     """The ledger's file is damaged and was renamed to `set_aside`.
 
-    Its frames are judged again, and find their results.
+    A new one is started. Frames are judged again; their results are found, not copied twice.
     """
-
-    name: ClassVar[str] = "ledger.damaged"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
 
     error: str
     set_aside: str
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadFailed(LogEvent):
-    """A thread of a library ended with an error. The watch is set up again."""
-
-    name: ClassVar[str] = "thread.failed"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class ThreadFailed(LogEvent, name="thread.failed", level="error"):
+    """A thread of the watchdog library ended with an error. The watch is set up again."""
 
     thread: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigReloaded(LogEvent):
-    """An edited config is in force; `changed` has each changed key with its `old` and `new` value."""
-
-    name: ClassVar[str] = "config.reloaded"
+class ConfigReloaded(LogEvent, name="config.reloaded"):
+    """An edited config is in force; `changed` has the `old` and `new` value of each changed setting."""
 
     revision: int
     changed: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigRefused(LogEvent):
-    """The config file is wrong and was refused as a whole; the last good one stays in force."""
-
-    name: ClassVar[str] = "config.refused"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class ConfigRefused(LogEvent, name="config.refused", level="error"):
+    """The edited config has errors and was refused as a whole; the last good one stays in force."""
 
     file: str
     errors: tuple[str, ...]
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigMended(LogEvent):
-    """The config file is again as the config in force."""
-
-    name: ClassVar[str] = "config.mended"
+class ConfigMended(LogEvent, name="config.mended"):
+    """After a refusal, the config file has the settings in force again."""
 
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigUnchanged(LogEvent):
-    """The config was read because somebody asked for it, and nothing has changed."""
-
-    name: ClassVar[str] = "config.unchanged"
+class ConfigUnchanged(LogEvent, name="config.unchanged"):
+    """The config was read on request (SIGHUP), and no setting has changed."""
 
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogLost(LogEvent):
-    """So many lines could not be written here, because the log's reader did not read or the disk was full."""
-
-    name: ClassVar[str] = "log.lost"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class LogLost(LogEvent, name="log.lost", level="error"):
+    """This number of lines is missing here: the log's reader had stopped reading, or the disk was full."""
 
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class OutputUnwritable(LogEvent):
-    """The status file or the metrics' text file cannot be written. Judging goes on; it is tried again."""
-
-    name: ClassVar[str] = "output.unwritable"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class OutputUnwritable(LogEvent, name="output.unwritable", level="warning"):
+    """The status file or the metrics' text file cannot be written. Judging continues; writing is retried."""
 
     file: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRestored(LogEvent):
+class OutputRestored(LogEvent, name="output.restored"):
     """The status file or the metrics' text file can be written again."""
-
-    name: ClassVar[str] = "output.restored"
 
     file: str

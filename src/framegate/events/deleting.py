@@ -1,41 +1,25 @@
-"""Events about files that framegate deletes because the config says so."""
-
-from dataclasses import dataclass
-from typing import ClassVar
+"""Events about the deletion of inputs and results, where the config asks for it."""
 
 from framegate.events.base import Level, LogEvent
 
 
-@dataclass(frozen=True, slots=True)
-class InputDeleted(LogEvent):
-    """A judged frame was deleted from the drop folder, by the setting `rule`."""
-
-    name: ClassVar[str] = "input.deleted"
+class InputDeleted(LogEvent, name="input.deleted"):
+    """A judged frame was deleted from the drop folder because of the setting `rule`."""
 
     camera: str
     frame: str
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputUndeletable(LogEvent):
-    """A judged frame could not be deleted from the drop folder.
-
-    It is tried again; each cause is said once.
-    """
-
-    name: ClassVar[str] = "input.undeletable"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class InputUndeletable(LogEvent, name="input.undeletable", level="warning"):
+    """A judged frame could not be deleted from the drop folder. It is retried; each error is logged once."""
 
     frame: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultDeleted(LogEvent):
-    """A result was deleted, by the setting `rule`."""
-
-    name: ClassVar[str] = "result.deleted"
+class ResultDeleted(LogEvent, name="result.deleted"):
+    """A result was deleted because of the setting `rule`."""
 
     camera: str
     frame: str
@@ -45,46 +29,30 @@ class ResultDeleted(LogEvent):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ResultUndeletable(LogEvent):
-    """A result could not be deleted. It is tried again; each cause is said once."""
-
-    name: ClassVar[str] = "result.undeletable"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class ResultUndeletable(LogEvent, name="result.undeletable", level="warning"):
+    """A result could not be deleted. It is retried; each error is logged once."""
 
     frame: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultForeign(LogEvent):
-    """What stands at the name of a result is not what framegate put there, and is left. Said once."""
-
-    name: ClassVar[str] = "result.foreign"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class ResultForeign(LogEvent, name="result.foreign", level="warning"):
+    """The file under the name of a result is not the one that framegate wrote: it stays. Logged once."""
 
     result: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRemoved(LogEvent):
-    """A day folder that had become empty was removed, from the drop or the results folder."""
-
-    name: ClassVar[str] = "folder.removed"
-    levels: ClassVar[tuple[Level, ...]] = ("debug",)
+class FolderRemoved(LogEvent, name="folder.removed", level="debug"):
+    """An empty day folder was removed from the drop or the results folder."""
 
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClockJumped(LogEvent):
+class ClockJumped(LogEvent, name="clock.jumped", level=("info", "warning")):
     """The wall clock differs by more than a day from what was expected.
 
-    Until it has kept so for `in_doubt_s`, no result is too old.
+    For `in_doubt_s` seconds no result counts as too old.
     """
-
-    name: ClassVar[str] = "clock.jumped"
-    levels: ClassVar[tuple[Level, ...]] = ("info", "warning")
 
     ahead_s: int
     in_doubt_s: float
@@ -92,5 +60,5 @@ class ClockJumped(LogEvent):
 
     @property
     def level(self) -> Level:
-        """A warning while the daemon runs; at a start it may only have been off for long."""
+        """A warning while the daemon runs; at a start the daemon may only have been off for long."""
         return "warning" if self.is_warning else "info"

@@ -1,30 +1,27 @@
-"""Events about frames, and about the cameras that they come from."""
+"""Events about frames and cameras."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict
+from typing import Any
 
 from framegate.events.base import Level, LogEvent
 from framegate.model import ChangeScore, Entry, Reason, Verdict, iso_utc
 
 REGIONS_LOGGED = 8
-"""A storm of leaves has hundreds of regions; a log line names the largest and counts the rest."""
+"""Rustling leaves make hundreds of regions; a log line has the largest, and the number of all."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameDecided(LogEvent):
-    """A frame got its verdict; when it is kept, its result is durable. An `internal_error` is an error."""
-
-    levels: ClassVar[tuple[Level, ...]] = ("info", "error")
+class FrameDecided(LogEvent, level=("info", "error")):
+    """A frame got its verdict. A kept frame's copy is safe on the disk. `internal_error` has level error."""
 
     entry: Entry
     duration_ms: float
     """From the read to the durable verdict."""
 
     score: ChangeScore | None = None
-    """None when nothing was compared, or when a crash came between the decision and this record."""
+    """None when nothing was compared, or when the decision was made before a crash."""
 
     recovered_from: Reason | None = None
-    """The reason that the ledger had for it, when it was decided before a restart."""
+    """The reason in the ledger, when the frame was decided, and counted, before a restart."""
 
     @property
     def event(self) -> str:
@@ -38,7 +35,7 @@ class FrameDecided(LogEvent):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of the log line, in reading order; those that say nothing are left out."""
+        """The fields of the log line, in reading order, without those that have no value."""
         entry, score = self.entry, self.score
         values = {
             "camera": entry.camera,
@@ -74,12 +71,8 @@ class FrameDecided(LogEvent):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSeen(LogEvent):
-    """A file came into hand: by an event (`created`, `closed`, `moved`) or by a `sweep`."""
-
-    name: ClassVar[str] = "frame.seen"
-    levels: ClassVar[tuple[Level, ...]] = ("debug",)
+class FrameSeen(LogEvent, name="frame.seen", level="debug"):
+    """A file was found: by an event of the kernel (`created`, `closed`, `moved`) or by a `sweep`."""
 
     frame: str
     camera: str
@@ -87,27 +80,19 @@ class FrameSeen(LogEvent):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrameSettled(LogEvent):
-    """A file is complete, as far as can be told without reading it, and waits for its turn."""
-
-    name: ClassVar[str] = "frame.settled"
-    levels: ClassVar[tuple[Level, ...]] = ("debug",)
+class FrameSettled(LogEvent, name="frame.settled", level="debug"):
+    """A file seems complete, though it has not been read yet, and waits to be judged."""
 
     frame: str
     camera: str
     unchanged_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class FramePostponed(LogEvent):
+class FramePostponed(LogEvent, name="frame.postponed", level=("debug", "warning")):
     """A file cannot be judged yet: it is `being_written`, `unfinished` or `unreadable`, or it `changed`.
 
-    The first time that framegate may not read a file is a warning.
+    It is a warning when framegate may not read the file, the first time.
     """
-
-    name: ClassVar[str] = "frame.postponed"
-    levels: ClassVar[tuple[Level, ...]] = ("debug", "warning")
 
     frame: str
     reason: str
@@ -120,87 +105,58 @@ class FramePostponed(LogEvent):
         return "warning" if self.is_warning else "debug"
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceRestored(LogEvent):
-    """After a restart, or a long time without frames, a camera's last kept frame is in memory again."""
-
-    name: ClassVar[str] = "reference.restored"
+class ReferenceRestored(LogEvent, name="reference.restored"):
+    """After a restart, or a long time without frames, a camera's last kept frame was loaded again."""
 
     camera: str
     frame: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceLost(LogEvent):
-    """A camera's last kept frame is in neither folder any more: its next frame is kept as `first`."""
-
-    name: ClassVar[str] = "reference.lost"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class ReferenceLost(LogEvent, name="reference.lost", level="warning"):
+    """A camera's last kept frame is gone from both folders: its next frame is kept as `first`."""
 
     camera: str
     frame: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseLost(LogEvent):
-    """What was learnt about a camera's restless places cannot be read; it is learnt again."""
-
-    name: ClassVar[str] = "noise.lost"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class NoiseLost(LogEvent, name="noise.lost", level="warning"):
+    """A camera's saved noise map (its restless places) cannot be read; it is learnt again."""
 
     camera: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class CameraReset(LogEvent):
-    """framegate failed at what it had learnt about a camera, which starts over without a reference."""
-
-    name: ClassVar[str] = "camera.reset"
-    levels: ClassVar[tuple[Level, ...]] = ("error",)
+class CameraReset(LogEvent, name="camera.reset", level="error"):
+    """framegate failed on what it remembers of a camera. The camera starts again without a reference."""
 
     camera: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class CameraStorm(LogEvent):
-    """More frames differ than `max_kept_per_hour`: of those that differ one a minute is kept from now on."""
-
-    name: ClassVar[str] = "camera.storm"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class CameraStorm(LogEvent, name="camera.storm", level="warning"):
+    """More than `max_kept_per_hour` frames differ: from now on one a minute of these is kept."""
 
     camera: str
     max_kept_per_hour: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CameraCalm(LogEvent):
+class CameraCalm(LogEvent, name="camera.calm"):
     """A storm is over; `kept` and `dropped` count its frames."""
-
-    name: ClassVar[str] = "camera.calm"
 
     camera: str
     kept: int
     dropped: int
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSilent(LogEvent):
+class CameraSilent(LogEvent, name="camera.silent", level="warning"):
     """A camera has sent nothing for `silent_after`."""
-
-    name: ClassVar[str] = "camera.silent"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
 
     camera: str
     silent_after: str
 
 
-@dataclass(frozen=True, slots=True)
-class CameraBack(LogEvent):
+class CameraBack(LogEvent, name="camera.back"):
     """A silent camera has sent a frame again."""
-
-    name: ClassVar[str] = "camera.back"
 
     camera: str
     silent_s: float

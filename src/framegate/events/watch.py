@@ -1,16 +1,10 @@
-"""Events about the drop folder: how it is watched and swept."""
+"""Events about watching and sweeping the drop folder."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-from framegate.events.base import Level, LogEvent
+from framegate.events.base import LogEvent
 
 
-@dataclass(frozen=True, slots=True)
-class WatchPolling(LogEvent):
-    """The kernel does not see all who write to this file system: the folder is swept every `poll_s`."""
-
-    name: ClassVar[str] = "watch.polling"
+class WatchPolling(LogEvent, name="watch.polling"):
+    """The kernel does not see every writer of this file system: the folder is swept every `poll_s`."""
 
     reason: str
     file_system: str
@@ -18,114 +12,73 @@ class WatchPolling(LogEvent):
     poll_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class WatchFailed(LogEvent):
-    """inotify cannot be used now: the folder is swept every `poll_s` until it can."""
-
-    name: ClassVar[str] = "watch.failed"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class WatchFailed(LogEvent, name="watch.failed", level="warning"):
+    """inotify does not work now: the folder is swept every `poll_s` until it does."""
 
     error: str
     poll_s: float
     advice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WatchRestored(LogEvent):
+class WatchRestored(LogEvent, name="watch.restored"):
     """inotify works again."""
 
-    name: ClassVar[str] = "watch.restored"
 
-
-@dataclass(frozen=True, slots=True)
-class WatchRebuilt(LogEvent):
-    """The watch was not to be trusted any more, and was set up again. The folder is swept."""
-
-    name: ClassVar[str] = "watch.rebuilt"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class WatchRebuilt(LogEvent, name="watch.rebuilt", level="warning"):
+    """The watch had become unreliable and was set up again. The folder is swept."""
 
     reason: str
     watch: str
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOverflow(LogEvent):
-    """The kernel's queue of events was too short for what happened.
-
-    A sweep finds what was lost. Said once in a minute.
-    """
-
-    name: ClassVar[str] = "watch.overflow"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class WatchOverflow(LogEvent, name="watch.overflow", level="warning"):
+    """The kernel's event queue overflowed. A sweep finds what was lost. Logged at most once a minute."""
 
     overflows: int
 
 
-@dataclass(frozen=True, slots=True)
-class WatchMissed(LogEvent):
-    """A sweep found frames that no event had announced. The watch is set up again."""
-
-    name: ClassVar[str] = "watch.missed"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class WatchMissed(LogEvent, name="watch.missed", level="warning"):
+    """A sweep found frames that the kernel had not reported. The watch is set up again."""
 
     frames: int
     for_example: str
 
 
-@dataclass(frozen=True, slots=True)
-class WatchDeaf(LogEvent):
-    """Setting up the watch again did not help: the folder is swept every `poll_s` from now on."""
-
-    name: ClassVar[str] = "watch.deaf"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class WatchDeaf(LogEvent, name="watch.deaf", level="warning"):
+    """The kernel still does not report arrivals: the folder is swept every `poll_s` from now on."""
 
     poll_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class DropAbsent(LogEvent):
-    """The drop folder is gone, or may not be listed. framegate waits for it."""
-
-    name: ClassVar[str] = "drop.absent"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
+class DropAbsent(LogEvent, name="drop.absent", level="warning"):
+    """The drop folder is missing, or may not be listed. framegate waits for it."""
 
     folder: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class DropBack(LogEvent):
-    """The drop folder is there again, and is swept."""
-
-    name: ClassVar[str] = "drop.back"
+class DropBack(LogEvent, name="drop.back"):
+    """The drop folder is back, and is swept."""
 
     folder: str
     watch: str
 
 
-@dataclass(frozen=True, slots=True)
-class FolderUnlisted(LogEvent):
+class FolderUnlisted(LogEvent, name="folder.unlisted", level="warning"):
     """A folder inside the drop folder may not be listed, or its files may not be looked at.
 
-    Its frames wait.
+    The frames in it wait.
     """
-
-    name: ClassVar[str] = "folder.unlisted"
-    levels: ClassVar[tuple[Level, ...]] = ("warning",)
 
     folder: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class SweepEnded(LogEvent):
+class SweepEnded(LogEvent, name="sweep.ended", level="debug"):
     """The whole drop folder was listed, because of `cause`: `round`, `refill`, `events_lost` or `first`.
 
-    `new` files had no verdict; `left` of them had no room in hand and are found by a later sweep.
+    `new` files had no verdict; `left` of them exceed what is held in memory, and a later sweep finds them.
     """
-
-    name: ClassVar[str] = "sweep.ended"
-    levels: ClassVar[tuple[Level, ...]] = ("debug",)
 
     cause: str
     new: int

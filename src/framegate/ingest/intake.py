@@ -1,7 +1,7 @@
-"""From hints and sweeps to the frames that may be judged now: what the loop asks for its next frame.
+"""From hints and sweeps to the next frame to judge.
 
-Events are hints, the sweep is the truth; what settles comes into the queue, and what has no room in hand
-during a backlog stays in the folder.
+Events are hints, the sweep is the truth. A file that a hint or a sweep names comes into hand: it settles, and
+is queued. During a backlog a file for which there is no room stays in the folder until a later sweep.
 """
 
 from collections.abc import Callable
@@ -29,8 +29,8 @@ class Intake:
 
     Args:
         drop: its settings.
-        ledger: knows what has its verdict.
-        emit: receives the way of each file, and the events of the watch.
+        ledger: answers which versions of files have their verdict.
+        emit: receives the events of each file, and those of the watch.
         clock: monotonic seconds.
     """
 
@@ -51,16 +51,16 @@ class Intake:
         self._backlog = Backlog()
 
     def __len__(self) -> int:
-        """Return how many files are in hand: settling, or settled and not yet taken."""
+        """Return how many files are in hand: settling, or queued."""
         return len(self._uploads)
 
     @property
     def has_ready(self) -> bool:
-        """Whether a frame may be taken now."""
+        """Whether a frame is queued to be judged."""
         return self._uploads.has_queued
 
     def start(self) -> None:
-        """Begin to watch; the first sweep comes with the first ``gather``."""
+        """Begin to watch; the first ``gather`` begins the first sweep."""
         self.watch.start(self._clock())
 
     def stop(self) -> None:
@@ -69,7 +69,10 @@ class Intake:
         self.inbox.close()
 
     def retune(self, settings: Settings) -> None:
-        """Use new settings, except those that need a restart; what is named otherwise settles again."""
+        """Use new settings, except those that need a restart, and sweep by them.
+
+        When names are read in another way, the files in hand are found again by that sweep.
+        """
         before, self._drop = self._drop, settings.drop
         if self._drop == before:
             return
@@ -77,19 +80,18 @@ class Intake:
         self.watch.retune(self._drop, self._rules)
         self._uploads.use(self._settling_rules())
         if _naming(self._drop) != _naming(before):
-            self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
-            self._backlog = Backlog()
+            self._start_over()
         self._sweeper.use(self._drop, self._rules)
 
     def interrupt(self) -> None:
-        """Let ``gather`` return soon; may be called from a signal handler."""
+        """Make ``gather`` return soon; may be called from a signal handler."""
         self.inbox.wake()
 
     def gather(self, wait_s: float) -> None:
-        """Wait at most ``wait_s`` for a hint; take what came, do what is due, and queue what has settled.
+        """Wait at most ``wait_s`` for a hint; handle all hints, do what is due, and queue what has settled.
 
         Raises:
-            SinkError: the ledger cannot be asked what is new.
+            SinkError: the ledger cannot be read now.
         """
         arrivals = self.inbox.take(wait_s)
         try:
@@ -98,9 +100,9 @@ class Intake:
             now_s = self._clock()
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
-                self.watch.check(now_s)
+                self.is_folder_gone()
             self._sweep(now_s)
-        except SinkError:  # those hints are gone
+        except SinkError:  # the hints that were taken are lost
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
             raise
         if not self.watch.is_absent:
@@ -109,7 +111,13 @@ class Intake:
             self._queue_settled()
 
     def next(self) -> Candidate | None:
-        """Return the next frame that has no verdict yet; it stays next until ``done`` or ``put_back``."""
+        """Return the next frame without a verdict, None if none is queued.
+
+        It is returned again until ``done`` or ``put_back`` is called.
+
+        Raises:
+            SinkError: the ledger cannot be read now.
+        """
         while (candidate := self._uploads.next()) is not None:
             if not self._ledger.knows(candidate.key):
                 return candidate
@@ -121,7 +129,7 @@ class Intake:
         self._uploads.done(candidate)
 
     def put_back(self, unsettled: Unsettled) -> None:
-        """Let a frame settle again, or put it aside when it is framegate that may not read it."""
+        """Let a frame settle again that cannot be judged yet, or put it aside when it cannot be read."""
         now_s = self._clock()
         is_warning = False
         if unsettled.why is NotYet.UNREADABLE:
@@ -132,8 +140,20 @@ class Intake:
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
+    def is_folder_gone(self) -> bool:
+        """Check the drop folder; return whether it is missing, or replaced by another.
+
+        Then the files in hand are forgotten without a verdict; if they come back, a sweep finds them.
+        """
+        before = self.watch.identity
+        self.watch.check(self._clock())
+        is_gone = self.watch.is_absent or self.watch.identity != before
+        if is_gone:
+            self._start_over()
+        return is_gone
+
     def deadline_s(self, now_s: float) -> float:
-        """Return when ``gather`` has something to do, if no hint comes before."""
+        """Return when ``gather`` next has something to do, unless a hint comes before."""
         self._uploads.hurry(self._is_stuck)
         settled_at_s = max(self._sweeper.held_until_s(), self._uploads.settle_deadline_s(now_s))
         deadlines = [self.watch.next_check_s, settled_at_s]
@@ -144,7 +164,7 @@ class Intake:
         return min(deadlines)
 
     def pending(self) -> dict[str, Pending]:
-        """Return how many frames have no verdict yet, since when, and why, by camera."""
+        """Return by camera how many frames have no verdict yet, since when, and why."""
         since_s = self._backlog.left_since_s
         left = {camera: Pending(count, since_s) for camera, count in self._backlog.left.items()}
         for camera, unsearchable in self._sweeper.unsearchable.items():
@@ -153,6 +173,10 @@ class Intake:
             left[camera] = Pending(others.count + unsearchable.count, since_s, unsearchable.why)
         return self._uploads.pending(left)
 
+    def _start_over(self) -> None:
+        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._backlog = Backlog()
+
     def _settling_rules(self) -> SettlingRules:
         return SettlingRules(self._drop.settle_s, self._drop.give_up_s, self._is_being_written)
 
@@ -160,7 +184,7 @@ class Intake:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""
         if not self._rules.is_frame(arrival.name):  # the hint is from before an edit of the names
             return
-        self.watch.heard(arrival.name)
+        self.watch.note_hint(arrival.name)
         key = look_at(self._folder, arrival.name)
         if key is None:
             self._uploads.vanished(arrival.name)
@@ -173,13 +197,13 @@ class Intake:
 
     def _observe(self, candidate: Candidate, origin: Origin) -> None:
         key = candidate.key
-        # What is moved in from another folder, or linked in, watchdog calls created, too.
+        # watchdog reports files that are moved in from another folder, or linked, as created, too.
         is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
 
     def _sweep(self, now_s: float) -> None:
-        """Request the sweeps that do not wait until one comes round, and advance the one under way."""
+        """Request the sweeps that are due before the regular one, and advance the one under way."""
         if self.inbox.take_sweep_request():
             self._sweeper.plan.request_twice(now_s)
         if not self._sweeper.is_under_way and self._backlog.wants_refill(len(self)):
@@ -191,7 +215,7 @@ class Intake:
 
     @property
     def _is_stuck(self) -> bool:
-        """Whether all that is in hand waits, and frames in the folder cannot come in because of it."""
+        """Whether all files in hand wait, and take the room of frames that were left in the folder."""
         has_room = not self._backlog.is_left or self._backlog.wants_refill(len(self))
         return not self._uploads.has_queued and not has_room
 
@@ -206,12 +230,12 @@ class Intake:
                 self._emit(FrameSettled(candidate.key.name, candidate.camera, unchanged_s))
 
     def _is_being_written(self, name: str) -> bool:
-        """Whether a writer on this machine is known to have a file open.
+        """Return whether a program on this machine is known to have a file open for writing.
 
-        The kernel tells the file's owner, and root. For others there is what events said: in the usual
-        service the uploader owns the files, and half of a picture whose size was set first has an end.
+        The kernel answers the file's owner, root, and who has CAP_LEASE. For others the events have to do:
+        an uploader that sets a picture's size first makes half of it look complete.
         """
-        if self.watch.mode != "inotify":  # a share refuses the question
+        if self.watch.mode != "inotify":  # a network share does not answer
             return False
         has_it_open = has_writer(self._folder, name)
         if has_it_open is None:

@@ -1,9 +1,9 @@
-"""What the last sweep found judged already, so that the next one need not look at each of those files again.
+"""Which files the last sweep found judged, so that the next one need not look at each of them again.
 
-Half a million judged frames may stand in a drop folder, for inputs are left there. Looking at a file takes
-2 microseconds and asking the ledger 3; finding its name here takes 0.2. Names and versions are kept as hashes
-of 8 bytes each, which Python chooses differently in every process: should two names ever meet in one hash, a
-restart tells them apart. What is forgotten here is only asked for again.
+There may be half a million judged frames in a drop folder, since inputs are left there. Looking at a file
+takes 2 microseconds and asking the ledger 3; finding its name here takes 0.2. Names and versions are kept as
+hashes of 8 bytes each, which differ from process to process: should two names ever have one hash, a restart
+separates them. For what is forgotten here, the ledger is asked again.
 """
 
 import numpy as np
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from framegate.model import FileKey
 
 LOOKED_AT_LEAST, SHARE = 5000, 10
-"""A sweep looks at this many known files, or at a tenth of them, in rotation: a file that was written over
-without an event is found within ten sweeps."""
+"""A sweep looks at all known files if there are at most this many, otherwise at a tenth of them, in rotation:
+a file that was overwritten without an event is found within ten sweeps."""
 
 Hashes = NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class JudgedFiles:
         return self._names.size
 
     def begin_sweep(self, *, looks_at_all: bool) -> None:
-        """Begin anew to note what is found judged.
+        """Begin to note which files this sweep finds judged.
 
         Args:
             looks_at_all: look at every file: events may have been lost, or there are none.
@@ -42,7 +42,7 @@ class JudgedFiles:
         self._looks_at_all = looks_at_all or len(self) <= LOOKED_AT_LEAST
 
     def to_look_at(self, names: list[str]) -> list[bool]:
-        """Say for each name whether its file has to be looked at; note the others as judged still."""
+        """Return for each name whether its file has to be looked at; note the others as still judged."""
         hashes = np.fromiter(map(hash, names), np.int64, len(names))
         at, is_known = self._find(hashes)
         is_passed_over = is_known & (hashes % SHARE != self._turn)
@@ -53,7 +53,7 @@ class JudgedFiles:
         return look
 
     def take_out(self, keys: list[FileKey]) -> list[FileKey]:
-        """Return those that were not known to be judged as these versions; note the others as judged."""
+        """Return those that are not known to be judged in this version; note the others as judged."""
         names, versions = _hashes(keys)
         at, is_known = self._find(names)
         is_known[is_known] = self._versions[at[is_known]] == versions[is_known]
@@ -61,11 +61,11 @@ class JudgedFiles:
         return [key for key, known in zip(keys, is_known.tolist(), strict=True) if not known]
 
     def note(self, keys: list[FileKey]) -> None:
-        """Note files that the ledger says are judged."""
+        """Note files that are judged according to the ledger."""
         self._found.append(_hashes(keys))
 
     def end_sweep(self) -> None:
-        """Go by what this sweep found; it has listed the whole folder."""
+        """Use what this sweep noted from now on: it has listed the whole folder."""
         self._found.append(_hashes([]))  # an empty folder has none
         names, versions = (np.concatenate(found) for found in zip(*self._found, strict=True))
         order = np.argsort(names)
@@ -73,7 +73,7 @@ class JudgedFiles:
         self._found = []
 
     def _find(self, names: Hashes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Return where each name stands, and whether it does."""
+        """Return the position of each name, and whether it is there at all."""
         if not self._names.size:
             return np.zeros(names.size, np.intp), np.zeros(names.size, np.bool_)
         at = np.minimum(np.searchsorted(self._names, names), self._names.size - 1)

@@ -1,4 +1,4 @@
-"""What a name says: whether it is a frame's, which camera took it, and when."""
+"""What a file's name shows: whether it is a frame's, which camera took it, and when."""
 
 import re
 from fnmatch import fnmatchcase
@@ -20,7 +20,7 @@ class NameRules:
         self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
 
     def is_frame(self, name: str) -> bool:
-        """Tell whether a name is a frame's: included, not hidden, not an unfinished upload's."""
+        """Return whether a name is a frame's: included, not hidden, and not that of an unfinished upload."""
         low = name.lower()
         last = low.rpartition("/")[2]
         if self.is_hidden(low) or last.endswith(UNFINISHED):
@@ -29,13 +29,13 @@ class NameRules:
 
     @staticmethod
     def is_hidden(name: str) -> bool:
-        """Tell whether a file, or a folder it is in, begins with a dot."""
+        """Return whether a file's name, or that of a folder it is in, begins with a dot."""
         return name.startswith(".") or "/." in name
 
     def camera_of(self, name: str) -> str:
-        """Return the camera that a frame belongs to; ``default`` when the pattern does not say.
+        """Return the camera that a frame belongs to; ``default`` when the pattern does not match.
 
-        Bytes that are no UTF-8 are escaped: the name goes into logs and the ledger.
+        Bytes that are not UTF-8 are escaped: the name is used in logs and in the ledger.
         """
         match = self._camera.search(name) if self._camera else None
         camera = match["camera"] if match else None
@@ -44,12 +44,12 @@ class NameRules:
         return camera.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     def captured_at_ns(self, name: str, mtime_ns: int) -> int:
-        """Return when a frame was taken, nanoseconds since the epoch: by its name, else its mtime."""
+        """Return when a frame was taken, in nanoseconds since the epoch: by its name, else by its mtime."""
         for read in self._times:
             if (moment := read(name, mtime_ns)) is not None:
                 return storable_ns(moment)
         return mtime_ns
 
     def candidate(self, key: FileKey) -> Candidate:
-        """Return a version of a file as what it would be judged as."""
+        """Return a version of a file with its camera and capture time, ready to be judged."""
         return Candidate(key, self.camera_of(key.name), self.captured_at_ns(key.name, key.mtime_ns))

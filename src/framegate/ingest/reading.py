@@ -1,4 +1,4 @@
-"""Reading a file once, safely: never through a link, never blocking, never more than allowed."""
+"""Reads a file once, safely: never through a link, never blocking, never more than allowed."""
 
 import errno
 import fcntl
@@ -41,7 +41,7 @@ def key_of(name: str, status: os.stat_result) -> FileKey:
 
 
 def look_at(folder: Path, name: str) -> FileKey | None:
-    """Return the version that stands at a name now; None if nothing does."""
+    """Return the present version of the file at a name; None if there is none, or it may not be looked at."""
     try:
         return key_of(name, (folder / name).lstat())
     except OSError:
@@ -60,7 +60,7 @@ def has_writer(folder: Path, name: str) -> bool | None:
     except OSError:
         return None
     try:
-        # Should a writer come in between, the kernel would end us by SIGIO; SIGURG is ignored unless handled.
+        # If a writer came in between, the kernel would end us by SIGIO; SIGURG is ignored unless handled.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -94,7 +94,7 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
 
     Returns:
         Its bytes; or Unreadable (``not_a_regular_file``, ``too_large``, ``vanished``, or ``unreadable``,
-        which may pass); or Changed, when it is no longer that version.
+        which may be temporary); or Changed, when it is no longer that version.
 
     Raises:
         Exhausted: the process may open no more files.
@@ -112,7 +112,7 @@ def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
 
 
 def _open_below(folder: Path, name: str) -> int:
-    """Open a file below a folder; a link in place of it, or of a folder above it, is not followed."""
+    """Open a file below a folder, following no link in its path; return the descriptor."""
     *folders, last = name.split("/")
     with opened_below(folder, folders) as folder_fd:
         return os.open(last, _OPEN, dir_fd=folder_fd)
@@ -154,7 +154,7 @@ def _refused(error: OSError) -> Unreadable:
         return Unreadable(Reason.NOT_A_REGULAR_FILE, "a symbolic link")
     if error.errno in {errno.ENXIO, errno.ENODEV}:
         return Unreadable(Reason.NOT_A_REGULAR_FILE, "a socket or device")
-    # No permission, a lease of a file server's (EAGAIN), a network share that is away: it may pass.
+    # No permission, a file server's lease (EAGAIN), a network share that is away: it may be temporary.
     return Unreadable(Reason.UNREADABLE, error.strerror or str(error))
 
 

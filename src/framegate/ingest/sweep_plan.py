@@ -1,32 +1,32 @@
-"""When the drop folder is listed next: when it comes round, and when something asks for it."""
+"""When the drop folder is swept next: regularly, and when something requests it."""
 
 import math
 from enum import IntEnum
 
 BURST_HINTS = 1000
-"""After so many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000 files
-in the experiments (research/reliability.md, 4.2), and watchdog 6 says nothing of it."""
+"""After this many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000
+files in the experiments (research/reliability.md, 4.2), and watchdog 6 does not report it."""
 
 
 class Cause(IntEnum):
     """Why a sweep is due; of several causes the last listed here counts."""
 
     ROUND = 0
-    """Its time has come round."""
+    """The regular interval has passed."""
 
     REFILL = 1
     """Frames were left in the folder, and there is room for them now."""
 
     EVENTS_LOST = 2
-    """Something happened that no hint names: every file is looked at, and live frames wait for the older
-    ones that it may find, at most ``settle_s``."""
+    """Frames may have arrived without a hint: every file is looked at, and live frames wait for the older
+    ones that the sweep may find, at most ``settle_s``."""
 
     FIRST = 3
     """Nothing is known of the folder yet: live frames wait until it has been listed."""
 
 
 class SweepPlan:
-    """Remembers what asked for a sweep. Times are seconds of one monotonic clock, given by the caller."""
+    """Remembers what requested a sweep. Times are seconds of one monotonic clock, given by the caller."""
 
     def __init__(self) -> None:
         self._next_round_s = math.inf
@@ -35,48 +35,54 @@ class SweepPlan:
 
         self._cause = Cause.FIRST
         self._earliest_s = -math.inf
-        self._wants_second_look = False
+        self._wants_second_look = self._owes_second_look = False
         self._hints = 0
+
+    @property
+    def wants_first(self) -> bool:
+        """Whether the first sweep is still to come, or to be repeated."""
+        return self._cause is Cause.FIRST
 
     def deadline_s(self) -> float:
         """Return when the next sweep is due."""
         return min(self._next_round_s, self._requested_s)
 
     def request(self, at_s: float, cause: Cause = Cause.EVENTS_LOST) -> None:
-        """Ask for a sweep; after one that took long it has to wait."""
+        """Request a sweep for ``at_s``, or for later when the last one took long."""
         self._requested_s = min(self._requested_s, max(at_s, self._earliest_s))
         self._cause = max(self._cause, cause)
 
     def request_twice(self, at_s: float) -> None:
-        """Ask for a sweep and for another soon after: 6.0 of watchdog may hear of a new folder too early."""
+        """Request a sweep and another soon after: watchdog 6.0 may report a new folder before its files."""
         self.request(at_s)
         self._wants_second_look = True
 
     def request_now(self, now_s: float) -> None:
-        """Ask for a sweep that does not wait."""
+        """Request a sweep for now, however long the last one took."""
         self._earliest_s = -math.inf
         self.request(now_s)
 
     def count_hints(self, count: int, now_s: float, settle_s: float) -> None:
-        """Count hints: after many of them some were lost, and a sweep is asked for."""
+        """Count hints. After ``BURST_HINTS`` of them some may have been lost, and a sweep is requested."""
         self._hints += count
         if self._hints >= BURST_HINTS:
             self.request(now_s + settle_s)
 
     def begin(self, now_s: float) -> Cause:
         """Begin the sweep that is due; return its cause."""
-        cause = self._cause if now_s >= self._requested_s else Cause.ROUND
         self._hints = 0
         self._next_round_s = math.inf
-        if cause is not Cause.ROUND:
-            self._requested_s, self._cause = math.inf, Cause.ROUND
+        if now_s < self._requested_s:
+            return Cause.ROUND
+        cause, self._requested_s, self._cause = self._cause, math.inf, Cause.ROUND
+        self._owes_second_look, self._wants_second_look = self._wants_second_look, False
         return cause
 
-    def end(self, now_s: float, cause: Cause, took_s: float, *, interval_s: float, settle_s: float) -> None:
-        """Plan the next sweep after one that used ``took_s``; what was asked for meanwhile waits as well."""
+    def end(self, now_s: float, took_s: float, *, interval_s: float, settle_s: float) -> None:
+        """Plan the next sweep after one that used ``took_s``; one requested meanwhile waits as well."""
         self._next_round_s = now_s + interval_s
         self._earliest_s = now_s + 9 * took_s  # a sweep takes a tenth of the time at the most
         self._requested_s = max(self._requested_s, self._earliest_s)
-        if cause is not Cause.ROUND and self._wants_second_look:
-            self._wants_second_look = False
+        if self._owes_second_look:
+            self._owes_second_look = False
             self.request(now_s + settle_s)

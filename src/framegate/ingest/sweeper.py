@@ -1,7 +1,7 @@
 """The sweeps of one drop folder: begun when they are due, advanced a slice at a time.
 
-While a sweep that may find older frames is under way, live frames wait for it: at the start until the folder
-has been listed, after lost events for at most ``settle_s``.
+While a sweep may find older frames, live frames wait for it: after a start until the first sweep has ended,
+after lost events for at most ``settle_s``.
 """
 
 import math
@@ -27,19 +27,19 @@ from framegate.ingest.watch.supervisor import Watch
 from framegate.model import Candidate, NotYet, Origin, Pending
 
 SLICE_S = 0.05
-"""A sweep advances by so much at a time; hints are taken and frames judged in between."""
+"""How long a sweep runs at a time; hints are handled and frames judged in between."""
 
 
 @dataclass(slots=True)
 class _UnderWay:
-    """A sweep, and what it has come to so far."""
+    """A sweep, and what it has found so far."""
 
     sweep: Sweep
     cause: Cause
     began_s: float
     selection: Selection
     is_round: bool
-    """It lists what events should have announced: they missed what it finds."""
+    """It is a regular one, without a backlog: what it finds, events should have announced."""
 
     still_there: set[str] = field(default_factory=set)
     """Files that were in hand before, and that it has listed."""
@@ -53,8 +53,8 @@ class Sweeper:
     Args:
         drop: its settings.
         rules: which names are frames.
-        ledger: knows what has its verdict.
-        watch: is told what events missed.
+        ledger: answers which versions of files have their verdict.
+        watch: notified of what events missed.
         emit: receives what the sweeps find.
         clock: monotonic seconds.
     """
@@ -80,7 +80,7 @@ class Sweeper:
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
         self.unsearchable: dict[str, Pending] = {}
-        """Frames that the last sweep could list and nobody may read, by camera."""
+        """Frames in folders that the last sweep could list but not search, by camera."""
 
     @property
     def is_under_way(self) -> bool:
@@ -92,27 +92,32 @@ class Sweeper:
         return self.plan.deadline_s() if self._under_way is None else now_s
 
     def held_until_s(self) -> float:
-        """Return until when no settled file is queued, because a sweep may find older ones."""
+        """Return until when no settled file is queued because a sweep may find older ones.
+
+        Minus infinity when nothing is held.
+        """
         if self._under_way is None:
-            return -math.inf
+            return math.inf if self.plan.wants_first else -math.inf
         patience_s = {Cause.FIRST: math.inf, Cause.EVENTS_LOST: self._drop.settle_s}
         return self._under_way.began_s + patience_s.get(self._under_way.cause, -math.inf)
 
     def use(self, drop: DropSettings, rules: NameRules) -> None:
-        """Go on by other settings, and sweep by them at once."""
+        """Use other settings, and sweep by them at once."""
         self._drop, self._rules = drop, rules
         self.give_up()
         self.plan.request_now(self._clock())
 
     def give_up(self) -> None:
-        """End the sweep that is under way, if there is one: its folder is away."""
-        self._under_way = None
+        """End the sweep that is under way, if there is one, and request another for the same cause."""
+        if self._under_way is not None:
+            self.plan.request(self._clock(), self._under_way.cause)
+            self._under_way = None
 
     def advance(self, uploads: Uploads, backlog: Backlog) -> None:
         """Begin a sweep if one is due, and advance the one that is under way by a slice.
 
         Raises:
-            SinkError: the ledger cannot be asked what is new; the sweep is given up.
+            SinkError: the ledger cannot be read now; the sweep is ended, and requested again.
         """
         now_s = self._clock()
         if self._under_way is None and now_s >= self.plan.deadline_s():
@@ -131,30 +136,28 @@ class Sweeper:
         return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
 
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
-        """List some more; at the end of the folder put what is new into hand."""
+        """List some more; at the end bring what is new into hand."""
         started_s = time.perf_counter()
-        is_over = True
+        is_over = has_failed = True
         try:
             is_over = self._offer_some(under_way, uploads, started_s + SLICE_S)
             if is_over:
                 self._end(under_way, uploads, backlog)
+            has_failed = False
         except OSError:
             self._watch.check(self._clock())  # it announces what is wrong with the folder
         finally:
             under_way.took_s += time.perf_counter() - started_s
             if is_over:
                 self._under_way = None
-                self._plan_next(under_way)
-
-    def _plan_next(self, under_way: _UnderWay) -> None:
-        interval_s = self._watch.sweep_interval_s(under_way.took_s)
-        settle_s = self._drop.settle_s
-        self.plan.end(
-            self._clock(), under_way.cause, under_way.took_s, interval_s=interval_s, settle_s=settle_s
-        )
+                interval_s = self._watch.sweep_interval_s(under_way.took_s)
+                settle_s, now_s = self._drop.settle_s, self._clock()
+                self.plan.end(now_s, under_way.took_s, interval_s=interval_s, settle_s=settle_s)
+                if has_failed:
+                    self.plan.request(now_s + settle_s, under_way.cause)
 
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
-        """Offer what is new to the selection until ``end_s``; return whether that was all."""
+        """Offer new files to the selection until ``end_s``; return whether the sweep has ended."""
         while (new := under_way.sweep.advance()) is not None:
             now_s = self._clock()
             for key in new:
@@ -174,24 +177,30 @@ class Sweeper:
             if look_at(self._folder, name) is None:
                 uploads.vanished(name)
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
-        self._take_in_hand(found, uploads, now_s)
+        new = self._add_to(uploads, found, now_s)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
-        self._blame_the_watch(under_way, found, now_s)
+        self._report_to_watch(under_way, new, now_s)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
 
-    def _take_in_hand(self, found: list[Candidate], uploads: Uploads, now_s: float) -> None:
-        """Let what a sweep found settle, unless events named it meanwhile and it is judged by now.
+    def _add_to(self, uploads: Uploads, found: list[Candidate], now_s: float) -> list[str]:
+        """Let what a sweep found settle; return the names that were not in hand before.
 
-        Never at once, though a lease may tell that a file is whole: a listing takes time, and may show a
-        frame without the older one that was renamed in behind its back (3 of 1,500 in the wrong order).
+        The sweep may have listed a file seconds ago: each is looked at again, for events may have named a
+        later version meanwhile, and that may be judged by now.
+
+        None is tried at once, even when a lease shows that it is complete: a frame may be listed without an
+        older one that was renamed into a place already passed (3 of 1,500 in the wrong order).
         """
-        new = set(self._ledger.unknown([candidate.key for candidate in found]))
-        for candidate in found:
-            key = candidate.key
-            if key in new and not uploads.is_queued_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
-                self._emit(FrameSeen(key.name, candidate.camera, Origin.SWEEP, key.size_bytes))
+        looks = (look_at(self._folder, candidate.key.name) for candidate in found)
+        new = []
+        for key in self._ledger.unknown([key for key in looks if key is not None]):
+            if not uploads.is_queued_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+                new.append(key.name)
+                camera = self._rules.camera_of(key.name)
+                self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))
+        return new
 
     def _count_unsearchable(self, names: list[str], now_s: float) -> None:
         cameras = Counter(self._rules.camera_of(name) for name in names)
@@ -201,11 +210,10 @@ class Sweeper:
             for camera, count in cameras.items()
         }
 
-    def _blame_the_watch(self, under_way: _UnderWay, found: list[Candidate], now_s: float) -> None:
+    def _report_to_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
         if self._unlisted.end_of_sweep():
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:
-            # A new time on a file that is known (FTP's MFMT) makes no event that we listen to.
-            names = [candidate.key.name for candidate in found]
-            known = self._ledger.knows_names(names)
-            self._watch.note_unannounced((name for name in names if name not in known), now_s)
+            # A new mtime on a file that is known (FTP's MFMT) makes no event that we watch for.
+            known = self._ledger.knows_names(new)
+            self._watch.note_unannounced((name for name in new if name not in known), now_s)

@@ -1,7 +1,7 @@
-"""A sweep: the whole drop folder, listed piece by piece, and compared with what is judged.
+"""A sweep: the whole drop folder, listed in batches and compared with what is judged.
 
 Events are hints; this is the truth. A sweep of a large folder takes seconds, and a live frame must not wait
-for it: so it advances by pieces, and the loop goes on between them.
+for it: so it advances batch by batch, and the loop judges frames in between.
 """
 
 import errno
@@ -25,40 +25,40 @@ Skipped = Callable[[str, OSError], None]
 
 
 class Ledger(Protocol):
-    """What the intake asks of the ledger."""
+    """What the intake needs of the ledger. Each method may raise SinkError."""
 
     def knows(self, key: FileKey) -> bool:
-        """Whether this version of a file has its verdict, or is about to get it."""
+        """Return whether this version of a file has its verdict."""
 
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
-        """Return those of many versions that have no verdict."""
+        """Return the versions that have no verdict, in their order."""
 
     def knows_names(self, names: Sequence[str]) -> set[str]:
-        """Return those of many names of which some version has its verdict."""
+        """Return the names of which some version has its verdict."""
 
 
 @dataclass(slots=True)
 class Sweep:
-    """One sweep under way. ``advance`` it until it is over.
-
-    Raises:
-        OSError: from ``advance``, when the drop folder itself cannot be listed.
-    """
+    """One sweep under way: call ``advance`` until it returns None."""
 
     entries: Iterator[tuple[str, os.DirEntry[str]]]
-    """What stands in the folder; see ``entries_of``."""
+    """What is in the folder; see ``entries_of``."""
 
     rules: NameRules
     judged: JudgedFiles
     ledger: Ledger
     skipped: Skipped
     unsearchable: list[str] = field(default_factory=list)
-    """Frames that may be listed, and neither looked at nor read."""
+    """Names of frames in folders that may be listed and not searched."""
 
     def advance(self) -> list[FileKey] | None:
-        """List some files; return the frames among them that have no verdict, None when there are no more.
+        """List up to ``BATCH`` files; return the frames among them without a verdict, None at the end.
 
-        What is no regular file is returned all the same: reading it gives the reason for its rejection.
+        What is not a regular file is returned, too: reading it gives the reason for its rejection.
+
+        Raises:
+            OSError: the drop folder itself cannot be listed.
+            SinkError: the ledger cannot be read now.
         """
         batch = [entry for _, entry in zip(range(BATCH), self.entries, strict=False)]
         if not batch:
@@ -91,10 +91,10 @@ def entries_of(
     recursive: bool,
     skipped: Skipped = lambda _name, _error: None,
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield whatever stands in the drop folder but folders, with its name relative to it, in no order.
+    """Yield everything in the drop folder except folders, by its name relative to it, in no order.
 
-    Links to folders are not followed. What vanishes meanwhile is passed over, and a folder that may not be
-    listed is ``skipped``.
+    Links to folders are not followed. What vanishes meanwhile is left out, and ``skipped`` is called for a
+    folder that cannot be listed.
 
     Raises:
         OSError: when the drop folder itself cannot be listed.
@@ -129,7 +129,7 @@ def frames_of(
     recursive: bool,
     skipped: Skipped = lambda _name, _error: None,
 ) -> Iterator[FileKey]:
-    """Yield every version of a file whose name is a frame's, in no order; see ``entries_of``."""
+    """Yield the present version of every file whose name is a frame's, in no order; see ``entries_of``."""
     for name, entry in entries_of(folder, rules, recursive=recursive, skipped=skipped):
         if rules.is_frame(name):
             try:

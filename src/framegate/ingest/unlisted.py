@@ -1,17 +1,17 @@
-"""Folders inside the drop folder that may not be listed, or not searched: a warning for each, once."""
+"""Folders inside the drop folder that may not be listed, or not searched: one warning for each."""
 
 from framegate.events.base import Listener
 from framegate.events.watch import FolderUnlisted
 
 MOST_NAMED = 100
-"""Folders that are each named in a warning of their own."""
+"""Folders that get a warning at the same time, at the most."""
 
 
 class Unlisted:
     """Remembers which folders the sweeps passed over.
 
     Args:
-        emit: hears of each.
+        emit: receives the warnings.
     """
 
     def __init__(self, emit: Listener) -> None:
@@ -23,8 +23,7 @@ class Unlisted:
         """Note that a sweep could not see what is in a folder."""
         if name not in self._known and len(self._known) < MOST_NAMED:
             self._known.add(name)
-            words = error.strerror or str(error)
-            self._emit(FolderUnlisted(name, words))
+            self._emit(FolderUnlisted(name, error.strerror or str(error)))
         self._met.add(name)
 
     def end_of_sweep(self) -> bool:

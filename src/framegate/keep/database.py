@@ -1,8 +1,9 @@
 """One SQLite file that survives errors: full disks, failed fsyncs, damage.
 
 After an error the connection is closed, and the next use opens a new one. The reason: after a failed fsync
-the kernel has marked the pages clean, so a second fsync of the same file would lie (Rebello et al., USENIX
-ATC 2020). Closing moves the content of the log to the file itself, and the next connection begins a new log.
+the kernel has marked the pages clean, so a second fsync of the same file would falsely succeed (Rebello et
+al., USENIX ATC 2020). Closing moves the content of the log to the file itself, and the next connection begins
+a new log.
 """
 
 import contextlib
@@ -174,7 +175,7 @@ class Database:
             connection.executescript(f"BEGIN; {statements} COMMIT")
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        """Rename a damaged file: its frames are judged again, and find their results."""
+        """Rename a damaged file: its frames are judged again, and their results are found."""
         if self._is_read_only:
             return
         aside = f"{self._where}.damaged-{time.time_ns()}"

@@ -1,6 +1,7 @@
-"""The durable copy: after ``deliver`` returns, a power cut cannot take the frame away.
+"""The durable copy: after ``deliver`` returns, a power cut cannot lose the frame.
 
-Write to a file without a name, fsync it, link it to its name without replacing anything, fsync the folder.
+It writes to a file without a name, fsyncs it, links it to its name without replacing anything, and fsyncs the
+folder.
 Measured with cut power (research/reliability.md, 5): rename alone lost 2,740 of 2,740 acknowledged frames
 on ext4; with both fsyncs none was lost on ext4, XFS or btrfs.
 """
@@ -23,32 +24,36 @@ from framegate.model import Delivery, EncodedFrame
 MOST_REMEMBERED_FOLDERS = 1000
 
 NO_NAME_HERE = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.ENAMETOOLONG})
-"""What file systems say to a name that they cannot hold. exFAT by FUSE says ENOENT to a colon."""
+"""The errors of file systems for a name that they cannot hold. exFAT by FUSE gives ENOENT for a colon."""
 
 
 class Deliverer(Protocol):
     """Where kept frames go."""
 
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
-        """Keep a frame for good; raise SinkError when that cannot be done now."""
+        """Write a frame's bytes durably, under a name of its own.
+
+        Raises:
+            SinkError: that is impossible now.
+        """
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
-        """Yield what stands under the names that a frame may have got, up to one that is free.
+        """Yield the content of each file at the names that a frame may have got, up to one that is free.
 
-        Of a file that is larger than ``size_bytes``, a part.
+        Of a file that is larger than ``size_bytes``, only a part.
         """
 
 
 class ResultsFolder:
     """Delivers frames into a folder, under the path that they had in the drop folder.
 
-    Nothing is ever overwritten. When another content holds the name, the capture time is appended. Where a
-    file or a link holds a folder's name, that name becomes the beginning of the result's.
+    Nothing is ever overwritten. If a file of other content has the name, the capture time is appended. Where
+    a file or a link has a folder's name, that name becomes the beginning of the result's name.
 
     Args:
         folder: the results folder; it exists.
         min_free_bytes: free space below which nothing is written.
-        disk: the operations; a test gives one that fails.
+        disk: the disk operations; a test passes one that fails.
     """
 
     def __init__(self, folder: Path, min_free_bytes: int = 0, disk: Disk | None = None) -> None:
@@ -60,14 +65,19 @@ class ResultsFolder:
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
         """Write a frame's bytes durably under a name of its own.
 
-        A file of the same bytes at the name is that frame, delivered before: it is left as it is.
+        A file of the same bytes at the name is that frame, delivered before: it is left in place.
+
+        Args:
+            frame: its name, its bytes, and its mtime, which the result gets.
+            captured_at_ns: nanoseconds since the epoch, for the name if another file has the frame's.
 
         Raises:
             SinkError: disk full, read-only, I/O error, no permission. Nothing half-written is visible.
+            ValueError: the name is not a path below a folder.
         """
         parts = frame.name.split("/")
         if any(part in {"", ".", ".."} for part in parts):
-            raise ValueError(f"{frame.name!r} is no path below a folder")
+            raise ValueError(f"{frame.name!r} is not a path below a folder")
         with _as_sink_error(self._folder):
             self._require_space(len(frame.data))
             try:
@@ -78,9 +88,9 @@ class ResultsFolder:
                 return self._deliver(frame, plain, captured_at_ns)
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
-        """Yield what stands under the names that a frame may have got, up to one that is free.
+        """Yield the content of each file at the names that a frame may have got, up to one that is free.
 
-        Of a file that is larger than ``size_bytes``, a part. A folder that cannot be read has nothing.
+        Of a file that is larger than ``size_bytes``, only a part; of a folder that cannot be read, nothing.
         """
         parts = name.split("/")
         plain = portable(parts)
@@ -100,7 +110,7 @@ class ResultsFolder:
         """Remove the temporary files that a crash has left, where there may be any.
 
         Only file systems without O_TMPFILE have them: elsewhere a results folder of a million files need not
-        be walked. One whose frame comes again is removed then as well (see ``Disk.open_temp``).
+        be walked. One whose frame is delivered again is removed then, too (see ``Disk.open_temp``).
 
         Raises:
             SinkError: the results folder cannot be written now.
@@ -134,10 +144,10 @@ class ResultsFolder:
 
     @contextmanager
     def _opened(self, parts: list[str], *, may_make: bool = True) -> Iterator[tuple[int, list[str]]]:
-        """Open the folder that a result's path names; yield its descriptor and the path.
+        """Open the folder of a result's path; yield its descriptor, and the path that is used.
 
-        Where a file or a link holds a folder's name, the rest of the path becomes one name: an uploader who
-        replaces a frame by a folder of its name must neither stop the line nor lose a frame.
+        Where a file or a link has a folder's name, the rest of the path becomes one name: an uploader who
+        replaces a frame by a folder of its name must neither stop the daemon nor lose a frame.
         """
         while True:
             try:
@@ -153,7 +163,7 @@ class ResultsFolder:
             os.close(folder_fd)
 
     def _opener(self, *, may_make: bool) -> OpenFolder:
-        """Return what opens the folders of one path in turn, durably made if need be."""
+        """Return a function that opens the folders of one path in turn, and makes them durably if it may."""
         path: list[str] = []
 
         def open_one(name: str, above_fd: int | None) -> int:
@@ -200,7 +210,7 @@ class ResultsFolder:
         raise AssertionError("names do not end")
 
     def _make_name_durable(self, name: str, folder_fd: int, *, is_ours: bool) -> None:
-        """Sync the folder; when that fails, take the name back, since a second sync of it would lie."""
+        """Sync the folder; if that fails, remove the name, since a second sync would falsely succeed."""
         try:
             self._disk.sync_folder(folder_fd)
         except OSError:
@@ -221,7 +231,7 @@ class ResultsFolder:
                 self._disk.publish_temp(temp, name, folder_fd)
             else:
                 self._disk.publish_unnamed(fd, name, folder_fd)
-        except FileExistsError:  # somebody took the name since we looked
+        except FileExistsError:  # another program has made a file of this name meanwhile
             return False
         finally:
             os.close(fd)
@@ -234,7 +244,7 @@ class NoDelivery:
     """Keeps nothing: what ``scan --dry-run`` delivers to."""
 
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:  # noqa: ARG002
-        """Say where a frame would go first."""
+        """Return the name that a frame would get first."""
         return Delivery(frame.name, already_there=False)
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""The few disk operations that durability rests on, each with a name, so that a test can fail exactly one."""
+"""The few disk operations that durability depends on, each a named step that a test can make fail."""
 
 import contextlib
 import errno
@@ -10,10 +10,10 @@ from enum import StrEnum
 from framegate.folders import free_bytes, open_folder
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""How file systems without hard links (vfat, exfat, some FUSE) refuse one."""
+"""The errors of file systems without hard links (vfat, exfat, some FUSE)."""
 
 NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
-"""How file systems and kernels without O_TMPFILE refuse it."""
+"""The errors of file systems and kernels without O_TMPFILE."""
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -54,10 +54,10 @@ class Disk:
     """The real disk. A test overrides ``reach`` to raise an OSError, or to die, at one step."""
 
     def reach(self, step: Step | TidyStep) -> None:
-        """Do nothing: called before each step, for a test to fail it."""
+        """Do nothing: called before each step, so that a test can make it fail."""
 
     def free_bytes(self, folder: str) -> int:
-        """Return the space that is left for us in the file system of ``folder``."""
+        """Return how many bytes we may still write to the file system of ``folder``."""
         self.reach(Step.FREE_SPACE)
         return free_bytes(folder)
 
@@ -67,7 +67,7 @@ class Disk:
         return open_folder(name, parent_fd)
 
     def make_folder(self, name: str, parent_fd: int) -> None:
-        """Make a folder durably, if it is not there; one that could not be made durable is taken back."""
+        """Make a folder durably, unless it is there; one that could not be made durable is removed."""
         self.reach(Step.MAKE_FOLDER)
         try:
             os.mkdir(name, dir_fd=parent_fd)
@@ -82,7 +82,7 @@ class Disk:
     def read_existing(self, name: str, folder_fd: int, most_bytes: int) -> bytes | None:
         """Return up to ``most_bytes`` of the file at a name, None when the name is free.
 
-        What is no regular file, or may not be read, is somebody else's: it reads as empty.
+        What is not a regular file, or may not be read, is not ours: its content is returned as empty.
         """
         self.reach(Step.READ_EXISTING)
         try:
@@ -102,7 +102,7 @@ class Disk:
             os.close(fd)
 
     def sync_existing(self, name: str, folder_fd: int) -> None:
-        """Wait until a file that was there before us is on the medium: who wrote it may not have waited."""
+        """Wait until a file that was there already is on the medium: its writer may not have waited."""
         self.reach(Step.SYNC_EXISTING)
         fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
         try:
@@ -111,7 +111,7 @@ class Disk:
             os.close(fd)
 
     def open_unnamed(self, folder_fd: int) -> int | None:
-        """Open a file that has no name yet, so that a crash leaves nothing; None where that cannot be."""
+        """Open a file without a name, so that a crash leaves nothing; None where that is impossible."""
         self.reach(Step.OPEN_TEMP)
         try:
             return os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder_fd)
@@ -121,9 +121,9 @@ class Disk:
             raise
 
     def open_temp(self, name: str, folder_fd: int) -> int:
-        """Open an empty temporary file under a name of its own, in place of a crash's leftover.
+        """Open an empty temporary file, in place of one that a crash may have left.
 
-        The leftover is removed, never truncated: it may be another name of a result that was published.
+        That one is removed, never truncated: it may be another name of a result that was published.
 
         Raises:
             BlockingIOError: another daemon delivers a frame of the same name right now.
@@ -142,15 +142,15 @@ class Disk:
         except BlockingIOError:
             os.close(fd)
             raise
-        except OSError:  # no locks here; then nobody sweeps it from under us either
+        except OSError:  # no locks here; then no other daemon removes it as abandoned either
             return fd
         return fd
 
     def remove_if_abandoned(self, name: str, folder_fd: int) -> None:
-        """Remove a temporary file that no living process holds: two daemons may share a results folder.
+        """Remove a temporary file that no process has locked: two daemons may share a results folder.
 
         Raises:
-            BlockingIOError: one holds it.
+            BlockingIOError: a process has locked it.
         """
         fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
         try:
@@ -175,21 +175,28 @@ class Disk:
         """Wait until the content is on the medium.
 
         After an error never sync the same descriptor again: the kernel has marked the pages clean, and the
-        second call would lie (Rebello et al., USENIX ATC 2020).
+        second call would falsely succeed (Rebello et al., USENIX ATC 2020).
         """
         self.reach(Step.SYNC_FILE)
         os.fsync(fd)
 
     def publish_unnamed(self, fd: int, name: str, folder_fd: int) -> None:
-        """Give an unnamed file its name; raise FileExistsError rather than replace anything."""
+        """Give an unnamed file its name.
+
+        Raises:
+            FileExistsError: the name is taken; nothing is replaced.
+        """
         self.reach(Step.PUBLISH)
         # With src_dir_fd Python calls linkat(AT_SYMLINK_FOLLOW); without it link(2), which fails EXDEV here.
         os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd, follow_symlinks=True)
 
     def publish_temp(self, temp: str, name: str, folder_fd: int) -> None:
-        """Give a temporary file its final name; raise FileExistsError rather than replace anything.
+        """Give a temporary file its final name.
 
-        Where there are no hard links it renames, having looked first; the folder has one writer.
+        Where there are no hard links it renames, after a look at the name; the folder has one writer.
+
+        Raises:
+            FileExistsError: the name is taken; nothing is replaced.
         """
         self.reach(Step.PUBLISH)
         try:
@@ -227,12 +234,12 @@ class Disk:
 
 
 def _hold(fd: int, name: str, folder_fd: int) -> None:
-    """Lock a temporary file for as long as it is open, and make sure that it still is the one at its name.
+    """Lock a temporary file for as long as it is open, and make sure that it is still the one at its name.
 
-    Only who holds a temporary file removes it, so its name goes on to be that file's.
+    Only the process with the lock removes the file, so the name stays that file's.
 
     Raises:
-        BlockingIOError: another process holds it, or has put another in its place.
+        BlockingIOError: another process has locked it, or has replaced it.
     """
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with contextlib.suppress(FileNotFoundError):

@@ -3,7 +3,7 @@
 A frame to be kept is first written to the ledger as an intent (``intend``, durable), then delivered, then
 marked as done (``finish``). A crash in between leaves the intent, and recovery delivers the frame again under
 the same name. Everything else waits in memory for the next commit. After a crash those frames are decided
-again, with the noise map of the last commit and therefore with the same outcome.
+again, with the noise map of the last commit, and so with the same verdict.
 
 Intents are committed with synchronous=FULL, the rest with NORMAL: at power cuts WAL with FULL lost 0 of 4,417
 acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
@@ -12,7 +12,7 @@ acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
-from framegate.keep.presence import FilePresence, Recorded
+from framegate.keep.presence import FilePresence
 from framegate.keep.schema import (
     ABANDON,
     ABSENT_KEYS,
@@ -54,7 +54,7 @@ MOST_PENDING_ROWS = 500
 """Changes that wait in memory before they should be committed."""
 
 ROWS_READ_AT_START = 10_000
-"""The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs shows
+"""The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs is found
 then, when a new file can still be begun without a pause."""
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -88,7 +88,7 @@ class Ledger:
             path, SCHEMA, SCHEMA_VERSION, emit, migrations=MIGRATIONS, is_read_only=is_read_only
         )
         self._disk = disk or Disk()
-        self.whereabouts = FilePresence(self._database, self._disk)
+        self.presence = FilePresence(self._database, self._disk)
         self.commits = 0
         """Number of commits so far: a reader needs to look again only when it has changed."""
 
@@ -112,7 +112,7 @@ class Ledger:
         return len(self._pending) >= MOST_PENDING_ROWS
 
     def knows(self, key: FileKey) -> bool:
-        """Tell whether this version of the file has a verdict, or one that is not yet committed.
+        """Return whether this version of a file has a verdict, committed or not.
 
         One look-up in the index, 10 to 16 microseconds with a million rows. For many keys use ``unknown``.
         """
@@ -122,7 +122,7 @@ class Ledger:
             return db.execute(IS_DECIDED, key_columns(key)).fetchone() is not None
 
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
-        """Return those of the keys that ``knows`` would deny, in their order.
+        """Return the keys of which ``knows`` would return False, in their order.
 
         With a million rows a key takes 2 to 3 microseconds when the keys of a call are those of a folder or
         two, and 4 to 6 when they are scattered. Some thousands in a call are a good number.
@@ -134,7 +134,7 @@ class Ledger:
         return [key for key in unknown if key not in self._pending_keys]
 
     def knows_names(self, names: Sequence[str]) -> set[str]:
-        """Return those of the names of which any version has a verdict, or one that is not yet committed."""
+        """Return the names of which any version has a verdict, committed or not."""
         absent = self._absent(ABSENT_NAMES, [(os.fsencode(name),) for name in names])
         pending = {key.name for key in self._pending_keys}
         return set(names) - ({names[position] for position in absent} - pending)
@@ -212,16 +212,8 @@ class Ledger:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
 
-    def prune(self, recorded: Collection[Recorded]) -> None:
-        """Forget frames of which nothing is left. If one comes again, it is judged again.
-
-        Raises:
-            SinkError: the ledger cannot be written now.
-        """
-        self.whereabouts.prune(recorded)
-
     def follow(self) -> None:
-        """Begin a new file if ours was removed. Its frames are judged again, and find their results."""
+        """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
         self._database.follow()
 
     def latest(self, most: int) -> list[Entry]:
@@ -262,17 +254,17 @@ class Ledger:
     def _commit(self, changes: list[Change], step: Step) -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
-        self.whereabouts.is_durable = False  # a commit that fails may have come true all the same
+        self.presence.is_durable = False  # a commit that fails may have come true all the same
         memories = self._memories_as_rows()
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             self._write(db, changes)
             db.executemany(REPLACE_MEMORY, memories)
         self._pending, self._pending_keys, self._memories = [], set(), {}
         self.commits += 1
-        self.whereabouts.is_durable = step is Step.INTEND
+        self.presence.is_durable = step is Step.INTEND
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
-        """Execute the statements, and count by what each frame's row says before and after them."""
+        """Execute the statements, and count by each frame's row before and after them."""
         totals: Counter[tuple[str, str]] = Counter()
         for key, statements in changes:
             before = db.execute(COUNTED_AS, key_columns(key)).fetchall()

@@ -1,4 +1,4 @@
-"""The names that a result, and the folders on the way to it, may get: pure, and the same at every try."""
+"""The names that a result and its folders may get: pure functions, with the same names at every try."""
 
 import hashlib
 import os
@@ -10,14 +10,17 @@ from framegate.model import iso_utc
 
 LONGEST_NAME_BYTES = 255
 LONGEST_SUFFIX_BYTES = 16
-"""A longer one is no suffix, but a name with a dot in it."""
+"""A longer one is not a suffix, but part of a name with a dot in it."""
 
 TEMP_NAME = re.compile(r"\.framegate-[0-9a-f]{20}\.tmp")
 _NOT_PORTABLE = re.compile(r'[\x00-\x1f"*:<>?\\|\x7f\ud800-\udfff]')
 
 
 def names_of(name: str, captured_at_ns: int) -> Iterator[str]:
-    """Yield the name itself, then with the capture time, then with a number as well."""
+    """Yield a name, then the name with the capture time (nanoseconds since the epoch), then numbered as well.
+
+    The sequence does not end.
+    """
     stem, suffix = _split(name)
     moment = iso_utc(captured_at_ns).replace("-", "").replace(":", "")
     yield name
@@ -27,7 +30,7 @@ def names_of(name: str, captured_at_ns: int) -> Iterator[str]:
 
 
 def joined(folder: str, name: str) -> str:
-    """Return one name for a file in a folder, for where there can be no such folder."""
+    """Return one name for a file in a folder, for use where that folder cannot be made."""
     stem, suffix = _split(f"{folder}_{name}")
     return _fitting(stem, suffix)
 
@@ -38,16 +41,16 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _fitting(stem: str, tail: str) -> str:
-    """Return a stem and a tail as one name, the stem as long as a name may be."""
+    """Return a stem and a tail as one name, the stem cut to the longest name that is allowed."""
     while len(os.fsencode(stem + tail)) > LONGEST_NAME_BYTES:
-        stem = stem[:-1]  # a letter at a time, so that none is cut in two
+        stem = stem[:-1]  # whole characters, so that none is cut in two
     return stem + tail
 
 
 def portable(parts: list[str]) -> list[str]:
-    """Return names that every file system can hold; what has lost letters gets a mark that tells it apart.
+    """Return names that every file system can hold; one that lost characters gets a mark of its own.
 
-    Cards and shares refuse ``:``, ``?`` and bytes that are no text.
+    Cards and shares refuse ``:``, ``?`` and bytes that are not text.
     """
     names = []
     for part in parts:
@@ -59,5 +62,5 @@ def portable(parts: list[str]) -> list[str]:
 
 
 def temp_name_of(name: str) -> str:
-    """Return a temporary name that depends on the frame alone, so that recovery finds and reuses it."""
+    """Return a temporary name that depends only on the frame's name, so that recovery finds and reuses it."""
     return f".framegate-{hashlib.blake2s(os.fsencode(name), digest_size=10).hexdigest()}.tmp"

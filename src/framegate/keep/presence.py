@@ -1,7 +1,7 @@
-"""Which inputs and results are still there, as the ledger has it, and since when the others are gone.
+"""Which inputs and results are still there according to the ledger, and since when the others are gone.
 
-A mark says since when a file is known to be gone. It is written after the file was deleted: a crash in
-between leaves a row whose file is missing, and the next look finds that and marks it.
+A mark is the time since which a file is known to be gone. It is written after the file was deleted. A crash
+in between leaves a row whose file is missing: the next look finds that, and marks it.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,7 +23,7 @@ _IS_DELIVERED = "verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS N
 _IS_GONE = "input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL)"
 
 _CLEARABLE = (
-    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason <> 'not_a_regular_file'"
+    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason NOT IN ('not_a_regular_file', 'vanished')"
     " AND (verdict <> 'kept' OR result IS NOT NULL)"
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )
@@ -45,7 +45,7 @@ _GONE_SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A row, and since when its files are gone; None: as far as is known, they are there."""
+    """A row of the ledger, and since when its files are gone; None: they are there, as far as is known."""
 
     id: int
     entry: Entry
@@ -59,11 +59,11 @@ class Recorded:
 
 
 class FilePresence:
-    """Says which files may be deleted, and records which are gone; it knows committed rows only.
+    """Finds which files may be deleted, and records which are gone; it sees only committed rows.
 
     Args:
         database: the ledger's.
-        disk: told of each step.
+        disk: notified before each step.
 
     Raises:
         SinkError: when the file cannot be read or written now.
@@ -85,11 +85,11 @@ class FilePresence:
         self.is_durable = True
 
     def clearable(self, verdict: Verdict, after_id: int, most: int) -> list[Recorded]:
-        """Return frames of a verdict whose input may be deleted, after a row, in the order of decisions.
+        """Return at most ``most`` frames of a verdict whose input may be deleted, after a row, in row order.
 
-        Never one whose result is not recorded yet; nor a camera's last frame when it was dropped, for the
-        noise map goes on from it after a restart. (A kept one is read from the results.) What is no regular
-        file is never deleted.
+        Never one whose result is not recorded yet. Never a camera's last frame if it was dropped: the noise
+        map continues from it after a restart. (A kept one is read from the results.) Never what is not a
+        regular file, or vanished before it could be read.
         """
         return self._recorded(_CLEARABLE, verdict, after_id, most)
 
@@ -100,15 +100,19 @@ class FilePresence:
         return int(total)
 
     def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
-        """Return frames whose result may be deleted, by ``kept_since_ns``, after such a time and a row.
+        """Return at most ``most`` frames whose result may be deleted, in the order of ``kept_since_ns``.
 
-        Never a camera's last kept frame: it is the reference. Nor one whose name an unfinished intent has:
-        its delivery, if it comes again, must find the same names taken.
+        Never a camera's last kept frame: it is the reference. Never one of the same name as an unfinished
+        intent: if that is delivered again, the same names must be taken.
+
+        Args:
+            after: ``kept_since_ns`` and row of the frame before the first.
+            most: frames to return.
         """
         return self._recorded(_OLDEST_RESULTS, *after, most)
 
     def newest_decision_ns(self) -> int | None:
-        """Return when the last decision was made, by the wall clock of then."""
+        """Return when the last decision was made, by the wall clock at that time; None without decisions."""
         with self._database.lend() as db:
             row = db.execute("SELECT decided_at_ns FROM frame ORDER BY id DESC LIMIT 1").fetchone()
         return None if row is None else int(row[0])
@@ -118,17 +122,17 @@ class FilePresence:
         return self._recorded("id > ? ORDER BY id LIMIT ?", row_id, most)
 
     def gone(self, before_ns: int, most: int) -> list[Recorded]:
-        """Return frames whose files were all gone before a time, and that no decision to come needs.
+        """Return at most ``most`` frames whose files were gone before a time, and that are needed no more.
 
-        Never what a camera kept last, or within the hour before that; nor the last row, since SQLite would
-        give its number again.
+        Never what a camera kept last, or within the hour before that. Never the last row: SQLite would use
+        its number again.
         """
         return self._recorded(_GONE_SINCE, before_ns, before_ns, most)
 
     def mark(
         self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
     ) -> None:
-        """Record since when files are gone, by row; None is one that is there after all."""
+        """Record since when files are gone, by row; None means that the file is there after all."""
         statements = [
             (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))  # noqa: S608
             for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
@@ -138,7 +142,10 @@ class FilePresence:
             self._write(TidyStep.MARK, statements)
 
     def prune(self, recorded: Collection[Recorded]) -> None:
-        """Delete rows; the totals still count them."""
+        """Forget frames of which no file is left; the totals still count them.
+
+        If one comes again, it is judged again.
+        """
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 

@@ -9,7 +9,7 @@ from framegate.model import Entry, FileKey, Reason
 SCHEMA_VERSION = 3
 
 MOST_COUNTED_CAMERAS = 10_000
-"""So many cameras are counted by name, the others together: the names come from outside, without a bound."""
+"""Cameras that are counted by name; further ones are counted together, since names come from outside."""
 
 THE_OTHERS = "*"
 """The name under which all further cameras are counted together."""
@@ -23,13 +23,13 @@ CREATE TABLE total (
 ) STRICT, WITHOUT ROWID;
 """
 KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
-"""From when a result's age counts: a camera without a battery for its clock captures in the year 2000."""
+"""From when a result's age counts: a camera whose clock has no battery captures in the year 2000."""
 
 _DELIVERED = f"""
 CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
     WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
 """
-_WHEREABOUTS = f"""
+_PRESENCE_INDEXES = f"""
 CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL;
 CREATE INDEX gone ON frame (input_gone_ns)
     WHERE input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL);
@@ -70,7 +70,7 @@ CREATE TABLE camera (
     storm_dropped INTEGER
 ) STRICT;
 {_TOTALS}
-{_WHEREABOUTS}
+{_PRESENCE_INDEXES}
 """
 
 MIGRATIONS = {
@@ -85,7 +85,7 @@ INSERT INTO total
         SELECT camera FROM frame GROUP BY camera ORDER BY min(id) LIMIT {MOST_COUNTED_CAMERAS}
     ) THEN camera ELSE '{THE_OTHERS}' END AS counted_as, reason, count(*)
     FROM frame GROUP BY counted_as, reason;
-{_WHEREABOUTS}
+{_PRESENCE_INDEXES}
 """,  # noqa: S608 - our own names
     2: f"""
 DROP TRIGGER IF EXISTS decided_again;
@@ -129,7 +129,9 @@ ABANDON = (
     "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
     " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
 )
-IS_DECIDED = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+IS_DECIDED = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ? AND reason <> 'vanished'"
+"""A frame that vanished was never judged: it is when it comes back, as with a disk that is mounted again."""
+
 COUNTED_AS = "SELECT camera, reason FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
 ADD_TO_TOTAL = (
     "INSERT INTO total VALUES (?, ?, ?)"
@@ -156,7 +158,7 @@ def query_for_absent(*columns: str) -> str:
     is_same = " AND ".join(f"frame.{column} = asked.{column}" for column in columns)
     return (
         f"WITH asked (position, {names}) AS (VALUES {values}) SELECT position FROM asked"  # noqa: S608 - our own names
-        f" WHERE NOT EXISTS (SELECT 1 FROM frame WHERE {is_same})"
+        f" WHERE NOT EXISTS (SELECT 1 FROM frame WHERE {is_same} AND reason <> 'vanished')"
     )
 
 
@@ -187,24 +189,12 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
-        name,
-        size,
-        mtime,
-        camera,
-        captured,
-        reason,
-        decided,
-        revision,
-        detail,
-        score,
-        threshold,
-        ref,
-        sha,
-        result,
-    ) = row
+        name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail, score,
+        threshold, reference, sha256, result,
+    ) = row  # fmt: skip
     return Entry(
-        FileKey(os.fsdecode(name), size, mtime), camera, captured, Reason(reason), decided, revision, detail,
-        score, threshold, _fsdecode(ref), sha, _fsdecode(result),
+        FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
+        decided_at_ns, revision, detail, score, threshold, _fsdecode(reference), sha256, _fsdecode(result),
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """How many frames of each camera were decided for each reason.
 
-Decisions are counted, not rows: a frame that is decided again counts once, and one whose row is pruned stays
-counted.
+A frame that is decided again counts once, and one whose row is pruned still counts.
 """
 
 import sqlite3

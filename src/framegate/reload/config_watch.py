@@ -1,9 +1,9 @@
-"""When has the config file been saved? Events say that something changed; the file's fingerprint says what.
+"""Finds out when the config file has been saved: by events of inotify, and by a look once a second.
 
-Editors save in many ways: in place, by a rename over the file, by swapping a link above it (Kubernetes swaps
-``..data``, which makes no event for the file). So every event in the folder of the path, and in the folder of
-the file that it links to, counts, and the file is also looked at once a second. A file that is being written
-is not read: 39 of 253 prefixes of a config are TOML, and many of those are valid configs.
+Files are saved in many ways: in place, by a rename over the file, by swapping a link above it (Kubernetes
+swaps ``..data``, which makes no event for the file). So every event in the folder of the path, and in the
+folder of the file that it links to, leads to a look at the file. A file that is being written is not read: 39
+of 253 prefixes of a config are TOML, and many of those are valid configs.
 """
 
 import os
@@ -27,17 +27,17 @@ LOOK_S = 1.0
 """Seconds between two looks at the file when there are no events."""
 
 QUIET_S = 0.4
-"""Seconds without a change before it is read: editors that save in steps take some milliseconds."""
+"""Seconds without a change before the file is read: editors that save in steps take some milliseconds."""
 
 UNWATCHED_QUIET_S = 2.0
-"""The same where no event can tell whether its writer has finished."""
+"""The same where no event can show that its writer has finished."""
 
 EMPTY_S = 5.0
-"""An empty file is probably about to be written. After this many seconds it counts as saved empty, as happens
-on a full disk."""
+"""An empty file is probably about to be written. After this many seconds it counts as saved: on a full disk
+editors leave one."""
 
 ABANDONED_S = 60.0
-"""A writer that has not written for this many seconds counts as gone: its close was missed."""
+"""A writer that has written nothing for this many seconds counts as gone: its close was missed."""
 
 _ENDS_A_WRITE = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO
 
@@ -46,11 +46,11 @@ Fingerprint = tuple[int, ...] | None
 
 
 class ConfigWatch:
-    """Looks at one config file; used by the loop's thread alone.
+    """Watches one config file; used by the loop's thread only.
 
     Args:
         path: the file.
-        inbox: wakes the loop when something happens near the file.
+        inbox: wakes the loop when something happens in the file's folders.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -66,31 +66,31 @@ class ConfigWatch:
 
         self._seen: Fingerprint = None
         self._changed_at_s: float | None = None
-        """When it was last seen to change; None when that was reported."""
+        """When the last change was seen; None after it was reported."""
 
         self._is_urgent = False
-        """Report the file without waiting for it to be quiet."""
+        """Report the file without waiting for ``QUIET_S``."""
 
         self._awaits_writer = False
-        """Only its writer is waited for: there is nothing to do before the next look or event."""
+        """Whether only its writer is waited for: nothing to do before the next look or event."""
 
         self._next_look_s = -NEVER_S
 
     def start(self, now_s: float) -> None:
-        """Begin to watch; the version that is there now is reported as the first change."""
+        """Start to watch; the version that is there now is reported as the first change."""
         self._watch_folders()
         self._seen, self._changed_at_s = self._look(), now_s
         self._next_look_s = now_s + LOOK_S
 
     def stop(self) -> None:
-        """End the watching."""
+        """Stop watching."""
         events, self._events = self._events, None
         if events is not None:
             self._inbox.remove_reader(events.fd)
             events.close()
 
     def poll_change(self, now_s: float) -> bool:
-        """Return whether the file has changed since the last True and may be read: it is complete."""
+        """Return whether the file has changed since this last returned True, and is complete."""
         self._look_again(now_s)
         if self._changed_at_s is None:
             return False
@@ -105,7 +105,7 @@ class ConfigWatch:
         return True
 
     def report_anyway(self, now_s: float) -> None:
-        """Let the next ``poll_change`` report the file even if it has not changed, once nobody writes it."""
+        """Have ``poll_change`` report the file even if it has not changed, once nobody is writing it."""
         self._is_urgent = True
         if self._changed_at_s is None:
             self._changed_at_s = now_s
@@ -144,7 +144,7 @@ class ConfigWatch:
         files = {os.fspath(self._path), os.path.realpath(self._path)}
         for path, mask in self._events.read():
             has_events = True
-            if mask & IN_IGNORED:  # a folder is gone, and another may get the same inode
+            if mask & IN_IGNORED:  # the folder is gone, and another may get the same inode
                 self._watched = frozenset()
             self._has_events |= path in files
             if path in files and mask & _ENDS_A_WRITE:
@@ -174,13 +174,13 @@ class ConfigWatch:
         self._watched, self._is_being_written = there, False
         try:
             self._events = FolderEvents(frozenset(folder for folder, _, _ in there))
-        except OSError:  # no inotify now: the looks once a second go on
+        except OSError:  # no inotify now: the look once a second remains
             return
         self._inbox.add_reader(self._events.fd)
 
 
 def _is_on_a_share(file: Path) -> bool:
-    """Whether a file is on a file system that refuses every lease, whether or not the file is open."""
+    """Return whether a file is on a file system that refuses every lease, even on files nobody has open."""
     mount = mount_of(file.parent)
     return mount is not None and not sees_all_writers(mount.kind)
 

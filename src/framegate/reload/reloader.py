@@ -1,6 +1,6 @@
-"""Live edits: each new version of the config file is validated as a whole, and used or refused as a whole.
+"""Live edits: each new version of the config file is checked as a whole, and used or refused as a whole.
 
-A refused version changes nothing: the last good one stays in force, and every error is logged once.
+After a refusal the last good version stays in force, and every error is logged once.
 """
 
 import os
@@ -18,50 +18,50 @@ from framegate.events.base import Listener
 from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.folder_checks import Grade
 from framegate.ingest.watch.inbox import Inbox
-from framegate.preflight import examine_extras, examine_masks
+from framegate.preflight import check_extras, check_masks
 from framegate.reload.config_watch import ConfigWatch
 
 Retune = Callable[[Settings], None]
-"""Makes one part of the daemon go on by other settings."""
+"""Gives new settings to one part of the daemon."""
 
 
 class Supervisor(Protocol):
-    """Who asks for a reload and waits for its end: systemd."""
+    """The service manager, which asks for a reload and waits for its end."""
 
     def reloading(self) -> None:
-        """The config is being read; ``ready`` follows."""
+        """Report that the config is being read; ``ready`` follows."""
 
     def ready(self) -> None:
-        """The config that was read is in force, or refused, or not complete yet."""
+        """Report that the config is in force, or refused, or still being written."""
 
 
 class Reloader:
-    """Watches the config file, knows which version of it is in force, and hands a new one to all who use it.
+    """Watches the config file, and hands each good version to all parts of the daemon.
 
     Args:
         config: the version in force at the start.
-        inbox: wakes the loop when something happens near the file.
+        inbox: wakes the loop when something happens in the file's folders.
         emit: gets an event for each version that is used or refused.
-        supervisor: learns when a reload that was asked for begins and ends.
+        supervisor: gets the start and end of each reload on request.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
     def __init__(self, config: Config, inbox: Inbox, emit: Listener, supervisor: Supervisor) -> None:
         self.config = config
-        """What is in force."""
+        """The version in force."""
 
         self.retunes: tuple[Retune, ...] = ()
-        """Every part of the daemon that has to know a new version, in the order in which they get it."""
+        """One function for each part of the daemon, called in this order with new settings."""
 
         self.retunes_after: tuple[Retune, ...] = ()
-        """Those that get it after its line: the log writes that with the old level and format."""
+        """The same, called after the event: the log writes its line with the old level and format."""
 
         self.revision = 1
-        """Counts the versions that were in force."""
+        """Number of versions in force so far."""
 
         self.refused: tuple[str, ...] = ()
-        """The errors of the file as it is now; empty when it is in force."""
+        """The errors of the file as it is now; empty when the file is in force."""
 
         self._inbox = inbox
         self._emit = emit
@@ -69,41 +69,41 @@ class Reloader:
         path = config.path
         self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
         self._examined = config.text.encode()
-        self._is_asked = False
+        self._is_requested = False
         self._must_answer = False
-        """The next reading was asked for: it is logged even if nothing has changed."""
+        """Whether the next reading was requested: it is logged even if nothing has changed."""
 
     def start(self, now_s: float) -> None:
-        """Begin to watch the file."""
+        """Start to watch the file."""
         if self._watch is not None:
             self._watch.start(now_s)
 
     def stop(self) -> None:
-        """End the watching."""
+        """Stop watching."""
         if self._watch is not None:
             self._watch.stop()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Have the file read even if it has not changed; may be called from a signal handler."""
-        self._is_asked = True
+        self._is_requested = True
         self._inbox.wake()
 
     def deadline_s(self) -> float:
-        """Return when ``poll`` has something to do, if nothing happens before."""
+        """Return when ``poll`` has something to do, if there is no event before."""
         return NEVER_S if self._watch is None else self._watch.deadline_s()
 
     def poll(self, now_s: float) -> None:
-        """Read the file if it was saved or somebody asked, and hand its settings on; never half a file."""
-        if not self._is_asked:
+        """Read the file if it was saved, or on request, and hand its settings on; never half a file."""
+        if not self._is_requested:
             self._read_if_saved(now_s)
             return
-        self._is_asked = False  # before the reading: who asks from now on gets another one
+        self._is_requested = False  # first: a request from now on causes another reading
         self._must_answer = True
         self._supervisor.reloading()
         if self._watch is not None:
             self._watch.report_anyway(now_s)
         self._read_if_saved(now_s)
-        self._supervisor.ready()  # also when it was refused: else systemctl reload would wait for ever
+        self._supervisor.ready()  # even after a refusal: else systemctl reload would wait for ever
 
     def _read_if_saved(self, now_s: float) -> None:
         if self._watch is None or not self._watch.poll_change(now_s):
@@ -114,45 +114,48 @@ class Reloader:
             self._put_in_force(config, must_answer=must_answer)
 
     def _examined_config(self) -> Config | None:
-        """Read the file and accept or refuse it; the version that was read last only when asked."""
+        """Read the file and return it if it is good; log a refusal."""
         path = self.config.path
         assert path is not None
         data = b""
         try:
             data = read(path)
             if data == self._examined and not self._must_answer and not self.refused:
-                return None  # after a refusal it is examined again: a mask that was missing may be there now
+                return None  # after a refusal it is checked again: a missing mask may be there now
             config = parse(path, data, self.config.flags)
-            _insist_on(tuple(self._obstacles(config)), str(path))
+            problems = tuple(self._problems_of(config))
         except ConfigError as error:
-            self._refuse(error, data)
+            self._refuse(error.problems, data)
+            return None
+        if problems:
+            self._refuse(problems, data)
             return None
         self._examined = data
         return config
 
-    def _obstacles(self, config: Config) -> Iterator[Problem]:
-        findings = (*examine_masks(config.settings), *examine_extras(config.settings))
+    def _problems_of(self, config: Config) -> Iterator[Problem]:
+        findings = (*check_masks(config.settings), *check_extras(config.settings))
         wrong = {finding.key: finding.message for finding in findings if finding.grade is Grade.ERROR}
         for key in changes_between(self.config, config):
-            if key in restart_only_keys() and key not in wrong:  # else a restart would fail, too
+            if key in restart_only_keys() and key not in wrong:  # else a restart would fail too
                 yield Problem(key, "a running daemon cannot change this: restart it", config.line_of(key))
         for key, message in wrong.items():
             yield Problem(key, message, config.line_of(key))
 
-    def _refuse(self, error: ConfigError, data: bytes) -> None:
-        refused = tuple(map(str, error.problems))
+    def _refuse(self, problems: tuple[Problem, ...], data: bytes) -> None:
+        refused = tuple(map(str, problems))
         if refused != self.refused or data != self._examined or self._must_answer:
-            self._emit(ConfigRefused(error.path, refused, self.revision))
+            self._emit(ConfigRefused(str(self.config.path), refused, self.revision))
         self.refused, self._examined = refused, data
 
     def _put_in_force(self, config: Config, *, must_answer: bool) -> None:
-        """Hand a version on, and log it after that: what comes after the line is judged by it."""
+        """Hand a version to all parts, then log it: frames after that line are judged by it."""
         changed = changes_between(self.config, config)
         was_refused, self.refused = bool(self.refused), ()
         if changed:
             self.config = config
             self.revision += 1
-        is_handed_on = bool(changed) or must_answer  # asked: a mask's picture may have changed
+        is_handed_on = bool(changed) or must_answer  # on request: a mask's picture may have changed
         for retune in self.retunes if is_handed_on else ():
             retune(config.settings)
         if changed:
@@ -167,14 +170,9 @@ class Reloader:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a config came through a pipe (``-c <(make-config)``): it can be read only once."""
+    """Return whether a config comes through a pipe (``-c <(make-config)``), which can be read only once."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-
-
-def _insist_on(obstacles: tuple[Problem, ...], path: str) -> None:
-    if obstacles:
-        raise ConfigError(obstacles, path)

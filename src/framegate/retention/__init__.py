@@ -1,1 +1,1 @@
-"""What is deleted, when told: inputs, results, rows of the ledger."""
+"""Deletion of inputs, results and rows of the ledger, as the config says."""

@@ -1,4 +1,4 @@
-"""What the loop does beside judging: it deletes inputs and results, and forgets rows of the ledger."""
+"""The chores that the loop runs between frames: deleting inputs, results and rows of the ledger."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -14,19 +14,19 @@ from framegate.retention.wall_clock import WallClock
 
 
 class Chore(Protocol):
-    """Something that is done beside judging, in small portions."""
+    """Work that the loop does between frames, in small portions."""
 
     def deadline_s(self) -> float:
         """Return when ``run_due`` has something to do."""
 
     def run_due(self, now_s: float) -> None:
-        """Do a portion of it, if it is time; raise nothing."""
+        """Do a portion, if it is time; raise nothing."""
 
     def retune(self, settings: Settings) -> None:
-        """Take other settings."""
+        """Use other settings from now on."""
 
 
-def tidying(
+def deletion_chores(
     settings: Settings,
     ledger: Ledger,
     emit: Listener,
@@ -37,19 +37,19 @@ def tidying(
     is_absent: Callable[[], bool],
     is_paused: Callable[[], bool],
 ) -> list[Chore]:
-    """Return the chores that delete and forget.
+    """Return the chores that delete.
 
     Args:
-        settings: say what.
-        ledger: knows what; used by the loop's thread only.
-        emit: receives an event for each deletion.
-        disk: how it is done.
+        settings: what is deleted, and when.
+        ledger: has every frame; used by the loop's thread only.
+        emit: gets an event for each deletion.
+        disk: the file operations.
         clock: monotonic seconds.
         wall_ns: the wall clock, nanoseconds since the epoch.
-        is_absent: whether the drop folder is away.
-        is_paused: whether the intake waits, perhaps for space.
+        is_absent: whether the drop folder is missing.
+        is_paused: whether the intake is paused, perhaps for lack of space.
     """
-    wall_clock = WallClock(wall_ns, ledger.whereabouts.newest_decision_ns, emit)
+    wall_clock = WallClock(wall_ns, ledger.presence.newest_decision_ns, emit)
     return [
         InputCleaner(settings, ledger, emit, wall_ns, disk),
         ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),

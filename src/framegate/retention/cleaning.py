@@ -1,4 +1,4 @@
-"""What every deletion of files shares: small portions, refusals logged once, and errors that only delay."""
+"""What input and result deletion share: small portions, each error logged once, retries."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,17 +13,17 @@ from framegate.keep.presence import Recorded
 from framegate.retention.refusals import RefusalLog
 
 MOST_A_TURN = 20
-"""Files deleted at once: some milliseconds."""
+"""Files deleted in one portion: some milliseconds."""
 
 
 class Cleaner(ABC):
     """Deletes the files of recorded frames, a portion at a time.
 
     Args:
-        ledger: knows what may be deleted.
-        emit: receives an event for each deletion, and for what prevents them.
-        disk: how it is done.
-        refused: the event of a deletion that was refused.
+        ledger: says which files may be deleted.
+        emit: gets an event for each deletion and for each new error.
+        disk: the file operations.
+        refused: the event for a file that cannot be deleted.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Cleaner(ABC):
 
     @abstractmethod
     def deadline_s(self) -> float:
-        """Return when ``run_due`` has something to do; infinity while there is nothing."""
+        """Return when ``run_due`` has something to do; infinity for never."""
 
     def run_due(self, now_s: float) -> None:
         """Delete a portion, if it is time."""
@@ -50,13 +50,13 @@ class Cleaner(ABC):
             return
         try:
             self._next_s = now_s + self._delete_some(now_s)
-        except (SinkError, OSError):  # the intake and the watch report it
+        except (SinkError, OSError):  # the intake, or the watch, reports it
             self._next_s = now_s + self._pause_after_error()
 
     def _removed(
         self, due: Iterable[tuple[Recorded, str]], remove: Callable[[Recorded, str], None]
     ) -> list[int]:
-        """Remove files, each with the rule that asks for it; return the rows of those that are gone now."""
+        """Remove files, each because of a rule; return the row numbers of those that are gone now."""
         gone = []
         for row, rule in due:
             try:
@@ -73,4 +73,4 @@ class Cleaner(ABC):
 
     @abstractmethod
     def _pause_after_error(self) -> float:
-        """Return how long to wait when the ledger or the folder is away, in seconds."""
+        """Return the pause after an error of the ledger or the folder, in seconds."""

@@ -1,7 +1,7 @@
-"""Removes the folders of past days that deletion has left empty: each costs a watch, and time at every sweep.
+"""Removes empty folders of past days: each costs an inotify watch, and time in every sweep.
 
-Only folders that are named by a date. Who uploads into such a folder makes it himself; a folder of another
-name, as a camera's own, may have been made by hand, and uploads to it fail when it is gone.
+Only folders named by a date: the uploader makes them itself. A folder of another name, such as a camera's,
+may have been made by hand, and uploads to it would fail if it were gone.
 """
 
 import os
@@ -19,33 +19,33 @@ _ANY_TIME_NS = 2**63
 
 
 def remove_day_folders(root_fd: int, path: str, before_ns: int) -> Iterator[str]:
-    """Remove a folder, and then the folders above it, while they are named by a date, empty and old.
+    """Remove a folder and those above it, as far as they are named by a date, empty and old.
 
-    Of ``gate/2026/11/26`` all but ``gate`` may go. rmdir removes nothing that is not empty, not even when
-    somebody puts a file into it at the same moment, and follows no link.
+    Of ``gate/2026/11/26`` everything below ``gate`` may be removed. rmdir removes only what is empty, even if
+    a file is put into it at the same moment, and follows no link.
 
     Args:
-        root_fd: the drop or results folder; it stays.
+        root_fd: descriptor of the drop or results folder, which stays.
         path: the folder, relative to it.
-        before_ns: nothing may have changed in the lowest folder since then.
+        before_ns: the folder must not have changed since then (nanoseconds since the epoch).
 
     Yields:
-        The path of each folder that was removed.
+        The path of each removed folder.
     """
     for folder in _named_by_a_date(path):
         try:
             if not _remove_unless_young(root_fd, folder, before_ns):
                 return
-        except FileNotFoundError:  # it has gone; the one above it may be left
+        except FileNotFoundError:  # already gone; the one above it may be left
             continue
-        except OSError:  # it is not empty, no folder, or not ours to remove
+        except OSError:  # not empty, not a folder, or no permission
             return
-        before_ns = _ANY_TIME_NS  # the removal has just changed the one above, which is at least as old
+        before_ns = _ANY_TIME_NS  # the removal has changed the folder above, which is at least as old
         yield folder
 
 
 def _named_by_a_date(path: str) -> Iterator[str]:
-    """Yield a path, and those above it, as far up as they are part of a date."""
+    """Yield a path and those above it, as far up as they are part of a date."""
     if (date := _DATE.search(path)) is None:
         return
     while len(path) > date.start():

@@ -1,9 +1,8 @@
-"""Deletes inputs that are judged from the drop folder, where the settings say so.
+"""Deletes judged frames from the drop folder, as ``after_kept`` and the settings like it say.
 
-The ledger is the list of what is to go, so that a crash forgets nothing: first a decision is made durable,
-then its input is deleted, then that is recorded. After a crash in between, the file is found missing, and
-that is recorded. A camera's last frame stays when it was dropped: its noise map goes on from it after a
-restart.
+The ledger says what has to be deleted, so a crash forgets nothing: a decision is made durable, then its input
+is deleted, then the deletion is recorded. After a crash in between, the file is found missing, and that is
+recorded. A camera's last frame stays if it was dropped: after a restart its noise map continues from it.
 """
 
 from collections.abc import Callable
@@ -23,14 +22,14 @@ from framegate.retention.cleaning import MOST_A_TURN, Cleaner
 from framegate.retention.removing import remove_version
 
 PAUSE_S = 0.1
-"""Between two portions: at the most 200 inputs a second."""
+"""Pause between two portions: at most 200 inputs a second."""
 
 AWAY_S = 10.0
-"""How long to wait for a drop folder, or a ledger, that is away."""
+"""Pause after an error of the drop folder or the ledger."""
 
 
 def rules_of(drop: DropSettings) -> dict[Verdict, str]:
-    """Return the settings that ask for deletion, by verdict."""
+    """Return the names of the settings that ask for deletion, by verdict."""
     rules = {
         Verdict.KEPT: ("after_kept", drop.after_kept),
         Verdict.DROPPED: ("after_dropped", drop.after_dropped),
@@ -40,14 +39,14 @@ def rules_of(drop: DropSettings) -> dict[Verdict, str]:
 
 
 class InputCleaner(Cleaner):
-    """Deletes the inputs of one drop folder, some in each turn.
+    """Deletes the judged frames of one drop folder, some in each turn.
 
     Args:
-        settings: say what is to go.
-        ledger: knows what may go.
-        emit: receives an event for each deletion, and for what prevents them.
-        wall_ns: the wall clock, for the record.
-        disk: told of each deletion.
+        settings: what is deleted.
+        ledger: says which files may be deleted.
+        emit: gets an event for each deletion and for each new error.
+        wall_ns: the wall clock, nanoseconds since the epoch.
+        disk: notified before each deletion; a test passes one that fails.
     """
 
     def __init__(
@@ -64,19 +63,19 @@ class InputCleaner(Cleaner):
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
-        """Take other settings, also for frames that were judged before."""
+        """Use other settings from now on, also for frames that were judged before."""
         self._rules = rules_of(settings.drop)
         self._after: dict[Verdict, int] = {}
-        """The rows that this pass has come to."""
+        """The last row that this pass has handled, by verdict."""
 
         self._seen_commits = -1
         self._is_under_way = self._is_full = False
         self._next_s = -NEVER_S
         self._full_pass_at_s = NEVER_S
-        """When those that were refused are tried again."""
+        """When files that could not be deleted are retried."""
 
     def deadline_s(self) -> float:
-        """Return when ``run_due`` has something to do; infinity while nothing is new."""
+        """Return when ``run_due`` has something to do; infinity while there is nothing to delete."""
         if not self._rules:
             return NEVER_S
         is_new = self._is_under_way or self._ledger.commits != self._seen_commits
@@ -88,15 +87,15 @@ class InputCleaner(Cleaner):
         batch: list[Recorded] = []
         for verdict in self._rules:
             room, after = MOST_A_TURN - len(batch), self._after.get(verdict, 0)
-            batch += self._ledger.whereabouts.clearable(verdict, after, room)
+            batch += self._ledger.presence.clearable(verdict, after, room)
         if not batch:
             self._end(now_s)
             return PAUSE_S
-        self._ledger.whereabouts.make_durable()
+        self._ledger.presence.make_durable()
         due = ((row, self._rules[row.entry.reason.verdict]) for row in batch)
         with opened_below(self._folder) as root_fd:
             gone = self._removed(due, partial(self._remove, root_fd))
-        self._ledger.whereabouts.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
+        self._ledger.presence.mark(inputs=dict.fromkeys(gone, self._wall_ns()))
         self._after |= {row.entry.reason.verdict: row.id for row in batch}
         return PAUSE_S
 
@@ -110,7 +109,7 @@ class InputCleaner(Cleaner):
             self._emit(InputDeleted(entry.camera, entry.key.name, rule))
 
     def _begin(self, now_s: float) -> None:
-        """Begin a pass: over all, unless some were refused and their time has not come."""
+        """Begin a pass: over all rows, unless refused deletions wait for their retry."""
         self._seen_commits = self._ledger.commits
         self._is_under_way = True
         self._is_full = self._full_pass_at_s == NEVER_S or now_s >= self._full_pass_at_s

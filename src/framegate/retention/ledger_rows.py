@@ -1,9 +1,9 @@
-"""Forgets frames of which no file is left, so that the ledger does not grow for ever.
+"""Deletes the rows of frames whose files are all gone, so that the ledger does not grow for ever.
 
-Row by row it looks whether the files still stand, and records since when they do not. A day later it looks
-once more, and forgets the row. The day is for a drop folder that is unmounted, or has another disk in its
-place: when it is back within a day, nothing in it is judged again. On the same round, the folders of past
-days that deletion has emptied are removed.
+Rounds go through all rows, look whether the files still exist, and record since when they do not. A day later
+a row is deleted, after one more look. The day is for a drop folder that is unmounted, or has another disk
+mounted in its place: if it is back within a day, nothing in it is judged again. The same rounds remove the
+folders of past days that deletion has left empty.
 """
 
 import os
@@ -21,33 +21,33 @@ from framegate.keep.presence import Recorded
 from framegate.model import Verdict
 from framegate.retention.day_folders import remove_day_folders
 from framegate.retention.inputs import rules_of
-from framegate.retention.limits import Limits, is_standing
-from framegate.retention.removing import stands
+from framegate.retention.limits import Limits, result_exists
+from framegate.retention.removing import version_exists
 from framegate.retention.wall_clock import WallClock
 
 GRACE_NS = 86_400 * 10**9
-"""How long a file has been gone when its row is forgotten, and its folder removed."""
+"""How long a file has been gone when its row is deleted, and its empty folder removed."""
 
 MOST_A_TURN, PAUSE_S = 500, 10.0
-"""Rows looked at, and as many forgotten: some 10 ms. A million rows take five and a half hours."""
+"""Rows checked in a turn, and as many deleted: some 10 ms. A million rows take five and a half hours."""
 
 LONGEST_S = 0.05
-"""On a slow share a turn ends after this, with fewer rows."""
+"""A turn ends after this, with fewer rows, as on a slow share."""
 
 ROUND_S = 3600.0
-"""Between the beginnings of two rounds, at the least."""
+"""Seconds between the starts of two rounds, at least."""
 
 
 class LedgerPruner:
-    """Goes round the ledger's rows.
+    """Deletes rows of the ledger, and empty day folders.
 
     Args:
-        settings: name the folders, and say whether files in them are deleted.
-        ledger: is pruned.
-        emit: receives an event for each folder that is removed.
+        settings: the folders, and whether files in them are deleted.
+        ledger: its rows are deleted.
+        emit: gets an event for each removed folder.
         clock: monotonic seconds.
-        wall_clock: the wall clock, and whether to believe it.
-        is_absent: whether the drop folder is away.
+        wall_clock: the wall clock, unless it has just jumped.
+        is_absent: whether the drop folder is missing.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LedgerPruner:
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
-        """Take other settings: folders are removed only where files are."""
+        """Use other settings: folders are removed only where files are deleted."""
         self._rules = rules_of(settings.drop)
         self._limits = Limits.of(settings.results)
 
@@ -80,7 +80,7 @@ class LedgerPruner:
         return self._next_s
 
     def run_due(self, now_s: float) -> None:
-        """Look at some rows, and forget some, if it is time."""
+        """Check some rows, and delete some, if it is time."""
         if now_s < self._next_s:
             return
         self._next_s = now_s + PAUSE_S
@@ -89,20 +89,20 @@ class LedgerPruner:
             if now_ns is None or self._is_absent():
                 return
             with opened_below(self._drop) as root_fd:
-                is_round_over = self._look_at_some(root_fd, now_ns)
-                self._forget_some(root_fd, now_ns)
-        except (SinkError, OSError):  # the intake and the watch report it
+                is_round_over = self._check_some(root_fd, now_ns)
+                self._delete_some(root_fd, now_ns)
+        except (SinkError, OSError):  # the intake, or the watch, reports it
             return
         if is_round_over:
             self._after_id = 0
             self._next_round_s = self._next_s = max(self._next_round_s + ROUND_S, self._next_s)
 
-    def _look_at_some(self, root_fd: int, now_ns: int) -> bool:
-        """Note which files are gone; return whether that was the last row."""
+    def _check_some(self, root_fd: int, now_ns: int) -> bool:
+        """Record which files are gone; return whether that was the last row."""
         end_s = self._clock() + LONGEST_S
         inputs: dict[int, int | None] = {}
         results: dict[int, int | None] = {}
-        rows = self._ledger.whereabouts.after(self._after_id, MOST_A_TURN)
+        rows = self._ledger.presence.after(self._after_id, MOST_A_TURN)
         for row in rows:
             input_gone_ns = _marked(row.input_gone_ns, self._has_input(root_fd, row), now_ns)
             if input_gone_ns != row.input_gone_ns:
@@ -113,21 +113,21 @@ class LedgerPruner:
             self._after_id = row.id
             if self._clock() > end_s:
                 break
-        self._ledger.whereabouts.mark(inputs, results)
+        self._ledger.presence.mark(inputs, results)
         self._remove_folders_of(rows, root_fd, now_ns)
         return not rows or (len(rows) < MOST_A_TURN and self._after_id == rows[-1].id)
 
-    def _forget_some(self, root_fd: int, now_ns: int) -> None:
-        """Forget what is gone for good; it is looked for once more, since the last look may be long ago."""
-        gone = self._ledger.whereabouts.gone(now_ns - GRACE_NS, MOST_A_TURN)
+    def _delete_some(self, root_fd: int, now_ns: int) -> None:
+        """Delete the rows of files that are gone for good, after one more look: the last may be long ago."""
+        gone = self._ledger.presence.gone(now_ns - GRACE_NS, MOST_A_TURN)
         is_there = {row.id: self._has_input(root_fd, row) for row in gone}
-        self._ledger.whereabouts.mark(inputs={row.id: None for row in gone if is_there[row.id]})
-        forgotten = [row for row in gone if is_there[row.id] is False]
-        self._ledger.prune(forgotten)
-        self._remove_folders_of(forgotten, root_fd, now_ns)
+        self._ledger.presence.mark(inputs={row.id: None for row in gone if is_there[row.id]})
+        pruned = [row for row in gone if is_there[row.id] is False]
+        self._ledger.presence.prune(pruned)
+        self._remove_folders_of(pruned, root_fd, now_ns)
 
     def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:
-        """Remove the day folders of files that were to be deleted, and have been gone for long."""
+        """Remove the empty day folders of deleted files that have been gone for long."""
         before_ns = now_ns - GRACE_NS
         inputs, results = set(), set()
         for row in rows:
@@ -147,24 +147,24 @@ class LedgerPruner:
                 self._emit(FolderRemoved(os.fspath(root / removed)))
 
     def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
-        """Return whether an input is there; None if that cannot be told."""
+        """Return whether an input exists; None if that cannot be found out."""
         try:
-            return stands(root_fd, row.entry.key)
+            return version_exists(root_fd, row.entry.key)
         except OSError:
             return None
 
     def _has_result(self, row: Recorded, now_ns: int) -> bool | None:
-        """Return whether a result is there; None if there never was, that cannot be told, or it is long gone.
+        """Return whether a result exists; None if there never was one, or that cannot be found out.
 
-        Another disk may be in the place of the results for some hours; but what comes a day after a result
-        was deleted, or given up, is not framegate's.
+        Also None a day after it was found missing: what has its name then is not framegate's. (Within that
+        day, another disk may have been mounted in place of the results.)
         """
         if row.entry.reason.verdict is not Verdict.KEPT or row.entry.result is None:
             return None
         if row.result_gone_ns is not None and row.result_gone_ns <= now_ns - GRACE_NS:
             return None
         try:
-            return is_standing(self._results, row.entry)
+            return result_exists(self._results, row.entry)
         except OSError:
             return None
 
@@ -174,10 +174,16 @@ def _is_before(gone_ns: int | None, before_ns: int) -> bool:
 
 
 def _marked(gone_ns: int | None, is_there: bool | None, now_ns: int) -> int | None:  # noqa: FBT001
-    """Return since when a file is known to be gone, now that it was looked for."""
+    """Return since when a file is gone, after a look; None if it is not.
+
+    Args:
+        gone_ns: since when it was gone before the look.
+        is_there: what the look found; None if it failed.
+        now_ns: the wall clock.
+    """
     if is_there is None:
         return gone_ns
     if is_there:
         return None
-    is_possible = gone_ns is not None and gone_ns <= now_ns + GRACE_NS  # else a wrong clock made it up
+    is_possible = gone_ns is not None and gone_ns <= now_ns + GRACE_NS  # else a wrong clock recorded it
     return gone_ns if is_possible else now_ns

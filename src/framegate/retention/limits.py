@@ -1,4 +1,4 @@
-"""Decides which results are over the limits, and removes one that framegate wrote and nobody changed."""
+"""Which results exceed the limits, and how one is removed: only as framegate wrote it."""
 
 import hashlib
 import os
@@ -13,37 +13,37 @@ from framegate.keep.disk import Disk
 from framegate.model import Entry
 
 COARSEST_MTIME_NS = 2 * 10**9
-"""vfat keeps a file's time to two seconds. Within them the content decides whose file it is."""
+"""vfat stores a file's time in steps of two seconds. Within these the content decides whose file it is."""
 
 
 class Rule(StrEnum):
-    """Why a result is deleted."""
+    """The setting because of which a result is deleted."""
 
     MAX_AGE = "max_age"
     MAX_SIZE = "max_size"
 
 
 class Removal(StrEnum):
-    """What became of the try to remove a result."""
+    """The outcome of removing a result."""
 
     REMOVED = "removed"
     MISSING = "missing"
-    """Somebody else has removed it."""
+    """It was gone already."""
 
     FOREIGN = "foreign"
-    """What stands at its name is not what framegate put there: it is left."""
+    """The file under its name is not the one that framegate wrote: it stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long results stay, and how many bytes of them; None is without limit. True if there is a limit."""
+    """Maximum age and total size of the results; None is no limit. True if there is any limit."""
 
     max_age_ns: int | None
     max_bytes: int | None
 
     @classmethod
     def of(cls, results: ResultsSettings) -> "Limits":
-        """Take the limits of the settings."""
+        """Return the limits in the settings."""
         max_age_ns = None if results.max_age is None else int(results.max_age * 1e9)
         return cls(max_age_ns, results.max_size)
 
@@ -51,12 +51,12 @@ class Limits:
         return self.max_age_ns is not None or self.max_bytes is not None
 
     def rule_for(self, kept_since_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
-        """Return by which rule the oldest result has to go; None if it stays, and so all that are younger.
+        """Return why the oldest result has to be deleted; None if it stays, and all younger ones with it.
 
         Args:
-            kept_since_ns: from when the age of the oldest result counts (``Recorded.kept_since_ns``).
+            kept_since_ns: from when the age of that result counts (``Recorded.kept_since_ns``).
             total_bytes: the size of all results together.
-            now_ns: the wall clock; None while it is in doubt, when nothing is too old.
+            now_ns: the wall clock; None while it is in doubt: nothing is too old then.
         """
         if self.max_age_ns is not None and now_ns is not None and now_ns - kept_since_ns > self.max_age_ns:
             return Rule.MAX_AGE
@@ -66,15 +66,15 @@ class Limits:
 
 
 def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
-    """Remove the result of a kept frame, if what stands there is that frame; folders are left.
+    """Remove the result of a kept frame, if the file is still that frame; its folder stays.
 
     Args:
         folder: the results folder.
-        entry: a kept frame, delivered.
-        disk: the operations.
+        entry: a kept frame that was delivered.
+        disk: the file operations.
 
     Raises:
-        OSError: it may not be removed now.
+        OSError: it cannot be removed now.
     """
     assert entry.result is not None
     *folders, last = entry.result.split("/")
@@ -83,18 +83,18 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
             if not _is_ours(last, fd, entry, disk):
                 return Removal.FOREIGN
             disk.remove_result(last, fd)
-    except NotADirectoryError:  # a link in place of a folder, too
+    except NotADirectoryError:  # also for a link in place of a folder
         return Removal.FOREIGN
     except FileNotFoundError:
         return Removal.MISSING
     return Removal.REMOVED
 
 
-def is_standing(folder: Path, entry: Entry) -> bool:
-    """Return whether what stands at the name of a frame's result looks like it: by size and time alone.
+def result_exists(folder: Path, entry: Entry) -> bool:
+    """Return whether a frame's result exists, judged by name, size and time alone.
 
     Raises:
-        OSError: that cannot be told.
+        OSError: that cannot be found out.
     """
     assert entry.result is not None
     try:

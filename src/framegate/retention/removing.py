@@ -1,4 +1,4 @@
-"""Removing from the drop folder: exactly the version of a file that was judged, and never through a link."""
+"""Removes a judged file from the drop folder: only the version that was judged, never through a link."""
 
 import os
 import stat
@@ -9,20 +9,20 @@ from framegate.model import FileKey
 
 
 def remove_version(root_fd: int, key: FileKey) -> bool:
-    """Remove a file if it still is the version that was judged.
+    """Remove a file if it is still the version that was judged.
 
-    Between the look and the removal some microseconds pass, in which another file could be renamed to the
-    name: Linux has no call that removes a file only if it is the one that was looked at.
+    Between the check and the removal some microseconds pass, in which another file could be renamed to the
+    name: Linux has no call that removes a file only if it is a certain one.
 
     Args:
-        root_fd: the drop folder.
-        key: the version; another one, and what is no regular file, is left.
+        root_fd: descriptor of the drop folder.
+        key: the version; another version, or anything but a regular file, stays.
 
     Returns:
-        Whether it was removed; if not, that version is not there.
+        Whether it was removed; False means that this version is not there.
 
     Raises:
-        OSError: it is there, and may not be removed.
+        OSError: it is there and cannot be removed.
     """
     *folders, last = key.name.split("/")
     try:
@@ -35,11 +35,11 @@ def remove_version(root_fd: int, key: FileKey) -> bool:
     return True
 
 
-def stands(root_fd: int, key: FileKey) -> bool:
+def version_exists(root_fd: int, key: FileKey) -> bool:
     """Return whether a version of a file is in the drop folder.
 
     Raises:
-        OSError: that cannot be told, as of a folder that may not be searched.
+        OSError: that cannot be found out, as in a folder that may not be searched.
     """
     *folders, last = key.name.split("/")
     try:

@@ -1,6 +1,6 @@
-"""Deletes results that are too old or too many, oldest first, some in each turn.
+"""Deletes the oldest results, as ``max_age`` and ``max_size`` say.
 
-Never a camera's last kept frame, and only files that framegate wrote and nobody has changed since.
+Never a camera's last kept frame, and only files that framegate wrote and nobody has changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,25 +19,25 @@ from framegate.retention.limits import Limits, Removal, remove_result
 from framegate.retention.wall_clock import WallClock
 
 LOOK_S, HURRIED_LOOK_S = 10.0, 1.0
-"""Between two looks for what is too old or too much; shorter while the intake is paused, perhaps for want of
-the space that old results take. A look sums up a million results in some 50 ms."""
+"""Seconds between two checks of the limits; the shorter one while the intake is paused, perhaps for lack of
+the space that old results take. A check adds up the sizes of a million results in some 50 ms."""
 
 PAUSE_S = 0.5
-"""Between two portions: at the most 2,400 results a minute."""
+"""Pause between two portions: at most 2,400 results a minute."""
 
 _BEFORE_ALL = (-(2**63), 0)
 
 
 class ResultCleaner(Cleaner):
-    """Holds the results to their limits.
+    """Deletes results that exceed the limits, some in each turn.
 
     Args:
-        settings: the limits.
-        ledger: knows what was put where.
-        emit: receives an event for each deletion, and for what prevents them.
-        clock: the wall clock, and whether to believe it.
-        disk: how a result is removed.
-        is_paused: whether the intake waits, perhaps for space.
+        settings: the folder and its limits.
+        ledger: has every result.
+        emit: gets an event for each deletion and for each new error.
+        clock: the wall clock, unless it has just jumped.
+        disk: the file operations.
+        is_paused: whether the intake is paused, perhaps for lack of space.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ResultCleaner(Cleaner):
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
-        """Take other limits."""
+        """Use other limits from now on."""
         self._limits = Limits.of(settings.results)
         self._is_under_way = False
         self._next_s = -NEVER_S
@@ -72,9 +72,9 @@ class ResultCleaner(Cleaner):
     def _delete_some(self, now_s: float) -> float:
         if not self._is_under_way:
             self._begin()
-        batch = self._ledger.whereabouts.oldest_results(self._after, MOST_A_TURN)
+        batch = self._ledger.presence.oldest_results(self._after, MOST_A_TURN)
         gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
-        self._ledger.whereabouts.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
+        self._ledger.presence.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
         if batch and self._after == _place(batch[-1]):
             return PAUSE_S
         return self._end()
@@ -83,12 +83,12 @@ class ResultCleaner(Cleaner):
         self._is_under_way = True
         self._after = _BEFORE_ALL
         has_most = self._limits.max_bytes is not None
-        self._total_bytes = self._ledger.whereabouts.results_bytes() if has_most else 0
+        self._total_bytes = self._ledger.presence.results_bytes() if has_most else 0
 
     def _end(self) -> float:
-        """End a pass; return the pause before the next look, in seconds."""
+        """End a pass; return the pause before the next, in seconds."""
         self._is_under_way = False
-        # The next look is LOOK_S away; the longer and longer pauses of the refusals are for shorter ones.
+        # The pause that this returns is for faster passes: LOOK_S is rare enough for retries.
         self._refusals.end_of_pass()
         return HURRIED_LOOK_S if self._is_paused() else LOOK_S
 
@@ -96,7 +96,7 @@ class ResultCleaner(Cleaner):
         return self._end()
 
     def _over_the_limits(self, batch: list[Recorded], now_ns: int | None) -> Iterator[tuple[Recorded, str]]:
-        """Yield what has to go, oldest first, each when those before it are gone."""
+        """Yield what has to be deleted, oldest first; each is decided after those before it are deleted."""
         for row in batch:
             rule = self._limits.rule_for(row.kept_since_ns, self._total_bytes, now_ns)
             if rule is None:
@@ -130,5 +130,5 @@ class ResultCleaner(Cleaner):
 
 
 def _place(row: Recorded) -> tuple[int, int]:
-    """Return where a row stands in the order of deletion."""
+    """Return the position of a row in the order of deletion."""
     return row.kept_since_ns, row.id

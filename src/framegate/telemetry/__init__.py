@@ -1,1 +1,1 @@
-"""What the outside sees: the log, counters, status, metrics, silent cameras."""
+"""What the operator sees: log, counters, status, metrics, warnings about silent cameras."""

@@ -1,7 +1,7 @@
-"""Counts of what became of the frames, camera by camera, with the last frames and scores.
+"""Counts of the verdicts of each camera, with its last frames and scores.
 
-The ledger's totals are the beginning; every verdict is added. A camera's name comes from outside, so only the
-first ``MOST_CAMERAS`` are counted by name, and all others together.
+They start with the ledger's totals. A camera's name comes from a file's name, so only the first
+``MOST_CAMERAS`` are counted by name, and all others together.
 """
 
 from collections import Counter, deque
@@ -15,13 +15,13 @@ from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, Reason, Verdict
 
 MOST_CAMERAS = 256
-"""Counted by name; the others together, under the ledger's name for those."""
+"""Cameras counted by name; the others are counted together, as ``THE_OTHERS``."""
 
 SCORES = 32
-"""Scores that are remembered of each camera: a sparkline of them fits a narrow terminal."""
+"""Scores remembered for each camera: a sparkline of them fits a narrow terminal."""
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper bounds of the histogram of how long a frame takes, from its read to its durable verdict."""
+"""Upper bounds, in seconds, of the histogram of ``FrameDecided.duration_ms``."""
 
 
 @dataclass(slots=True)
@@ -30,11 +30,11 @@ class CameraCounters:
 
     reasons: Counter[Reason] = field(default_factory=Counter)
     last: Entry | None = None
-    """The frame that was judged last."""
+    """The frame judged last."""
 
     last_kept: Entry | None = None
     compared: deque[Entry] = field(default_factory=lambda: deque(maxlen=SCORES))
-    """The last frames that were compared with another."""
+    """The last frames that have a score."""
 
     def count(self, verdict: Verdict) -> int:
         """Return how many frames got a verdict."""
@@ -54,7 +54,7 @@ class Durations:
     """A histogram of seconds."""
 
     counts: Counter[float] = field(default_factory=Counter)
-    """By upper bound in seconds, how many took longer than the bound below; infinity for the longest."""
+    """How many lie in the bucket of each upper bound in seconds; the last bound is infinity."""
 
     sum_s: float = 0.0
 
@@ -64,7 +64,7 @@ class Durations:
         self.sum_s += seconds
 
     def cumulative(self) -> list[tuple[float, int]]:
-        """Return each bound in seconds, and how many took no longer than it."""
+        """Return each bound in seconds, and how many durations are not above it."""
         total, rows = 0, []
         for bound in (*BUCKETS_S, float("inf")):
             total += self.counts[bound]
@@ -76,8 +76,8 @@ class Counters:
     """A listener that counts verdicts.
 
     Args:
-        totals: how many frames of each camera were decided for each reason before.
-        latest: the last decisions of each camera, in their order.
+        totals: earlier verdicts, by camera and reason.
+        latest: the last decisions of each camera, oldest first.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Counters:
         if not isinstance(event, FrameDecided):
             return
         counters = self._of(event.entry.camera)
-        if event.recovered_from is not None:  # it is counted already
+        if event.recovered_from is not None:  # counted before the restart
             counters.reasons[event.recovered_from] -= 1
         counters.reasons[event.entry.reason] += 1
         counters.remember(event.entry)
@@ -110,14 +110,14 @@ class Counters:
 
 
 def counted_as(camera: str, named: Mapping[str, object]) -> str:
-    """Return the name under which a camera is counted beside those that have a name already."""
+    """Return a camera's name, or ``THE_OTHERS`` when ``named`` is full and does not have it."""
     return camera if camera in named or len(named) < MOST_CAMERAS else THE_OTHERS
 
 
 def counters_of(ledger: Ledger) -> Counters:
-    """Start counting with what the ledger knows.
+    """Return counters that start with what is in the ledger.
 
     Raises:
-        SinkError: it cannot be read.
+        SinkError: the ledger cannot be read.
     """
     return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES))

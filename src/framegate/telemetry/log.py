@@ -1,8 +1,8 @@
-"""Structured log lines: JSON for machines, a console for people; a log that nobody reads stops nothing."""
+"""The log: a line for each event, JSON for programs or text for people."""
 
 import os
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -18,33 +18,26 @@ NOT_FOR_PEOPLE = ("regions", "working_size", "size_bytes", "captured_at", "confi
 """Fields that a console line leaves out; the JSON line has them."""
 
 RETRY_S = 0.25
-"""How often lines that wait are tried again while no new ones come."""
+"""Pause between two tries to write lines that wait, while no new ones come."""
 
 DRAIN_S = 0.5
-"""How long the end of the daemon waits for a slow reader."""
+"""How long the daemon waits for a slow reader at its end."""
 
 Fields = MutableMapping[str, Any]
 
 
-def log_listener(
-    stream: LogStream,
-    *,
-    level: Literal["debug", "info", "warning", "error"] = "info",
-    output_format: Literal["auto", "json", "console"] = "auto",
-    is_terminal: bool = False,
-) -> Listener:
-    """Return a listener that writes one line an event.
+def log_listener(stream: LogStream, settings: LogSettings, *, is_terminal: bool = False) -> Listener:
+    """Return a listener that writes one line for each event that is important enough.
 
     Args:
         stream: where to.
-        level: the least important line to print.
-        output_format: ``auto`` is console on a terminal and JSON elsewhere.
-        is_terminal: whether ``stream`` is a terminal; colours are for terminals, and NO_COLOR is honoured.
+        settings: level and format; format ``auto`` is console on a terminal and JSON elsewhere.
+        is_terminal: whether ``stream`` is a terminal: lines have colours then, unless NO_COLOR is set.
     """
-    as_console = output_format == "console" or (output_format == "auto" and is_terminal)
+    as_console = settings.format == "console" or (settings.format == "auto" and is_terminal)
     processors: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _lead_with_the_event,
+        _event_first,
     ]
     if as_console:
         has_colors = is_terminal and not os.environ.get("NO_COLOR")
@@ -57,7 +50,7 @@ def log_listener(
     logger = structlog.wrap_logger(
         stream,
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
         cache_logger_on_first_use=True,
     )
 
@@ -68,67 +61,62 @@ def log_listener(
 
 
 class Log:
-    """The log of a daemon: a listener whose settings may change, and a chore while lines wait for a reader.
+    """The log of a daemon: a listener of events, and a chore that writes lines which had to wait.
 
     Args:
         stream: where to.
-        settings: level and format.
+        settings: level and format; ``retune`` changes them.
         is_terminal: whether ``stream`` is a terminal.
     """
 
     def __init__(self, stream: LogStream, settings: LogSettings, *, is_terminal: bool) -> None:
         self._stream = stream
         self._is_terminal = is_terminal
-        self._listener = self._made_for(settings)
-        self._lost_and_said = 0
+        self._listener = log_listener(stream, settings, is_terminal=is_terminal)
+        self._lost_reported = 0
         self._next_try_s = -NEVER_S
 
     @property
     def lines_lost(self) -> int:
-        """How many lines could not be written since the start."""
+        """Number of lines lost since the start."""
         return self._stream.lost
 
     def __call__(self, event: LogEvent) -> None:
-        """Write one line, if it is important enough."""
-        self._say_what_was_lost()
+        """Write an event's line."""
+        self._report_losses()
         self._listener(event)
 
     def deadline_s(self) -> float:
-        """Return when lines that wait are to be tried again."""
-        return self._next_try_s if self._stream.has_waiting or self._has_losses_to_tell() else NEVER_S
+        """Return when ``run_due`` has something to write; infinity while nothing waits."""
+        return self._next_try_s if self._stream.has_waiting or self._has_unreported_losses() else NEVER_S
 
     def run_due(self, now_s: float) -> None:
-        """Try again to write lines that wait."""
+        """Try again to write the lines that wait."""
         if now_s >= self.deadline_s():
             self._next_try_s = now_s + RETRY_S
-            self._say_what_was_lost()
+            self._report_losses()
 
     def retune(self, settings: Settings) -> None:
         """Use another level and format from now on."""
-        self._listener = self._made_for(settings.log)
+        self._listener = log_listener(self._stream, settings.log, is_terminal=self._is_terminal)
 
     def close(self) -> None:
-        """Give a slow reader a moment for the last lines."""
+        """Write the last lines, waiting up to ``DRAIN_S`` for a slow reader."""
         self._stream.drain(DRAIN_S)
-        self._say_what_was_lost()
+        self._report_losses()
 
-    def _has_losses_to_tell(self) -> bool:
-        return self._stream.lost > self._lost_and_said and not self._stream.has_gap
+    def _has_unreported_losses(self) -> bool:
+        return self._stream.lost > self._lost_reported and not self._stream.has_gap
 
-    def _say_what_was_lost(self) -> None:
+    def _report_losses(self) -> None:
         if self._stream.has_waiting:
             self._stream.flush()
-        if self._has_losses_to_tell():
-            lines, self._lost_and_said = self._stream.lost - self._lost_and_said, self._stream.lost
+        if self._has_unreported_losses():
+            lines, self._lost_reported = self._stream.lost - self._lost_reported, self._stream.lost
             self._listener(LogLost(lines))
 
-    def _made_for(self, log: LogSettings) -> Listener:
-        return log_listener(
-            self._stream, level=log.level, output_format=log.format, is_terminal=self._is_terminal
-        )
 
-
-def _lead_with_the_event(_logger: Any, _method: str, fields: Fields) -> Fields:
+def _event_first(_logger: Any, _method: str, fields: Fields) -> Fields:
     lead = ("timestamp", "level", "event")
     return {key: fields[key] for key in lead} | {k: v for k, v in fields.items() if k not in lead}
 
@@ -138,7 +126,7 @@ def _for_people(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def escape_control_chars(value: Any) -> Any:
-    """Escape what a terminal would obey: whoever names a file would else write on the operator's screen."""
+    """Escape control characters: the name of an uploaded file must not control the operator's terminal."""
     if not isinstance(value, str) or value.isprintable():
         return value
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)

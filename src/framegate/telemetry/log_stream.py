@@ -1,4 +1,4 @@
-"""Standard error as a stream of lines that keeps nobody waiting, whatever becomes of its reader."""
+"""Standard error without blocking writes, whatever its reader does."""
 
 import atexit
 import io
@@ -15,43 +15,43 @@ from contextlib import ExitStack
 from typing import Any
 
 MOST_WAITING = 500
-"""Lines in memory while nobody reads, some 400 kB: a reader may be slow for that long and miss nothing."""
+"""Lines kept in memory while nobody reads, some 400 kB; more are lost."""
 
 LAST_WORDS_S, DRAIN_PAUSE_S = 0.2, 0.01
-"""How long the end of the process waits for a slow reader, and the pause between two tries."""
+"""How long the process waits for a slow reader at its end, and the pause between two tries."""
 
 FITS_AT_ONCE = 512
-"""Bytes that a pipe or terminal takes without waiting when poll says that it takes any."""
+"""Bytes that a pipe or terminal takes without blocking when poll says that it is writable."""
 
 
 class LogStream:
-    """Writes lines to a file descriptor; whatever becomes of its reader, no call waits or raises.
+    """Writes lines to a file descriptor; no call blocks or raises, whatever the reader does.
 
     A pipe or a terminal that is not read (a stopped pager, a hung log shipper, Ctrl-S) takes some 64 kB and
     then nothing more; a disk may be full; journald may be stopped. Lines that cannot be written wait in
-    memory, at most ``MOST_WAITING`` of them; later ones are counted in ``lost`` until all that wait are
-    written, so that what is missing was one stretch of time. A line is written whole before the next begins.
+    memory, at most ``MOST_WAITING`` of them. Later ones are lost, and counted in ``lost``, until all that
+    wait are written: so the lost ones are from one stretch of time. A line is whole before the next begins.
 
     Args:
-        fd: where to. Its flags stay as they are: the shell that started us shares them.
+        fd: where to. Its flags are not changed: the shell that started us shares them.
 
-    Threads may share it.
+    Safe to use from several threads.
     """
 
     def __init__(self, fd: int) -> None:
         self.lost = 0
         self.has_gap = False
-        """Whether lines have been lost and none been written since."""
+        """Whether lines have been lost since those that waited were last all written."""
 
         self._held = ExitStack()
-        self._write = _writer_that_never_waits(fd, self._held)
+        self._write = _non_blocking_writer(fd, self._held)
         self._waiting: deque[bytes] = deque()
         self._is_blocked = False
         self._writing = threading.Lock()
 
     @property
     def has_waiting(self) -> bool:
-        """Whether something has not been written yet."""
+        """Whether lines wait to be written."""
         return bool(self._waiting)
 
     def msg(self, line: str) -> None:
@@ -61,7 +61,7 @@ class LogStream:
     debug = info = warning = error = log = msg
 
     def write(self, data: bytes) -> None:
-        """Write some bytes as one piece, now or later, or count them as lost."""
+        """Write bytes as one piece, now or later, or count them as one lost line."""
         if self._waiting:
             self.flush()
         if len(self._waiting) >= MOST_WAITING or (self._waiting and self.has_gap):
@@ -72,14 +72,14 @@ class LogStream:
             self.flush()
 
     def flush(self) -> None:
-        """Write what can be written without waiting."""
+        """Write as much as possible without blocking."""
         if not self._writing.acquire(blocking=False):
             return  # another thread, or a warning printed within this very call: its holder writes ours too
         try:
             self._is_blocked = False
             while self._waiting:
                 self._write_some()
-        except BrokenPipeError:  # its reader is gone; another one must not begin within a line
+        except BrokenPipeError:  # the reader is gone; a later one must not start in the middle of a line
             self.has_gap = True
             self.lost += len(self._waiting)
             self._waiting.clear()
@@ -98,7 +98,7 @@ class LogStream:
             self.has_gap = self.has_gap and bool(self._waiting)
 
     def drain(self, most_wait_s: float) -> None:
-        """Give a slow reader time to take what waits, at most ``most_wait_s`` seconds."""
+        """Write the lines that wait, with at most ``most_wait_s`` seconds for a slow reader."""
         end_s = time.monotonic() + most_wait_s
         self.flush()
         while self._is_blocked and time.monotonic() < end_s:
@@ -106,12 +106,12 @@ class LogStream:
             self.flush()
 
     def close(self) -> None:
-        """Give back what was opened for it; ``fd`` stays open."""
+        """Close what was opened here; ``fd`` stays open."""
         self._held.close()
 
 
 class _RawLogStream(io.RawIOBase):
-    """``sys.stderr`` for everybody else in the process: tracebacks and last words wait for nobody either."""
+    """``sys.stderr`` for everything else in the process: tracebacks must not block either."""
 
     def __init__(self, stream: LogStream) -> None:
         super().__init__()
@@ -126,10 +126,10 @@ class _RawLogStream(io.RawIOBase):
 
 
 def own_stderr() -> LogStream:
-    """Keep standard error for our lines: what C libraries print to it beside us goes nowhere.
+    """Return a stream to standard error; ``sys.stderr`` uses it too, C libraries print nowhere any more.
 
-    libjpeg and libpng write "Corrupt JPEG data" and the like straight to descriptor 2, between JSON lines;
-    what they mean stands in the verdict. Python's own errors go the way of our lines.
+    libjpeg and libpng write "Corrupt JPEG data" and the like straight to descriptor 2, between JSON lines.
+    The verdict says what is wrong with the picture.
     """
     try:
         ours = os.dup(2)
@@ -146,12 +146,12 @@ def own_stderr() -> LogStream:
     return stream
 
 
-def _writer_that_never_waits(fd: int, held: ExitStack) -> Callable[[bytes], int]:
-    """Return a function that writes what goes without waiting; it raises BlockingIOError where nothing does.
+def _non_blocking_writer(fd: int, held: ExitStack) -> Callable[[bytes], int]:
+    """Return a function that writes what it can and returns how many bytes; BlockingIOError when none.
 
-    O_NONBLOCK on an inherited descriptor would hold for all who share it, the operator's shell among them.
-    So a pipe and a terminal are opened once more. Where that is not permitted (they are another user's), poll
-    tells whether there is room, and little is written at a time.
+    O_NONBLOCK on an inherited descriptor would apply to all who share it, the operator's shell among them. So
+    a pipe or a terminal is opened once more. Where that is not permitted (it is another user's), poll shows
+    whether there is room, and only ``FITS_AT_ONCE`` bytes are written at a time.
     """
     mode = os.fstat(fd).st_mode
     if stat.S_ISSOCK(mode):

@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 SERVED_S, TEXTFILE_S = 1.0, 15.0
-"""How old the served numbers, and those of the file, become."""
+"""Seconds between two updates of the served numbers, and of the file."""
 
 METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "framegate_frames": ("counter", "Frames that got their verdict.", ("camera", "verdict", "reason")),
+    "framegate_frames": ("counter", "Frames that have a verdict.", ("camera", "verdict", "reason")),
     "framegate_pending_frames": ("gauge", "Frames in the drop folder without a verdict.", ("camera",)),
     "framegate_oldest_pending_age_seconds": (
-        "gauge", "How long the oldest of them has been waiting.", ("camera",),
+        "gauge", "Age of the oldest frame without a verdict.", ("camera",),
     ),
-    "framegate_last_frame_timestamp_seconds": ("gauge", "When the last verdict was given.", ("camera",)),
-    "framegate_last_kept_timestamp_seconds": ("gauge", "When a frame was last kept.", ("camera",)),
-    "framegate_frame_duration_seconds": ("histogram", "From a frame's read to its durable verdict.", ()),
-    "framegate_uptime_seconds": ("gauge", "Since the daemon was started.", ()),
+    "framegate_last_frame_timestamp_seconds": ("gauge", "Time of the last verdict.", ("camera",)),
+    "framegate_last_kept_timestamp_seconds": ("gauge", "Time at which a frame was last kept.", ("camera",)),
+    "framegate_frame_duration_seconds": ("histogram", "From reading a frame to its durable verdict.", ()),
+    "framegate_uptime_seconds": ("gauge", "Time since the daemon started.", ()),
     "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
-    "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is gone.", ()),
+    "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is missing.", ()),
     "framegate_config_last_reload_successful": ("gauge", "0 while the config file is refused.", ()),
     "framegate_config_last_reload_success_timestamp_seconds": (
-        "gauge", "When the config in force was loaded.", (),
+        "gauge", "Time at which the config in force was loaded.", (),
     ),
-    "framegate_config_revision": ("gauge", "Counts the versions that were in force.", ()),
-    "framegate_results_free_bytes": ("gauge", "Free space where the results are.", ()),
-    "framegate_watch_inotify": ("gauge", "1 while the kernel announces arrivals, 0 while polling.", ()),
-    "framegate_watch_rebuilds": ("counter", "Watchers that were replaced.", ()),
-    "framegate_watch_overflows": ("counter", "Overflows of the kernel's queue of events.", ()),
-    "framegate_found_by_sweep": ("counter", "Frames that no event had announced.", ()),
+    "framegate_config_revision": ("gauge", "Number of config versions in force since the start.", ()),
+    "framegate_results_free_bytes": ("gauge", "Free space in the file system of the results.", ()),
+    "framegate_watch_inotify": ("gauge", "1 while the kernel reports arrivals, 0 while polling.", ()),
+    "framegate_watch_rebuilds": ("counter", "Times that the watch was set up again.", ()),
+    "framegate_watch_overflows": ("counter", "Overflows of the kernel's event queue.", ()),
+    "framegate_found_by_sweep": ("counter", "Frames that the kernel had not reported.", ()),
     "framegate_log_lines_lost": ("counter", "Log lines that could not be written.", ()),
-    "framegate_build_info": ("gauge", "Always 1; its label has the version.", ("version",)),
+    "framegate_build_info": ("gauge", "Always 1; the label has the version.", ("version",)),
 }  # fmt: skip
-"""Each metric once: type, help, labels. Counters get ``_total`` behind their name."""
+"""Type, help and labels of each metric. The name of a counter gets the ending ``_total``."""
 
 
 def markdown_table() -> str:
@@ -66,7 +66,7 @@ Sample = tuple[str, tuple[str, ...], float]
 
 
 def samples(status: Status) -> Iterator[Sample]:
-    """Yield everything but the histogram."""
+    """Yield the values of all metrics except the histogram."""
     for name, camera in status.cameras.items():
         for reason, count in camera.reasons.items():
             yield "framegate_frames", (name, reason.verdict, reason), count
@@ -93,16 +93,16 @@ def samples(status: Status) -> Iterator[Sample]:
 
 
 class Metrics:
-    """Shows the last status to whoever asks; the loop's thread hands it over, others read it.
+    """Serves the last status as metrics and writes it to a file; ``collect`` is called by other threads.
 
     Args:
-        durations: how long frames took.
+        durations: of the frames judged so far.
         listen: the address to serve at, or None.
         textfile: the file to write, or None.
-        emit: hears when the file cannot be written, and when it can be again.
+        emit: gets an event when the file cannot be written, and when it can be again.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be used.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Metrics:
         return min(served_s, NEVER_S if self._textfile is None else self._next_file_s)
 
     def show(self, status: Status, now_s: float) -> None:
-        """Show this status from now on, and write the file if it is time."""
+        """Serve this status from now on, and write the file if it is time."""
         snapshot = (list(samples(status)), self._durations.cumulative(), self._durations.sum_s)
         with self._lock:
             self._snapshot = snapshot
@@ -140,7 +140,7 @@ class Metrics:
             self._output.write(Path(self._textfile), self._write)
 
     def close(self) -> None:
-        """Serve no longer."""
+        """Stop serving."""
         if self._server is not None:
             server, thread = self._server
             with suppress(OSError):
@@ -149,7 +149,7 @@ class Metrics:
             thread.join(2)
 
     def collect(self) -> Iterator["Metric"]:
-        """Yield the metrics of the last snapshot: what prometheus_client asks its collectors for."""
+        """Yield the metrics of the last status; prometheus_client calls this."""
         from prometheus_client.metrics_core import (  # noqa: PLC0415 - an extra
             CounterMetricFamily,
             GaugeMetricFamily,
@@ -181,7 +181,7 @@ class Metrics:
 
 
 def _serve(listen: str, metrics: Metrics) -> Any:
-    from prometheus_client import start_http_server  # noqa: PLC0415 - an extra; preflight.py has looked
+    from prometheus_client import start_http_server  # noqa: PLC0415 - an extra; preflight.py checks it
 
     host, _, port = listen.rpartition(":")
     try:

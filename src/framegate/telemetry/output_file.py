@@ -1,4 +1,4 @@
-"""A file that others read: replaced as a whole, and when it cannot be written that is said once."""
+"""A file that other programs read: replaced as a whole, its errors logged once."""
 
 import os
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from framegate.events.daemon import OutputRestored, OutputUnwritable
 
 
 class OutputFile:
-    """A file for others to read; that it cannot be written is said once, and once that it can be again.
+    """Writes a file; logs once that it cannot be written, and once that it can be again.
 
     Args:
-        emit: receives both events.
+        emit: gets ``OutputUnwritable`` and ``OutputRestored``.
     """
 
     def __init__(self, emit: Listener) -> None:
@@ -20,7 +20,7 @@ class OutputFile:
         self._is_failing = False
 
     def write(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Try to write it with a function that may raise OSError."""
+        """Call ``write(path)``, which may raise OSError."""
         try:
             write(path)
         except OSError as error:
@@ -34,7 +34,7 @@ class OutputFile:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Put a text in place of a file: a reader sees the old or the new. It is not durable, and no promise."""
+    """Replace a file by a text: a reader sees the old or the new one. It may be lost in a power cut."""
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, "utf-8", errors="backslashreplace")
     os.replace(temporary, path)

@@ -1,4 +1,4 @@
-"""Keeps count and shows it: in the status file, in systemd's line, as metrics; and says who is silent."""
+"""Shows the daemon's state: status file, line in ``systemctl status``, metrics, silent cameras."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,19 +23,19 @@ from framegate.telemetry.silence import Silence
 from framegate.telemetry.status import Status, StatusFile, Vitals, current_status, in_one_line
 
 LEAST_PAUSE_S = 1.0
-"""A status walks over everything that waits, so all share one, made at most so often."""
+"""Seconds between two statuses, at least: making one walks over every pending frame."""
 
 
 class Reporting:
-    """A listener of all events, and a chore.
+    """Counts events, and shows the counts; a listener of all events, and a chore.
 
     Args:
-        settings: name the state folder, the metrics, and when a camera is silent.
-        ledger: has what was decided before.
-        vitals: returns what the daemon knows of itself beside counts, pause and times.
-        pending: returns what waits, by camera.
+        settings: ``state.folder``, ``metrics`` and ``drop.silent_after`` are used.
+        ledger: has the counts of earlier runs.
+        vitals: returns the state of the daemon's parts; pause, uptime and load time are added here.
+        pending: returns the frames without a verdict, by camera.
         show_line: shows a line in ``systemctl status``.
-        emit: hears of silent cameras, and of files that cannot be written.
+        emit: gets an event for a silent camera, and for a file that cannot be written.
         clock: monotonic seconds.
 
     Raises:
@@ -69,7 +69,7 @@ class Reporting:
         self._metrics = Metrics(self._counters.durations, metrics.listen, metrics.textfile, emit)
 
     def __call__(self, event: LogEvent) -> None:
-        """Note what has happened."""
+        """Count an event."""
         self._counters(event)
         self._silence(event)
         if isinstance(event, IntakePaused):
@@ -90,7 +90,7 @@ class Reporting:
         return min(self._silence.deadline_s(), self._status_due_s())
 
     def run_due(self, now_s: float) -> None:
-        """Do what is due."""
+        """Show the status, and warn about silent cameras, if it is time."""
         if now_s >= self._silence.deadline_s():
             self._silence.run_due(now_s)
         if now_s >= self._status_due_s():
@@ -102,12 +102,12 @@ class Reporting:
                     reader.show(status, now_s)
 
     def close(self) -> None:
-        """Write down how it was at the end, and serve no longer."""
+        """Write the last status, and stop serving metrics."""
         self._status_file.show(self.status(), self._clock())
         self._metrics.close()
 
     def status(self) -> Status:
-        """Return how it goes now."""
+        """Return the status of now."""
         now_s = self._clock()
         vitals = replace(
             self._vitals(),

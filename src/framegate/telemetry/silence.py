@@ -1,4 +1,4 @@
-"""A camera that sends nothing is said to be silent: once, and once more when it is back."""
+"""Logs once that a camera has stopped sending, and once that it sends again."""
 
 from collections.abc import Callable, Collection, Iterable
 
@@ -11,13 +11,13 @@ from framegate.telemetry.counters import MOST_CAMERAS
 
 
 class Silence:
-    """A listener that knows when each camera that is counted by name was last heard of.
+    """A listener that remembers when each camera counted by name sent its last frame.
 
     Args:
-        silent_after_s: how long that is; None for never.
-        cameras: those that sent frames before; they are expected from the start.
-        pending: names the cameras whose frames wait: those are not silent, whatever holds their frames up.
-        emit: hears of it.
+        silent_after_s: seconds without a frame after which a camera is silent; None for never.
+        cameras: those that sent frames in earlier runs; they are expected from the start.
+        pending: returns the cameras that have pending frames: they are not silent.
+        emit: gets ``CameraSilent`` and ``CameraBack``.
         clock: monotonic seconds.
     """
 
@@ -34,7 +34,7 @@ class Silence:
         self._emit = emit
         self._clock = clock
         self._heard_at_s = dict.fromkeys(cameras, clock())
-        self._heard_at_s.pop(THE_OTHERS, None)  # no camera: it would never be heard of
+        self._heard_at_s.pop(THE_OTHERS, None)  # not a camera: it would be silent for ever
         self._silent: set[str] = set()
 
     def retune(self, silent_after_s: Duration | None) -> None:
@@ -54,14 +54,14 @@ class Silence:
             self._heard_at_s[camera] = self._clock()
 
     def deadline_s(self) -> float:
-        """Return when the next camera will have been silent for too long."""
+        """Return when the next camera will be silent; infinity for never."""
         if self._silent_after_s is None:
             return NEVER_S
         heard = [at_s for camera, at_s in self._heard_at_s.items() if camera not in self._silent]
         return min(heard, default=NEVER_S) + self._silent_after_s
 
     def run_due(self, now_s: float) -> None:
-        """Say which cameras have been silent for too long."""
+        """Log which cameras are silent now."""
         if self._silent_after_s is None:
             return
         waiting = self._pending()

@@ -18,20 +18,20 @@ SCHEMA = 1
 FILE_NAME = "status.json"
 
 WRITE_S, AT_LEAST_S = 1.0, 10.0
-"""The file is written so often while frames come, and at least so often. It is small, and never synced."""
+"""Seconds between two writes of the file: while frames arrive, and at most. It is small, and never synced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What a daemon knows of itself beside its counters."""
+    """The state of a daemon, without its counters."""
 
     pid: int | None = None
     uptime_s: float = 0.0
     paused: str | None = None
-    """Why the intake is paused."""
+    """Why the intake is paused; None when it is not."""
 
     is_absent: bool = False
-    """The drop folder is gone."""
+    """Whether the drop folder is missing."""
 
     watch: str | None = None
     watch_rebuilds: int = 0
@@ -44,15 +44,14 @@ class Vitals:
     """Seconds since the epoch."""
 
     results_free_bytes: int | None = None
-    """None when the folder is gone, or nobody has named it."""
+    """None when the folder is missing, or not known."""
 
-    min_free_bytes: int = 0
     log_lines_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FrameStatus:
-    """One frame and what was decided."""
+    """One frame and its verdict."""
 
     frame: str
     captured_at: str
@@ -81,50 +80,50 @@ class CameraStatus(Totals):
     """One camera, or all those beyond the first ``MOST_CAMERAS``."""
 
     oldest_pending_s: float | None = None
-    """How long the oldest pending frame has been waiting, in seconds."""
+    """Age of the oldest pending frame, in seconds; None without pending frames."""
 
     pending_why: str | None = None
-    """Why that one waits, where it is known."""
+    """Why that frame waits, if known."""
 
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
     scores: tuple[float, ...] = ()
-    """Of the last frames that were compared."""
+    """Scores in percent of the last frames that were compared, oldest first."""
 
     thresholds: tuple[float | None, ...] = ()
-    """What each of the scores was compared with, in the same unit."""
+    """The threshold of each score, in percent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Vitals):
-    """The state of a daemon, or of what it has left."""
+    """The whole state of a daemon that runs, or that has ended."""
 
     schema: int = SCHEMA
     at: str
     at_s: float
-    """When this was true; seconds since the epoch."""
+    """When the status was made; seconds since the epoch."""
 
     running: bool
     hung: bool = False
-    """Whether a running daemon has not reported for too long; only its reader can tell."""
+    """Whether a running daemon has not reported for too long; set by ``framegate status``."""
 
     totals: Totals
     oldest_pending_s: float = 0.0
     cameras: dict[str, CameraStatus]
 
     def to_json(self) -> str:
-        """Return the document that ``from_json`` reads, on one line."""
+        """Return it as JSON on one line; ``from_json`` reads it."""
         return json.dumps(asdict(self))
 
 
 def from_json(text: str | bytes) -> Status:
-    """Read a document that a daemon has written.
+    """Return the status that a daemon has written.
 
     Not by pydantic: it refuses names that are not UTF-8, and cameras give their files such names.
 
     Raises:
-        ValueError: it is damaged, or not written by this version of framegate.
+        ValueError: it is damaged, or of another version of framegate.
     """
     try:
         document = json.loads(text)
@@ -134,7 +133,7 @@ def from_json(text: str | bytes) -> Status:
         totals = Totals(**_known(Totals, document["totals"]))
         return Status(**_known(Status, document) | {"totals": totals, "cameras": cameras})
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"is no status of framegate's ({error!r})") from error
+        raise ValueError(f"is not a status file of framegate ({error!r})") from error
 
 
 def _camera_from(document: dict[str, Any]) -> CameraStatus:
@@ -147,20 +146,20 @@ def _camera_from(document: dict[str, Any]) -> CameraStatus:
 
 
 def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
-    """Return what a dataclass has fields for: a newer daemon may say more."""
+    """Return the entries that a dataclass has fields for: a newer daemon may write more."""
     return {field.name: document[field.name] for field in fields(kind) if field.name in document}
 
 
 def current_status(
     counters: Counters, vitals: Vitals, pending: Mapping[str, Pending], now_s: float
 ) -> Status:
-    """Return how it goes now.
+    """Return the status of now.
 
     Args:
-        counters: what became of the frames.
-        vitals: what else is known.
-        pending: what waits, by camera.
-        now_s: seconds of the clock that ``pending`` goes by.
+        counters: the verdicts so far.
+        vitals: everything else.
+        pending: the frames without a verdict, by camera.
+        now_s: the present in seconds, by the clock of ``Pending.since_s``.
     """
     waiting = _as_counted(pending, counters)
     cameras = {
@@ -183,7 +182,7 @@ COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
 
 
 def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str, Pending]:
-    """Put what waits of cameras that are not counted by name together."""
+    """Add up the pending frames of all cameras that are not counted by name."""
     named: dict[str, object] = dict(counters.cameras)
     waiting: dict[str, Pending] = {}
     for camera in sorted(pending):
@@ -223,7 +222,7 @@ def _frame(entry: Entry) -> FrameStatus:
 
 
 def in_one_line(status: Status) -> str:
-    """Return what ``systemctl status`` shows: what is wrong first, then the counts."""
+    """Return the line for ``systemctl status``: problems first, then counts."""
     counts = ", ".join(f"{getattr(status.totals, key)} {key}" for key in COUNTS[1:])
     trouble = [f"PAUSED: {status.paused}"] if status.paused else []
     trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
@@ -233,7 +232,7 @@ def in_one_line(status: Status) -> str:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Return the free space where a folder is; None when it is gone."""
+    """Return the free space in the file system of a folder; None when the folder is missing."""
     try:
         return folders.free_bytes(folder)
     except OSError:
@@ -245,7 +244,7 @@ class StatusFile:
 
     Args:
         folder: the state folder.
-        emit: hears when the file cannot be written, and when it can be again.
+        emit: gets an event when the file cannot be written, and when it can be again.
     """
 
     def __init__(self, folder: Path, emit: Listener) -> None:
@@ -255,15 +254,15 @@ class StatusFile:
         self._written_at_s = -NEVER_S
 
     def note(self) -> None:
-        """Write it soon: something has changed."""
+        """Have it written soon: something has changed."""
         self._is_stale = True
 
     def deadline_s(self) -> float:
-        """Return when it is to be written next."""
+        """Return when it has to be written next."""
         return self._written_at_s + (WRITE_S if self._is_stale else AT_LEAST_S)
 
     def show(self, status: Status, now_s: float) -> None:
-        """Write it."""
+        """Write this status to the file."""
         self._written_at_s, self._is_stale = now_s, False
         text = status.to_json()
         self._output.write(self._path, lambda path: replace_text(path, text))

@@ -1,1 +1,1 @@
-"""Choosing thresholds: why a frame was kept or not."""
+"""Help for choosing thresholds: why a frame is kept or not."""

@@ -1,4 +1,4 @@
-"""Why two frames differ, or do not: the numbers that are compared, the regions, and a picture of both."""
+"""Why two frames differ or not: the numbers that are compared, the regions, and a picture of both."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,22 +23,22 @@ GAP = 8
 
 
 class NotAFrameError(FramegateError):
-    """A file given to compare is no frame."""
+    """A file to compare cannot be read or decoded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """Two frames, compared."""
+    """The comparison of two frames."""
 
     decision: Decision
     score: ChangeScore | None
-    """None when the frames differ in size and so were not compared."""
+    """None if the frames differ in size, and so were not compared."""
 
     changed: GrayImage | None
-    """uint8, 255 changed and 0 not, at the working size; None as above."""
+    """uint8 (height, width) at the working size: 255 is changed, 0 is not; None if not compared."""
 
     picture_px: int
-    """Unmasked pixels at the working size: what the percentages refer to."""
+    """Number of unmasked pixels at the working size; the percentages refer to it."""
 
     def as_json(self) -> Mapping[str, Any]:
         """Return what ``--json`` prints."""
@@ -60,15 +60,15 @@ class Explanation:
 def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float) -> Explanation:
     """Compare two files as the daemon would, with ``reference`` as the last kept frame.
 
-    Nothing has been learnt about the camera, so the noise map plays no part.
+    There is no noise map, since nothing has been learnt about the camera.
 
     Args:
         reference, current: the files.
-        detector: set up by the camera's settings.
-        max_pixels: a file with more pixels is no frame, as in the daemon.
+        detector: with the camera's settings.
+        max_pixels: a picture with more pixels is refused, as by the daemon.
 
     Raises:
-        NotAFrameError: when one of them cannot be read or decoded.
+        NotAFrameError: one of them cannot be read or decoded.
     """
     before = detector.prepare(_frame(reference, max_pixels).gray)
     after = detector.prepare(_frame(current, max_pixels).gray)
@@ -121,7 +121,7 @@ def _caption(panel: cv2.typing.MatLike, explanation: Explanation) -> None:
 
 
 def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: float) -> None:
-    """Write on a dark plate: OpenCV 5 spaces thick letters wider, so an outline would not fit them."""
+    """Write on a dark plate: OpenCV 5 spaces thick letters wider, so an outline would not fit."""
     (width, height), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     x, y = at
     cv2.rectangle(panel, (x - 2, y - height - 2), (x + width + 2, y + below), PLATE, -1)
@@ -130,8 +130,8 @@ def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: flo
 
 def _frame(path: Path, max_pixels: float) -> Frame:
     try:
-        if path.exists() and not path.is_file():  # reading a FIFO would wait for ever
-            raise NotAFrameError(f"{path}: is no regular file")
+        if path.exists() and not path.is_file():  # reading a FIFO would block for ever
+            raise NotAFrameError(f"{path}: not a regular file")
         data = path.read_bytes()
     except OSError as error:
         raise NotAFrameError(f"{path}: {error.strerror}") from error

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from framegate.ingest.queue import backlog
-from framegate.ingest.queue.backlog import Backlog, lane_of
+from framegate.ingest.queue.backlog import Backlog, shard_of
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.uploads import Uploads
 from framegate.model import Candidate, FileKey, Origin
 
-MOST_IN_HAND, REFILL_BELOW, LANES = 16, 2, 4
+MOST_IN_HAND, REFILL_BELOW, SHARDS = 16, 2, 4
 MOST_BY_SWEEP = 12
 CAMERAS = [f"c{number}" for number in range(12)]
 
@@ -22,7 +22,7 @@ CAMERAS = [f"c{number}" for number in range(12)]
 def small() -> Iterator[None]:
     """Let a hand be small enough to be filled in every example."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("MOST_IN_HAND", "MOST_BY_SWEEP", "REFILL_BELOW", "LANES"):
+        for name in ("MOST_IN_HAND", "MOST_BY_SWEEP", "REFILL_BELOW", "SHARDS"):
             patch.setattr(backlog, name, globals()[name])
         yield
 
@@ -71,8 +71,8 @@ def sweep(box: Backlog, folder: list[Candidate], in_hand: int = 0) -> list[Candi
     return box.settle_on(selection, in_hand, 0.0)
 
 
-def other_lane(camera: str) -> str:
-    return next(c for c in (f"other{number}" for number in range(1000)) if lane_of(c) != lane_of(camera))
+def other_shard(camera: str) -> str:
+    return next(c for c in (f"other{number}" for number in range(1000)) if shard_of(c) != shard_of(camera))
 
 
 FOLDERS = st.lists(
@@ -84,15 +84,17 @@ FOLDERS = st.lists(
 
 @given(folder=FOLDERS, in_hand=st.integers(0, MOST_IN_HAND))
 @settings(database=None, deadline=None)
-def test_a_sweep_takes_the_oldest_of_each_lane_in_equal_shares(folder: list[Candidate], in_hand: int) -> None:
-    """What is chosen fits into the room: the oldest of every lane, none with more than its share."""
+def test_a_sweep_takes_the_oldest_of_each_shard_in_equal_shares(
+    folder: list[Candidate], in_hand: int
+) -> None:
+    """What is chosen fits into the room: the oldest of every shard, none with more than its share."""
     box = Backlog()
     chosen = sweep(box, folder, in_hand)
     room = max(0, MOST_BY_SWEEP - in_hand)
-    lanes: dict[int, list[Candidate]] = defaultdict(list)
+    shards: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in sorted(folder, key=lambda c: c.order):
-        lanes[lane_of(candidate.camera)].append(candidate)
-    expected = {lane: theirs[: room // len(lanes)] for lane, theirs in lanes.items()}
+        shards[shard_of(candidate.camera)].append(candidate)
+    expected = {shard: theirs[: room // len(shards)] for shard, theirs in shards.items()}
     assert sorted(names(chosen)) == sorted(names([c for theirs in expected.values() for c in theirs]))
     assert all(theirs == sorted(theirs, key=lambda c: c.order) for theirs in by_camera(chosen).values())
     assert box.is_left == (len(chosen) < len(folder))
@@ -129,7 +131,7 @@ def test_a_live_frame_comes_after_what_its_camera_has_left_in_the_folder() -> No
     assert not box.admit(frame("c1", 99), 0)
     assert not box.admit(frame("c1", oldest_left), 0)
     assert box.admit(frame("c1", oldest_left - 1), 0)
-    assert box.admit(frame(other_lane("c1"), 99), 0)
+    assert box.admit(frame(other_shard("c1"), 99), 0)
 
 
 def test_a_full_hand_leaves_live_frames_in_the_folder() -> None:
@@ -174,24 +176,24 @@ def test_a_sweep_leaves_room_for_what_other_cameras_send() -> None:
     box = Backlog()
     chosen = sweep(box, [frame("c1", moment) for moment in range(100)])
     assert len(chosen) == MOST_BY_SWEEP < MOST_IN_HAND
-    assert box.admit(frame(other_lane("c1"), 1), len(chosen))
+    assert box.admit(frame(other_shard("c1"), 1), len(chosen))
 
 
-def test_any_number_of_cameras_takes_no_more_room_than_the_lanes() -> None:
+def test_any_number_of_cameras_takes_no_more_room_than_the_shards() -> None:
     """Names make cameras, and names come from outside: what is remembered of each does not grow with them."""
     box = Backlog()
     for number in range(500):
         box.admit(frame(f"camera{number}", number), MOST_IN_HAND)
-    assert len(box._goes_on_at) <= LANES
+    assert len(box._oldest_left) <= SHARDS
 
 
-def test_while_a_folder_is_swept_no_more_is_held_than_lanes_share() -> None:
+def test_while_a_folder_is_swept_no_more_is_held_than_shards_share() -> None:
     """A sweep of a million files holds but a few times what it will choose."""
     selection = Backlog().selection(0)
     most = 0
     for number in range(3000):
         selection.offer(frame(CAMERAS[number // 250], 3000 - number))
-        most = max(most, sum(len(share.heap) for share in selection._shares.values()))
+        most = max(most, sum(len(share.chosen) for share in selection._shares.values()))
     assert most <= 3 * MOST_BY_SWEEP
 
 
@@ -324,13 +326,13 @@ class BacklogMachine(RuleBasedStateMachine):
             assert self.box.wants_refill(0)
 
     def teardown(self) -> None:
-        """When nothing more comes, refills bring out everything, and each brings something of every lane."""
+        """When nothing more comes, refills bring out everything, and each brings something of every shard."""
         while self.folder:
             while len(self.queue) > REFILL_BELOW:
                 self.judge(1)
             self.sweep()
-            lanes_in_hand = {lane_of(camera) for camera in self.cameras_in_hand()}
-            assert lanes_in_hand == {lane_of(c.camera) for c in self.folder.values()}
+            shards_in_hand = {shard_of(camera) for camera in self.cameras_in_hand()}
+            assert shards_in_hand == {shard_of(c.camera) for c in self.folder.values()}
             self.judge(1)
 
 

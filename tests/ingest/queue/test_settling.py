@@ -304,7 +304,7 @@ def play(script: list[tuple[float, Action]], until_s: float = 12.0) -> list[tupl
         ready = uploads.settle(now_s)
         last |= {candidate.key.name: candidate for candidate in ready}
         taken += [(now_s, candidate) for candidate in ready]
-    assert uploads.settling == 0
+    assert len(uploads._settling) == 0
     return taken
 
 
@@ -331,7 +331,7 @@ def test_a_waiting_file_is_contained_until_it_is_taken(uploads: Uploads) -> None
     uploads.observe(key("c-1.jpg"), Origin.CREATED, 0.0)
     uploads.observe(key("c-1.jpg"), Origin.SWEEP, 1.0)
     assert uploads.is_settling("c-1.jpg")
-    assert uploads.settling == 1
+    assert len(uploads._settling) == 1
     assert [c.key for c in uploads.settle(2.0)] == [key("c-1.jpg")]
     assert not uploads.is_settling("c-1.jpg")
     assert uploads.settle(99.0) == []
@@ -404,7 +404,7 @@ def test_the_deadline_is_never_later_than_what_it_is_for(story: Story) -> None:
         last |= {candidate.key.name: candidate for candidate in ready}
         taken += [(now_s, candidate) for candidate in ready]
         deadline_s = uploads.settle_deadline_s(now_s)
-        assert (deadline_s == math.inf) == (uploads.settling == 0)
+        assert (deadline_s == math.inf) == (len(uploads._settling) == 0)
         assert deadline_s > now_s
         now_s = min((t for t in [*told, deadline_s] if now_s < t < math.inf), default=None)
     assert taken == play(story.script)

@@ -213,7 +213,7 @@ class SettlingMachine(RuleBasedStateMachine):
         asked = copy.deepcopy(self.uploads)
         asked.settle(self.now_s)
         deadline_s = asked.settle_deadline_s(self.now_s)
-        assert (deadline_s == math.inf) == (asked.settling == 0)
+        assert (deadline_s == math.inf) == (len(asked._settling) == 0)
         assert deadline_s > self.now_s
         if deadline_s < math.inf:
             assert deadline_s <= self.now_s + GIVE_UP_S + LONGEST_DELAY_S
@@ -221,7 +221,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @invariant()
     def waits_for_what_was_seen(self) -> None:
-        assert self.uploads.settling == len(self.waiting)
+        assert len(self.uploads._settling) == len(self.waiting)
         assert all(self.uploads.is_settling(name) for name in self.waiting)
 
     def teardown(self) -> None:
@@ -230,7 +230,7 @@ class SettlingMachine(RuleBasedStateMachine):
         for candidate in self.uploads.settle(self.now_s):
             self.check(candidate)
         assert not self.waiting
-        assert self.uploads.settling == 0
+        assert len(self.uploads._settling) == 0
 
 
 SettlingMachine.TestCase.settings = settings(stateful_step_count=40, deadline=None, database=None)

@@ -82,7 +82,7 @@ def test_a_wish_for_a_sweep_is_told_once() -> None:
     ],
 )
 def test_a_waiting_take_returns_when_something_happens(disturb: Callable[[Inbox], None]) -> None:
-    """Who waits for an hour is woken by a hint, a wish or a wake from another thread."""
+    """Who waits for an hour is woken by a hint, a request or a wake from another thread."""
     inbox, is_waiting = Inbox(), Event()
 
     def from_another_thread() -> None:

@@ -252,8 +252,8 @@ def test_a_hint_that_is_only_late_is_no_miss(drop: Path, supervise: Supervise) -
     site = supervise(drop)
     site.watch.note_unannounced(["a.jpg", "b.jpg"], site.now_s)
     assert site.tick() == []
-    site.watch.heard("a.jpg")
-    site.watch.heard("b.jpg")
+    site.watch.note_hint("a.jpg")
+    site.watch.note_hint("b.jpg")
     assert site.tick(LATE_S) == []
     assert site.watch.rebuilds == site.watch.found_by_sweep == 0
 

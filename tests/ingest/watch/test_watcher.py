@@ -258,7 +258,7 @@ class BrokenRules(NameRules):
 def test_a_mistake_of_ours_does_not_end_the_watching(
     drop: Path, watch: Watch, eventually: Callable[..., None]
 ) -> None:
-    """An exception while a hint is made becomes a wish for a sweep, and later hints come as before."""
+    """An exception while a hint is made becomes a request for a sweep, and later hints come as before."""
     watched = watch(drop, BrokenRules(DropSettings(folder=os.fspath(drop))))
     (drop / "bad.jpg").write_bytes(DATA)
     (drop / "good.jpg").write_bytes(DATA)
@@ -343,14 +343,14 @@ def test_watchdogs_words_are_wishes_for_a_sweep_and_no_output(
     assert watched.watcher.overflows == 1
     assert watched.watcher.fault() is None
     logging.getLogger("watchdog.observers.inotify").error("Unable to rebuild recursive inotify watches")
-    assert watched.watcher.fault() == "watchdog says: Unable to rebuild recursive inotify watches"
+    assert watched.watcher.fault() == "watchdog logged: Unable to rebuild recursive inotify watches"
     assert capfd.readouterr() == ("", "")
 
 
 def test_watchdogs_last_words_reach_nobody(
     drop: Path, watch: Watch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What watchdog says after its end is no wish and no output: the inbox may be closed by then."""
+    """What watchdog reports after its end requests and prints nothing: the inbox may be closed by then."""
     watched = watch(drop)
     watched.watcher.stop()
     watched.inbox.take_sweep_request()

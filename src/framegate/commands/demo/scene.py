@@ -1,6 +1,6 @@
-"""A parking lot, drawn: cars, a pedestrian, dusk, rustling leaves, sensor noise. Seeded, so always the same.
+"""A drawn parking lot: cars, a pedestrian, dusk, rustling leaves, sensor noise. Seeded, so always the same.
 
-The demo shows it and the tests measure on it; it needs no footage.
+The demo and the tests use it; no footage is needed.
 """
 
 from dataclasses import dataclass, field
@@ -22,12 +22,12 @@ Picture = GrayImage
 
 @dataclass(slots=True)
 class Lot:
-    """What stands in the lot now; change it, then take a picture.
+    """The lot as it is now; change an attribute, then take a picture.
 
     Attributes:
         width, height: of the picture, in pixels.
-        parked: paint of the car in each taken bay, by bay number.
-        pedestrian: where somebody walks, 0 left to 1 right; None for nobody.
+        parked: number of the car's paint, by bay; an empty bay is not in it.
+        pedestrian: where somebody walks, from 0 (left) to 1 (right); None for nobody.
         light: 1.0 is noon; 0.6 is dusk.
         clock: text burnt in at the top left; empty for none.
     """
@@ -47,7 +47,7 @@ class Lot:
         self._empty = self._draw_empty()
 
     def picture(self, *, noise: float = 3.0) -> Picture:
-        """Take a picture: what stands there, rustling leaves, and sensor noise of this many gray levels."""
+        """Return a picture, uint8 (height, width, 3) BGR; ``noise`` is the sensor's, in gray levels."""
         canvas = self._empty.copy()
         self._draw_leaves(canvas)
         for bay, paint in sorted(self.parked.items()):
@@ -62,7 +62,7 @@ class Lot:
         return picture
 
     def jpeg(self, *, noise: float = 3.0, quality: int = 85) -> bytes:
-        """Take a picture and encode it as a camera does."""
+        """Return a picture as the bytes of a JPEG file."""
         return encoded(self.picture(noise=noise), ".jpg", quality)
 
     def _at(self, x: float, y: float) -> tuple[int, int]:
@@ -86,7 +86,7 @@ class Lot:
         return canvas
 
     def _draw_leaves(self, canvas: Picture) -> None:
-        """Draw a tree whose leaves shimmer: in every picture others catch the light."""
+        """Draw a tree whose leaves shimmer: in every picture other leaves are bright."""
         center, radius = np.array(self._at(0.9, 0.19)), 0.11 * self.height
         cv2.circle(canvas, center.tolist(), round(radius), LEAF, -1)
         places = center + self._rng.normal(0, radius / 3.4, (90, 2))
@@ -111,6 +111,6 @@ class Lot:
 
 
 def encoded(picture: Picture, extension: str = ".jpg", quality: int = 85) -> bytes:
-    """Encode a picture as the format of a file name's extension."""
+    """Return a picture as a file's bytes, in the format of an extension."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if extension in {".jpg", ".jpeg"} else []
     return cv2.imencode(extension, picture, options)[1].tobytes()

@@ -1,4 +1,4 @@
-"""The demo: temporary folders, the simulated camera, the daemon as its own process, a table of verdicts."""
+"""``framegate demo``: a simulated camera, a real daemon in temporary folders, and a table of its verdicts."""
 
 import json
 import subprocess
@@ -64,7 +64,7 @@ folder = "state"
 
 @dataclass(slots=True)
 class Act:
-    """One frame of the play: what happened in the lot, and how its file arrives."""
+    """One frame: what happens in the lot, and how its file arrives."""
 
     what: str
     upload: Upload = write_at_once
@@ -96,7 +96,7 @@ PLAY = (
 
 
 def run_demo(console: Console | None = None) -> bool:
-    """Play; return whether every frame got its verdict and every kept frame stands in the results."""
+    """Run the demo; return whether every frame got its verdict and every kept frame is in the results."""
     console = console or Console()
     home = Path(tempfile.mkdtemp(prefix="framegate-demo-"))
     for folder in ("drop", "results", "state"):
@@ -120,7 +120,7 @@ def run_demo(console: Console | None = None) -> bool:
 
 @contextmanager
 def daemon(config: Path) -> Iterator["Queue[dict[str, Any]]"]:
-    """Run the real daemon in a process of its own; yield its log lines as they come."""
+    """Run the daemon as a separate process; yield a queue of its log lines."""
     command = [sys.executable, "-m", "framegate", "run", "--config", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         lines: Queue[dict[str, Any]] = Queue()
@@ -139,12 +139,12 @@ def _read_lines(process: "subprocess.Popen[str]", lines: "Queue[dict[str, Any]]"
     for line in process.stderr:
         try:
             lines.put(json.loads(line))
-        except ValueError:  # a traceback: the demo will say that verdicts are missing
+        except ValueError:  # a traceback; the demo will report that verdicts are missing
             sys.stderr.write(line)
 
 
 def _frames(drop: Path) -> Iterator[tuple[str, Act]]:
-    """Play the acts; upload each frame, then yield its name."""
+    """Upload the frame of each act, then yield its name."""
     lot = Lot()
     for number, act in enumerate(PLAY, 1):
         for name, value in act.changes.items():
@@ -158,7 +158,7 @@ def _frames(drop: Path) -> Iterator[tuple[str, Act]]:
 
 
 class Rows:
-    """The table: a row a frame, filled when its verdict comes; plain lines where there is no terminal."""
+    """A table with a row for each frame, filled in when its verdict comes; plain lines without a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -177,11 +177,11 @@ class Rows:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every frame of the play has its verdict."""
+        """Whether every frame has its verdict."""
         return len(self.verdicts) == len(PLAY)
 
     def wait_for_start(self, lines: "Queue[dict[str, Any]]") -> None:
-        """Wait until the daemon watches."""
+        """Wait until the daemon has started."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while time.monotonic() < deadline_s:
             try:
@@ -191,12 +191,12 @@ class Rows:
                 continue
 
     def sent(self, name: str, act: Act) -> None:
-        """Take in that a frame was uploaded."""
+        """Add a row for a frame that was uploaded."""
         self._acts[name] = act
         self._refresh()
 
     def collect(self, lines: "Queue[dict[str, Any]]", for_s: float) -> None:
-        """Take in verdicts for a while."""
+        """Fill in the verdicts that come within ``for_s`` seconds."""
         deadline_s = time.monotonic() + for_s
         while (left_s := deadline_s - time.monotonic()) > 0:
             try:
@@ -204,15 +204,15 @@ class Rows:
             except Empty:
                 return
             if line["event"] in {"frame.kept", "frame.dropped", "frame.rejected"}:
-                self._take(line)
+                self._fill_in(line)
 
     def finish(self, lines: "Queue[dict[str, Any]]") -> None:
-        """Wait for the verdicts that are still to come."""
+        """Wait for the missing verdicts, at most ``LONGEST_WAIT_S``."""
         deadline_s = time.monotonic() + LONGEST_WAIT_S
         while not self.is_complete and time.monotonic() < deadline_s:
             self.collect(lines, 0.1)
 
-    def _take(self, line: dict[str, Any]) -> None:
+    def _fill_in(self, line: dict[str, Any]) -> None:
         self.verdicts[line["frame"]] = line
         if self._live is None:
             act = self._acts.get(line["frame"])

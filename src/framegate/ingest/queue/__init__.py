@@ -1,1 +1,1 @@
-"""The files in hand: from the first hint of a file to its verdict."""
+"""The files in hand, from the first hint of a file to its verdict."""

@@ -1,12 +1,12 @@
 """How much of a backlog is in memory. The drop folder is the queue; memory holds its oldest frames.
 
-Fifty thousand frames that wait in the folder are not fifty thousand objects: a sweep takes the oldest of
-each camera, and leaves the rest where they are until those are judged. A live frame of a camera that has
-frames left there comes after them; of any other it is taken at once, and the cameras are served in turn.
+Fifty thousand frames that wait in the folder are not fifty thousand objects: a sweep brings the oldest of
+each camera into hand, and leaves the rest in the folder until those are judged. A live frame of a camera that
+has frames left there waits behind them; one of any other camera comes into hand at once.
 """
 
-import heapq
 import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,55 +14,57 @@ from dataclasses import dataclass, field
 from framegate.model import Candidate, FileKey
 
 MOST_IN_HAND = 4096
-"""Files that settle or wait for their judgement, at the most: about 4 MB. A sweep of 50,000 new
-files takes some 0.5 s; taking this many at a time, a backlog costs one for every half minute of judging."""
+"""Files in hand, that is, settling or queued, at the most: about 4 MB. A sweep of 50,000 new files takes some
+0.5 s; with this many in hand, a backlog costs one sweep for every half minute of judging."""
 
 MOST_BY_SWEEP = MOST_IN_HAND * 3 // 4
 """A sweep leaves room for what other cameras send meanwhile."""
 
 REFILL_BELOW = MOST_IN_HAND // 4
+"""With fewer files in hand than this, the next sweep of a backlog is due."""
 
-LANES = 1024
-"""Cameras are names, and names come from outside: a million of them take no more room than this many lanes.
-Cameras that share a lane share its turn in a backlog; each is still judged in its own order."""
+SHARDS = 1024
+"""Camera names come from outside: a million of them take no more memory than this many shards. Cameras of one
+shard share its part of a backlog; each is still judged in its own order."""
 
 Order = tuple[int, str]
+"""Capture time in nanoseconds, then name: see ``Candidate.order``."""
 
 
-def lane_of(camera: str) -> int:
-    """Return the lane of a camera."""
-    return hash(camera) % LANES
+def shard_of(camera: str) -> int:
+    """Return the shard of a camera, 0 to ``SHARDS - 1``; another one in each process."""
+    return hash(camera) % SHARDS
 
 
 class Backlog:
-    """Decides what comes into hand now and what stays in the folder; remembers where each camera goes on."""
+    """Decides which files come into hand now, and which stay in the folder until a later sweep."""
 
     def __init__(self) -> None:
-        self._goes_on_at: dict[int, Order] = {}
-        """The oldest frame that was left in the folder, by lane."""
+        self._oldest_left: dict[int, Order] = {}
+        """The oldest frame that was left in the folder, by shard."""
 
         self._left_meanwhile: dict[int, Order] = {}
         """The same, of those left since the last sweep began: it may have listed their folder before."""
 
         self.left: Mapping[str, int] = {}
-        """How many frames the last sweep left there, by camera; beyond ``LANES`` cameras as one, ``*``."""
+        """How many frames the last sweep left there, by camera; those beyond ``SHARDS`` cameras as ``*``."""
 
         self.left_since_s = math.inf
-        """When frames were first left there; they were not all taken in hand since."""
+        """Since when there are always some frames left in the folder; infinity when there are none."""
 
     @property
     def is_left(self) -> bool:
         """Whether frames were left in the folder that only a sweep will find."""
-        return bool(self._goes_on_at)
+        return bool(self._oldest_left)
 
     def wants_refill(self, in_hand: int) -> bool:
-        """Whether it is time for the next sweep of a backlog."""
+        """Return whether it is time for the next sweep of a backlog."""
         return self.is_left and in_hand <= REFILL_BELOW
 
     def admit(self, candidate: Candidate, in_hand: int) -> bool:
-        """Decide whether a file comes into hand; if not, remember that it is left in the folder."""
-        goes_on_at = self._goes_on_at.get(lane_of(candidate.camera))
-        if in_hand < MOST_IN_HAND and (goes_on_at is None or candidate.order < goes_on_at):
+        """Return whether a file comes into hand; if not, remember that it is left in the folder."""
+        oldest_left = self._oldest_left.get(shard_of(candidate.camera))
+        if in_hand < MOST_IN_HAND and (oldest_left is None or candidate.order < oldest_left):
             return True
         self._leave(candidate)
         return False
@@ -77,9 +79,12 @@ class Backlog:
         return Selection(self.room(in_hand))
 
     def settle_on(self, selection: "Selection", in_hand: int, now_s: float) -> list[Candidate]:
-        """End a sweep; return the files that come into hand, each camera's in order."""
+        """End a sweep that has offered all it found; return the files that come into hand, oldest first.
+
+        The order is that of each camera.
+        """
         chosen = selection.chosen(self.room(in_hand))
-        self._goes_on_at, self._left_meanwhile = self._left_meanwhile, {}
+        self._oldest_left, self._left_meanwhile = self._left_meanwhile, {}
         self.left = selection.left_counts(chosen)
         self.left_since_s = min(self.left_since_s, now_s) if self.left else math.inf
         for candidate in selection.left():
@@ -87,38 +92,30 @@ class Backlog:
         return chosen
 
     def _leave(self, candidate: Candidate) -> None:
-        lane = lane_of(candidate.camera)
-        for left in (self._goes_on_at, self._left_meanwhile):
-            left[lane] = min(left.get(lane, candidate.order), candidate.order)
-
-
-class _YoungestFirst(tuple[Order, FileKey]):
-    """The other way round, for a heap that gives up its youngest."""
-
-    __slots__ = ()
-
-    def __lt__(self, other: object) -> bool:
-        assert isinstance(other, tuple)
-        return tuple(self) > tuple(other)
+        shard = shard_of(candidate.camera)
+        for left in (self._oldest_left, self._left_meanwhile):
+            left[shard] = min(left.get(shard, candidate.order), candidate.order)
 
 
 @dataclass(slots=True)
 class _Share:
-    """What one lane has been given of a sweep."""
+    """One shard's part of a sweep."""
 
-    heap: list[tuple[_YoungestFirst, Candidate]] = field(default_factory=list)
+    chosen: list[tuple[Order, FileKey, Candidate]] = field(default_factory=list)
+    """Oldest first."""
+
     left: Candidate | None = None
-    """The oldest that it was not given."""
+    """The oldest that was not chosen."""
 
     def trim(self, room: int) -> None:
-        while len(self.heap) > room:
-            candidate = heapq.heappop(self.heap)[1]
+        while len(self.chosen) > room:
+            candidate = self.chosen.pop()[-1]
             if self.left is None or candidate.order < self.left.order:
                 self.left = candidate
 
 
 class Selection:
-    """The oldest files that one sweep offers, in equal shares for the lanes it meets.
+    """The oldest files of one sweep, in equal shares for the shards that it finds.
 
     Args:
         room: files to choose at the most.
@@ -132,18 +129,18 @@ class Selection:
     def offer(self, candidate: Candidate) -> None:
         """Consider a file that the sweep found new."""
         self._offered[self._counted_as(candidate.camera)] += 1
-        share = self._shares.setdefault(lane_of(candidate.camera), _Share())
-        heapq.heappush(share.heap, (_YoungestFirst((candidate.order, candidate.key)), candidate))
+        share = self._shares.setdefault(shard_of(candidate.camera), _Share())
+        insort(share.chosen, (candidate.order, candidate.key, candidate))
         share.trim(self._room // len(self._shares))
 
     def chosen(self, room: int) -> list[Candidate]:
         """Return the chosen files, at most ``room``, each camera's in order."""
-        self._room = min(self._room, room)
-        self._trim()
-        return [c for share in self._shares.values() for _, c in sorted(share.heap, reverse=True)]
+        for share in self._shares.values():
+            share.trim(min(self._room, room) // len(self._shares))
+        return [candidate for share in self._shares.values() for *_, candidate in share.chosen]
 
     def left(self) -> Iterator[Candidate]:
-        """Yield, for each lane that has more, the oldest file that was not chosen."""
+        """Yield, for each shard that has more, the oldest file that was not chosen."""
         return (share.left for share in self._shares.values() if share.left is not None)
 
     def left_counts(self, chosen: Iterable[Candidate]) -> dict[str, int]:
@@ -152,10 +149,4 @@ class Selection:
         return dict(left)
 
     def _counted_as(self, camera: str) -> str:
-        return camera if camera in self._offered or len(self._offered) < LANES else "*"
-
-    def _trim(self) -> None:
-        """Hold every lane to its share, now that it is known how many there are."""
-        if self._shares:
-            for share in self._shares.values():
-                share.trim(self._room // len(self._shares))
+        return camera if camera in self._offered or len(self._offered) < SHARDS else "*"

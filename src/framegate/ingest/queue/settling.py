@@ -1,9 +1,9 @@
-"""When is a file complete? Pure rules over what was seen of it and when; they know no watcher and no clock.
+"""When is a file complete? Pure rules over what was seen of it and when; they use no watcher and no clock.
 
 A file is settled when its writer has closed it, or moved it in under its final name (it is tried at once),
 or when nothing about it has changed for ``settle_s``. One that was tried and has no end yet waits for more of
-it, for its writer's close, or until it has not changed for ``give_up_s``. The time since its mtime says
-nothing: files keep the mtime of where they came from.
+it, for its writer's close, or until it has not changed for ``give_up_s``. Its mtime proves nothing: files
+keep the mtime of where they came from.
 
 Times are seconds of one monotonic clock, given by the caller.
 """
@@ -17,7 +17,7 @@ from framegate.model import Candidate
 
 WRITER_HOLD_S = 0.25
 """How long a file that is being written holds up younger frames of its camera. Uploads that run side by side
-end within this of each other, and then come in their order; one that takes seconds holds up nobody."""
+end within this of each other, and then come in their order; one that takes seconds holds up no other."""
 
 
 @dataclass(slots=True)
@@ -30,13 +30,13 @@ class Upload:
 
     unchanged_since_s: float
     is_closed: bool = False
-    """Its writer has closed it, or moved it in: it is tried before it was quiet for ``settle_s``."""
+    """Its writer has closed it, or moved it in: it is tried at once, without waiting for ``settle_s``."""
 
     not_before_s: float = -math.inf
     """It was tried, and is not tried again before this, unless its writer closes it."""
 
     lacks_its_end: bool = False
-    """It was tried and its content has no end: being quiet for ``settle_s`` is not enough."""
+    """It was tried and its content has no end: ``settle_s`` without a change is not enough."""
 
     failed_reads: int = 0
     """How often in a row it could not be read."""
@@ -45,11 +45,11 @@ class Upload:
     """When it is read again, while it is put aside because it could not be read."""
 
     waits_for: str | None = None
-    """Why it was put back when it was last tried."""
+    """Why it could not be judged when it was last tried; None when it was not tried."""
 
 
 class SettlingRules:
-    """Says which uploads may be judged now, and when the next may.
+    """Decides which uploads may be judged now, and when the next may.
 
     Args:
         settle_s: seconds without a change after which a file counts as complete.
@@ -64,13 +64,13 @@ class SettlingRules:
         self.settle_s = settle_s
         self.give_up_s = max(settle_s, give_up_s)
         self.is_hurried = False
-        """Others wait for the room: a file without an end is not waited for longer than ``settle_s``. Nothing
-        is lost by it; when more of it comes it is another version."""
+        """Others wait for the room that these take: a file without an end is waited for only ``settle_s``.
+        Nothing is lost; if more of it arrives later, that is another version."""
 
         self._is_being_written = is_being_written
 
     def gives_up_at_s(self, upload: Upload) -> float:
-        """Return when a file is judged as it is, also without an end."""
+        """Return when a file is judged as it is, even without an end."""
         is_short = self.is_hurried and upload.lacks_its_end
         return upload.unchanged_since_s + (self.settle_s if is_short else self.give_up_s)
 
@@ -78,8 +78,8 @@ class SettlingRules:
         """Return those that are settled and not held by an older frame of their camera.
 
         A frame waits for older frames of its camera that are still settling, so that a backlog is judged
-        before what arrives meanwhile: for each at most until ``settle_s`` after it was first seen, and for
-        one that is being written at most ``WRITER_HOLD_S``, so that a slow upload does not hold up the line.
+        before what arrives meanwhile: for each at most until ``settle_s`` after that was first seen, and for
+        one that is being written at most ``WRITER_HOLD_S``, so that a slow upload holds up no others.
         """
         settled, holders = [], defaultdict(list)
         for upload in uploads:

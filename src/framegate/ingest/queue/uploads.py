@@ -1,15 +1,14 @@
 """The files in hand, one record each, from the first hint to the verdict.
 
-A record is in one of three states: it settles, it is queued for its turn to be judged, or it is put aside
-until it is read again. What is put aside is not counted as in hand: an FTP server whose umask leaves us no
-permission makes thousands of such files in a day, and those must not take the places of the frames behind
-them. They are read again on common instants, so that files which become readable together are judged
-together, in their order.
+A record is in one of three states: the file settles, is queued to be judged, or is put aside because it could
+not be read. What is put aside does not count as in hand: an FTP server whose umask leaves us no permission
+makes thousands of such files a day, and those must not take the room of frames that can be judged. All of
+them are read again at the same instants, so that files that become readable together are judged in order.
 """
 
 import heapq
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import chain
@@ -34,7 +33,7 @@ class Uploads:
     """Holds a record for each file that has no verdict yet and has been seen.
 
     Args:
-        rules: say when a file is settled.
+        rules: decide when a file is settled.
         describe: makes a candidate of a key: finds its camera and capture time.
 
     Times are seconds of one monotonic clock, given by the caller.
@@ -49,10 +48,10 @@ class Uploads:
         self._aside = self._by_state[State.PUT_ASIDE]
         self._turns: dict[str, list[tuple[tuple[int, str], FileKey]]] = {}
         """The queue: a heap by capture time for each camera, the cameras in turn. An entry whose version is
-        not queued any more is void."""
+        no longer queued is skipped."""
 
         self._retries: list[tuple[float, str]] = []
-        """A heap of what is put aside. An entry whose file waits for another instant is void."""
+        """A heap of when to read each file that is put aside. An outdated entry is skipped."""
 
         self._next_s = -math.inf
         """Before this ``settle`` would find nothing; minus infinity when that has to be worked out."""
@@ -65,41 +64,42 @@ class Uploads:
         return any(name in uploads for uploads in self._by_state.values())
 
     @property
-    def settling(self) -> int:
-        """How many files settle."""
-        return len(self._settling)
-
-    @property
     def has_queued(self) -> bool:
-        """Whether a file waits for its turn to be judged."""
+        """Whether a file is queued to be judged."""
         return bool(self._queued)
 
     def is_settling(self, name: str) -> bool:
-        """Tell whether a file settles."""
+        """Return whether a file settles."""
         return name in self._settling
 
     def use(self, rules: SettlingRules) -> None:
-        """Go on by other rules, also for what waits."""
+        """Use other rules from now on, also for the files that settle already."""
         rules.is_hurried = self._rules.is_hurried
         self._rules, self._next_s = rules, -math.inf
 
     def hurry(self, is_hurried: bool) -> None:  # noqa: FBT001
-        """Wait less, or as usual, for files without an end; see ``SettlingRules.is_hurried``."""
+        """Set whether to wait less for files without an end; see ``SettlingRules.is_hurried``."""
         if is_hurried != self._rules.is_hurried:
             self._rules.is_hurried, self._next_s = is_hurried, -math.inf
 
     def is_queued_as(self, key: FileKey) -> bool:
-        """Tell whether this very version of a file is queued."""
+        """Return whether this very version of a file is queued."""
         return _has_version(self._queued, key)
 
     def is_waiting_as(self, key: FileKey) -> bool:
-        """Tell whether this very version is queued or put aside: that a sweep sees it again says nothing."""
+        """Return whether this version is queued or put aside: that a sweep lists it again changes nothing."""
         return _has_version(self._queued, key) or _has_version(self._aside, key)
 
     def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> bool:
-        """Note that a version of a file was seen, and perhaps that nobody has it open for writing.
+        """Record that a version of a file was seen.
 
-        A file that was put aside, and one that is queued as another version, settles again.
+        A file that was put aside, or is queued as another version, settles again.
+
+        Args:
+            key: the version.
+            origin: what named it.
+            now_s: the time.
+            writer_is_done: no program has it open for writing.
 
         Returns:
             Whether the file was not in hand before.
@@ -120,18 +120,23 @@ class Uploads:
         return is_new
 
     def forget(self, name: str) -> None:
-        """Drop what is known of a file: it has its verdict, or is no longer there."""
+        """Forget a file: it has its verdict, or is no longer there."""
         for uploads in self._by_state.values():
             uploads.pop(name, None)
         self._next_s = -math.inf
 
     def vanished(self, name: str) -> None:
-        """Note that a file is no longer there. One that is queued has settled, and so gets its verdict."""
+        """Forget a file that is no longer there, unless it is queued: then it gets its verdict."""
         if name not in self._queued:
             self.forget(name)
 
     def unseen(self, names: Collection[str], before_s: float) -> list[str]:
-        """Return the files, known since before a sweep began, that it did not list; not those queued."""
+        """Return the files that settle or are put aside, were seen before a sweep, and not listed by it.
+
+        Args:
+            names: those that the sweep listed.
+            before_s: when it began.
+        """
         waiting = chain(self._settling.items(), self._aside.items())
         return [name for name, up in waiting if up.known_since_s < before_s and name not in names]
 
@@ -152,9 +157,9 @@ class Uploads:
         return sorted((upload.candidate for upload in free), key=lambda c: (c.order, c.key))
 
     def settle_deadline_s(self, now_s: float) -> float:
-        """Return when ``settle`` may next find a file: ``now_s`` if it would now, infinity if nothing waits.
+        """Return when ``settle`` may next find a file: ``now_s`` if it would now, infinity if none settles.
 
-        Judging what is queued takes time, in which others settle: they must not wait for the sweep.
+        It is asked after judging, which takes time: a file that settled meanwhile must not wait for a sweep.
         """
         if self._next_s <= now_s:
             if self._rules.free_to_go(self._settling.values(), now_s):
@@ -163,7 +168,7 @@ class Uploads:
         return self._next_s
 
     def next(self) -> Candidate | None:
-        """Return the queued file whose turn it is: within a camera the oldest, the cameras in turn."""
+        """Return the queued file that is judged next: a camera's oldest, the cameras taking turns."""
         while self._turns:
             camera, turn = next(iter(self._turns.items()))
             while turn:
@@ -176,33 +181,34 @@ class Uploads:
         return None
 
     def done(self, candidate: Candidate) -> None:
-        """Forget a queued file that has its verdict; the turn passes to the next camera."""
+        """Forget a queued file that has its verdict; the next camera is next."""
         self._pass_turn(candidate.camera)
         self.forget(candidate.key.name)
 
     def put_back(self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0) -> None:
         """Let a queued file that cannot be judged yet settle again, as the version that is there now.
 
-        It has to be quiet, and is not tried before ``delay_s`` have passed or its writer has closed it.
+        It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
+        closes it.
         """
         upload = self._tried(unsettled)
         if upload is None:
             return
         self._pass_turn(upload.candidate.camera)
-        is_as_it_was = unsettled.key == upload.candidate.key
+        is_unchanged = unsettled.key == upload.candidate.key
         upload.candidate = self._describe(unsettled.key)
-        upload.unchanged_since_s = upload.unchanged_since_s if is_as_it_was else now_s
+        upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
-        upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_as_it_was
+        upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_unchanged
         upload.waits_for = _in_words(unsettled)
         self._move(upload, State.SETTLING)
 
     def put_aside(self, unsettled: Unsettled, now_s: float) -> bool:
-        """Put a queued file that could not be read aside, until it is read again; each time it waits longer.
+        """Put a queued file aside that could not be read, each time for longer, 1 to 60 s.
 
         Returns:
-            Whether this is the first time in a row.
+            Whether this is the first failure in a row.
         """
         upload = self._tried(unsettled)
         if upload is None:
@@ -220,7 +226,7 @@ class Uploads:
         return upload.failed_reads == 1
 
     def take_up(self, now_s: float, most: int) -> None:
-        """Let at most ``most`` of the files that were put aside settle again, if it is time to read them."""
+        """Let files that were put aside, and are due to be read again, settle again: at most ``most``."""
         while most > 0 and self.retry_deadline_s() <= now_s:
             upload = self._aside[heapq.heappop(self._retries)[1]]
             upload.is_closed, upload.not_before_s = False, -math.inf
@@ -241,10 +247,10 @@ class Uploads:
         """Return how many frames have no verdict yet, since when, and what the oldest waits for, by camera.
 
         Args:
-            left: frames that stand in the folder and are not in hand.
+            left: frames that are in the folder and not in hand, by camera.
         """
         pending = dict(left)
-        for upload in self._all():
+        for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
             camera = upload.candidate.camera
             before = pending.get(camera, Pending())
             this = Pending(since_s=upload.known_since_s, why=upload.waits_for)
@@ -252,14 +258,11 @@ class Uploads:
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
 
-    def _all(self) -> Iterator[Upload]:
-        return chain.from_iterable(uploads.values() for uploads in self._by_state.values())
-
     def _find(self, name: str) -> Upload | None:
         return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
 
     def _tried(self, unsettled: Unsettled) -> Upload | None:
-        """Return the upload that was tried; None when a newer version of it was seen meanwhile."""
+        """Return the upload that was tried; None when another version was seen meanwhile."""
         is_queued = _has_version(self._queued, unsettled.candidate.key)
         return self._queued[unsettled.candidate.key.name] if is_queued else None
 

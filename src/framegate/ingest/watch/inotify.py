@@ -1,8 +1,8 @@
 """The kernel's own events of a few folders, read without a thread.
 
-For the drop folder watchdog does this. Here it says too little: a change of mode or time is "modified" to it
-like a write, and a file moved in is "created" like one that is about to be written, so that nobody can tell
-whether a writer has finished. The kernel can.
+For the drop folder watchdog does this. For the config its events are not enough: it reports a change of mode
+or time as "modified", like a write, and a file moved in as "created", like one that is about to be written.
+So they do not show whether a writer has finished. The kernel's events do.
 """
 
 import ctypes
@@ -23,10 +23,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class FolderEvents:
-    """Events in folders, of which ``fd`` becomes readable.
+    """The events of folders; ``fd`` becomes readable when there are any.
 
     Args:
-        folders: what to watch; not what is below it.
+        folders: what to watch; folders inside them are not watched.
 
     Raises:
         OSError: one of them is gone, or inotify's instances or watches are used up.
@@ -45,7 +45,7 @@ class FolderEvents:
             raise
 
     def read(self) -> Iterator[tuple[str, int]]:
-        """Yield path and mask of each event so far; never waits."""
+        """Yield the path and the mask (``IN_...``) of each event so far; never waits."""
         while True:
             try:
                 buffer = os.read(self.fd, _BUFFER_BYTES)

@@ -1,7 +1,7 @@
-"""Which file system a folder is on, and whether this kernel sees everybody who writes there.
+"""Which file system a folder is on, and whether this kernel sees every write to it.
 
-inotify tells what passes through this kernel. What another machine writes to a share, or a program to the
-back of a FUSE file system, does not: measured with bindfs, no event at all came for a file on its other side.
+inotify reports what passes through this kernel. What another machine writes to a share, or a program to the
+folder behind a FUSE file system, does not: with bindfs, no event came for a file written to the other side.
 """
 
 import os
@@ -25,19 +25,19 @@ class Mount:
 
     point: str
     kind: str
-    """Its type as mount(8) names it: ``ext4``, ``nfs4``, ``fuse.sshfs``."""
+    """Its type as in mount(8): ``ext4``, ``nfs4``, ``fuse.sshfs``."""
 
     device: str = field(default="", compare=False)
-    """The kernel's number of it, ``8:1``. A file's ``st_dev`` may be another: of a subvolume, on btrfs."""
+    """The kernel's number of it, ``8:1``. A file's ``st_dev`` may differ: on btrfs it is a subvolume's."""
 
 
 def sees_all_writers(kind: str) -> bool:
-    """Tell whether inotify hears of every write to a file system of this type."""
+    """Return whether inotify reports every write to a file system of this type."""
     return _WRITTEN_ELSEWHERE.fullmatch(kind) is None
 
 
 def mount_of(folder: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
-    """Return the mount that a folder is on, links resolved; None when the system does not say."""
+    """Return the mount that a folder is on, links resolved; None when that cannot be found out."""
     try:
         text = os.fsdecode(mountinfo.read_bytes())
     except OSError:
@@ -46,9 +46,13 @@ def mount_of(folder: Path, mountinfo: Path = MOUNTINFO) -> Mount | None:
 
 
 def find_mount(path: str, mountinfo: str) -> Mount | None:
-    """Return the mount that holds a resolved path, by the text of ``/proc/self/mountinfo``.
+    """Return the mount that holds a path.
 
-    It is the one whose mount point is the longest; of several at one point the last listed covers the others.
+    It is the one with the longest mount point; of several at one point the last listed covers the others.
+
+    Args:
+        path: absolute, links resolved.
+        mountinfo: the text of ``/proc/self/mountinfo``.
     """
     found: Mount | None = None
     for line in mountinfo.split("\n"):

@@ -1,4 +1,4 @@
-"""Whether a running watchdog still works, as the system shows it: its threads, and the kernel's watches.
+"""Finds out whether a running watchdog still works, from its threads and the kernel's watches.
 
 watchdog's own ``is_alive`` stays true in six of the seven ways in which it was seen to go deaf, and its
 attributes changed names from 6.0 to 7.0. Threads and descriptors are what they are in every version.
@@ -19,7 +19,7 @@ _MARK = re.compile(rb"^inotify wd:([0-9a-f]+) ino:([0-9a-f]+) sdev:([0-9a-f]+)",
 
 CHEAP_S = 0.01
 """Reading the kernel's list takes 0.1 ms for one folder and 35 ms for 10,000; what takes longer than this is
-done so seldom that it uses a hundredth of a core."""
+done so rarely that it uses a hundredth of a core."""
 
 Mark = tuple[bytes, bytes]
 """The inode and the device of a watched folder, as the kernel prints them."""
@@ -37,7 +37,7 @@ class ObserverProbe:
         self._next_look_s = -float("inf")
 
     def measure(self) -> None:
-        """Record what is there now: watchdog has just started, or has just failed to."""
+        """Record what watchdog has created: it has just started, or failed to start."""
         self._threads = [
             thread
             for thread in threading.enumerate()
@@ -56,7 +56,7 @@ class ObserverProbe:
         return any(link == INOTIFY for link in self._links.values()) and self._root is None
 
     def fault(self) -> str | None:
-        """Return what is missing of what ``measure`` recorded; None while all is there."""
+        """Return in words what is missing of what ``measure`` recorded; None while all is there."""
         ended = sum(not thread.is_alive() for thread in self._threads)
         if ended:
             return f"{ended} of watchdog's {len(self._threads)} threads ended"
@@ -65,7 +65,7 @@ class ObserverProbe:
         return None
 
     def end_threads(self, within_s: float) -> None:
-        """Stop what the observer's own ``stop`` left running; a thread that does not end is left behind."""
+        """Stop the threads that the observer's own ``stop`` left running, and wait at most ``within_s``."""
         for thread in self._threads:
             if thread.is_alive() and not isinstance(thread, BaseObserver):
                 with suppress(Exception):  # it is being given up
@@ -77,8 +77,8 @@ class ObserverProbe:
     def close_leftovers(self) -> None:
         """Close the descriptors that watchdog left open when its threads have ended.
 
-        6.0 leaves three at each start that fails for want of watches (ENOSPC): a retry every 30 s would use
-        up the user's 128 instances in an hour. A pipe is closed only together with its inotify descriptor.
+        6.0 leaves three at each start that fails because no watches are left (ENOSPC): a retry every 30 s
+        would use up the user's 128 instances in an hour. A pipe is closed only with its inotify descriptor.
         """
         if any(thread.is_alive() for thread in self._threads):
             return

@@ -1,9 +1,9 @@
-"""Watching the drop folder: inotify or polling, and whether it can still be trusted.
+"""Watching the drop folder: inotify or polling, and whether the events can still be trusted.
 
-watchdog stops delivering events in seven known ways without saying so, and drop folders come and go: disks
-are unmounted, shares are mounted late, folders are renamed. So folder and observer are checked once a second;
-whatever changed, the folder is watched again and swept. What no check shows, the sweeps do: a frame that only
-a sweep found was missed by the observer.
+watchdog stops delivering events in seven known ways without an error, and drop folders come and go: disks are
+unmounted, shares are mounted late, folders are renamed. So folder and observer are checked once a second;
+after any change the folder is watched again and swept. Sweeps show what no check does: a frame that only a
+sweep found was missed by the observer.
 """
 
 import errno
@@ -33,13 +33,13 @@ CHECK_S = 1.0
 """Seconds between two checks of the folder and its watcher."""
 
 LATE_S = 3.0
-"""How late a hint may be. watchdog holds back half of a move for 0.5 s, and all that comes after it."""
+"""How late a hint may be. watchdog holds back half of a move for 0.5 s, and all events after it."""
 
 QUIET_S = 60.0
-"""What happens again within a minute is counted as the same trouble."""
+"""What fails again within a minute counts as the same fault."""
 
 MOST_REBUILDS = 5
-"""A watcher that fails more often than this without a quiet minute is left alone until the next retry."""
+"""After more failures than this without a quiet minute the folder is polled until the next retry."""
 
 ADVICE = {
     errno.EMFILE: "raise the sysctl fs.inotify.max_user_instances, or LimitNOFILE=",
@@ -47,7 +47,7 @@ ADVICE = {
 }
 
 OUR_OWN_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Errors that say nothing about the folder: this process has no descriptors or memory left."""
+"""Errors that have nothing to do with the folder: this process has no descriptors or memory left."""
 
 DEAF_SWEEPS = 3
 """After this many sweeps in a row that found missed frames, setting up the watch again does not help."""
@@ -84,8 +84,10 @@ class Watch:
         self.found_by_sweep = 0
         """Frames that inotify should have announced and did not."""
 
+        self.identity: Identity | None = None
+        """Which folder stood at the path when it was last checked."""
+
         self._is_armed = False
-        self._identity: Identity | None = None
         self._has_failed = False
         self._retry_at_s = float("inf")
         self._polled: Mount | None = None
@@ -110,7 +112,7 @@ class Watch:
         return self._watcher.overflows
 
     def was_written_to(self, name: str) -> bool:
-        """Whether events say that a file was written to and not closed since."""
+        """Return whether events show that a file was written to and not closed since."""
         return self.mode == "inotify" and self._watcher.was_written_to(name)
 
     def sweep_interval_s(self, last_sweep_s: float) -> float:
@@ -124,7 +126,7 @@ class Watch:
         return max(interval_s, 10 * last_sweep_s)
 
     def start(self, now_s: float) -> None:
-        """Start watching, or find out why that is impossible; the first sweep is the caller's."""
+        """Start watching, if the folder is there; the caller begins the first sweep."""
         self.next_check_s = now_s + CHECK_S
         try:
             identity = identity_of(self._folder)
@@ -134,7 +136,7 @@ class Watch:
             self._arm(identity, now_s)
 
     def stop(self) -> None:
-        """Stop watching; no hint comes any more."""
+        """Stop watching; no more hints are added to the inbox."""
         self._watcher.stop()
         self._is_armed = False
         self._forget_suspects()
@@ -163,19 +165,19 @@ class Watch:
         self._judge_suspects(identity, now_s)
 
     def renew(self, why: str, now_s: float) -> None:
-        """Set up the watch again: there is something that it could not watch before."""
-        if self.mode == "inotify" and self._identity is not None:
-            self._repair(why, self._identity, now_s)
+        """Set up the watch again: a folder that could not be watched before can be now."""
+        if self.mode == "inotify" and self.identity is not None:
+            self._repair(why, self.identity, now_s)
 
-    def heard(self, name: str) -> None:
-        """Note that a hint named a file: no sweep found it first."""
+    def note_hint(self, name: str) -> None:
+        """Record that a hint named a file: the watch has not missed it."""
         self._suspects.discard(name)
 
     def note_unannounced(self, news: Iterable[str], now_s: float) -> None:
-        """Note the names that no hint had announced before a periodic sweep found them.
+        """Record names that a regular sweep found before any hint named them.
 
         Their hints may still be on the way, so they count as missed only ``LATE_S`` later. A requested sweep
-        proves nothing: what it finds was announced by the request.
+        proves nothing about the watch: the request itself announced what it finds.
         """
         if self.mode == "poll":
             return
@@ -192,14 +194,14 @@ class Watch:
 
     def _arm(self, identity: Identity, now_s: float) -> None:
         """Begin to watch, or to poll: because of the settings or the file system, or without inotify."""
-        self._identity = identity
+        self.identity = identity
         self._retry_at_s = float("inf")
         if self._has_to_poll():
             return
         try:
             self._watcher.start()
         except FileNotFoundError:
-            # It went while it was being armed, or a folder inside it did (6.0): no trouble of inotify's.
+            # The folder was removed meanwhile, or one inside it (6.0): inotify is not to blame.
             self._retry_at_s = now_s
         except OSError as error:
             self._fail(error.strerror or str(error), now_s, ADVICE.get(error.errno or 0))
@@ -225,7 +227,7 @@ class Watch:
         return True
 
     def _fail(self, why: str, now_s: float, advice: str | None = None) -> None:
-        """Poll until inotify works again; announce it once."""
+        """Poll until inotify works again; emit one event."""
         self._retry_at_s = now_s + self._settings.sweep_s
         if not self._has_failed:
             self._emit(WatchFailed(why, self._settings.poll_s, advice))
@@ -248,7 +250,7 @@ class Watch:
 
     def _folder_found(self, identity: Identity, now_s: float) -> None:
         self.is_absent = False
-        self._sweeps_that_found = 0  # what stands there now may be heard
+        self._sweeps_that_found = 0  # events may come from the folder that is there now
         self._arm(identity, now_s)
         self._emit(DropBack(str(self._folder), self.mode))
         self._inbox.request_sweep()
@@ -256,7 +258,7 @@ class Watch:
     def _fault(self, identity: Identity) -> str | None:
         if self._is_armed:
             return self._watcher.fault()
-        return None if identity == self._identity else "another folder stands at the path"
+        return None if identity == self.identity else "another folder stands at the path"
 
     def _repair(self, why: str, identity: Identity, now_s: float) -> None:
         self.stop()
@@ -267,7 +269,7 @@ class Watch:
         self._troubles += 1
         self._sweeps_that_found = 0
         if self._troubles > MOST_REBUILDS:
-            self._identity = identity
+            self.identity = identity
             self._fail(why, now_s)
             return
         self._rebuild(identity, now_s)
@@ -278,7 +280,7 @@ class Watch:
         self._arm(identity, now_s)
 
     def _note_overflows(self, now_s: float) -> None:
-        """Announce the first overflow after a quiet minute; each has requested its sweep already."""
+        """Emit an event for the first overflow after a quiet minute; each has requested its sweep already."""
         if self.overflows == self._overflows_seen:
             return
         self._overflows_seen = self.overflows
@@ -287,7 +289,7 @@ class Watch:
         self._overflowed_at_s = now_s
 
     def _judge_suspects(self, identity: Identity, now_s: float) -> None:
-        """Blame the watcher for what a sweep found and no hint named: replace it, or give it up."""
+        """Set up the watch again if a sweep found what no hint named, or poll if that did not help."""
         if now_s < self._judge_at_s:
             return
         missed = sorted(self._suspects)

@@ -1,9 +1,9 @@
-"""watchdog's events as hints: they shorten the wait, and nothing is lost when they are.
+"""watchdog's events as hints: they shorten the wait, and no frame is lost when an event is.
 
 Only what watchdog 6.0 and 7.1 do alike is used, as measured on both: ``Observer()``, one ``schedule`` before
-``start``, ``on_any_event``, six event classes, ``stop``. When events stop coming it does not say so;
-``Watcher.fault`` finds out, as far as the system shows it. Sweeps find the rest: folders that are moved in
-(6.0 never watches them) or came when all watches were taken, and what overflows hid (6.0 reports none).
+``start``, ``on_any_event``, six event classes, ``stop``. It gives no error when events stop coming;
+``Watcher.fault`` finds out what the system shows. Sweeps find the rest: folders that are moved in (6.0 never
+watches them) or made when all watches were in use, and what overflows hid (6.0 reports none).
 """
 
 import errno
@@ -39,7 +39,7 @@ _ORIGINS: dict[type[FileSystemEvent], Origin] = {
 }
 _FOLDERS = (DirCreatedEvent, DirMovedEvent)
 _MOST_OPEN = 10_000
-"""Files known to be being written at the same time; of more, only the settling time tells."""
+"""Files that are being written at the same time; beyond them ``settle_s`` decides when one is complete."""
 
 _LOG = logging.getLogger("watchdog")
 _END_S = 1.5
@@ -50,14 +50,14 @@ Identity = tuple[int, int]
 
 
 def identity_of(folder: Path) -> Identity:
-    """Return which folder stands at a path, links followed.
+    """Return which folder is at a path, links followed.
 
     Raises:
-        OSError: none does, or it may not be listed.
+        OSError: there is none, or it may not be listed or searched.
     """
-    with os.scandir(folder):  # asks for the right to list it, and lets an automount mount
+    with os.scandir(folder):  # needs the right to list it, and triggers an automount
         pass
-    status = os.stat(os.path.join(folder, "."))  # the dot asks for the right to open what is in it
+    status = os.stat(os.path.join(folder, "."))  # with the dot it needs the right to search it
     return status.st_dev, status.st_ino
 
 
@@ -74,7 +74,7 @@ class Watcher:
     def __init__(self, folder: Path, rules: NameRules, inbox: Inbox, *, recursive: bool) -> None:
         self.rules = rules
         self.overflows = 0
-        """How often the kernel's queue was too short, as far as watchdog says so: 6.0 never does."""
+        """How often the kernel's queue overflowed, as far as watchdog reports it: 6.0 never does."""
 
         self._folder = folder
         self._inbox = inbox
@@ -87,7 +87,7 @@ class Watcher:
         self._last_error: str | None = None
 
     def start(self) -> None:
-        """Begin to watch the folder that stands at the path now.
+        """Begin to watch the folder that is at the path now.
 
         Raises:
             OSError: it is gone or may not be watched, or the kernel's inotify instances or watches, or the
@@ -95,7 +95,7 @@ class Watcher:
         """
         # 7.1 warns with a dump of every watch when folders are made quickly (3.4 MB seen at once).
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        self._identity = identity_of(self._folder)  # first: if another comes now, there will be a complaint
+        self._identity = identity_of(self._folder)  # first: if it is replaced from now on, ``fault`` shows it
         self._last_error = None
         self._probe = probe = ObserverProbe()
         self._log_tap.attach()
@@ -112,7 +112,7 @@ class Watcher:
             raise OSError(errno.EAGAIN, str(error)) from error
 
     def fault(self) -> str | None:
-        """Return why events may no longer be coming; None while nothing is known to be wrong."""
+        """Return in words why events may no longer be coming; None while no fault is known."""
         if self._probe is None:
             return "nothing is being watched"
         try:
@@ -123,14 +123,14 @@ class Watcher:
         return self._probe.fault() or self._last_error
 
     def was_written_to(self, name: str) -> bool:
-        """Whether events say that a file was written to and not closed since.
+        """Return whether events show that a file was written to and not closed since.
 
-        A change of mode or time gives the same event: ask ``reading.was_last_written`` as well.
+        A change of mode or time gives the same event: check ``reading.was_last_written`` as well.
         """
         return self._hinter is not None and name in self._hinter.unclosed
 
     def stop(self) -> None:
-        """Stop watching: hints end at once, and descriptors and threads are given back."""
+        """Stop watching: hints end at once, and descriptors are closed and threads ended."""
         self._log_tap.detach()
         if self._hinter is not None:
             self._hinter.is_muted = True
@@ -148,17 +148,17 @@ class Watcher:
             ending.join(2 * _END_S)
 
     def note_log_record(self, record: logging.LogRecord) -> None:
-        """Handle a warning of watchdog's: an event was lost, so a sweep is due."""
+        """Request a sweep because of a warning of watchdog's: it may have lost an event."""
         message = record.getMessage()
         # One overflow has two warnings: that it came, and that the watches are being renewed.
         if "overflow" in message and "reconciling" not in message:
             self.overflows += 1
         if record.levelno >= logging.ERROR:
-            self._last_error = f"watchdog says: {message}"
+            self._last_error = f"watchdog logged: {message}"
         self._inbox.request_sweep()
 
     def _observe(self) -> None:
-        # watchdog does not follow a link to the folder: it would hear nothing (IN_DONT_FOLLOW).
+        # watchdog does not follow a link to the folder: no event would come (IN_DONT_FOLLOW).
         folder = os.path.realpath(self._folder)
         self._hinter = _Hinter(folder, self, self._inbox)
         self._observer = Observer()
@@ -221,14 +221,14 @@ class _LogTap(logging.Handler):
         self._watcher = watcher
 
     def attach(self) -> None:
-        """Begin to receive. What watchdog logs when nobody receives it any more goes nowhere."""
+        """Begin to receive. What watchdog logs after ``detach`` is discarded."""
         if not any(isinstance(handler, logging.NullHandler) for handler in _LOG.handlers):
             _LOG.addHandler(logging.NullHandler())
         _LOG.propagate = False
         _LOG.addHandler(self)
 
     def detach(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         _LOG.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
