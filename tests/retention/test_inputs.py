@@ -21,7 +21,7 @@ SCENES = (0, 0, None, 1, 1, 2, 0, 0)
 
 ALL = ("after_kept", "after_dropped", "after_rejected")
 TURN_S = 5.0
-"""Often enough while hours pass; every pause between two tries is a multiple of it."""
+"""Often enough while hours pass."""
 
 ONLY_WHEN_NAMED = {Step.REMOVE_TEMP}
 

@@ -128,9 +128,9 @@ class Daemon:
             lambda settings: self._pipeline.retune(settings, self._reloader.revision),
             self._results.retune,
             self._intake.retune,
-            *(chore.retune for chore in self._chores),
             self._retune,
         )
+        self._reloader.retunes_after = tuple(chore.retune for chore in self._chores)
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S

@@ -54,6 +54,9 @@ class Reloader:
         self.retunes: tuple[Retune, ...] = ()
         """One function for each part of the daemon, called in this order with new settings."""
 
+        self.retunes_after: tuple[Retune, ...] = ()
+        """The same, called after the event: the log writes its line with the old level and format."""
+
         self.revision = 1
         """Number of versions in force so far."""
 
@@ -152,9 +155,9 @@ class Reloader:
         if changed:
             self.config = config
             self.revision += 1
-        if changed or must_answer:  # on request: a mask's picture may have changed
-            for retune in self.retunes:
-                retune(config.settings)
+        is_handed_on = bool(changed) or must_answer  # on request: a mask's picture may have changed
+        for retune in self.retunes if is_handed_on else ():
+            retune(config.settings)
         if changed:
             fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
             self._emit(ConfigReloaded(self.revision, fields))
@@ -162,6 +165,8 @@ class Reloader:
             self._emit(ConfigMended(self.revision))
         elif must_answer:
             self._emit(ConfigUnchanged(self.revision))
+        for retune in self.retunes_after if is_handed_on else ():
+            retune(config.settings)
 
 
 def _is_stream(path: Path) -> bool:

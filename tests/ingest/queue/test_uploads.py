@@ -123,6 +123,19 @@ def test_a_folder_that_may_not_be_listed_is_said_once(stepped: Stepped, picture:
     wait_until(is_heard)
 
 
+def test_an_older_frame_that_settles_later_comes_first(uploads: Uploads) -> None:
+    """Whatever has settled is handed out oldest first, also what settled after younger ones were queued."""
+    names = ["d.jpg", "b.jpg", "c.jpg", "a.jpg"]
+    for number, name in enumerate(names):
+        uploads.observe(FileKey(name, 10, ord(name[0])), Origin.CLOSED, 10.0 * number)
+        uploads.settle(10.0 * number + 5)
+    taken = []
+    while (candidate := uploads.next()) is not None:
+        taken.append(candidate.key.name)
+        uploads.done(candidate)
+    assert taken == sorted(names)
+
+
 def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:
     """A backlog of cut files is not waited for while it takes the room of the frames behind it."""
     drop = stepped.site.drop
