@@ -205,6 +205,8 @@ class Uploads:
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
         upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_unchanged
+        if unsettled.why in {NotYet.CHANGED, NotYet.UNFINISHED}:  # it was read
+            upload.failed_reads = 0
         upload.waits_for = _in_words(unsettled)
         self._move(upload, State.SETTLING)
 
