@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +16,21 @@ from running import Site, running
 MINIMAL = "version = 1\n[drop]\nfolder = 'd'\n[results]\nfolder = 'r'\n[state]\nfolder = 's'\n"
 
 
-def as_nobody_special() -> list[str]:
-    """Return the beginning of a command that has no rights over other users' files, also for root."""
-    if os.getuid():
-        return [sys.executable, "-m"]
-    if not shutil.which("setpriv"):
-        pytest.skip("root may read any file")
-    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", sys.executable, "-m"]
+POWERLESS = """
+from framegate.cli import main
+from troubles import powerless
+
+with powerless():
+    main()
+"""
+
+
+def as_nobody_special(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run a command that has no rights over other users' files, also as root."""
+    done = forked.python(POWERLESS, *arguments)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "surrogateescape")
+    )
 
 
 def framegate(*arguments: object, code: int = 0, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -187,9 +194,7 @@ def test_a_config_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
     config.write_text(MINIMAL)
     config.chmod(0)
     for command in ("run", "check", "config", "status"):
-        done = subprocess.run(
-            [*as_nobody_special(), "framegate", command, "-c", config], capture_output=True, text=True
-        )
+        done = as_nobody_special(command, "-c", config)
         assert (done.returncode, done.stderr) == (78, f"{config}: cannot be read: Permission denied\n")
 
 
@@ -239,17 +244,14 @@ def test_scan_reads_the_config_that_the_others_read(tmp_path: Path, pair: tuple[
 
 def test_scan_says_which_folder_it_could_not_list(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     """A folder without permission is no empty folder: a scan and a check name it."""
-    itself = [*as_nobody_special(), "framegate"]
     closed = tmp_path / "in" / "night"
     closed.mkdir(parents=True, mode=0o700)
     (tmp_path / "in" / "a.jpg").write_bytes(pair[0].read_bytes())
     closed.chmod(0)
     (tmp_path / "c.toml").write_text("version = 1\n[drop]\nfolder = 'in'\n[results]\nfolder = 'r'\n")
-    scan = subprocess.run(
-        [*itself, "scan", tmp_path / "in", tmp_path / "out"], capture_output=True, text=True
-    )
+    scan = as_nobody_special("scan", tmp_path / "in", tmp_path / "out")
     assert "'night' may not be listed: Permission denied" in scan.stderr
-    check = subprocess.run([*itself, "check", "-c", tmp_path / "c.toml"], capture_output=True, text=True)
+    check = as_nobody_special("check", "-c", tmp_path / "c.toml")
     assert re.search(r"warning +drop.folder +\S*/night may not be listed", check.stdout)
 
 
@@ -263,7 +265,7 @@ def test_a_table_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_explain_waits_for_nobody(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     """A FIFO is no frame, and is not opened."""
     os.mkfifo(tmp_path / "f.jpg")
-    assert "no regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
+    assert "not a regular file" in framegate("explain", pair[0], tmp_path / "f.jpg", code=1).stderr
 
 
 def test_explain_knows_the_cameras(tmp_path: Path, pair: tuple[Path, Path]) -> None:

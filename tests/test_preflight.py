@@ -7,13 +7,13 @@ from framegate import folder_checks, preflight
 from framegate.config.load import load
 from framegate.errors import ConfigError
 from framegate.folder_checks import Finding, Grade
-from framegate.preflight import examine_surroundings, prepare_to_scan, prepare_to_serve
+from framegate.preflight import check_surroundings, prepare_to_scan, prepare_to_serve
 from running import Site
 
 
 def found(site: Site, key: str, grade: Grade) -> list[str]:
     """Return the messages about a setting, of one grade."""
-    return [f.message for f in examine_surroundings(load(site.config)) if (f.key, f.grade) == (key, grade)]
+    return [f.message for f in check_surroundings(load(site.config)) if (f.key, f.grade) == (key, grade)]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_one_folder_for_both_is_one_error(site: Site) -> None:
     site.configure()
     text = site.config.read_text("utf-8")
     site.config.write_text(text.replace(str(site.results), str(site.drop)), "utf-8")
-    findings = [f for f in examine_surroundings(load(site.config)) if f.key == "results.folder"]
+    findings = [f for f in check_surroundings(load(site.config)) if f.key == "results.folder"]
     message = f"{site.drop} is the same folder as drop.folder: each needs its own"
     assert findings == [Finding(Grade.ERROR, "results.folder", message)]
 

@@ -3,16 +3,19 @@
 import ctypes
 import fcntl
 import os
+import platform
 import resource
 import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 _LOCK = Path(tempfile.gettempdir(), "framegate-tests-inotify-limits.lock")
+USERS_FROM = 100_000
+SETRESUID = {"x86_64": 117, "aarch64": 147, "riscv64": 147}
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 _CAPABILITY_VERSION = 0x20080522
@@ -42,19 +45,35 @@ def leaseless() -> AbstractContextManager[None]:
 
 @contextmanager
 def no_inotify_instances() -> Iterator[None]:
-    """Let the kernel give no more inotify instances: by its limit, or by taking all that it gives a user."""
-    if os.getuid() == 0:
-        with limited("max_user_instances", 0):
-            yield
-        return
+    """Let the kernel give this thread no more inotify instances, for its user has all that a user gets.
+
+    The limit is each user's own: root's thread is another user meanwhile, so that nobody else goes short.
+    """
     taken = []
+    with _as_user_of_this_process() if os.getuid() == 0 else nullcontext():
+        try:
+            while (fd := LIBC.inotify_init1(os.O_CLOEXEC)) >= 0:
+                taken.append(fd)
+            yield
+        finally:
+            for fd in taken:
+                os.close(fd)
+
+
+@contextmanager
+def _as_user_of_this_process() -> Iterator[None]:
+    """Let this thread of root's be, but for its rights to files, a user that no other process is."""
+    assert _set_effective_user(USERS_FROM + os.getpid()) == 0
+    LIBC.setfsuid(0)  # of this thread alone; with it come the rights of root's to every file
     try:
-        while (fd := LIBC.inotify_init1(os.O_CLOEXEC)) >= 0:
-            taken.append(fd)
         yield
     finally:
-        for fd in taken:
-            os.close(fd)
+        assert _set_effective_user(0) == 0
+
+
+def _set_effective_user(uid: int) -> int:
+    """Ask the kernel, whose threads have a user each; the C library would set it for all of them."""
+    return int(LIBC.syscall(SETRESUID[platform.machine()], -1, uid, -1))
 
 
 _lowered_here: list[str] = []

@@ -25,17 +25,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        readable=False,  # checked when it is read: exit code 78, as for any other fault of a config
-        help="The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
-        " /etc/framegate/config.toml.",
-    ),
-]
+
+def _option(metavar: str, words: str, *names: str) -> Any:
+    # Not typer's check for readability: it would exit with 2 and a usage, not with 78 and our own error.
+    return typer.Option(*names, metavar=metavar, readable=False, help=words)
+
+
+def _argument(metavar: str, words: str) -> Any:
+    return typer.Argument(metavar=metavar, readable=False, show_default=False, help=words)
+
+
+CONFIG_HELP = (
+    "The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else"
+    " /etc/framegate/config.toml."
+)
+ConfigOption = Annotated[Path | None, _option("FILE", CONFIG_HELP, "--config", "-c")]
+DropOption = Annotated[Path | None, _option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -92,23 +97,12 @@ def _root(
         raise typer.Exit
 
 
-DropOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", readable=False, help="The drop folder, instead of drop.folder in the config."
-    ),
-]
-
-
 @_command("run -c lot1.toml", "run --drop lot1/drop --results lot1/results")
 def run(
     config: ConfigOption = None,
     drop: DropOption = None,
     results: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", readable=False, help="The results folder, instead of results.folder in the config."
-        ),
+        Path | None, _option("DIR", "The results folder, instead of results.folder in the config.")
     ] = None,
 ) -> None:
     """Run the daemon: judge each frame that arrives in the drop folder, until stopped.
@@ -118,34 +112,21 @@ def run(
     from framegate.daemon.process import serve  # noqa: PLC0415
 
     flags = {"drop.folder": drop, "results.folder": results}
-    serve(_load(config, flags, instead="give both folders, --drop DIR --results DIR"))
+    serve(_load(config, flags, instead="--drop DIR --results DIR"))
 
 
 @_command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
-    drop: Annotated[
-        Path | None, typer.Argument(metavar="IN", readable=False, help="The folder with the frames.")
-    ] = None,
-    results: Annotated[
-        Path | None, typer.Argument(metavar="OUT", readable=False, help="The folder to copy kept frames to.")
-    ] = None,
+    drop: Annotated[Path | None, _argument("IN", "The folder with the frames.")] = None,
+    results: Annotated[Path | None, _argument("OUT", "The folder to copy kept frames to.")] = None,
     min_contour_area: Annotated[
         float | None,
-        typer.Argument(
-            metavar="MIN_CONTOUR_AREA",
-            help="In pixels, with SCORE_THRESHOLD: use the preset classic.",
-            show_default=False,
-        ),
+        _argument("MIN_CONTOUR_AREA", "In pixels, with SCORE_THRESHOLD: use the preset classic."),
     ] = None,
-    score_threshold: Annotated[
-        float | None, typer.Argument(metavar="SCORE_THRESHOLD", help="In pixels.", show_default=False)
-    ] = None,
+    score_threshold: Annotated[float | None, _argument("SCORE_THRESHOLD", "In pixels.")] = None,
     config: ConfigOption = None,
     stats: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv", readable=False, help="Write a CSV row for every frame to this file."
-        ),
+        Path | None, _option("FILE.csv", "Write a CSV row for every frame to this file.")
     ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Judge, but copy nothing.")] = False,
@@ -158,11 +139,13 @@ def scan(  # noqa: PLR0917
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     if results is None and (drop is not None or config is None):
-        raise typer.BadParameter("give both folders, IN and OUT, or -c FILE, whose folders are then used")
+        raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
     flags: dict[str, Any] = {"drop.folder": drop, "results.folder": results}
     if min_contour_area is not None:
         if score_threshold is None:
-            raise typer.BadParameter("give both numbers, MIN_CONTOUR_AREA and SCORE_THRESHOLD, or neither")
+            raise typer.BadParameter(
+                "give both numbers, or none", param_hint="MIN_CONTOUR_AREA SCORE_THRESHOLD"
+            )
         flags |= {
             "detection.preset": "classic",
             "detection.min_contour_area": f"{min_contour_area:.10g}px",
@@ -173,19 +156,13 @@ def scan(  # noqa: PLR0917
 
 @_command("explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[
-        Path, typer.Argument(metavar="A", readable=False, help="The last kept frame, to compare with.")
-    ],
-    current: Annotated[Path, typer.Argument(metavar="B", readable=False, help="The frame to judge.")],
+    reference: Annotated[Path, _argument("A", "The last kept frame, to compare with.")],
+    current: Annotated[Path, _argument("B", "The frame to judge.")],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
         Path | None,
-        typer.Option(
-            metavar="OUT.png",
-            readable=False,
-            help="Draw the changed regions of B, and beside it the pixels that changed.",
-        ),
+        _option("OUT.png", "Draw the changed regions of B, and beside it the pixels that changed."),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -197,7 +174,9 @@ def explain(
     loaded = _load(config, flags)
     if camera != "default" and camera not in loaded.settings.camera:
         known = ", ".join(loaded.settings.camera) or "none"
-        raise typer.BadParameter(f"the config has no [camera.{camera}.detection]; it has {known}")
+        raise typer.BadParameter(
+            f"there is no [camera.{camera}.detection] in the config; it has {known}", param_hint="--camera"
+        )
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
@@ -208,9 +187,9 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     from dataclasses import asdict  # noqa: PLC0415
 
     from framegate.folder_checks import Grade  # noqa: PLC0415
-    from framegate.preflight import examine_surroundings  # noqa: PLC0415
+    from framegate.preflight import check_surroundings  # noqa: PLC0415
 
-    findings = examine_surroundings(_load(config))
+    findings = check_surroundings(_load(config))
     if as_json:
         typer.echo(json.dumps({"schema": 1, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:
@@ -267,7 +246,7 @@ def status(
     if path is None and drop is not None:
         flags["results.folder"] = Path("/nowhere")  # required, but not used for a status without a config
     is_healthy = run_status(
-        path, lambda: _load(config, flags, instead="give --drop DIR"), as_json=as_json, watch=watch
+        path, lambda: _load(config, flags, instead="--drop DIR"), as_json=as_json, watch=watch
     )
     if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
@@ -283,7 +262,7 @@ def demo() -> None:
 
 
 def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: str = "") -> "Config":
-    """Load the config; ``instead`` is what an error suggests in place of a config."""
+    """Load the config; ``instead`` is what the error for a missing config suggests."""
     from framegate.config.load import config_places, find_config, load  # noqa: PLC0415
     from framegate.errors import Problem  # noqa: PLC0415
 
@@ -294,11 +273,10 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
     }
     path = find_config(config)
     if path is None and not given.keys() >= {"drop.folder", "results.folder"}:
-        searched = ", ".join(map(str, config_places()))
+        searched = " or ".join(map(str, config_places()))
         words = (
-            f"no config found ($FRAMEGATE_CONFIG is not set; searched {searched}): give -c FILE"
-            f"{f', or {instead}' if instead else ''}."
-            " `framegate config --example --minimal > FILE` writes one to begin with"
+            f"no config found: $FRAMEGATE_CONFIG is not set, and there is no {searched}. Give -c FILE"
+            f"{f', or {instead}' if instead else ''}. To begin with one: framegate config --minimal > FILE"
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)

@@ -35,7 +35,7 @@ class Finding:
     message: str
 
 
-def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:
+def check_drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:
     """Check whether the drop folder exists and may be listed."""
     if not os.path.exists(folder) and may_be_missing:
         yield Finding(Grade.WARNING, key, f"{folder} does not exist: the daemon waits until it does")
@@ -49,7 +49,7 @@ def drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Find
         yield Finding(Grade.OK, key, folder)
 
 
-def writable(key: str, folder: str) -> Iterator[Finding]:
+def check_writable(key: str, folder: str) -> Iterator[Finding]:
     """Check whether a folder can be written, or made if it is missing."""
     there = nearest_existing(folder)
     if not os.path.isdir(there):
@@ -60,14 +60,14 @@ def writable(key: str, folder: str) -> Iterator[Finding]:
         yield Finding(Grade.OK, key, folder if there == folder else f"{folder} (will be made)")
 
 
-def made(key: str, folder: str) -> Iterator[Finding]:
+def make_folder(key: str, folder: str) -> Iterator[Finding]:
     """Make a folder if it is missing, and check whether it can be written."""
     try:
         _make_durably(Path(folder))
     except OSError as error:
         yield Finding(Grade.ERROR, key, f"{folder} cannot be made: {error.strerror}")
         return
-    yield from writable(key, folder)
+    yield from check_writable(key, folder)
 
 
 def _make_durably(folder: Path) -> None:
@@ -83,7 +83,7 @@ def _make_durably(folder: Path) -> None:
         os.close(parent)
 
 
-def overlap(folders: Mapping[str, str]) -> Iterator[Finding]:
+def check_overlap(folders: Mapping[str, str]) -> Iterator[Finding]:
     """Check whether folders, by the keys of their settings, are the same or inside each other.
 
     Not by their names: links and bind mounts give one folder several names.
@@ -141,7 +141,7 @@ def _is_unmatched(name: str, rules: NameRules) -> bool:
     return not (rules.is_frame(name) or rules.is_hidden(name) or name.lower().endswith(UNFINISHED))
 
 
-def unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
+def check_unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
     """Name the folders inside the drop folder that cannot be listed: frames in them are not found."""
     for error in contents.unlisted[:MOST_FOLDERS_NAMED]:
         if error.filename != drop:
@@ -149,7 +149,7 @@ def unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
             yield Finding(Grade.WARNING, "drop.folder", message)
 
 
-def unmatched(contents: Contents) -> Iterator[Finding]:
+def check_unmatched(contents: Contents) -> Iterator[Finding]:
     """Count the files that are ignored because of their names."""
     if names := contents.unmatched:
         files = "1 file matches" if len(names) == 1 else f"{len(names)} files match"

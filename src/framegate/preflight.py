@@ -17,14 +17,14 @@ from framegate.errors import ConfigError, Problem
 from framegate.folder_checks import (
     Finding,
     Grade,
+    check_drop_folder,
+    check_overlap,
+    check_unlisted,
+    check_unmatched,
+    check_writable,
     contents_of,
-    drop_folder,
-    made,
+    make_folder,
     nearest_existing,
-    overlap,
-    unlisted,
-    unmatched,
-    writable,
 )
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
@@ -35,24 +35,24 @@ from framegate.ingest.watch.watcher import Watcher
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 
-def examine_surroundings(config: Config) -> list[Finding]:
+def check_surroundings(config: Config) -> list[Finding]:
     """Check everything that the daemon needs; change nothing. Findings of grade ERROR prevent a start."""
     settings = config.settings
     contents = contents_of(settings.drop)
     return _without_ok_beside_errors(
         [
-            *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
-            *writable("results.folder", settings.results.folder),
-            *writable("state.folder", settings.state.folder or ""),
-            *overlap(_folders(settings)),
-            *unlisted(contents, settings.drop.folder),
-            *unmatched(contents),
-            *_cameras(settings),
-            *_space(settings),
-            *examine_masks(settings),
-            *examine_extras(settings),
-            *_textfile(settings),
-            *_inotify(settings, contents.folders),
+            *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+            *check_writable("results.folder", settings.results.folder),
+            *check_writable("state.folder", settings.state.folder or ""),
+            *check_overlap(_folders(settings)),
+            *check_unlisted(contents, settings.drop.folder),
+            *check_unmatched(contents),
+            *_check_cameras(settings),
+            *_check_space(settings),
+            *check_masks(settings),
+            *check_extras(settings),
+            *_check_textfile(settings),
+            *_check_inotify(settings, contents.folders),
         ]
     )
 
@@ -70,10 +70,10 @@ def prepare_to_serve(config: Config) -> None:
     """
     settings = config.settings
     findings = [
-        *drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
-        *overlap(_folders(settings)),
-        *examine_masks(settings),
-        *examine_extras(settings),
+        *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
+        *check_overlap(_folders(settings)),
+        *check_masks(settings),
+        *check_extras(settings),
     ]
     folders = {key: folder for key, folder in _folders(settings).items() if key != "drop.folder"}
     _raise_errors(_with_made(findings, folders), str(config.path or ""))
@@ -89,9 +89,9 @@ def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
     drop_key, results_key = ("IN", "OUT") if are_arguments else ("drop.folder", "results.folder")
     drop, results = settings.drop.folder, settings.results.folder
     findings = [
-        *drop_folder(drop_key, drop, may_be_missing=False),
-        *overlap({drop_key: drop, results_key: results}),
-        *examine_masks(settings),
+        *check_drop_folder(drop_key, drop, may_be_missing=False),
+        *check_overlap({drop_key: drop, results_key: results}),
+        *check_masks(settings),
     ]
     made_findings = _with_made(findings, {results_key: results} if needs_results else {})
     _raise_errors(made_findings, "" if are_arguments else str(config.path or ""))
@@ -109,7 +109,7 @@ def _with_made(findings: list[Finding], folders: Mapping[str, str]) -> list[Find
     """Make folders, unless something prevents the start already."""
     if any(finding.grade is Grade.ERROR for finding in findings):
         return findings
-    return findings + [finding for key, folder in folders.items() for finding in made(key, folder)]
+    return findings + [finding for key, folder in folders.items() for finding in make_folder(key, folder)]
 
 
 def _raise_errors(findings: Iterable[Finding], path: str) -> None:
@@ -118,7 +118,7 @@ def _raise_errors(findings: Iterable[Finding], path: str) -> None:
         raise ConfigError(problems, path)
 
 
-def _cameras(settings: Settings) -> Iterator[Finding]:
+def _check_cameras(settings: Settings) -> Iterator[Finding]:
     if settings.camera and settings.drop.camera_pattern is None:
         words = "has no effect: without drop.camera_pattern every frame belongs to the camera default"
         for name in settings.camera:
@@ -126,7 +126,7 @@ def _cameras(settings: Settings) -> Iterator[Finding]:
                 yield Finding(Grade.WARNING, f"camera.{name}", words)
 
 
-def _space(settings: Settings) -> Iterator[Finding]:
+def _check_space(settings: Settings) -> Iterator[Finding]:
     free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
     words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
@@ -135,7 +135,7 @@ def _space(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "results.min_free", words)
 
 
-def examine_extras(settings: Settings) -> Iterator[Finding]:
+def check_extras(settings: Settings) -> Iterator[Finding]:
     """Check whether the Python packages that the settings need are installed."""
     metrics = settings.metrics
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
@@ -145,7 +145,7 @@ def examine_extras(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.ERROR, key, words)
 
 
-def _textfile(settings: Settings) -> Iterator[Finding]:
+def _check_textfile(settings: Settings) -> Iterator[Finding]:
     """Check whether the metrics file can be written; the daemon also runs without it."""
     if settings.metrics.textfile is None:
         return
@@ -158,16 +158,16 @@ def _textfile(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.OK, "metrics.textfile", settings.metrics.textfile)
 
 
-def examine_masks(settings: Settings) -> Iterator[Finding]:
+def check_masks(settings: Settings) -> Iterator[Finding]:
     """Check every mask file in the settings."""
     tables = {"detection": settings.detection}
     tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
     for table, detection in tables.items():
         if detection.mask_file is not None:
-            yield _mask(f"{table}.mask_file", detection.mask_file)
+            yield _check_mask(f"{table}.mask_file", detection.mask_file)
 
 
-def _mask(key: str, path: str) -> Finding:
+def _check_mask(key: str, path: str) -> Finding:
     try:
         picture = read_mask(path)
     except OSError as error:
@@ -178,7 +178,7 @@ def _mask(key: str, path: str) -> Finding:
     return Finding(Grade.OK, key, f"{path} ignores {ignored:.1f}% of the picture")
 
 
-def _inotify(settings: Settings, folders: int) -> Iterator[Finding]:
+def _check_inotify(settings: Settings, folders: int) -> Iterator[Finding]:
     if not os.path.isdir(settings.drop.folder):
         return
     if (why := _polls_because(settings)) is not None:

@@ -220,8 +220,7 @@ def test_a_stopped_process_fails_the_command(site: Site) -> None:
     with running(site):
         wait_until((site.state / "status.json").exists)
         grown_old(site, by_s=45)
-        command = [*FRAMEGATE, "status", "-c", str(site.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = framegate("status", "-c", site.config)
     assert (done.returncode, "has not reported for" in done.stdout) == (1, True)
 
 

@@ -14,7 +14,7 @@ from forked import python
 from framegate.config.load import load
 from framegate.config.settings import DetectionSettings
 from framegate.daemon import crash_guard
-from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, CrashGuard, InFlight, survives_trial
+from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, CrashGuard, survives_trial
 from framegate.model import Candidate, FileKey, Reason
 from running import Site
 
@@ -25,9 +25,9 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from framegate.model import FileKey
-from framegate.daemon.crash_guard import InFlight
+from framegate.daemon.crash_guard import CrashGuard
 
-flight = InFlight(Path(sys.argv[1]))
+flight = CrashGuard(Path(sys.argv[1]))
 for name in sys.argv[2:]:
     flight.mark(FileKey(name, 10, 20)) if name else flight.clear()
 os.kill(os.getpid(), signal.SIGKILL)
@@ -52,7 +52,7 @@ def dies(path: Path) -> Callable[..., None]:
 def deaths(path: Path, key: FileKey = KEY) -> int:
     """Ask as the next run would, and leave all as it was."""
     before = path.read_bytes()
-    with closing(InFlight(path)) as flight:
+    with closing(CrashGuard(path)) as flight:
         count = flight.deaths_of(key)
     path.write_bytes(before)
     return count
@@ -84,14 +84,14 @@ def test_a_death_elsewhere_ends_the_row(path: Path, dies: Callable[..., None], l
 
 def test_an_orderly_end_leaves_no_suspect(path: Path) -> None:
     """Closing clears: a stop in the middle of a frame is no death."""
-    with closing(InFlight(path)) as flight:
+    with closing(CrashGuard(path)) as flight:
         flight.mark(KEY)
     assert deaths(path) == 0
 
 
 def test_without_a_suspect_clearing_writes_nothing(path: Path) -> None:
     """A daemon that waits does not wear out the memory card."""
-    with closing(InFlight(path)) as flight:
+    with closing(CrashGuard(path)) as flight:
         flight.mark(KEY)
         flight.clear()
         os.utime(path, (1, 1))
@@ -112,7 +112,7 @@ def test_without_a_suspect_clearing_writes_nothing(path: Path) -> None:
 )
 def test_names_of_any_bytes_are_known_again(path: Path, name: str) -> None:
     """Whatever Linux allows in a name, and however long, its frame is charged and no other."""
-    flight = InFlight(path)
+    flight = CrashGuard(path)
     flight.mark(FileKey(name, 10, -(2**63)))
     assert flight._fd is not None
     os.close(flight._fd)
@@ -135,7 +135,7 @@ def test_a_record_that_makes_no_sense_accuses_nobody(path: Path, content: bytes)
     """What a power cut or an editor left in the file does not stop the start, and is written over."""
     path.write_bytes(content)
     assert deaths(path) == 0
-    with closing(InFlight(path)) as flight:
+    with closing(CrashGuard(path)) as flight:
         flight.mark(KEY)
         assert deaths(path) == 1
 
@@ -155,7 +155,7 @@ def no_room() -> Iterator[None]:
 
 def test_a_disk_without_room_holds_up_no_frame(path: Path) -> None:
     """A mark that cannot be written is done without."""
-    with no_room(), closing(InFlight(path)) as flight:
+    with no_room(), closing(CrashGuard(path)) as flight:
         flight.mark(KEY)
         assert flight.deaths_of(KEY) == 0
     assert path.read_bytes() == b""
@@ -174,7 +174,7 @@ def test_a_mark_that_cannot_be_made_stops_no_start(tmp_path: Path, occupy: Calla
     (tmp_path / "state").mkdir()
     path = tmp_path / "state" / "in-flight"
     occupy(path)
-    with closing(InFlight(path)) as flight:
+    with closing(CrashGuard(path)) as flight:
         flight.mark(KEY)
         flight.clear()
         assert flight.deaths_of(KEY) == 0

@@ -8,8 +8,10 @@ import pytest
 from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
+from framegate.ingest.queue import backlog
+from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Origin, Reason
-from running import Site, running
+from running import Site, running, wait_until
 from stepping import Stepped
 from troubles import descriptors_left, powerless
 
@@ -228,7 +230,7 @@ def test_an_edit_during_the_first_sweep_lets_no_live_frame_pass(stepped: Stepped
     turn(stepped)
     assert is_sweeping(stepped)
     assert stepped.daemon is not None
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"settle_s": 0.5})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     (stepped.site.drop / "live.jpg").write_bytes(picture)
@@ -301,7 +303,7 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     assert stepped.daemon is not None
     (stepped.site.drop / "a.jpg").write_bytes(picture)
     stepped.hint("a.jpg", Origin.CLOSED)
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"include": ["*.png"]})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
@@ -309,7 +311,7 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
 
 
 def test_a_missing_folder_keeps_nobody_busy(stepped: Stepped, picture: bytes) -> None:
-    """If a sweep finds the drop folder missing while frames are queued, the daemon waits for the next check."""
+    """If a sweep finds the drop folder missing while frames are queued, the daemon waits for a check."""
     lay_many(stepped.site.drop, picture)
     stepped.start()
     while not names(stepped):
@@ -323,3 +325,78 @@ def test_a_missing_folder_keeps_nobody_busy(stepped: Stepped, picture: bytes) ->
     turn(stepped)
     assert stepped.count("drop.absent") == 1
     assert stepped.daemon.wait_s() > 0
+
+
+def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
+    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+
+    def is_judged() -> bool:
+        stepped.go(0.5)
+        return names(stepped) == ["a.jpg"]
+
+    wait_until(is_judged)
+    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
+    stepped.go(100)
+    assert names(stepped) == ["a.jpg", "a.jpg"]
+    assert not stepped.count("watch.missed")
+
+
+def dated(stepped: Stepped, name: str, picture: bytes, second: int) -> None:
+    """Write a frame whose time is so many seconds after another's."""
+    (stepped.site.drop / name).write_bytes(picture)
+    os.utime(stepped.site.drop / name, (1_700_000_000 + second,) * 2)
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for twenty frames, of which a sweep takes fifteen."""
+    monkeypatch.setattr(backlog, "MOST_IN_HAND", 20)
+    monkeypatch.setattr(backlog, "MOST_BY_SWEEP", 15)
+    monkeypatch.setattr(backlog, "REFILL_BELOW", 5)
+
+
+@pytest.mark.usefixtures("little_room")
+@pytest.mark.parametrize("is_start", [True, False])
+def test_a_live_frame_comes_after_a_backlog_larger_than_memory(
+    stepped: Stepped, picture: bytes, *, is_start: bool
+) -> None:
+    """What comes while a backlog is listed, at the start or after an overflow, is judged after all of it."""
+    stepped.site.configure(drop='watch = "poll"\npoll_s = 1000')
+    if not is_start:
+        stepped.start()
+        stepped.go(10)
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    if is_start:
+        stepped.start()
+    else:
+        assert stepped.daemon is not None
+        stepped.daemon._intake.inbox.request_sweep()
+    turn(stepped)
+    assert is_sweeping(stepped)
+    for number in range(3):
+        dated(stepped, f"live{number}.jpg", picture, MANY + number)
+        stepped.hint(f"live{number}.jpg", Origin.CLOSED)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    stepped.go(60)
+    assert names(stepped) == sorted(path.name for path in stepped.site.drop.iterdir())
+
+
+def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, picture: bytes) -> None:
+    """What a damaged ledger knew is judged again while the daemon runs, as the README says."""
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    stepped.start()
+    stepped.go(40)
+    assert len(names(stepped)) == MANY
+    assert stepped.daemon is not None
+    stepped.daemon._ledger._database._give_up()  # SQLite would go by the pages that it has in memory
+    (stepped.site.state / LEDGER_NAME).write_bytes(b"no database " * 10_000)
+    dated(stepped, "b.jpg", picture, MANY)
+    stepped.hint("b.jpg", Origin.CLOSED)
+    stepped.go(100)
+    assert stepped.count("ledger.damaged") == 1
+    assert set(names(stepped)[MANY:]) == {path.name for path in stepped.site.drop.iterdir()}

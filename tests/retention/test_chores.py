@@ -10,7 +10,7 @@ from framegate.events.base import LogEvent
 from framegate.keep.disk import TidyStep
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
-from framegate.retention.chores import Chore, tidying
+from framegate.retention.chores import Chore, deletion_chores
 from running import Site
 from stepping import FaultyDisk
 
@@ -41,7 +41,7 @@ def ledger(site: Site, disk: FaultyDisk) -> Iterator[Ledger]:
 
 
 def chores(site: Site, ledger: Ledger, disk: FaultyDisk, events: list[LogEvent]) -> list[Chore]:
-    return tidying(
+    return deletion_chores(
         load(site.config).settings,
         ledger,
         events.append,

@@ -21,7 +21,7 @@ SCENES = (0, 0, None, 1, 1, 2, 0, 0)
 
 ALL = ("after_kept", "after_dropped", "after_rejected")
 TURN_S = 5.0
-"""Often enough while hours pass; every pause between two tries is a multiple of it."""
+"""Often enough while hours pass."""
 
 ONLY_WHEN_NAMED = {Step.REMOVE_TEMP}
 
@@ -203,7 +203,7 @@ def test_a_refusal_is_said_once_and_tried_ever_more_seldom(
         round(later - sooner) for sooner, later in pairwise(tries) if later - sooner > FIRST_PAUSE_S / 2
     ]
     assert pauses[1:] == sorted(pauses[1:]), "the first comes when the lazy rows are committed"
-    assert pauses[-1] == LAST_PAUSE_S
+    assert LAST_PAUSE_S <= pauses[-1] <= LAST_PAUSE_S + TURN_S
     assert len(tries) < 100
     disk.heal()
     daemon.go(LAST_PAUSE_S + 60, TURN_S)

@@ -11,7 +11,7 @@ from framegate.config.quantities import Duration, Size
 from framegate.config.settings import ResultsSettings
 from framegate.keep.disk import Disk, TidyStep
 from framegate.model import Entry, FileKey, Reason
-from framegate.retention.limits import COARSEST_MTIME_NS, Limits, Removal, Rule, is_standing, remove_result
+from framegate.retention.limits import COARSEST_MTIME_NS, Limits, Removal, Rule, remove_result, result_exists
 from stepping import FaultyDisk
 
 MTIME_NS = 1_700_000_000_123_456_789
@@ -74,9 +74,9 @@ def test_what_is_younger_stays_where_the_oldest_stays(
 def test_a_result_that_is_as_it_was_is_removed(results: Path) -> None:
     """The file goes, and its folder stays."""
     entry = delivered(results)
-    assert is_standing(results, entry)
+    assert result_exists(results, entry)
     assert remove_result(results, entry, Disk()) is Removal.REMOVED
-    assert not is_standing(results, entry)
+    assert not result_exists(results, entry)
     assert (results / "gate").is_dir()
     assert remove_result(results, entry, Disk()) is Removal.MISSING
 
@@ -126,7 +126,7 @@ def test_a_folder_that_is_gone_has_nothing_to_remove(results: Path) -> None:
     entry = delivered(results)
     (results / "gate").rename(results / "other")
     assert remove_result(results, entry, Disk()) is Removal.MISSING
-    assert not is_standing(results, entry)
+    assert not result_exists(results, entry)
 
 
 def test_a_refusal_is_passed_on_and_leaves_no_descriptor(results: Path) -> None:

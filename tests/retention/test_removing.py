@@ -8,7 +8,7 @@ import pytest
 from framegate.folders import opened_below
 from framegate.ingest.reading import look_at
 from framegate.model import FileKey
-from framegate.retention.removing import remove_version, stands
+from framegate.retention.removing import remove_version, version_exists
 
 NOBODY = 65_534
 
@@ -40,9 +40,9 @@ def test_the_version_that_was_judged_is_removed(tmp_path: Path, name: str) -> No
     """The file goes, and the folders that it leaves empty stay."""
     key = write(tmp_path, name)
     with opened_below(tmp_path) as root:
-        assert stands(root, key)
+        assert version_exists(root, key)
         assert remove_version(root, key)
-        assert not stands(root, key)
+        assert not version_exists(root, key)
         assert not remove_version(root, key)
     assert (tmp_path / name).parent.is_dir()
 
@@ -63,7 +63,7 @@ def test_another_version_is_left(tmp_path: Path, change: str) -> None:
         path.unlink()
     before = sorted(tmp_path.rglob("*"))
     with opened_below(tmp_path) as root:
-        assert not stands(root, key)
+        assert not version_exists(root, key)
         assert not remove_version(root, key)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -76,7 +76,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     (drop / "gate").rename(outside)
     (drop / "gate").symlink_to(outside)
     with opened_below(drop) as root:
-        assert not stands(root, key)
+        assert not version_exists(root, key)
         assert not remove_version(root, key)
         link = drop / "b.jpg"
         link.symlink_to(outside / "a.jpg")
@@ -113,7 +113,7 @@ def test_what_may_not_be_looked_at_is_not_gone(tmp_path: Path) -> None:
     key = write(tmp_path, "gate/a.jpg")
     (tmp_path / "gate").chmod(0)
     with opened_below(tmp_path) as root, powerless(), pytest.raises(PermissionError):
-        stands(root, key)
+        version_exists(root, key)
     (tmp_path / "gate").chmod(0o755)
 
 

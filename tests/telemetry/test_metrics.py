@@ -19,7 +19,7 @@ from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.model import Entry, FileKey, Pending, Reason
-from framegate.preflight import examine_surroundings
+from framegate.preflight import check_surroundings
 from framegate.telemetry.counters import Counters
 from framegate.telemetry.metrics import METRICS, Metrics
 from framegate.telemetry.status import Status, Totals, Vitals, current_status
@@ -178,7 +178,7 @@ def test_check_looks_at_the_folder_of_the_file(site: Site, is_there: bool, grade
         folder.mkdir()
     site.configure(rest=f'[metrics]\ntextfile = "{folder}/framegate.prom"')
     (finding,) = [
-        finding for finding in examine_surroundings(load(site.config)) if finding.key == "metrics.textfile"
+        finding for finding in check_surroundings(load(site.config)) if finding.key == "metrics.textfile"
     ]
     assert finding.grade == grade
     assert str(folder) in finding.message

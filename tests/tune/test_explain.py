@@ -71,7 +71,7 @@ def test_what_is_no_frame_is_named(tmp_path: Path, detector: ChangeDetector) -> 
     (tmp_path / "text.png").write_text("no picture")
     for name, why in {
         "gone.png": "No such file",
-        "fifo.png": "no regular file",
+        "fifo.png": "not a regular file",
         "text.png": "undecodable",
     }.items():
         with pytest.raises(NotAFrameError, match=f"{name}: .*{why}"):

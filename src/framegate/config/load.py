@@ -143,12 +143,8 @@ def default_state_folder(drop_folder: str, config: Path | None = None) -> tuple[
     if config is not None and is_service and (state := SERVICE_STATES / config.stem).is_dir():
         return os.fspath(state), "the service"
     own = hashlib.blake2s(os.fsencode(drop_folder), digest_size=4).hexdigest()
-    return os.path.join(_state_home(), f"{Path(drop_folder).name}-{own}"), DEFAULT
-
-
-def _state_home() -> str:
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "framegate")
+    return os.path.join(home, "framegate", f"{Path(drop_folder).name}-{own}"), DEFAULT
 
 
 def _text_of(data: bytes, path: Path | None) -> str:

@@ -51,16 +51,15 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _four_borders(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 4:  # noqa: PLR2004 - the sides of a picture
-        raise ValueError(f"needs four numbers [left, top, right, bottom], not {_count_of(value)}")
-    return value
+def _exactly(count: int, words: str) -> BeforeValidator:
+    """Return a validator that requires a list of ``count`` items; ``words`` are for the error."""
 
+    def check(value: object) -> object:
+        if not isinstance(value, (list, tuple)) or len(value) != count:
+            raise ValueError(f"needs {words}, not {_count_of(value)}")
+        return value
 
-def _two_coordinates(value: object) -> object:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:  # noqa: PLR2004 - x and y
-        raise ValueError(f"needs two numbers [x, y], not {_count_of(value)}")
-    return value
+    return BeforeValidator(check)
 
 
 def _three_corners(value: object) -> object:
@@ -148,11 +147,11 @@ SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
-Point = Annotated[tuple[Fraction, Fraction], BeforeValidator(_two_coordinates)]
+Point = Annotated[tuple[Fraction, Fraction], _exactly(2, "two numbers [x, y]")]
 Polygon = Annotated[tuple[Point, ...], BeforeValidator(_three_corners)]
 Borders = Annotated[
     tuple[Percent, Percent, Percent, Percent],
-    BeforeValidator(_four_borders),
+    _exactly(4, "four numbers [left, top, right, bottom]"),
     AfterValidator(_inside_the_picture),
 ]
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]

@@ -29,49 +29,10 @@ _MOST_RECORD_BYTES = 32_768
 
 
 class CrashGuard:
-    """Rejects a frame that crashed the daemon before, and crashes a separate process as well.
+    """Marks the frame that is being judged, and rejects one that crashes the process.
 
     Args:
-        path: the file of the mark.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._in_flight = InFlight(path)
-
-    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
-        """Mark a frame as being judged; return its rejection if it is a crasher.
-
-        Args:
-            candidate: the frame.
-            settings: the settings in force.
-        """
-        self._in_flight.mark(candidate.key)
-        deaths = self._in_flight.deaths_of(candidate.key)
-        if deaths < DEATHS_BEFORE_TRIAL or _survives(candidate, settings):
-            return None
-        detail = f"framegate ended {deaths} times while judging it, and a separate process crashed at it"
-        return Decision(Reason.CRASHER, detail=detail)
-
-    def clear(self) -> None:
-        """Record that no frame is being judged."""
-        self._in_flight.clear()
-
-    def close(self) -> None:
-        """Clear the mark and close its file."""
-        self._in_flight.close()
-
-
-def _survives(candidate: Candidate, settings: Settings) -> bool:
-    file = Path(settings.drop.folder, candidate.key.name)
-    most_pixels = settings.drop.max_megapixels * 1e6
-    return survives_trial(file, settings.drop.max_size, most_pixels, settings.detection_of(candidate.camera))
-
-
-class InFlight:
-    """The mark, a file in the state folder: the frame that is being judged.
-
-    Args:
-        path: the file.
+        path: the file of the mark, in the state folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,6 +41,20 @@ class InFlight:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         self._suspect, self._deaths = self._read()
         self._is_marked = self._suspect is not None
+
+    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
+        """Mark a frame as being judged; return its rejection if it is a crasher.
+
+        Args:
+            candidate: the frame.
+            settings: the settings in force.
+        """
+        self.mark(candidate.key)
+        deaths = self.deaths_of(candidate.key)
+        if deaths < DEATHS_BEFORE_TRIAL or _survives(candidate, settings):
+            return None
+        detail = f"framegate ended {deaths} times while judging it, and a separate process crashed at it"
+        return Decision(Reason.CRASHER, detail=detail)
 
     def deaths_of(self, key: FileKey) -> int:
         """Return how many times in a row the process ended while this frame was judged."""
@@ -98,7 +73,7 @@ class InFlight:
             self._is_marked = False
 
     def close(self) -> None:
-        """Clear the mark and close the file."""
+        """Clear the mark and close its file."""
         self.clear()
         if self._fd is not None:
             os.close(self._fd)
@@ -117,6 +92,12 @@ class InFlight:
             return FileKey(str(name), int(size_bytes), int(mtime_ns)), int(deaths) + 1
         except (OSError, ValueError, TypeError, RecursionError):  # empty: the last run ended well
             return None, 0
+
+
+def _survives(candidate: Candidate, settings: Settings) -> bool:
+    file = Path(settings.drop.folder, candidate.key.name)
+    most_pixels = settings.drop.max_megapixels * 1e6
+    return survives_trial(file, settings.drop.max_size, most_pixels, settings.detection_of(candidate.camera))
 
 
 def survives_trial(path: Path, most_bytes: int, most_pixels: float, detection: DetectionSettings) -> bool:

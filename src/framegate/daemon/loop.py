@@ -29,7 +29,7 @@ from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Candidate, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 from framegate.reload.reloader import Reloader
-from framegate.retention.chores import Chore, tidying
+from framegate.retention.chores import Chore, deletion_chores
 from framegate.telemetry.reporting import Reporting
 
 FLUSH_S = 5.0
@@ -82,7 +82,6 @@ class Daemon:
     ) -> None:
         settings = config.settings
         assert settings.state.folder is not None
-        self._config = config
         self._clock = clock
         self._notifier = notifier or Notifier({})
         self.tally: Counter[str] = Counter()
@@ -114,7 +113,7 @@ class Daemon:
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, crash_guard=crash_guard)
-        tidy = tidying(
+        deleting = deletion_chores(
             settings,
             self._ledger,
             self._emit,
@@ -124,14 +123,14 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, *tidy, *chores]
+        self._chores: list[Chore] = [self._reporting, *deleting, *chores]
         self._reloader.retunes = (
             lambda settings: self._pipeline.retune(settings, self._reloader.revision),
             self._results.retune,
             self._intake.retune,
-            *(chore.retune for chore in self._chores),
             self._retune,
         )
+        self._reloader.retunes_after = tuple(chore.retune for chore in self._chores)
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
@@ -164,7 +163,7 @@ class Daemon:
         """Start to watch, and report that; frames that are there already are judged in the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._emit(start_line(self._config, self._ledger, self._intake.watch.mode))
+        self._emit(start_line(self._reloader.config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
     def turn(self, most_wait_s: float = NEVER_S) -> None:
@@ -207,6 +206,8 @@ class Daemon:
         if self._intake.watch.is_absent:  # frames to recover may be in it
             return
         if not self._is_recovered:
+            if self._intake.is_folder_gone():
+                return  # a frame whose delivery was cut off may stand in the drop folder alone
             self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True
@@ -229,7 +230,6 @@ class Daemon:
             self._intake.done(candidate)
 
     def _retune(self, _settings: Settings) -> None:
-        self._config = self._reloader.config
         if self._pause is not None:  # a setting may have been the cause
             self._pause.retry_at_s = -NEVER_S
 

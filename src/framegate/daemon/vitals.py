@@ -40,7 +40,7 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         found_by_sweep=watch.found_by_sweep,
         config_file=None if config.path is None else os.path.abspath(config.path),
         config_revision=reloader.revision,
-        config_refused=tuple(reloader.refused),
+        config_refused=reloader.refused,
         results_free_bytes=free_bytes(Path(config.settings.results.folder)),
         log_lines_lost=log_lines_lost,
     )

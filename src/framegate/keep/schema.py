@@ -29,7 +29,7 @@ _DELIVERED = f"""
 CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
     WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
 """
-_WHEREABOUTS = f"""
+_PRESENCE_INDEXES = f"""
 CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL;
 CREATE INDEX gone ON frame (input_gone_ns)
     WHERE input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL);
@@ -70,7 +70,7 @@ CREATE TABLE camera (
     storm_dropped INTEGER
 ) STRICT;
 {_TOTALS}
-{_WHEREABOUTS}
+{_PRESENCE_INDEXES}
 """
 
 MIGRATIONS = {
@@ -85,7 +85,7 @@ INSERT INTO total
         SELECT camera FROM frame GROUP BY camera ORDER BY min(id) LIMIT {MOST_COUNTED_CAMERAS}
     ) THEN camera ELSE '{THE_OTHERS}' END AS counted_as, reason, count(*)
     FROM frame GROUP BY counted_as, reason;
-{_WHEREABOUTS}
+{_PRESENCE_INDEXES}
 """,  # noqa: S608 - our own names
     2: f"""
 DROP TRIGGER IF EXISTS decided_again;

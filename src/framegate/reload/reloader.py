@@ -18,7 +18,7 @@ from framegate.events.base import Listener
 from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.folder_checks import Grade
 from framegate.ingest.watch.inbox import Inbox
-from framegate.preflight import examine_extras, examine_masks
+from framegate.preflight import check_extras, check_masks
 from framegate.reload.config_watch import ConfigWatch
 
 Retune = Callable[[Settings], None]
@@ -53,6 +53,9 @@ class Reloader:
 
         self.retunes: tuple[Retune, ...] = ()
         """One function for each part of the daemon, called in this order with new settings."""
+
+        self.retunes_after: tuple[Retune, ...] = ()
+        """The same, called after the event: the log writes its line with the old level and format."""
 
         self.revision = 1
         """Number of versions in force so far."""
@@ -111,7 +114,7 @@ class Reloader:
             self._put_in_force(config, must_answer=must_answer)
 
     def _examined_config(self) -> Config | None:
-        """Read the file and return it if it is good and has to be handed on; log what was decided."""
+        """Read the file and return it if it is good; log a refusal."""
         path = self.config.path
         assert path is not None
         data = b""
@@ -120,15 +123,18 @@ class Reloader:
             if data == self._examined and not self._must_answer and not self.refused:
                 return None  # after a refusal it is checked again: a missing mask may be there now
             config = parse(path, data, self.config.flags)
-            _insist_on(tuple(self._problems_of(config)), str(path))
+            problems = tuple(self._problems_of(config))
         except ConfigError as error:
-            self._refuse(error, data)
+            self._refuse(error.problems, data)
+            return None
+        if problems:
+            self._refuse(problems, data)
             return None
         self._examined = data
         return config
 
     def _problems_of(self, config: Config) -> Iterator[Problem]:
-        findings = (*examine_masks(config.settings), *examine_extras(config.settings))
+        findings = (*check_masks(config.settings), *check_extras(config.settings))
         wrong = {finding.key: finding.message for finding in findings if finding.grade is Grade.ERROR}
         for key in changes_between(self.config, config):
             if key in restart_only_keys() and key not in wrong:  # else a restart would fail too
@@ -136,22 +142,22 @@ class Reloader:
         for key, message in wrong.items():
             yield Problem(key, message, config.line_of(key))
 
-    def _refuse(self, error: ConfigError, data: bytes) -> None:
-        refused = tuple(map(str, error.problems))
+    def _refuse(self, problems: tuple[Problem, ...], data: bytes) -> None:
+        refused = tuple(map(str, problems))
         if refused != self.refused or data != self._examined or self._must_answer:
-            self._emit(ConfigRefused(error.path, refused, self.revision))
+            self._emit(ConfigRefused(str(self.config.path), refused, self.revision))
         self.refused, self._examined = refused, data
 
     def _put_in_force(self, config: Config, *, must_answer: bool) -> None:
-        """Hand a version on, and log it after that: what comes after the line is judged by it."""
+        """Hand a version to all parts, then log it: frames after that line are judged by it."""
         changed = changes_between(self.config, config)
         was_refused, self.refused = bool(self.refused), ()
         if changed:
             self.config = config
             self.revision += 1
-        if changed or must_answer:  # asked: a mask's picture may have changed
-            for retune in self.retunes:
-                retune(config.settings)
+        is_handed_on = bool(changed) or must_answer  # on request: a mask's picture may have changed
+        for retune in self.retunes if is_handed_on else ():
+            retune(config.settings)
         if changed:
             fields = {key: {"old": old, "new": new} for key, (old, new) in changed.items()}
             self._emit(ConfigReloaded(self.revision, fields))
@@ -159,6 +165,8 @@ class Reloader:
             self._emit(ConfigMended(self.revision))
         elif must_answer:
             self._emit(ConfigUnchanged(self.revision))
+        for retune in self.retunes_after if is_handed_on else ():
+            retune(config.settings)
 
 
 def _is_stream(path: Path) -> bool:
@@ -168,8 +176,3 @@ def _is_stream(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-
-
-def _insist_on(problems: tuple[Problem, ...], path: str) -> None:
-    if problems:
-        raise ConfigError(problems, path)

@@ -26,7 +26,7 @@ class Chore(Protocol):
         """Use other settings from now on."""
 
 
-def tidying(
+def deletion_chores(
     settings: Settings,
     ledger: Ledger,
     emit: Listener,

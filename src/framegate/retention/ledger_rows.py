@@ -21,8 +21,8 @@ from framegate.keep.presence import Recorded
 from framegate.model import Verdict
 from framegate.retention.day_folders import remove_day_folders
 from framegate.retention.inputs import rules_of
-from framegate.retention.limits import Limits, is_standing
-from framegate.retention.removing import stands
+from framegate.retention.limits import Limits, result_exists
+from framegate.retention.removing import version_exists
 from framegate.retention.wall_clock import WallClock
 
 GRACE_NS = 86_400 * 10**9
@@ -149,7 +149,7 @@ class LedgerPruner:
     def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
         """Return whether an input exists; None if that cannot be found out."""
         try:
-            return stands(root_fd, row.entry.key)
+            return version_exists(root_fd, row.entry.key)
         except OSError:
             return None
 
@@ -164,7 +164,7 @@ class LedgerPruner:
         if row.result_gone_ns is not None and row.result_gone_ns <= now_ns - GRACE_NS:
             return None
         try:
-            return is_standing(self._results, row.entry)
+            return result_exists(self._results, row.entry)
         except OSError:
             return None
 

@@ -90,7 +90,7 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
     return Removal.REMOVED
 
 
-def is_standing(folder: Path, entry: Entry) -> bool:
+def result_exists(folder: Path, entry: Entry) -> bool:
     """Return whether a frame's result exists, judged by name, size and time alone.
 
     Raises:

@@ -35,7 +35,7 @@ def remove_version(root_fd: int, key: FileKey) -> bool:
     return True
 
 
-def stands(root_fd: int, key: FileKey) -> bool:
+def version_exists(root_fd: int, key: FileKey) -> bool:
     """Return whether a version of a file is in the drop folder.
 
     Raises:

@@ -123,6 +123,19 @@ def test_a_folder_that_may_not_be_listed_is_said_once(stepped: Stepped, picture:
     wait_until(is_heard)
 
 
+def test_an_older_frame_that_settles_later_comes_first(uploads: Uploads) -> None:
+    """Whatever has settled is handed out oldest first, also what settled after younger ones were queued."""
+    names = ["d.jpg", "b.jpg", "c.jpg", "a.jpg"]
+    for number, name in enumerate(names):
+        uploads.observe(FileKey(name, 10, ord(name[0])), Origin.CLOSED, 10.0 * number)
+        uploads.settle(10.0 * number + 5)
+    taken = []
+    while (candidate := uploads.next()) is not None:
+        taken.append(candidate.key.name)
+        uploads.done(candidate)
+    assert taken == sorted(names)
+
+
 def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:
     """A backlog of cut files is not waited for while it takes the room of the frames behind it."""
     drop = stepped.site.drop
@@ -211,3 +224,22 @@ def test_what_waits_says_why(uploads: Uploads) -> None:
     uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
     assert uploads.pending({}) == {"cam": Pending(2, 10.0, "unreadable")}
     assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}
+
+
+def test_a_file_that_was_readable_meanwhile_is_warned_of_again(uploads: Uploads) -> None:
+    """Only failures in a row are one warning, with ever longer pauses: a read in between begins anew."""
+    key = FileKey("a", 1, 0)
+    firsts = []
+    for now_s, why in ((10.0, NotYet.UNREADABLE), (12.0, NotYet.UNREADABLE), (16.0, NotYet.UNFINISHED)):
+        uploads.observe(key, Origin.CLOSED, now_s)
+        (candidate,) = uploads.settle(now_s)
+        tried = Unsettled(candidate, key, why)
+        if why is NotYet.UNREADABLE:
+            firsts.append(uploads.put_aside(tried, now_s))
+        else:
+            uploads.put_back(tried, now_s)
+    uploads.observe(key, Origin.CLOSED, 20.0)
+    (candidate,) = uploads.settle(20.0)
+    firsts.append(uploads.put_aside(Unsettled(candidate, key, NotYet.UNREADABLE), 20.0))
+    assert firsts == [True, False, True]
+    assert uploads.retry_deadline_s() == 21.0
