@@ -3,16 +3,16 @@
 ``PYTHONPATH=tests python tests/benchmarks/live.py [FILES ...]``
 
 The daemon runs over a drop folder in which so many judged files stand, and five frames a second are
-renamed in, for a minute. Prints for each size how long the start and the first sweep took; how late those
-frames were that came during rounds, and those that came while events were lost, when every file is looked
-at (median and worst, from the rename to the line of the verdict), how many such sweeps there were, and the
-longest in seconds of work; the daemon's CPU in percent of a core, and its memory.
+renamed in. Prints for each size how long the start and the first sweep took; how late those frames were
+that came during rounds, and those that came while events were lost, when every file is looked at (median
+and worst, from the rename to the line of the verdict), how many such sweeps there were, and the longest in
+seconds of work; the daemon's CPU in percent of a core, and its memory.
 """
 
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -26,8 +26,8 @@ from running import RunningDaemon, Site, started
 
 SIZES = (50_000, 500_000)
 INTERVAL_S, SWEEP_S = 0.2, 5.0
-FRAMES = 150
-"""Of each kind: half a minute, in which some six rounds, or three looks at everything, fall."""
+FRAMES, MOST_FRAMES, SWEEPS = 150, 900, 3
+"""Of each kind: for at least half a minute, until this many sweeps have passed; for at most three minutes."""
 
 LOSSES_EVERY = 50
 
@@ -38,23 +38,30 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def shots(first: int, picture: bytes) -> Iterator[Shot]:
-    for number in range(first, first + FRAMES):
-        now_ns = int(datetime.now(UTC).timestamp() * 1e9)
-        yield Shot(f"live_2026-11-27_{number:07d}.jpg", picture, now_ns, 0, "live")
+def sweeps_of(daemon: RunningDaemon, cause: str) -> list[float]:
+    """Return how many seconds of work each sweep of a cause has taken."""
+    daemon.drain()
+    return [
+        line["took_s"] for line in daemon.lines if line["event"] == "sweep.ended" and line["cause"] == cause
+    ]
 
 
-def lateness_s(daemon: RunningDaemon, site: Site, first: int, losses_every: int) -> list[float]:
-    """Upload frames, and lose events at times; return how long each waited for its verdict."""
+def lateness_s(daemon: RunningDaemon, site: Site, cause: str) -> list[float]:
+    """Upload frames while sweeps of a cause pass; return how long each waited for its verdict."""
     picture, pause = Lot(width=160, height=90).jpeg(), Event()
     uploaded_at: dict[str, datetime] = {}
-    for number, taken in enumerate(shots(first, picture)):
-        if losses_every and number % losses_every == 0:
+    first = len(daemon.verdicts())
+    while len(uploaded_at) < FRAMES or (
+        len(uploaded_at) < MOST_FRAMES and len(sweeps_of(daemon, cause)) < SWEEPS
+    ):
+        number = first + len(uploaded_at)
+        if cause == "events_lost" and number % LOSSES_EVERY == 0:
             (site.drop / f"folder_{number}").mkdir()  # what came with it, no event names: all is looked at
-        upload(taken, site.drop)
-        uploaded_at[taken.name] = datetime.now(UTC)
+        name = f"live_2026-11-27_{number:07d}.jpg"
+        upload(Shot(name, picture, time.time_ns(), 0, "live"), site.drop)
+        uploaded_at[name] = datetime.now(UTC)
         pause.wait(INTERVAL_S)
-    daemon.wait_for_verdicts(first + FRAMES, within_s=60)
+    daemon.wait_for_verdicts(first + len(uploaded_at), within_s=60)
     decided_at = {line["frame"]: datetime.fromisoformat(line["timestamp"]) for line in daemon.verdicts()}
     return [(decided_at[name] - moment).total_seconds() for name, moment in uploaded_at.items()]
 
@@ -71,17 +78,15 @@ def measure(home: Path, files: int) -> str:
         ready_s = (datetime.now(UTC) - began_at).total_seconds()
         first = daemon.wait_for("sweep.ended", within_s=120)[0]
         before_s, at = cpu_s(daemon.process.pid), datetime.now(UTC)
-        rounds = lateness_s(daemon, site, 0, 0)
-        lost = lateness_s(daemon, site, FRAMES, LOSSES_EVERY)
+        late_s = {cause: lateness_s(daemon, site, cause) for cause in ("round", "events_lost")}
         percent = 100 * (cpu_s(daemon.process.pid) - before_s) / (datetime.now(UTC) - at).total_seconds()
-        sweeps = [line for line in daemon.lines if line["event"] == "sweep.ended"][1:]
+        took_s = {cause: sweeps_of(daemon, cause) for cause in late_s}
         rss = rss_bytes(daemon.process.pid)
         daemon.stop()
     cells = [f"{files:>8}", f"{ready_s:>6.2f}s", f"{first['took_s']:>6.2f}s"]
-    for late_s, cause in ((rounds, "round"), (lost, "events_lost")):
-        cells += [f"{1000 * statistics.median(late_s):>5.0f}ms", f"{1000 * max(late_s):>6.0f}ms"]
-        took_s = [line["took_s"] for line in sweeps if line["cause"] == cause]
-        cells += [f"{len(took_s):>4}", f"{max(took_s, default=0):>6.2f}s"]
+    for cause, late in late_s.items():
+        cells += [f"{1000 * statistics.median(late):>5.0f}ms", f"{1000 * max(late):>6.0f}ms"]
+        cells += [f"{len(took_s[cause]):>4}", f"{max(took_s[cause], default=0):>6.2f}s"]
     return " ".join([*cells, f"{percent:>5.1f}%", f"{rss / 1e6:>6.0f}MB"])
 
 
