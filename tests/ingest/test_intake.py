@@ -9,7 +9,7 @@ from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.model import Origin, Reason
-from running import Site, running
+from running import Site, running, wait_until
 from stepping import Stepped
 from troubles import descriptors_left, powerless
 
@@ -228,7 +228,7 @@ def test_an_edit_during_the_first_sweep_lets_no_live_frame_pass(stepped: Stepped
     turn(stepped)
     assert is_sweeping(stepped)
     assert stepped.daemon is not None
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"settle_s": 0.5})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     (stepped.site.drop / "live.jpg").write_bytes(picture)
@@ -301,8 +301,24 @@ def test_an_event_from_before_an_edit_is_judged_by_the_edit(stepped: Stepped, pi
     assert stepped.daemon is not None
     (stepped.site.drop / "a.jpg").write_bytes(picture)
     stepped.hint("a.jpg", Origin.CLOSED)
-    settings = stepped.daemon._config.settings
+    settings = stepped.daemon._reloader.config.settings
     drop = settings.drop.model_copy(update={"include": ["*.png"]})
     stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
     stepped.go(5)
     assert not names(stepped)
+
+
+def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, picture: bytes) -> None:
+    """A sweep that finds a judged frame with another mtime (FTP's MFMT) does not blame the watch."""
+    stepped.start()
+    (stepped.site.drop / "a.jpg").write_bytes(picture)
+
+    def is_judged() -> bool:
+        stepped.go(0.5)
+        return names(stepped) == ["a.jpg"]
+
+    wait_until(is_judged)
+    os.utime(stepped.site.drop / "a.jpg", (1_700_000_000,) * 2)
+    stepped.go(100)
+    assert names(stepped) == ["a.jpg", "a.jpg"]
+    assert not stepped.count("watch.missed")
