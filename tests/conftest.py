@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,21 @@ from stepping import FaultyDisk, Stepped
 from supervised import Supervise, Supervised
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def keep_bytecode() -> None:
+    """Where Python may write no bytecode beside the source, write it elsewhere.
+
+    Else each worker, and each interpreter that a test starts, compiles everything again: 3 s for a worker.
+    """
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.pycache_prefix = os.fspath(REPOSITORY / ".pytest_cache" / "bytecode")
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+
+keep_bytecode()
 
 
 settings.register_profile("fast", max_examples=40, deadline=None)
