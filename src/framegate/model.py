@@ -231,7 +231,7 @@ class Decision:
     score: ChangeScore | None = None
     threshold_percent: float | None = None
     detail: str = ""
-    """For a rejected frame: what is wrong with it, in words."""
+    """What is wrong with a rejected frame, or how the size changed, in words."""
 
     @property
     def verdict(self) -> Verdict:

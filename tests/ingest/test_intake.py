@@ -8,6 +8,8 @@ import pytest
 from framegate.commands.demo.scene import Lot
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
+from framegate.ingest.queue import backlog
+from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Origin, Reason
 from running import Site, running, wait_until
 from stepping import Stepped
@@ -322,3 +324,62 @@ def test_a_new_time_on_a_judged_file_is_no_missed_event(stepped: Stepped, pictur
     stepped.go(100)
     assert names(stepped) == ["a.jpg", "a.jpg"]
     assert not stepped.count("watch.missed")
+
+
+def dated(stepped: Stepped, name: str, picture: bytes, second: int) -> None:
+    """Write a frame whose time is so many seconds after another's."""
+    (stepped.site.drop / name).write_bytes(picture)
+    os.utime(stepped.site.drop / name, (1_700_000_000 + second,) * 2)
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for twenty frames, of which a sweep takes fifteen."""
+    monkeypatch.setattr(backlog, "MOST_IN_HAND", 20)
+    monkeypatch.setattr(backlog, "MOST_BY_SWEEP", 15)
+    monkeypatch.setattr(backlog, "REFILL_BELOW", 5)
+
+
+@pytest.mark.usefixtures("little_room")
+@pytest.mark.parametrize("is_start", [True, False])
+def test_a_live_frame_comes_after_a_backlog_larger_than_memory(
+    stepped: Stepped, picture: bytes, *, is_start: bool
+) -> None:
+    """What comes while a backlog is listed, at the start or after an overflow, is judged after all of it."""
+    stepped.site.configure(drop='watch = "poll"\npoll_s = 1000')
+    if not is_start:
+        stepped.start()
+        stepped.go(10)
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    if is_start:
+        stepped.start()
+    else:
+        assert stepped.daemon is not None
+        stepped.daemon._intake.inbox.request_sweep()
+    turn(stepped)
+    assert is_sweeping(stepped)
+    for number in range(3):
+        dated(stepped, f"live{number}.jpg", picture, MANY + number)
+        stepped.hint(f"live{number}.jpg", Origin.CLOSED)
+    turn(stepped)
+    assert is_sweeping(stepped)
+    stepped.go(60)
+    assert names(stepped) == sorted(path.name for path in stepped.site.drop.iterdir())
+
+
+def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, picture: bytes) -> None:
+    """What a damaged ledger knew is judged again while the daemon runs, as the README says."""
+    for number in range(MANY):
+        dated(stepped, f"a{number:02}.jpg", picture, number)
+    stepped.start()
+    stepped.go(40)
+    assert len(names(stepped)) == MANY
+    assert stepped.daemon is not None
+    stepped.daemon._ledger._database._give_up()  # SQLite would go by the pages that it has in memory
+    (stepped.site.state / LEDGER_NAME).write_bytes(b"no database " * 10_000)
+    dated(stepped, "b.jpg", picture, MANY)
+    stepped.hint("b.jpg", Origin.CLOSED)
+    stepped.go(100)
+    assert stepped.count("ledger.damaged") == 1
+    assert set(names(stepped)[MANY:]) == {path.name for path in stepped.site.drop.iterdir()}

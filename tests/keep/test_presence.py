@@ -221,3 +221,14 @@ def test_no_question_goes_through_all_rows(ledger: Ledger, path: Path) -> None:
         assert not {"SCAN f", "SCAN frame", "SCAN f USING INDEX delivered"} & set(plan), (statement, plan)
         assert "USE TEMP B-TREE FOR ORDER BY" not in plan, (statement, plan)
     db.close()
+
+
+def test_a_frame_that_vanished_is_neither_known_nor_cleared(ledger: Ledger) -> None:
+    """It was never judged: if it comes back, it is judged, and not deleted as a rejected one."""
+    ledger.note(entry("gone.jpg", Reason.VANISHED))
+    ledger.note(entry("bad.jpg", Reason.UNDECODABLE))
+    ledger.flush()
+    keys = [entry("gone.jpg").key, entry("bad.jpg").key]
+    assert [ledger.knows(key) for key in keys] == [False, True]
+    assert ledger.unknown(keys) == keys[:1]
+    assert clearable(ledger, Verdict.REJECTED) == ["bad.jpg"]

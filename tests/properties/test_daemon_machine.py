@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from framegate.events.frames import FrameDecided
-from framegate.ingest.queue.backlog import MOST_IN_HAND
+from framegate.ingest import sweeper, sweeping
+from framegate.ingest.queue import backlog
 from framegate.keep.disk import Step
 from framegate.model import Origin
 from invariants import (
@@ -62,6 +63,7 @@ class DaemonMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.patch = pytest.MonkeyPatch()
         self.home = Path(tempfile.mkdtemp(prefix="framegate-machine-"))
         self.site = Site(self.home)
         self.disk = FaultyDisk()
@@ -78,17 +80,27 @@ class DaemonMachine(RuleBasedStateMachine):
 
     # --- the daemon's lives ---------------------------------------------------------------------------
 
-    @initialize(has_unnamed=st.booleans())
-    def begin(self, *, has_unnamed: bool) -> None:
+    @initialize(
+        has_unnamed=st.booleans(), batch=st.sampled_from([1, 2, 1000]), room=st.sampled_from([4, 4096])
+    )
+    def begin(self, *, has_unnamed: bool, batch: int, room: int) -> None:
         self.disk.has_unnamed = has_unnamed
+        self.patch.setattr(sweeping, "BATCH", batch)
+        self.patch.setattr(sweeper, "SLICE_S", 0.0)
+        self.patch.setattr(backlog, "MOST_IN_HAND", room)
+        self.patch.setattr(backlog, "MOST_BY_SWEEP", room * 3 // 4)
+        self.patch.setattr(backlog, "REFILL_BELOW", room // 4)
         self.edit(keeps_changes=True)
         self.daemon.start()
 
-    def edit(self, *, keeps_changes: bool) -> None:
+    def edit(self, *, keeps_changes: bool, includes_png: bool = False) -> None:
+        """Write the config; frames are named otherwise when PNG files are frames, though there are none."""
         self.keeps_changes = keeps_changes
+        include = '"*.jpg", "*.png"' if includes_png else '"*.jpg"'
         self.site.configure(
             drop='watch = "poll"\n'
-            f"poll_s = {POLL_S}\nsettle_s = {SETTLE_S}\ngive_up_s = {GIVE_UP_S}\n{CAMERAS}",
+            f"include = [{include}]\npoll_s = {POLL_S}\n"
+            f"settle_s = {SETTLE_S}\ngive_up_s = {GIVE_UP_S}\n{CAMERAS}",
             detection=DETECTION if keeps_changes else NOTHING_ELSE_KEPT,
         )
 
@@ -107,6 +119,51 @@ class DaemonMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, SETTLE_S / 2, SETTLE_S, POLL_S, GIVE_UP_S + POLL_S]))
     def time_passes(self, seconds: float) -> None:
         self.go(seconds)
+
+    @rule(turns=st.integers(1, 3))
+    def a_sweep_advances(self, turns: int) -> None:
+        """Let some files be listed, and no time pass; the next rule finds the sweep under way."""
+        assert self.daemon.daemon is not None
+        try:
+            for _ in range(turns):
+                self.daemon.daemon.turn(0)
+        except Crash:
+            self.crash()
+
+    @rule(seconds=st.sampled_from([POLL_S, GIVE_UP_S + POLL_S]))
+    def a_sweep_is_begun(self, seconds: float) -> None:
+        """Let the next sweep become due, and no more than its first files be listed."""
+        self.daemon.now_s += seconds
+        self.a_sweep_advances(1)
+
+    @rule()
+    def events_are_lost(self) -> None:
+        """Let the kernel say that its queue has overflowed."""
+        assert self.daemon.daemon is not None
+        self.daemon.daemon._intake.inbox.request_sweep()
+
+    @precondition(lambda self: not self.is_away)
+    @rule()
+    def the_drop_folder_goes_away(self) -> None:
+        self.site.drop.rename(self.away)
+
+    @precondition(lambda self: self.is_away)
+    @rule()
+    def the_drop_folder_comes_back(self) -> None:
+        self.away.rename(self.site.drop)
+
+    @property
+    def away(self) -> Path:
+        return self.home / "away"
+
+    @property
+    def is_away(self) -> bool:
+        return self.away.exists()
+
+    @property
+    def drop(self) -> Path:
+        """Where the drop folder is now: cameras write on to a disk that is mounted elsewhere."""
+        return self.away if self.is_away else self.site.drop
 
     @rule()
     def the_process_is_killed(self) -> None:
@@ -135,11 +192,11 @@ class DaemonMachine(RuleBasedStateMachine):
         self.daemon.start()
 
     @precondition(lambda self: not self.disk.faults and self.has_nothing_half_done())
-    @rule(keeps_changes=st.booleans())
-    def the_config_is_edited_while_it_runs(self, *, keeps_changes: bool) -> None:
+    @rule(keeps_changes=st.booleans(), includes_png=st.booleans())
+    def the_config_is_edited_while_it_runs(self, *, keeps_changes: bool, includes_png: bool) -> None:
         assert self.daemon.daemon is not None
         self.follow()
-        self.edit(keeps_changes=keeps_changes)
+        self.edit(keeps_changes=keeps_changes, includes_png=includes_png)
         self.daemon.daemon.reload()
         self.go(0)
 
@@ -183,7 +240,7 @@ class DaemonMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_file_is_removed(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.standing)))
-        (self.site.drop / name).unlink()
+        (self.drop / name).unlink()
         del self.standing[name]
 
     @rule(days=st.sampled_from([-1, 1]), hours=st.integers(0, 23))
@@ -197,11 +254,11 @@ class DaemonMachine(RuleBasedStateMachine):
     def put(self, name: str, data: bytes, scene: int | None, through: str = "") -> None:
         """Write a file with a time of its own; the clock may go back, but never shows a time twice."""
         self.clock_ns += 1_000_000_001
-        path = self.site.drop / (name + through)
+        path = self.drop / (name + through)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
         os.utime(path, ns=(self.clock_ns, self.clock_ns))
-        path.rename(self.site.drop / name)
+        path.rename(self.drop / name)
         taken = Shot(name, data, self.clock_ns, scene, Path(name).name[:2])
         self.versions[taken.version] = self.standing[name] = taken
 
@@ -226,7 +283,7 @@ class DaemonMachine(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        assert self.daemon.daemon is None or self.daemon.daemon.in_hand <= MOST_IN_HAND
+        assert self.daemon.daemon is None or self.daemon.daemon.in_hand <= backlog.MOST_IN_HAND
 
     def expect(self, event: FrameDecided) -> None:
         entry = event.entry
@@ -260,9 +317,12 @@ class DaemonMachine(RuleBasedStateMachine):
                 self.come_to_rest()
                 self.check()
         finally:
+            self.patch.undo()
             shutil.rmtree(self.home)
 
     def come_to_rest(self) -> None:
+        if self.is_away:
+            self.the_drop_folder_comes_back()
         self.disk.heal()
         self.go(200)  # the longest pause is 60 s
         self.follow()

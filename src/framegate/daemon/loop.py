@@ -203,7 +203,11 @@ class Daemon:
         self._emit(DaemonStopped(**verdicts))
 
     def _judge_some(self) -> None:
+        if self._intake.watch.is_absent:  # frames to recover may be in it
+            return
         if not self._is_recovered:
+            if self._intake.is_folder_gone():
+                return  # a frame whose delivery was cut off may stand in the drop folder alone
             self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True

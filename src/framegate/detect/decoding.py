@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framegate.detect.containers import read_header
+from framegate.detect.headers import read_header
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.model import Frame, Reason
 

@@ -49,6 +49,8 @@ class Intake:
         self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, emit=emit, clock=clock)
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
+        self._in_hand_of = self.watch.identity
+        """The folder in which the files in hand were found."""
 
     def __len__(self) -> int:
         """Return how many files are in hand: settling, or queued."""
@@ -62,6 +64,7 @@ class Intake:
     def start(self) -> None:
         """Begin to watch; the first ``gather`` begins the first sweep."""
         self.watch.start(self._clock())
+        self._in_hand_of = self.watch.identity
 
     def stop(self) -> None:
         """Stop watching."""
@@ -145,10 +148,10 @@ class Intake:
 
         Then the files in hand are forgotten without a verdict; if they come back, a sweep finds them.
         """
-        before = self.watch.identity
         self.watch.check(self._clock())
-        is_gone = self.watch.is_absent or self.watch.identity != before
+        is_gone = self.watch.is_absent or self.watch.identity != self._in_hand_of
         if is_gone:
+            self._in_hand_of = self.watch.identity
             self._start_over()
         return is_gone
 

@@ -3,9 +3,10 @@
 import math
 from enum import IntEnum
 
-BURST_HINTS = 1000
-"""After this many hints a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454 of 20,000
-files in the experiments (research/reliability.md, 4.2), and watchdog 6 does not report it."""
+BURST_HINTS, BURST_S = 1000, 5.0
+"""After this many hints in this time a sweep follows: the kernel's queue of 16,384 events lost 612 to 14,454
+of 20,000 files in the experiments (research/reliability.md, 4.2), and watchdog 6 does not report it. Twenty
+cameras with a frame a second each are no burst: every sweep for one lets live frames wait."""
 
 
 class Cause(IntEnum):
@@ -36,7 +37,7 @@ class SweepPlan:
         self._cause = Cause.FIRST
         self._earliest_s = -math.inf
         self._wants_second_look = self._owes_second_look = False
-        self._hints = 0
+        self._hints, self._hints_since_s = 0, -math.inf
 
     @property
     def wants_first(self) -> bool:
@@ -63,7 +64,9 @@ class SweepPlan:
         self.request(now_s)
 
     def count_hints(self, count: int, now_s: float, settle_s: float) -> None:
-        """Count hints. After ``BURST_HINTS`` of them some may have been lost, and a sweep is requested."""
+        """Count hints. After a burst of them some may have been lost, and a sweep is requested."""
+        if now_s >= self._hints_since_s + BURST_S:
+            self._hints, self._hints_since_s = 0, now_s
         self._hints += count
         if self._hints >= BURST_HINTS:
             self.request(now_s + settle_s)

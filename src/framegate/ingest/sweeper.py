@@ -76,7 +76,7 @@ class Sweeper:
         self._emit = emit
         self._clock = clock
         self.plan = SweepPlan()
-        self._judged = JudgedFiles()
+        self._judged, self._judged_by = JudgedFiles(), ledger.set_aside
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
         self.unsearchable: dict[str, Pending] = {}
@@ -127,6 +127,8 @@ class Sweeper:
 
     def _begun(self, backlog: Backlog, in_hand: int, now_s: float) -> _UnderWay:
         cause = self.plan.begin(now_s)
+        if self._judged_by != self._ledger.set_aside:
+            self._judged, self._judged_by = JudgedFiles(), self._ledger.set_aside
         looks_at_all = cause >= Cause.EVENTS_LOST or self._watch.mode == "poll"
         self._judged.begin_sweep(looks_at_all=looks_at_all)
         skipped = self._unlisted.note
@@ -177,12 +179,23 @@ class Sweeper:
             if look_at(self._folder, name) is None:
                 uploads.vanished(name)
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
+        self._return_to_folder(uploads, backlog)
         new = self._add_to(uploads, found, now_s)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
         self._report_to_watch(under_way, new, now_s)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
+
+    def _return_to_folder(self, uploads: Uploads, backlog: Backlog) -> None:
+        """Forget live frames that were taken in hand before the sweep left older ones of their camera.
+
+        They stay in the folder as well; a later sweep finds them after those.
+        """
+        for candidate in uploads.untried():
+            if backlog.is_after_the_left(candidate):
+                backlog.leave(candidate)
+                uploads.forget(candidate.key.name)
 
     def _add_to(self, uploads: Uploads, found: list[Candidate], now_s: float) -> list[str]:
         """Let what a sweep found settle; return the names that were not in hand before.
@@ -196,7 +209,7 @@ class Sweeper:
         looks = (look_at(self._folder, candidate.key.name) for candidate in found)
         new = []
         for key in self._ledger.unknown([key for key in looks if key is not None]):
-            if not uploads.is_queued_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+            if not uploads.is_waiting_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
                 new.append(key.name)
                 camera = self._rules.camera_of(key.name)
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))

@@ -27,6 +27,10 @@ Skipped = Callable[[str, OSError], None]
 class Ledger(Protocol):
     """What the intake needs of the ledger. Each method may raise SinkError."""
 
+    @property
+    def set_aside(self) -> int:
+        """How many damaged files were set aside: their frames are to be judged again."""
+
     def knows(self, key: FileKey) -> bool:
         """Return whether this version of a file has its verdict."""
 
@@ -103,23 +107,18 @@ def entries_of(
     while pending:
         below = pending.pop()
         try:
-            entries = os.scandir(folder / below)
-        except FileNotFoundError:
-            if not below:
-                raise
-            continue
+            with os.scandir(folder / below) as entries:
+                for entry in entries:
+                    name = below + entry.name
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield name, entry
+                    elif recursive and not rules.is_hidden(entry.name):
+                        pending.append(name + "/")
         except OSError as error:
             if not below:
                 raise
-            skipped(below.rstrip("/"), error)
-            continue
-        with entries:
-            for entry in entries:
-                name = below + entry.name
-                if not entry.is_dir(follow_symlinks=False):
-                    yield name, entry
-                elif recursive and not rules.is_hidden(entry.name):
-                    pending.append(name + "/")
+            if error.errno not in GONE:
+                skipped(below.rstrip("/"), error)
 
 
 def frames_of(

@@ -56,6 +56,8 @@ class Database:
         self._is_read_only = is_read_only
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self.set_aside = 0
+        """How many damaged files were set aside: what they remembered is forgotten."""
 
     @contextmanager
     def lend(self) -> Iterator[sqlite3.Connection]:
@@ -182,6 +184,7 @@ class Database:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(self._where + ending, aside + ending)
+        self.set_aside += 1
         self._emit(LedgerDamaged(str(error), aside))
 
 

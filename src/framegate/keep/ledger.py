@@ -107,6 +107,11 @@ class Ledger:
         return bool(self._pending or self._memories)
 
     @property
+    def set_aside(self) -> int:
+        """How many damaged files were set aside: their frames are to be judged again."""
+        return self._database.set_aside
+
+    @property
     def is_crowded(self) -> bool:
         """Whether so much is pending that it should be flushed now."""
         return len(self._pending) >= MOST_PENDING_ROWS

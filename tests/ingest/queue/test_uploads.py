@@ -224,3 +224,22 @@ def test_what_waits_says_why(uploads: Uploads) -> None:
     uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
     assert uploads.pending({}) == {"cam": Pending(2, 10.0, "unreadable")}
     assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}
+
+
+def test_a_file_that_was_readable_meanwhile_is_warned_of_again(uploads: Uploads) -> None:
+    """Only failures in a row are one warning, with ever longer pauses: a read in between begins anew."""
+    key = FileKey("a", 1, 0)
+    firsts = []
+    for now_s, why in ((10.0, NotYet.UNREADABLE), (12.0, NotYet.UNREADABLE), (16.0, NotYet.UNFINISHED)):
+        uploads.observe(key, Origin.CLOSED, now_s)
+        (candidate,) = uploads.settle(now_s)
+        tried = Unsettled(candidate, key, why)
+        if why is NotYet.UNREADABLE:
+            firsts.append(uploads.put_aside(tried, now_s))
+        else:
+            uploads.put_back(tried, now_s)
+    uploads.observe(key, Origin.CLOSED, 20.0)
+    (candidate,) = uploads.settle(20.0)
+    firsts.append(uploads.put_aside(Unsettled(candidate, key, NotYet.UNREADABLE), 20.0))
+    assert firsts == [True, False, True]
+    assert uploads.retry_deadline_s() == 21.0

@@ -66,8 +66,13 @@ class Backlog:
         oldest_left = self._oldest_left.get(shard_of(candidate.camera))
         if in_hand < MOST_IN_HAND and (oldest_left is None or candidate.order < oldest_left):
             return True
-        self._leave(candidate)
+        self.leave(candidate)
         return False
+
+    def is_after_the_left(self, candidate: Candidate) -> bool:
+        """Return whether a file comes after frames of its shard that were left in the folder."""
+        oldest_left = self._oldest_left.get(shard_of(candidate.camera))
+        return oldest_left is not None and candidate.order > oldest_left
 
     def room(self, in_hand: int) -> int:
         """Return how many more files a sweep may bring into hand."""
@@ -88,10 +93,11 @@ class Backlog:
         self.left = selection.left_counts(chosen)
         self.left_since_s = min(self.left_since_s, now_s) if self.left else math.inf
         for candidate in selection.left():
-            self._leave(candidate)
+            self.leave(candidate)
         return chosen
 
-    def _leave(self, candidate: Candidate) -> None:
+    def leave(self, candidate: Candidate) -> None:
+        """Remember that a file stays in the folder, until a sweep finds it."""
         shard = shard_of(candidate.camera)
         for left in (self._oldest_left, self._left_meanwhile):
             left[shard] = min(left.get(shard, candidate.order), candidate.order)

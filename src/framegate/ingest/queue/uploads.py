@@ -140,6 +140,10 @@ class Uploads:
         waiting = chain(self._settling.items(), self._aside.items())
         return [name for name, up in waiting if up.known_since_s < before_s and name not in names]
 
+    def untried(self) -> list[Candidate]:
+        """Return the files that settle and were never tried."""
+        return [upload.candidate for upload in self._settling.values() if upload.waits_for is None]
+
     def settle(self, now_s: float) -> list[Candidate]:
         """Queue the files that may be judged now; return them in their order."""
         if now_s < self._next_s:
@@ -201,6 +205,8 @@ class Uploads:
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
         upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_unchanged
+        if unsettled.why in {NotYet.CHANGED, NotYet.UNFINISHED}:  # it was read
+            upload.failed_reads = 0
         upload.waits_for = _in_words(unsettled)
         self._move(upload, State.SETTLING)
 
