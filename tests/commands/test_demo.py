@@ -18,7 +18,8 @@ def rows_of(*verdicts: dict[str, Any], is_terminal: bool) -> tuple[Rows, str]:
     with rows:
         for number, act in enumerate(PLAY[:3], 1):
             rows.sent(f"lot_{number:04d}.jpg", act)
-        rows.collect(lines, 0.05)
+        while not lines.empty():
+            rows.collect(lines, 0.01)
     return rows, output.getvalue()
 
 
