@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("fast" if config.option.markexpr == "not slow" else "thorough")
 
 
-WORKERS_A_CORE = 3
+WORKERS_A_CORE = 2
 """Most tests wait for a daemon most of their time."""
 
 

@@ -130,7 +130,8 @@ def _check_space(settings: Settings) -> Iterator[Finding]:
     free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
     words = f"{in_words(free)} free, min_free is {least}"
     if free <= least:
-        yield Finding(Grade.WARNING, "results.min_free", f"{words}: judging will pause at once")
+        pauses = "judging will pause at the first kept frame"
+        yield Finding(Grade.WARNING, "results.min_free", f"{words}: {pauses}")
     else:
         yield Finding(Grade.OK, "results.min_free", words)
 

@@ -56,7 +56,7 @@ def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> 
         print(json.dumps(asdict(status), indent=2))
     else:
         console = Console()
-        console.print(drawn(status, console.width))
+        console.print(drawn(status, console.width), soft_wrap=not console.is_terminal)
     return not status.hung
 
 

@@ -56,8 +56,10 @@ def _troubles(status: Status) -> list[str]:
     troubles = [f"intake paused: {status.paused}"] if status.paused else []
     troubles += ["the drop folder is absent"] if status.is_absent else []
     troubles += [f"config refused: {error}" for error in status.config_refused]
-    lost = status.log_lines_lost
-    return troubles + ([f"{lost} log lines lost: nothing reads the log, or its disk is full"] if lost else [])
+    if lost := status.log_lines_lost:
+        why = "nobody read the log, or its disk was full"
+        troubles.append(f"{lost} log lines were lost since the start: {why}")
+    return troubles
 
 
 def _cameras(cameras: Mapping[str, CameraStatus], width: int) -> RenderableType:

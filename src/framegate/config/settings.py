@@ -131,8 +131,8 @@ class ResultsSettings(Table):
     folder. Nothing in it is ever overwritten, and nothing is deleted except by `max_age` and `max_size`."""
 
     min_free: SizeValue = Size(500_000_000)
-    """Judging pauses while the disk has less free space than this, so that it never fills up. It resumes when
-    there is enough space again."""
+    """When a frame is to be kept and the disk has less free space than this, judging pauses, so that the disk
+    never fills up. It resumes when there is enough space again."""
 
     max_age: DurationValue | None = Field(default=None, examples=["30d"])
     """Delete results of framegate that are older than this, as `"30d"`. The age counts from the later of

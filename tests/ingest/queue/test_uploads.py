@@ -222,7 +222,7 @@ def test_what_waits_says_why(uploads: Uploads) -> None:
     """The oldest pending frame of a camera tells since when it is known and what it waits for."""
     put_aside(uploads, "a", 1, 10.0)
     uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
-    assert uploads.pending({}) == {"cam": Pending(2, 10.0, "unreadable")}
+    assert uploads.pending({}) == {"cam": Pending(2, 10.0, "a: unreadable")}
     assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}
 
 

@@ -259,7 +259,8 @@ class Uploads:
         for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
             camera = upload.candidate.camera
             before = pending.get(camera, Pending())
-            this = Pending(since_s=upload.known_since_s, why=upload.waits_for)
+            why = upload.waits_for and f"{upload.candidate.key.name}: {upload.waits_for}"
+            this = Pending(since_s=upload.known_since_s, why=why)
             oldest = min(before, this, key=lambda pending: pending.since_s)
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
