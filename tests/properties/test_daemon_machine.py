@@ -169,13 +169,6 @@ class DaemonMachine(RuleBasedStateMachine):
     def the_process_is_killed(self) -> None:
         self.crash()
 
-    @rule(seconds=st.sampled_from([0.0, SETTLE_S, GIVE_UP_S]))
-    def the_drop_folder_is_away(self, seconds: float) -> None:
-        away = self.home / "away"
-        self.site.drop.rename(away)
-        self.go(seconds)
-        away.rename(self.site.drop)
-
     @rule(step=st.sampled_from(list(Step)), at_reach=st.integers(1, 3))
     def it_will_crash(self, step: Step, at_reach: int) -> None:
         self.disk.fail(step, Crash, at_reach=at_reach)

@@ -206,7 +206,7 @@ class Daemon:
         if self._intake.watch.is_absent:  # frames to recover may be in it
             return
         if not self._is_recovered:
-            if self._intake.is_folder_gone():
+            if self._intake.forget_if_gone():
                 return  # a frame whose delivery was cut off may stand in the drop folder alone
             self._results.clear_abandoned()
             self._pipeline.recover()
@@ -221,7 +221,7 @@ class Daemon:
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
         examined = self._pipeline.examine(candidate)
-        if isinstance(examined, Examined) and examined.is_vanished and self._intake.is_folder_gone():
+        if isinstance(examined, Examined) and examined.is_vanished and self._intake.forget_if_gone():
             return
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
         if isinstance(outcome, Unsettled):

@@ -103,7 +103,7 @@ class Intake:
             now_s = self._clock()
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
-                self.is_folder_gone()
+                self.forget_if_gone()
             self._sweep(now_s)
         except SinkError:  # the hints that were taken are lost
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
@@ -143,10 +143,10 @@ class Intake:
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
-    def is_folder_gone(self) -> bool:
-        """Check the drop folder; return whether it is missing, or replaced by another.
+    def forget_if_gone(self) -> bool:
+        """Check the drop folder, and forget the files in hand if it is missing or another stands there.
 
-        Then the files in hand are forgotten without a verdict; if they come back, a sweep finds them.
+        They get no verdict; if they come back, a sweep finds them. Return whether it is so.
         """
         self.watch.check(self._clock())
         is_gone = self.watch.is_absent or self.watch.identity != self._in_hand_of

@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -64,7 +65,7 @@ class Sweep:
             OSError: the drop folder itself cannot be listed.
             SinkError: the ledger cannot be read now.
         """
-        batch = [entry for _, entry in zip(range(BATCH), self.entries, strict=False)]
+        batch = list(islice(self.entries, BATCH))
         if not batch:
             self.judged.end_sweep()
             return None
