@@ -72,7 +72,7 @@ def test_what_another_user_has_open_is_not_kept_half(site: Site, *, is_new: bool
     before, after = (
         encoded(Lot(width=320, height=180, parked=cars).picture(), ".bmp") for cars in ({}, {2: 5})
     )
-    site.configure(drop="settle_s = 0.3\ngive_up_s = 60\nsweep_s = 0.5", rest='[log]\nlevel = "debug"')
+    site.configure(drop="settle_s = 1\ngive_up_s = 60\nsweep_s = 0.5", rest='[log]\nlevel = "debug"')
     path = site.drop / "a.bmp"
     with running(site, through=NO_LEASES) as daemon:
         if not is_new:

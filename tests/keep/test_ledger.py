@@ -759,3 +759,16 @@ def test_each_step_of_the_ledger_may_fail_and_be_tried_again(path: Path, step: S
     }
     assert rows(path, "name, result") == after.get(step, [(b"a.jpg", None), (b"c.jpg", None)])
     ledger.close()
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_a_frame_that_vanished_is_not_known(tmp_path: Path, *, is_committed: bool) -> None:
+    """A frame that vanished is judged when it comes back, before the next commit as after it."""
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    key = FileKey("a.jpg", 1, 2)
+    ledger.note(Entry(key, "cam", 3, Reason.VANISHED, 4, 1, "gone \udcff"))
+    if is_committed:
+        ledger.flush()
+    assert not ledger.knows(key)
+    assert ledger.unknown([key]) == [key]
+    ledger.close()

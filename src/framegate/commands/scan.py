@@ -159,11 +159,13 @@ class _Bar:
         self._task = self._progress.add_task("frames", total=total, kept=0)
 
     def __enter__(self) -> Listener:
-        self._progress.start()
+        if not self._progress.disable:
+            self._progress.start()
         return self._move
 
     def __exit__(self, *_error: object) -> None:
-        self._progress.stop()
+        if not self._progress.disable:  # rich 13.7 ends a bar that it never showed with an empty line
+            self._progress.stop()
 
     def _move(self, event: LogEvent) -> None:
         if isinstance(event, FrameDecided):

@@ -215,8 +215,7 @@ class Sweeper:
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))
         return new
 
-    def _count_unsearchable(self, names: list[str], now_s: float) -> None:
-        cameras = Counter(self._rules.camera_of(name) for name in names)
+    def _count_unsearchable(self, cameras: Counter[str], now_s: float) -> None:
         why = f"{NotYet.UNREADABLE}: the folder may be listed, but not searched"
         self.unsearchable = {
             camera: Pending(count, self.unsearchable.get(camera, Pending(since_s=now_s)).since_s, why)

@@ -6,6 +6,7 @@ for it: so it advances batch by batch, and the loop judges frames in between.
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +21,8 @@ from framegate.model import FileKey
 BATCH = 1000
 """Files listed at a time: some 2 ms when they are known, 8 ms when the ledger has to be asked for each."""
 
+MOST_CAMERAS = 1024
+
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 Skipped = Callable[[str, OSError], None]
@@ -30,7 +33,7 @@ class Ledger(Protocol):
 
     @property
     def set_aside(self) -> int:
-        """How many damaged files were set aside: their frames are to be judged again."""
+        """How many of its files were damaged or removed: their frames are to be judged again."""
 
     def knows(self, key: FileKey) -> bool:
         """Return whether this version of a file has its verdict."""
@@ -53,8 +56,9 @@ class Sweep:
     judged: JudgedFiles
     ledger: Ledger
     skipped: Skipped
-    unsearchable: list[str] = field(default_factory=list)
-    """Names of frames in folders that may be listed and not searched."""
+    unsearchable: Counter[str] = field(default_factory=Counter)
+    """Frames in folders that may be listed and not searched, by camera; ``*`` are those beyond the first
+    ``MOST_CAMERAS``, for their names come from outside."""
 
     def advance(self) -> list[FileKey] | None:
         """List up to ``BATCH`` files; return the frames among them without a verdict, None at the end.
@@ -84,7 +88,9 @@ class Sweep:
             return key_of(name, entry.stat(follow_symlinks=False))
         except OSError as error:
             if error.errno not in GONE and self.rules.is_frame(name):
-                self.unsearchable.append(name)
+                camera = self.rules.camera_of(name)
+                has_place = camera in self.unsearchable or len(self.unsearchable) < MOST_CAMERAS
+                self.unsearchable[camera if has_place else "*"] += 1
                 self.skipped(os.path.dirname(name), error)
             return None
 

@@ -24,7 +24,8 @@ class Unlisted:
         if name not in self._known and len(self._known) < MOST_NAMED:
             self._known.add(name)
             self._emit(FolderUnlisted(name, error.strerror or str(error)))
-        self._met.add(name)
+        if name in self._known:
+            self._met.add(name)
 
     def end_of_sweep(self) -> bool:
         """Return whether a folder that could not be listed was listed, or is gone."""

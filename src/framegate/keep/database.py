@@ -22,7 +22,7 @@ from framegate.events.daemon import LedgerDamaged, LedgerGone
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 IN_MEMORY = ":memory:"
 
-LOCKED_S = 5.0
+LOCKED_S = 1.0
 """How long to wait for another program, such as an operator's ``sqlite3``, to release the file."""
 
 
@@ -57,7 +57,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self.set_aside = 0
-        """How many damaged files were set aside: what they remembered is forgotten."""
+        """How many files were damaged or removed: what they remembered is forgotten."""
 
     @contextmanager
     def lend(self) -> Iterator[sqlite3.Connection]:
@@ -108,6 +108,7 @@ class Database:
         if self._connection is None or self._identity is None or self._identity == self._there():
             return
         self._give_up()
+        self.set_aside += 1
         self._emit(LedgerGone(self._where))
 
     def close(self) -> None:

@@ -108,7 +108,7 @@ class Ledger:
 
     @property
     def set_aside(self) -> int:
-        """How many damaged files were set aside: their frames are to be judged again."""
+        """How many files were damaged or removed: their frames are to be judged again."""
         return self._database.set_aside
 
     @property
@@ -147,6 +147,8 @@ class Ledger:
     def note(self, entry: Entry) -> None:
         """Record a dropped or rejected frame at the next commit."""
         self._append(entry.key, (INSERT, entry_columns(entry)))
+        if entry.reason is Reason.VANISHED:  # it is judged if it comes back, also before the next commit
+            self._pending_keys.discard(entry.key)
 
     def learn(self, camera: str, memory: Callable[[], Memory]) -> None:
         """Record what a camera has learnt: ``memory`` is called at the next commit."""
@@ -166,6 +168,7 @@ class Ledger:
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
         """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
         self._append(key, (ABANDON, (reason.verdict, reason, detail, *key_columns(key))))
+        self._pending_keys.discard(key)  # it vanished, and is judged if it comes back
 
     def flush(self) -> None:
         """Commit what is pending. It survives a crash from now on, and a power cut after the next intent."""

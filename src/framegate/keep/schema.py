@@ -181,7 +181,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
     """Return the values for ``INSERT``."""
     return (
         *key_columns(entry.key), entry.camera, entry.captured_at_ns, entry.reason, entry.decided_at_ns,
-        entry.config_revision, entry.detail, entry.score_percent, entry.threshold_percent,
+        entry.config_revision, _storable(entry.detail), entry.score_percent, entry.threshold_percent,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
     )  # fmt: skip
 
@@ -196,6 +196,11 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
         decided_at_ns, revision, detail, score, threshold, _fsdecode(reference), sha256, _fsdecode(result),
     )  # fmt: skip
+
+
+def _storable(text: str) -> str:
+    """Escape what SQLite refuses: half of a surrogate pair, as in a name whose bytes are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _fsencode(name: str | None) -> bytes | None:

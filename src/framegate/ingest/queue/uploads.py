@@ -18,7 +18,8 @@ from framegate.ingest.queue.settling import SettlingRules, Upload
 from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
 
 MOST_PUT_ASIDE = 65_536
-"""Some 30 MB. Those beyond it stay in hand."""
+"""Some 30 MB. Those beyond it are forgotten until a sweep finds them again: in hand they would take the
+places of all other frames."""
 
 
 class State(Enum):
@@ -221,10 +222,10 @@ class Uploads:
             return False
         delay_s = retry_delay_s(upload.failed_reads)
         upload.failed_reads += 1
-        if len(self._aside) >= MOST_PUT_ASIDE:
-            self.put_back(unsettled, now_s, delay_s=delay_s)
-            return upload.failed_reads == 1
         self._pass_turn(upload.candidate.camera)
+        if len(self._aside) >= MOST_PUT_ASIDE:
+            self.forget(upload.candidate.key.name)
+            return False
         upload.waits_for = _in_words(unsettled)
         upload.retry_at_s = math.floor(now_s / delay_s + 1) * delay_s
         self._move(upload, State.PUT_ASIDE)
