@@ -113,3 +113,11 @@ def test_a_regular_sweep_that_failed_is_repeated_once(plan: SweepPlan) -> None:
     plan.request(1032.0, Cause.ROUND)
     assert swept(plan, 1032.0) is Cause.ROUND
     assert plan.deadline_s() == 1062.0
+
+
+def test_a_refill_waits_for_nothing(plan: SweepPlan) -> None:
+    """However long the last sweep took, the rest of a backlog is fetched when there is room for it."""
+    swept(plan, 1030.0, took_s=4.0)
+    plan.request(1040.0, Cause.REFILL)
+    assert plan.deadline_s() == 1040.0
+    assert plan.begin(1040.0) is Cause.REFILL

@@ -49,8 +49,13 @@ class SweepPlan:
         return min(self._next_round_s, self._requested_s)
 
     def request(self, at_s: float, cause: Cause = Cause.EVENTS_LOST) -> None:
-        """Request a sweep for ``at_s``, or for later when the last one took long."""
-        self._requested_s = min(self._requested_s, max(at_s, self._earliest_s))
+        """Request a sweep for ``at_s``, or for later when the last one took long.
+
+        A refill does not wait: nothing else is left to judge. With the others' pauses of nine times 2.5 s a
+        backlog of 120,000 frames came in at 110 frames a second.
+        """
+        earliest_s = -math.inf if cause is Cause.REFILL else self._earliest_s
+        self._requested_s = min(self._requested_s, max(at_s, earliest_s))
         self._cause = max(self._cause, cause)
 
     def request_twice(self, at_s: float) -> None:
