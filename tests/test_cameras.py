@@ -102,6 +102,11 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
     border = [5, 5, 5, 5] if is_masked else [0, 0, 0, 0]
     settings = DetectionSettings.preset("adaptive", border_mask=border, max_kept_per_hour=500)
     chance = np.random.default_rng(1)
+    warm = Camera("warm", ChangeDetector(settings))
+    for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's
+        warm.judge(
+            FileKey("w.jpg", moment, moment), moment, Frame(chance.integers(0, 255, (480, 640), np.uint8))
+        )
     tracemalloc.start()
     box = []
     for number in range(10):
