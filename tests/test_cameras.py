@@ -262,7 +262,7 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     assert (reset.level, reset.fields["camera"]) == ("error", "c0")
     assert "Traceback" in reset.fields["error"]
     assert box.ledger.memory_of("c0") == Memory(None, None)
-    assert box.ledger.memory_of("c1").noise is not None
+    assert box.ledger.memory_of("c1").learnt is not None
     assert sum(box.ledger.counts().values()) == 4
     for candidate in candidates[4:]:
         box.judge(candidate)
@@ -287,7 +287,7 @@ def test_without_memory_to_save_a_camera_the_intake_waits(
     noise._state = learnt
     box.pipeline.flush()
     assert "camera.reset" not in box.said
-    assert box.ledger.memory_of("c0").noise == noise.to_bytes()
+    assert box.ledger.memory_of("c0").learnt == noise.to_bytes()
 
 
 def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:

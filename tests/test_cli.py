@@ -107,15 +107,15 @@ def test_explain_prints_json_for_scripts(pair: tuple[Path, Path]) -> None:
     """Explain --json has the promised keys, and regions whose areas sum to the score."""
     found = json.loads(framegate("explain", *pair, "--json").stdout)
     assert next(iter(found)) == "schema"
-    assert {"score_percent", "score_px", "threshold_percent", "verdict", "regions"} <= set(found)
-    assert found["score_px"] == sum(region["area_px"] for region in found["regions"]) > 0
+    assert {"score", "changed_px", "threshold", "verdict", "regions"} <= set(found)
+    assert found["changed_px"] == sum(region["area_px"] for region in found["regions"]) > 0
     assert found["verdict"] == "kept"
 
 
 def test_explain_of_a_frame_with_itself_is_unchanged(pair: tuple[Path, Path]) -> None:
     """A frame does not differ from itself."""
     found = json.loads(framegate("explain", pair[0], pair[0], "--json").stdout)
-    assert (found["verdict"], found["score_px"], found["regions"]) == ("dropped", 0, [])
+    assert (found["verdict"], found["changed_px"], found["regions"]) == ("dropped", 0, [])
 
 
 def test_explain_draws_an_overlay(pair: tuple[Path, Path], tmp_path: Path) -> None:

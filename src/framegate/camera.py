@@ -133,7 +133,7 @@ class Camera:
             (width, height), (was_width, was_height) = current.source_size, reference.source_size
             return Decision(Reason.SIZE_CHANGED, detail=f"{was_width}x{was_height} -> {width}x{height}")
         score = self.detector.score(reference, current)
-        return decide(score, self.detector.threshold_percent(current))
+        return decide(score)
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
         """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""

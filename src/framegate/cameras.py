@@ -186,9 +186,9 @@ class Cameras:
         return camera
 
     def _restore_memory(self, camera: Camera, memory: Memory) -> None:
-        if memory.noise is not None:
+        if memory.learnt is not None:
             try:
-                camera.detector.noise.restore(memory.noise)
+                camera.detector.noise.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
         camera.storm = _storm_of(memory)

@@ -397,7 +397,7 @@ def test_a_bad_edit_stops_nothing_and_is_said_once(site: Site) -> None:
         daemon.wait_for("config.reloaded", revision=2)
         upload(shot(2, 0), site.drop)
         (dropped,) = daemon.wait_for("frame.dropped")
-        assert (dropped["threshold_percent"], dropped["config_revision"]) == (40.0, 2)
+        assert (dropped["threshold"], dropped["config_revision"]) == (40.0, 2)
 
 
 # --- what changes while frames come -----------------------------------------------------------------------
@@ -417,9 +417,9 @@ def test_each_frame_is_judged_wholly_by_one_config(site: Site) -> None:
                 daemon.wait_for("config.reloaded", revision - 1)
                 daemon.wait_for_verdicts(len(daemon.verdicts()) + 3)
         daemon.wait_for_verdicts(len(camera.shots))
-    judged = [line for line in daemon.verdicts() if "threshold_percent" in line]
+    judged = [line for line in daemon.verdicts() if "threshold" in line]
     assert {line["config_revision"] for line in judged} >= set(range(2, 8))
-    assert [line for line in judged if line["threshold_percent"] != percents[line["config_revision"]]] == []
+    assert [line for line in judged if line["threshold"] != percents[line["config_revision"]]] == []
     check(site, camera.shots, acknowledged=daemon.lines)
 
 

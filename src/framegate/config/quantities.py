@@ -11,6 +11,10 @@ NOT_GIVEN = object()
 """Placeholder for an area that a preset requires and the file does not have."""
 
 
+MOST_DECIMALS = 9
+"""Of a score: a fiftieth of a pixel of a 4K picture."""
+
+
 class Area:
     """A share of the unmasked picture (``0.2%``) or pixels at the working size (``5000px``)."""
 
@@ -111,6 +115,21 @@ class Duration(float):
     def __str__(self) -> str:
         unit = next(unit for unit in "dhms" if unit == "s" or self % self._FACTORS[unit] == 0)
         return f"{f'{self / self._FACTORS[unit]:.6f}'.rstrip('0').rstrip('.')}{unit}"
+
+
+def comparison(score: float, threshold: float, unit: str) -> tuple[str, str, str]:
+    """Return a score, ``>`` or ``<=``, and its threshold: ``("3.1x", ">", "2.3x")``.
+
+    Both have as many decimals as it takes to tell them apart, and to show two digits of each.
+    """
+    decimals = 2
+    while decimals < MOST_DECIMALS and (
+        (round(score, decimals) == round(threshold, decimals)) != (score == threshold)
+        or any(0 < value < 10 / 10**decimals for value in (score, threshold))
+    ):
+        decimals += 1
+    shown = [f"{value:.{decimals}f}".rstrip("0").rstrip(".") + unit for value in (score, threshold)]
+    return shown[0], ">" if score > threshold else "<=", shown[1]
 
 
 def in_words(size_bytes: int) -> str:

@@ -20,7 +20,7 @@ class ChangeDetector:
         >>> with_car = np.full((720, 1280), 90, np.uint8)
         >>> with_car[300:400, 200:420] = 200
         >>> score = detector.score(empty, detector.prepare(with_car))
-        >>> round(score.score_percent, 1), len(score.regions)
+        >>> round(score.score, 1), len(score.regions)
         (2.7, 1)
 
     Args:
@@ -66,16 +66,17 @@ class ChangeDetector:
         """Return how much of the picture changed from ``reference`` to ``current``.
 
         Returns:
-            ``score_percent`` of the unmasked picture, 0 to 100; ``score_px`` and ``regions`` in pixels of the
+            ``score`` and ``threshold`` in percent of the unmasked picture; ``regions`` in pixels of the
             working size.
 
         Raises:
             ValueError: the two have different working sizes.
         """
         changed = self.changed_pixels(reference, current)
-        regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(self.picture_px(current)))
+        picture_px = self.picture_px(current)
+        regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(picture_px))
         height, width = changed.shape
-        return scoring.score_of(regions, self.picture_px(current), (width, height))
+        return scoring.score_of(regions, self.settings.score_threshold, picture_px, (width, height))
 
     def changed_pixels(self, reference: Prepared, current: Prepared) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
@@ -110,10 +111,6 @@ class ChangeDetector:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""
         counted = self._counted_for(prepared.image)
         return prepared.image.size if counted is None else int(np.count_nonzero(counted))
-
-    def threshold_percent(self, prepared: Prepared) -> float:
-        """Return ``score_threshold`` in percent of the unmasked picture."""
-        return self.settings.score_threshold.in_percent(self.picture_px(prepared))
 
     def _difference(self, reference: Prepared, current: Prepared) -> GrayImage:
         if self.settings.lighting == "off":
