@@ -12,7 +12,7 @@ import pytest
 from bench import Bench, lay
 from framegate import cameras
 from framegate.camera import Camera
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent

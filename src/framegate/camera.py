@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error

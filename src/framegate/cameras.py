@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from framegate.camera import Camera, PreparedFrame, Storm, read_mask
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.detection import DetectionSettings
+from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError

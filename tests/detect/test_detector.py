@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect import detector as room
 from framegate.detect.detector import ChangeDetector
 

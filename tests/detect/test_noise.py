@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from framegate import ChangeDetector
 from framegate.commands.demo.scene import Lot
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
 from framegate.detect.noise import BLOCK, NoiseMap
 from framegate.model import GrayImage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drawn import FRAMES, frame
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Verdict

@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 
 from framegate.camera import detector_of
+from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.settings import Settings
 from framegate.errors import FramegateError
 from framegate.tune.explain import Explanation, explain, overlay
 
@@ -49,7 +50,7 @@ def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
         return f"{decision.verdict}: {decision.reason} ({decision.detail}); not compared"
     width, height = score.working_size
     picture_px = explanation.picture_px
-    threshold_px = settings.score_threshold.in_px(picture_px)
+    threshold_px = score.threshold * picture_px / 100
     shown, sign, threshold = comparison(score.score, score.threshold, score.unit)
     lines = [
         f"{decision.verdict}: {decision.reason}",
