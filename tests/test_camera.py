@@ -329,9 +329,7 @@ def test_a_limit_that_is_raised_or_lowered_counts_what_was_kept_before(site: Sit
     assert storms_of(run.events) == model.said
 
 
-@pytest.mark.parametrize(
-    "edit", ["", "dilate = 3", "border_mask = [9, 9, 9, 9]", "pixel_threshold = 9"]
-)
+@pytest.mark.parametrize("edit", ["", "dilate = 3", "border_mask = [9, 9, 9, 9]", "pixel_threshold = 9"])
 def test_an_edit_needs_no_file_of_the_reference(site: Site, edit: str) -> None:
     """When results are fetched away and the drop folder is cleared, an edit still loses no reference."""
     configure(site)
