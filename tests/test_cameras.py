@@ -13,12 +13,12 @@ from bench import Bench, lay
 from framegate import cameras
 from framegate.camera import Camera
 from framegate.config.settings import DetectionSettings
-from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.schema import Memory
-from framegate.model import FileKey, Frame, Reason
+from framegate.model import FileKey, Reason
+from pictures import picture_for
 from running import Site
 
 CAMERAS = 5
@@ -102,20 +102,21 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
     border = [5, 5, 5, 5] if is_masked else [0, 0, 0, 0]
     settings = DetectionSettings.preset("adaptive", border_mask=border, max_kept_per_hour=500)
     chance = np.random.default_rng(1)
-    warm = Camera("warm", ChangeDetector(settings))
+
+    def judge(camera: Camera, moment: int) -> None:
+        picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
+        camera.decide(FileKey(f"{moment}.jpg", moment, moment), moment, picture, bytes(32))
+
+    warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's
-        warm.judge(
-            FileKey("w.jpg", moment, moment), moment, Frame(chance.integers(0, 255, (480, 640), np.uint8))
-        )
+        judge(warm, moment)
     tracemalloc.start()
     box = []
     for number in range(10):
-        camera = Camera(f"c{number}", ChangeDetector(settings))
+        camera = Camera(f"c{number}", settings, None)
         for moment in range(4):
-            frame = Frame(chance.integers(0, 255, (480, 640), np.uint8))
-            camera.judge(FileKey(f"{moment}.jpg", moment, moment), moment, frame)
+            judge(camera, moment)
         box.append(camera)
-    del frame
     allocated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(camera.size_bytes for camera in box) == pytest.approx(allocated, rel=0.1)
