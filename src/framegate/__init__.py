@@ -10,7 +10,7 @@ Everything else is behind the command ``framegate``; see the README.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framegate.config.settings import DetectionSettings
+    from framegate.config.detection import DetectionSettings
     from framegate.detect.decoding import Undecodable, decode
     from framegate.detect.judge import Judge
     from framegate.model import ChangeScore, Decision, FileKey, Picture, Reason, Region, Verdict
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "DetectionSettings": "framegate.config.settings",
+    "DetectionSettings": "framegate.config.detection",
     "Judge": "framegate.detect.judge",
     "Undecodable": "framegate.detect.decoding",
     "decode": "framegate.detect.decoding",

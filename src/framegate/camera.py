@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judge import Judge
 from framegate.keep.schema import Memory

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from framegate.camera import Camera, read_mask
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.detection import DetectionSettings
+from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
 from framegate.detect.judge import Judge, PreparedFrame, Storm
 from framegate.errors import SinkError

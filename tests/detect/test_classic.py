@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import drawn
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.classic import Classic
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode

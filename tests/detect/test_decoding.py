@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect import decoding
 from framegate.detect.decoding import WORKING_ROWS, Undecodable, decode
 from framegate.model import Picture, Reason

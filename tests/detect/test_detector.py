@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, detector_of
 from framegate.model import Reason

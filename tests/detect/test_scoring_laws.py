@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.classic import Classic, PreparedGray
 from framegate.detect.deciding import decide
 from framegate.detect.scoring import WIDEST_ASPECT

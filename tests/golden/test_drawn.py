@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drawn import FRAMES, frame
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.judge import Judge
 from pictures import picture_for
 

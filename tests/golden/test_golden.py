@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.classic import Classic, PreparedGray
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode

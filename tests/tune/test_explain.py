@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.classic import Classic
 from framegate.model import Reason
 from framegate.tune.explain import GAP, SMALLEST_OVERLAY_HEIGHT, NotAFrameError, explain, overlay

@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 
 from framegate.camera import mask_of
+from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.settings import Settings
 from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
 from framegate.tune.explain import Explanation, explain, overlay
@@ -57,7 +58,7 @@ def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
         f"score {shown} {sign} threshold {threshold}",
     ]
     if picture_px is not None:
-        threshold_px = settings.score_threshold.in_px(picture_px)
+        threshold_px = score.threshold * picture_px / 100
         of_picture = f"{threshold_px:.1f}px of {picture_px}px at {width}x{height}"
         lines.append(f"  {score.changed_px:.1f}px {sign} {of_picture}")
     lines.append(f"regions {len(score.regions)} of at least {settings.min_contour_area}")

@@ -1,4 +1,4 @@
-"""Areas, sizes and durations, written with their unit: ``"0.2%"``, ``"5000px"``, ``"500MB"``, ``"1h"``.
+"""Quantities, written with their unit: ``"2.3x"``, ``"0.2%"``, ``"5000px"``, ``"500MB"``, ``"1h"``.
 
 Absolute pixel thresholds are the best-documented mistake of this field (research/peers.md, 1 to 6): a bare
 number means one thing to its writer and another to its reader, so it is an error that says both spellings.
@@ -66,6 +66,32 @@ class Area:
 
     def __hash__(self) -> int:
         return hash((self.value, self.unit))
+
+
+class Times(float):
+    """How many times the usual change, written ``2.3x``."""
+
+    MOST = 1000
+    _SPELLING = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*x\s*", re.ASCII | re.IGNORECASE)
+
+    @classmethod
+    def parse(cls, text: object) -> "Times":
+        """Return the number written as ``"2.3x"``; a ValueError shows the spelling."""
+        if isinstance(text, Times):
+            return text
+        if isinstance(text, (int, float)) and not isinstance(text, bool):
+            raise ValueError(f'add the unit: "{text}x", times the usual change')  # noqa: TRY004 - as in Area
+        match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError(f'write "2.3x" (times the usual change), not {as_written(text)}')
+        if not 0 < float(match[1]) <= cls.MOST:
+            raise ValueError(f"must be more than 0x and at most {cls.MOST}x, not {as_written(text)}")
+        return cls(match[1])
+
+    def __str__(self) -> str:
+        return f"{f'{float(self):.12f}'.rstrip('0').rstrip('.')}x"
+
+    __repr__ = __str__
 
 
 class Size(int):

@@ -1,9 +1,12 @@
 """The change detector: one camera's settings, masks and learnt noise, behind four calls."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import Area
 from framegate.detect import lighting, scoring
 from framegate.detect.classic import PreparedGray
 from framegate.detect.masking import counted_pixels
@@ -34,8 +37,8 @@ class ChangeDetector:
     def prepare(self, picture: Picture) -> PreparedGray:
         """Return a picture at the working size, blurred."""
         gray = scoring.as_uint8(cv2.cvtColor(picture.pixels, cv2.COLOR_BGR2GRAY))
-        small = scoring.at_working_size(gray, self.settings.working_height)
-        image = scoring.blurred(small, self.settings.blur)
+        small = scoring.at_working_size(gray, 360)
+        image = scoring.blurred(small, 5)
         image.flags.writeable = False
         return PreparedGray(image, picture.size)
 
@@ -67,9 +70,12 @@ class ChangeDetector:
         """
         changed = self.changed_pixels(reference, current)
         picture_px = self.picture_px(current)
-        regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(picture_px))
+        regions = scoring.regions_of(changed, 0.0005 * picture_px)
         height, width = changed.shape
-        return scoring.score_of(regions, self.settings.score_threshold, picture_px, (width, height))
+        score = scoring.score_of(regions, Area(0.2, "%"), picture_px, (width, height))
+        return replace(
+            score, score=score.score * 2.3 / 0.2, threshold=float(self.settings.score_threshold), unit="x"
+        )  # type: ignore[arg-type]
 
     def changed_pixels(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
@@ -83,17 +89,15 @@ class ChangeDetector:
         _require_one_size(reference, current)
         counted = self._counted_for(current.image)
         difference = self._difference(reference, current)
-        return scoring.changed_pixels(
-            difference, self._threshold_for(difference), self.settings.dilate, counted
-        )
+        return scoring.changed_pixels(difference, self._threshold_for(difference), 2, counted)
 
     def learn(self, previous: PreparedGray, current: PreparedGray) -> None:
         """Learn from two consecutive frames where the picture is restless; call it after ``score``.
 
         It does nothing with ``noise_gain = 0``, or if the two have different working sizes.
         """
-        if self.settings.noise_gain and previous.image.shape == current.image.shape:
-            self.noise.learn(self._difference(previous, current), self.settings.pixel_threshold)
+        if previous.image.shape == current.image.shape:
+            self.noise.learn(self._difference(previous, current), 30)
 
     @property
     def size_bytes(self) -> int:
@@ -106,15 +110,13 @@ class ChangeDetector:
         return prepared.image.size if counted is None else int(np.count_nonzero(counted))
 
     def _difference(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
-        if self.settings.lighting == "off":
-            return scoring.absolute_difference(reference.image, current.image)
         counted = self._counted_for(current.image)
         return scoring.absolute_difference(*lighting.in_one_light(reference.image, current.image, counted))
 
     def _threshold_for(self, difference: GrayImage) -> int | GrayImage:
-        if not self.settings.noise_gain or self.noise.shape != difference.shape:
-            return self.settings.pixel_threshold
-        return self.noise.threshold(self.settings.pixel_threshold, self.settings.noise_gain)
+        if self.noise.shape != difference.shape:
+            return 30
+        return self.noise.threshold(30, 4.0)
 
     def _counted_for(self, image: GrayImage) -> GrayImage | None:
         s = self.settings

@@ -3,14 +3,17 @@
 Source of the method: see ``detect.scoring``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import Area, Times
 from framegate.detect import scoring
-from framegate.detect.masking import counted_pixels
+from framegate.detect.deciding import strongest
+from framegate.detect.masking import COUNTED, IGNORED, counted_pixels, inside_polygon
 from framegate.model import ChangeScore, GrayImage, Picture
 
 
@@ -30,6 +33,18 @@ class PreparedGray:
         return self.image.nbytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A part of the picture with a threshold of its own: a zone, or the rest."""
+
+    zone: str | None
+    counted: GrayImage | None
+    """255 where a pixel belongs to it, 0 where not; None when all do."""
+
+    least_px: float
+    threshold: Area
+
+
 class Classic:
     """Scores gray pictures of one camera by the area that changed: see ``Detector``.
 
@@ -42,6 +57,8 @@ class Classic:
         self.settings = settings
         self._mask_picture = mask_picture
         self._counted: GrayImage | None = None
+        self._places: tuple[_Place, ...] | None = None
+        self._shape: tuple[int, ...] = ()
 
     def prepare(self, picture: Picture) -> PreparedGray:
         """Return a picture at the working size, blurred.
@@ -71,18 +88,16 @@ class Classic:
         """Return how much of the picture changed from ``reference`` to ``current``.
 
         Returns:
-            ``score`` and ``threshold`` in percent of the unmasked picture; ``regions`` in pixels of the
-            working size.
+            ``score`` and ``threshold`` in percent of the unmasked picture; of several zones, those of the one
+            that decides. ``regions`` in pixels of the working size.
 
         Raises:
             ValueError: the two have different working sizes.
         """
         difference = _difference(reference, current)
-        height, width = difference.shape
         picture_px = self.picture_px(current)
-        changed = self._changed(difference)
-        regions = scoring.regions_of(changed, self.settings.min_contour_area.in_px(picture_px))
-        return scoring.score_of(regions, self.settings.score_threshold, picture_px, (width, height))
+        places = self._places_for(difference, picture_px)
+        return strongest(self._score_at(place, difference, picture_px) for place in places)
 
     def changed_pixels(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
@@ -93,7 +108,8 @@ class Classic:
         Raises:
             ValueError: the two have different working sizes.
         """
-        return self._changed(_difference(reference, current))
+        difference = _difference(reference, current)
+        return self._changed(difference, self._counted_for(difference))
 
     def learn(self, previous: PreparedGray, current: PreparedGray) -> None:
         """Do nothing: the published algorithm learns nothing."""
@@ -106,17 +122,45 @@ class Classic:
 
     @property
     def size_bytes(self) -> int:
-        """Memory of the mask at the working size, in bytes."""
-        return 0 if self._counted is None else self._counted.nbytes
+        """Memory of the masks at the working size, in bytes."""
+        masks = [self._counted, *(place.counted for place in self._places or ())]
+        return sum(mask.nbytes for mask in masks if mask is not None)
 
     def picture_px(self, prepared: PreparedGray) -> int:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""
         counted = self._counted_for(prepared.image)
         return prepared.image.size if counted is None else int(np.count_nonzero(counted))
 
-    def _changed(self, difference: GrayImage) -> GrayImage:
-        s = self.settings
-        return scoring.changed_pixels(difference, s.pixel_threshold, s.dilate, self._counted_for(difference))
+    def _score_at(self, place: _Place, difference: GrayImage, picture_px: int) -> ChangeScore:
+        regions = scoring.regions_of(self._changed(difference, place.counted), place.least_px)
+        height, width = difference.shape
+        score = scoring.score_of(regions, place.threshold, picture_px, (width, height))
+        return replace(score, zone=place.zone)
+
+    def _changed(self, difference: GrayImage, counted: GrayImage | None) -> GrayImage:
+        return scoring.changed_pixels(
+            difference, self.settings.pixel_threshold, self.settings.dilate, counted
+        )
+
+    def _places_for(self, image: GrayImage, picture_px: int) -> tuple[_Place, ...]:
+        """Return the zones, then the rest of the picture. Where zones overlap, the first counts."""
+        s, rest = self.settings, self._counted_for(image)
+        general_px = s.min_contour_area.in_px(picture_px)
+        if not s.zone:
+            return (_Place(None, rest, general_px, _area(s.score_threshold)),)
+        if self._places is None or self._shape != image.shape:
+            height, width = image.shape
+            left = np.full((height, width), COUNTED, np.uint8) if rest is None else rest.copy()
+            places = []
+            for zone in s.zone:
+                inside = cv2.bitwise_and(inside_polygon(width, height, zone.polygon), left)
+                left[inside > 0] = IGNORED
+                least = zone.min_contour_area or s.min_contour_area
+                threshold = _area(zone.score_threshold or s.score_threshold)
+                places.append(_Place(zone.name, scoring.as_uint8(inside), least.in_px(picture_px), threshold))
+            places.append(_Place(None, left, general_px, _area(s.score_threshold)))
+            self._places, self._shape = tuple(places), image.shape
+        return self._places
 
     def _counted_for(self, image: GrayImage) -> GrayImage | None:
         s = self.settings
@@ -141,6 +185,12 @@ def _difference(reference: PreparedGray, current: PreparedGray) -> GrayImage:
             " a frame of another size becomes the new reference"
         )
     return scoring.absolute_difference(reference.image, current.image)
+
+
+def _area(threshold: Area | Times) -> Area:
+    """Return a threshold as what it is by the preset."""
+    assert isinstance(threshold, Area)
+    return threshold
 
 
 def _require_gray(pixels: object) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.headers import Header, read_header
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.model import Picture, Reason

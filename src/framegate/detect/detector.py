@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.change_detector import ChangeDetector
 from framegate.detect.classic import Classic
 from framegate.model import ChangeScore, GrayImage, Picture

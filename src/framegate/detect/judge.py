@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared, detector_of, preparation_of
 from framegate.detect.judge_state import SavedFrame, SavedJudge, packed, unpacked

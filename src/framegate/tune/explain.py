@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
-from framegate.config.settings import DetectionSettings
 from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Detector
