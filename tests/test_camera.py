@@ -473,5 +473,5 @@ def test_a_camera_that_changes_its_size_all_the_time_is_a_storm_too(site: Site) 
     with running(site) as run:
         run.judge()
     assert run.reasons[:6] == ["first", *["size_changed"] * 5]
-    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "unchanged"}
+    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "identical"}
     assert run.reasons.count("storm") <= 34 * 20 // 60 + 1

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.config.quantities import Area
+from framegate.config.quantities import Area, Times
 from framegate.detect import lighting, scoring
 from framegate.detect.classic import PreparedGray
 from framegate.detect.masking import counted_pixels
@@ -73,9 +73,9 @@ class ChangeDetector:
         regions = scoring.regions_of(changed, 0.0005 * picture_px)
         height, width = changed.shape
         score = scoring.score_of(regions, Area(0.2, "%"), picture_px, (width, height))
-        return replace(
-            score, score=score.score * 2.3 / 0.2, threshold=float(self.settings.score_threshold), unit="x"
-        )  # type: ignore[arg-type]
+        threshold = self.settings.score_threshold
+        assert isinstance(threshold, Times)
+        return replace(score, score=score.score * 2.3 / 0.2, threshold=float(threshold), unit="x")
 
     def changed_pixels(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.

@@ -20,8 +20,8 @@ from framegate.detect.detector import DETECTOR_VERSION, preparation_of
 from framegate.model import FileKey
 
 _TAG, _FORMAT = b"FGJUDGE\n", 1
-_HEAD = struct.Struct("<8sHHII")
-"""The tag, the versions of this format and of the detector, the checksum of what follows, the length of the
+_HEAD, _LENGTH = struct.Struct("<8sHHI"), struct.Struct("<I")
+"""The tag, the versions of this format and of the detector, the checksum of what follows; the length of the
 description."""
 
 _MOST_DESCRIPTION_BYTES = 1_000_000
@@ -73,9 +73,17 @@ def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
     }
     text = json.dumps(description, separators=(",", ":")).encode("ascii")
     times = np.array(judge.kept_at_ns, "<i8").tobytes()
-    rest = b"".join((text, times, *(frame.image.tobytes() for frame in frames), judge.learnt or b""))
+    rest = b"".join(
+        (
+            _LENGTH.pack(len(text)),
+            text,
+            times,
+            *(frame.image.tobytes() for frame in frames),
+            judge.learnt or b"",
+        )
+    )
     version = DETECTOR_VERSION[settings.preset_name]
-    return _HEAD.pack(_TAG, _FORMAT, version, zlib.crc32(rest), len(text)) + rest
+    return _HEAD.pack(_TAG, _FORMAT, version, zlib.crc32(rest)) + rest
 
 
 def unpacked(data: bytes, settings: DetectionSettings) -> SavedJudge:
@@ -85,16 +93,25 @@ def unpacked(data: bytes, settings: DetectionSettings) -> SavedJudge:
         ValueError: they are no such bytes, are damaged, or are of another version or preparation.
     """
     try:
-        tag, form, version, checksum, length = _HEAD.unpack_from(data)
+        tag, form, version, checksum = _HEAD.unpack_from(data)
         rest = memoryview(data)[_HEAD.size :]
         _require(tag == _TAG, "they begin otherwise")
         _require(form == _FORMAT, f"of version {form}, not {_FORMAT}")
         _require(zlib.crc32(rest) == checksum, "they are damaged")
+        (length,) = _LENGTH.unpack_from(rest)
         _require(length <= _MOST_DESCRIPTION_BYTES, "their description is too long")
+        rest = rest[_LENGTH.size :]
         description = json.loads(bytes(rest[:length]))
         _require_same_preparation(description["preparation"], version, settings)
         return _judge_of(description, rest[length:])
-    except (struct.error, LookupError, TypeError, RecursionError) as error:
+    except (
+        struct.error,
+        LookupError,
+        TypeError,
+        RecursionError,
+        json.JSONDecodeError,
+        UnicodeError,
+    ) as error:
         raise ValueError(f"these bytes are no judge's state: {error}") from error
 
 

@@ -50,11 +50,14 @@ def counted_pixels(
 
 
 def inside_polygon(width: int, height: int, polygon: Sequence[tuple[float, float]]) -> GrayImage:
-    """Return the pixels of a polygon, its edge included: uint8 (height, width), 255 inside, 0 outside.
+    """Return the pixels inside a polygon.
 
     Args:
-        width, height: size of the picture, in pixels.
+        width, height: size of the working picture, in pixels.
         polygon: corners as fractions of the picture, ``(x, y)``, 0 to 1.
+
+    Returns:
+        uint8 (height, width): 255 inside and on the border, 0 outside.
     """
     inside = np.zeros((height, width), np.uint8)
     corners = np.array(polygon, np.float64) * (width - 1, height - 1)
