@@ -15,7 +15,7 @@ from framegate.commands.scanning import candidates_of, scan
 from framegate.config.detection import DetectionSettings
 from framegate.config.load import load
 from framegate.config.quantities import Area
-from framegate.detect.detector import ChangeDetector
+from framegate.detect.detector import detector_of, preparation_of
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
@@ -24,6 +24,7 @@ from framegate.keep.ledger import Ledger
 from framegate.pipeline import Examined, Pipeline
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, FIRST_MTIME_NS, Shot, shot, upload
+from pictures import picture_for
 from running import Site
 
 HOUR_S, MINUTE_S = 3600, 60
@@ -381,6 +382,8 @@ def test_edits_and_cameras_that_are_put_away_go_together(site: Site, monkeypatch
     check(site, shots, acknowledged=lines_of(run.events))
 
 
+ADAPTIVE = DetectionSettings()
+CLASSIC = DetectionSettings.preset("classic", min_contour_area="1px", score_threshold="1px")
 OTHERWISE: dict[str, object] = {
     "preset_name": "classic",
     "min_contour_area": Area(1, "px"),
@@ -399,13 +402,13 @@ OTHERWISE: dict[str, object] = {
 
 
 @pytest.mark.parametrize("key", DetectionSettings.model_fields)
-def test_a_detector_knows_whose_pictures_it_can_compare(key: str) -> None:
-    """Whichever setting differs, pictures are prepared alike, or the detector says that they are not."""
-    picture = np.random.default_rng(1).integers(0, 256, (720, 1280), np.uint8)
-    usual = ChangeDetector(DetectionSettings())
-    other = ChangeDetector(usual.settings.model_copy(update={key: OTHERWISE[key]}))
-    is_alike = np.array_equal(usual.prepare(picture).image, other.prepare(picture).image)
-    assert usual.prepares_like(other.settings) == is_alike
+def test_it_is_known_whose_pictures_can_be_compared(key: str) -> None:
+    """Whichever setting differs, pictures are prepared alike, or it is said that they are not."""
+    picture = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
+    for usual in (CLASSIC, ADAPTIVE):
+        other = usual.model_copy(update={key: OTHERWISE[key]})
+        one, another = (detector_of(each).prepare(picture_for(each, picture)) for each in (usual, other))
+        assert (preparation_of(usual) == preparation_of(other)) == np.array_equal(one.image, another.image)
 
 
 # --- masks ------------------------------------------------------------------------------------------------
@@ -470,5 +473,5 @@ def test_a_camera_that_changes_its_size_all_the_time_is_a_storm_too(site: Site) 
     with running(site) as run:
         run.judge()
     assert run.reasons[:6] == ["first", *["size_changed"] * 5]
-    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "unchanged"}
+    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "identical"}
     assert run.reasons.count("storm") <= 34 * 20 // 60 + 1

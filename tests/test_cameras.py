@@ -4,6 +4,7 @@ import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,12 +14,12 @@ from bench import Bench, lay
 from framegate import cameras
 from framegate.camera import Camera
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.schema import Memory
-from framegate.model import FileKey, Frame, Reason
+from framegate.model import FileKey, Reason
+from pictures import picture_for
 from running import Site
 
 CAMERAS = 5
@@ -102,20 +103,21 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
     border = [5, 5, 5, 5] if is_masked else [0, 0, 0, 0]
     settings = DetectionSettings.preset("adaptive", border_mask=border, max_kept_per_hour=500)
     chance = np.random.default_rng(1)
-    warm = Camera("warm", ChangeDetector(settings))
+
+    def judge(camera: Camera, moment: int) -> None:
+        picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
+        camera.decide(FileKey(f"{moment}.jpg", moment, moment), moment, picture, bytes(32))
+
+    warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's
-        warm.judge(
-            FileKey("w.jpg", moment, moment), moment, Frame(chance.integers(0, 255, (480, 640), np.uint8))
-        )
+        judge(warm, moment)
     tracemalloc.start()
     box = []
     for number in range(10):
-        camera = Camera(f"c{number}", ChangeDetector(settings))
+        camera = Camera(f"c{number}", settings, None)
         for moment in range(4):
-            frame = Frame(chance.integers(0, 255, (480, 640), np.uint8))
-            camera.judge(FileKey(f"{moment}.jpg", moment, moment), moment, frame)
+            judge(camera, moment)
         box.append(camera)
-    del frame
     allocated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sum(camera.size_bytes for camera in box) == pytest.approx(allocated, rel=0.1)
@@ -159,13 +161,19 @@ def damage(site: Site, change: str) -> None:
         db.commit()
 
 
+def usual_of(box: Bench) -> Any:
+    """Return what camera c0 has learnt."""
+    return box.pipeline._cameras.get("c0").judge.detector._usual  # type: ignore[attr-defined]
+
+
 DAMAGES = {
     "truncated": "learnt = substr(learnt, 1, length(learnt) / 2)",
-    "cut in the header": "learnt = x'46474e32aa'",
+    "cut in the header": "learnt = x'46475531aa'",
     "wrong zlib": "learnt = CAST(substr(learnt, 1, 30) || x'ffffffff' || substr(learnt, 35) AS BLOB)",
-    "huge claimed shape": "learnt = CAST(x'46474e3201000000ffffffffffffffff' || substr(learnt, 17) AS BLOB)",
-    "another shape": "learnt = CAST(x'46474e32010000001000000010000000' || substr(learnt, 17) AS BLOB)",
-    "old header": "learnt = CAST(x'0500000010001000' || substr(learnt, 17) AS BLOB)",
+    "huge claimed shape": "learnt = CAST(x'4647553101ffffffff' || substr(learnt, 10) AS BLOB)",
+    "another shape": "learnt = CAST(x'464755310110001000' || substr(learnt, 10) AS BLOB)",
+    "of another detector": "learnt = CAST(x'0500000010001000' || substr(learnt, 17) AS BLOB)",
+    "no digest of the previous frame": "previous_sha256 = x'00'",
     "empty": "learnt = x''",
     "half a storm": "storm_kept = 3, storm_dropped = NULL",
     "a storm of less than nothing": "storm_kept = -5, storm_dropped = 1",
@@ -222,7 +230,7 @@ def test_a_camera_whose_arithmetic_fails_costs_one_frame_and_starts_over(
     candidates = box.candidates()
     for candidate in candidates[:12]:
         box.judge(candidate)
-    box.pipeline._cameras.get("c0").detector.noise._state = np.zeros((2, 3), np.uint16)  # a fault in memory
+    usual_of(box)._steps = np.zeros((2, 3), np.uint16)  # a fault in memory
     box.judge(candidates[12])
     box.pipeline.flush()
     assert box.ledger.memory_of("c0") == Memory(None, None)
@@ -252,7 +260,7 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     candidates = box.candidates()
     for candidate in candidates[:4]:
         box.judge(candidate)
-    box.pipeline._cameras.get("c0").detector.noise._state = np.array(["damage"])  # a fault in memory
+    usual_of(box)._steps = np.array(["damage"])  # a fault in memory
     if budget_bytes == 1:
         monkeypatch.setattr(cameras, "BUDGET_BYTES", budget_bytes)
         box.pipeline._cameras.get("c1")
@@ -279,15 +287,15 @@ def test_without_memory_to_save_a_camera_the_intake_waits(
     box = bench()
     for candidate in box.candidates():
         box.judge(candidate)
-    noise = box.pipeline._cameras.get("c0").detector.noise
-    learnt = noise._state
-    noise._state = np.broadcast_to(np.uint16(1), (2**30, 2**20))  # no machine has so much
+    usual = usual_of(box)
+    learnt = usual._steps
+    usual._steps = np.broadcast_to(np.int16(1), (2, 2**30, 2**20))  # no machine has so much
     with pytest.raises(SinkError, match="out of memory"):
         box.pipeline.flush()
-    noise._state = learnt
+    usual._steps = learnt
     box.pipeline.flush()
     assert "camera.reset" not in box.said
-    assert box.ledger.memory_of("c0").learnt == noise.to_bytes()
+    assert box.ledger.memory_of("c0").learnt == usual.to_bytes()
 
 
 def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:

@@ -321,7 +321,8 @@ def test_a_want_of_memory_in_judging_is_no_verdict_and_teaches_nothing(site: Sit
     chance = np.random.default_rng(4)
     small = [cv2.resize(chance.integers(0, 255, (9, 16), np.uint8), (4800, 2700)) for _ in range(3)]
     lay(site, [cv2.imencode(".jpg", picture)[1].tobytes() for picture in small])
-    site.configure(detection="working_height = 0")
+    areas = 'min_contour_area = "1px"\nscore_threshold = "1px"'
+    site.configure(detection=f'preset = "classic"\n{areas}')
     said = python(LITTLE_MEMORY_TO_JUDGE, site.config, room_bytes)
     assert (said.stdout, said.stderr) == (b"unreadable\nTrue\n", b"")
 

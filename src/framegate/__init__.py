@@ -1,8 +1,8 @@
 """framegate keeps the camera frames that differ.
 
-The change detector is a library of its own::
+The decision is a library of its own::
 
-    from framegate import ChangeDetector, DetectionSettings
+    from framegate import DetectionSettings, Judge, decode
 
 Everything else is behind the command ``framegate``; see the README.
 """
@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framegate.config.detection import DetectionSettings
-    from framegate.detect.detector import ChangeDetector
-    from framegate.model import ChangeScore, Prepared, Region
+    from framegate.detect.decoding import Undecodable, decode
+    from framegate.detect.judge import Judge
+    from framegate.model import ChangeScore, Decision, FileKey, Picture, Reason, Region, Verdict
 
-__all__ = ["ChangeDetector", "ChangeScore", "DetectionSettings", "Prepared", "Region"]
+__all__ = [
+    "ChangeScore",
+    "Decision",
+    "DetectionSettings",
+    "FileKey",
+    "Judge",
+    "Picture",
+    "Reason",
+    "Region",
+    "Undecodable",
+    "Verdict",
+    "decode",
+]
 
 _HOME = {
-    "ChangeDetector": "framegate.detect.detector",
     "DetectionSettings": "framegate.config.detection",
-    "ChangeScore": "framegate.model",
-    "Prepared": "framegate.model",
-    "Region": "framegate.model",
+    "Judge": "framegate.detect.judge",
+    "Undecodable": "framegate.detect.decoding",
+    "decode": "framegate.detect.decoding",
 }
 
 
@@ -31,8 +43,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("framegate")
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'framegate' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_HOME.get(name, "framegate.model")), name)

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from framegate.camera import Camera, PreparedFrame, Storm, read_mask
+from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.detector import ChangeDetector
+from framegate.detect.judge import Judge, PreparedFrame, Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
 from framegate.keep.ledger import Ledger
 from framegate.keep.schema import Memory
-from framegate.model import EncodedFrame, Entry, FileKey, Frame, GrayImage
+from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Picture
 
 BUDGET_BYTES = 256_000_000
 """For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 0.5 MB at 360 rows,
@@ -115,7 +115,7 @@ class Cameras:
         Raises:
             SinkError: the camera's mask cannot be read.
         """
-        camera = Camera(name, self._detector_of(self._settings.detection_of(name)))
+        camera = self._new(name)
         self._stale.discard(name)
         self._cameras.pop(name, None)
         self._cameras[name] = camera
@@ -141,19 +141,21 @@ class Cameras:
         Otherwise the camera is restored from the ledger, and the reference from its file, which may be gone.
         """
         camera, settings = self._cameras[name], self._settings.detection_of(name)
-        if not camera.detector.prepares_like(settings):
+        if camera.retune(settings, self._mask_of(settings)):
+            camera.judge.kept_at_ns = self._kept_lately(name, settings)
+        else:
             self._put_away(name)
-            return
-        camera.retune(self._detector_of(settings))
-        camera.kept_at_ns = self._kept_lately(name, settings)
 
     def _kept_lately(self, name: str, settings: DetectionSettings) -> deque[int]:
         most = settings.max_kept_per_hour
         return deque() if most is None else deque(self._ledger.kept_at_ns(name, most))
 
-    def _detector_of(self, settings: DetectionSettings) -> ChangeDetector:
-        mask = None if settings.mask_file is None else self._mask_at(settings.mask_file)
-        return ChangeDetector(settings, mask_picture=mask)
+    def _new(self, name: str) -> Camera:
+        settings = self._settings.detection_of(name)
+        return Camera(name, settings, self._mask_of(settings))
+
+    def _mask_of(self, settings: DetectionSettings) -> GrayImage | None:
+        return None if settings.mask_file is None else self._mask_at(settings.mask_file)
 
     def _mask_at(self, path: str) -> GrayImage:
         """Return a mask as it was when the settings took effect: a camera may be restored much later."""
@@ -172,43 +174,44 @@ class Cameras:
                 self._mask_at(str(path))
 
     def _restored(self, name: str) -> Camera:
-        camera = Camera(name, self._detector_of(self._settings.detection_of(name)))
+        camera = self._new(name)
         if (last := self._ledger.last_kept(name)) is None:
             return camera
-        data = self._bytes_of(last)
-        frame = None if data is None else self._decoded(data)
-        if frame is None:
+        data, judge = self._bytes_of(last), camera.judge
+        picture = None if data is None else self._decoded(data, judge.settings)
+        if picture is None:
             self._emit(ReferenceLost(name, last.key.name))
             return camera
-        camera.reference = PreparedFrame(last.key, last.captured_at_ns, camera.detector.prepare(frame.gray))
-        camera.kept_at_ns = self._kept_lately(name, camera.detector.settings)
+        judge.reference = judge.prepared(last.key, last.captured_at_ns, picture)
+        judge.kept_at_ns = self._kept_lately(name, judge.settings)
+        camera.reference_sha256 = last.sha256
         self._restore_memory(camera, self._ledger.memory_of(name))
         self._emit(ReferenceRestored(name, last.key.name))
         return camera
 
     def _restore_memory(self, camera: Camera, memory: Memory) -> None:
+        judge = camera.judge
         if memory.learnt is not None:
             try:
-                camera.detector.noise.restore(memory.learnt)
+                judge.detector.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
-        camera.storm = _storm_of(memory)
-        camera.previous = self._previous_again(memory.previous, camera)
+        judge.storm = _storm_of(memory)
+        judge.previous = self._previous_again(memory.previous, judge)
+        camera.dropped_sha256 = memory.previous_sha256
 
-    def _previous_again(self, key: FileKey | None, camera: Camera) -> PreparedFrame | None:
+    def _previous_again(self, key: FileKey | None, judge: Judge) -> PreparedFrame | None:
         """Read the previous frame from the drop folder; if it is gone, one difference is not learnt."""
-        if key is None or (camera.reference is not None and camera.reference.key == key):
-            return camera.reference
+        if key is None or (judge.reference is not None and judge.reference.key == key):
+            return judge.reference
         drop = self._settings.drop
         read = read_frame(Path(drop.folder), key, drop.max_size)
-        frame = self._decoded(read.data) if isinstance(read, EncodedFrame) else None
-        if frame is None:
-            return None
-        return PreparedFrame(key, 0, camera.detector.prepare(frame.gray))  # its time decides nothing
+        picture = self._decoded(read.data, judge.settings) if isinstance(read, EncodedFrame) else None
+        return None if picture is None else judge.prepared(key, 0, picture)  # its time decides nothing
 
-    def _decoded(self, data: bytes) -> Frame | None:
-        frame = decode(data, max_pixels=self._settings.drop.max_megapixels * 1e6)
-        return frame if isinstance(frame, Frame) else None
+    def _decoded(self, data: bytes, settings: DetectionSettings) -> Picture | None:
+        picture = decode(data, settings, max_pixels=self._settings.drop.max_megapixels * 1e6)
+        return picture if isinstance(picture, Picture) else None
 
 
 def _storm_of(memory: Memory) -> Storm | None:

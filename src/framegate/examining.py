@@ -1,8 +1,10 @@
 """The first half of judging a frame: read and decode it, or find the reason why that is impossible."""
 
+import hashlib
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,19 +12,24 @@ from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.errors import SinkError
 from framegate.ingest.reading import Changed, Unreadable, read_frame
-from framegate.model import Candidate, Decision, EncodedFrame, Frame, NotYet, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Picture, Reason, Unsettled
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A candidate that was read and decoded: ``encoded`` and ``frame``; or why it is rejected."""
+    """A candidate that was read, and perhaps decoded; or why it is rejected."""
 
     candidate: Candidate
     started_s: float
     """By ``time.perf_counter``."""
 
     encoded: EncodedFrame | None = None
-    frame: Frame | None = None
+    sha256: bytes | None = None
+    """Of the file's bytes; None when it was not read."""
+
+    picture: Picture | None = None
+    """None when it is not decoded yet."""
+
     rejection: Decision | None = None
 
     @property
@@ -46,27 +53,46 @@ class CrashGuard(Protocol):
         """Record that no frame is being judged: if the process ends now, no frame is to blame."""
 
 
-def examine(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | None) -> Examined | Unsettled:
-    """Read and decode a candidate; use nothing but its file and the crash guard.
+def read(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | None) -> Examined | Unsettled:
+    """Read a candidate, without decoding it; use nothing but its file and the crash guard.
 
     Returns:
-        The frame, or its rejection; ``Unsettled`` when it cannot be judged yet.
+        The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
 
     Raises:
         Exhausted: the process may open no more files.
     """
     started_s = time.perf_counter()
-    try:
+
+    def admitted() -> Examined | Unsettled:
         refusal = None if crash_guard is None else crash_guard.admit(candidate, settings)
         if refusal is not None:
             return Examined(candidate, started_s, rejection=refusal)
-        return _examined(candidate, settings, started_s)
+        return _read(candidate, settings, started_s)
+
+    return _without_exceptions(Examined(candidate, started_s), admitted)
+
+
+def decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
+    """Decode a candidate that was read, if that is not done yet.
+
+    Returns:
+        The picture, or its rejection; ``Unsettled`` when it cannot be judged yet.
+    """
+    if examined.picture is not None or examined.rejection is not None:
+        return examined
+    return _without_exceptions(examined, lambda: _decoded(examined, settings))
+
+
+def _without_exceptions(examined: Examined, step: Callable[[], Examined | Unsettled]) -> Examined | Unsettled:
+    try:
+        return step()
     except SinkError:
         raise
     except MemoryError:  # it may be this frame's size alone, and must not stop the others
-        return out_of_memory(candidate)
+        return out_of_memory(examined.candidate)
     except Exception:  # noqa: BLE001 - no input ends the process; the verdict has the traceback
-        return Examined(candidate, started_s, rejection=internal_error())
+        return replace(examined, rejection=internal_error())
 
 
 def out_of_memory(candidate: Candidate) -> Unsettled:
@@ -79,19 +105,26 @@ def internal_error() -> Decision:
     return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
 
 
-def _examined(candidate: Candidate, settings: Settings, started_s: float) -> Examined | Unsettled:
+def _read(candidate: Candidate, settings: Settings, started_s: float) -> Examined | Unsettled:
     drop = settings.drop
     key = candidate.key
-    read = read_frame(Path(drop.folder), key, drop.max_size)
-    if isinstance(read, Changed):
-        return Unsettled(candidate, read.key, NotYet.CHANGED)
-    if isinstance(read, Unreadable):
-        if read.reason is Reason.UNREADABLE:
-            return Unsettled(candidate, key, NotYet.UNREADABLE, read.detail)
-        return Examined(candidate, started_s, rejection=Decision(read.reason, detail=read.detail))
-    frame = decode(read.data, max_pixels=drop.max_megapixels * 1e6)
-    if not isinstance(frame, Undecodable):
-        return Examined(candidate, started_s, read, frame)
-    if frame.may_be_unfinished and not candidate.is_final:
-        return Unsettled(candidate, key, NotYet.UNFINISHED, frame.detail)
-    return Examined(candidate, started_s, rejection=Decision(frame.reason, detail=frame.detail))
+    found = read_frame(Path(drop.folder), key, drop.max_size)
+    if isinstance(found, Changed):
+        return Unsettled(candidate, found.key, NotYet.CHANGED)
+    if isinstance(found, Unreadable):
+        if found.reason is Reason.UNREADABLE:
+            return Unsettled(candidate, key, NotYet.UNREADABLE, found.detail)
+        return Examined(candidate, started_s, rejection=Decision(found.reason, detail=found.detail))
+    return Examined(candidate, started_s, found, hashlib.sha256(found.data).digest())
+
+
+def _decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
+    candidate, encoded = examined.candidate, examined.encoded
+    assert encoded is not None
+    max_pixels = settings.drop.max_megapixels * 1e6
+    picture = decode(encoded.data, settings.detection_of(candidate.camera), max_pixels=max_pixels)
+    if not isinstance(picture, Undecodable):
+        return replace(examined, picture=picture)
+    if picture.may_be_unfinished and not candidate.is_final:
+        return Unsettled(candidate, candidate.key, NotYet.UNFINISHED, picture.detail)
+    return replace(examined, encoded=None, rejection=Decision(picture.reason, detail=picture.detail))

@@ -1,4 +1,4 @@
-"""The values that pass from room to room: Arrival, Candidate, EncodedFrame, Frame, ChangeScore, Decision.
+"""The values that pass from room to room: Arrival, Candidate, EncodedFrame, Picture, ChangeScore, Decision.
 
 All are frozen. Names of files are relative to the drop folder, with ``/`` between folders. Bytes that are not
 UTF-8 are surrogates in them (``os.fsdecode``), so that they can hold every name that Linux allows.
@@ -183,27 +183,15 @@ class EncodedFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A decoded frame."""
+class Picture:
+    """A decoded frame, as the detector of its camera wants it."""
 
-    gray: GrayImage
-    """uint8, (height, width), read-only."""
+    pixels: NDArray[np.uint8]
+    """uint8, read-only: (height, width) of gray for ``classic``, (height, width, 3) of blue, green, red for
+    ``adaptive``. A JPEG may have been decoded at a half, a quarter or an eighth of its size."""
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.gray.shape[1], self.gray.shape[0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A frame at the working size, blurred, ready to be compared."""
-
-    image: GrayImage
-    """uint8, (working height, working width), read-only."""
-
-    source_size: tuple[int, int]
-    """(width, height) of the frame it was made from, in pixels."""
+    size: tuple[int, int]
+    """(width, height) of the whole picture in pixels, turned as its EXIF orientation says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """From a candidate to its verdict: read, decode, score, decide, deliver, record, emit.
 
-``examine`` (read and decode) depends on no other frame and may run ahead in other threads. ``conclude`` does
-the rest in one thread, each camera's frames in order. The daemon and the scan both use this pipeline.
+``read``, or ``examine`` (read and decode), depends on no other frame and may run ahead in other threads.
+``conclude`` does the rest in one thread, each camera's frames in order. The daemon and the scan both use this
+pipeline; the daemon only reads ahead, so it need not decode a frame whose bytes have just been judged.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from framegate.camera import Camera, Storm
+from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
+from framegate.detect.judge import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
-from framegate.examining import CrashGuard, Examined, examine, internal_error, out_of_memory
+from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
@@ -29,6 +31,16 @@ __all__ = ["CrashGuard", "Examined", "Pipeline"]
 
 WARNINGS = {Reason.LIGHTING: CameraLighting, Reason.MOVED: CameraMoved}
 """Events that follow a verdict with this reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A frame and the decision about it."""
+
+    examined: Examined
+    decision: Decision
+    reference: str | None = None
+    """Name of the frame it was compared with."""
 
 
 @dataclass(slots=True)
@@ -94,13 +106,25 @@ class Pipeline:
         Raises:
             Exhausted: the process may open no more files.
         """
-        return examine(candidate, self._settings, self._crash_guard)
+        examined = self.read(candidate)
+        return decoded(examined, self._settings) if isinstance(examined, Examined) else examined
 
-    def conclude(self, examined: Examined) -> Decision | Unsettled:
-        """Decide about an examined frame, deliver it if it is kept, record and emit the verdict.
+    def read(self, candidate: Candidate) -> Examined | Unsettled:
+        """Read a candidate; ``conclude`` decodes it if its bytes have not just been judged.
 
         Returns:
-            The decision; or ``Unsettled`` when there is too little memory to decide now.
+            The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
+
+        Raises:
+            Exhausted: the process may open no more files.
+        """
+        return read(candidate, self._settings, self._crash_guard)
+
+    def conclude(self, examined: Examined) -> Decision | Unsettled:
+        """Decide about a frame that was read, deliver it if it is kept, record and emit the verdict.
+
+        Returns:
+            The decision; or ``Unsettled`` when it cannot be judged yet.
 
         Raises:
             SinkError: results or ledger cannot be written now. If the frame was decided already, its
@@ -108,16 +132,18 @@ class Pipeline:
         """
         assert self._held is None, "a held frame comes first: resume()"
         try:
-            decision, reference = self._decide(examined)
+            decided = self._decide(examined)
         except MemoryError:
             return out_of_memory(examined.candidate)
-        judgement = self._judgement_of(examined, decision, reference)
+        if isinstance(decided, Unsettled):
+            return decided
+        judgement = self._judgement_of(decided)
         try:
             self._make_durable(judgement)
         except SinkError:
             self._held = judgement
             raise
-        return decision
+        return decided.decision
 
     def resume(self) -> None:
         """Make the held judgement durable, if there is one.
@@ -195,35 +221,49 @@ class Pipeline:
         self._ledger.finish(entry.key, delivery.name)
         return replace(entry, result=delivery.name)
 
-    def _decide(self, examined: Examined) -> tuple[Decision, str | None]:
-        if examined.frame is None:
-            assert examined.rejection is not None
-            return examined.rejection, None
+    def _decide(self, examined: Examined) -> _Decided | Unsettled:
+        if examined.rejection is not None:
+            return _Decided(examined, examined.rejection)
         name = examined.candidate.camera
         try:
             camera = self._cameras.get(name)
-            reference = None if camera.reference is None else camera.reference.key.name
-            storm = camera.storm
-            decision = camera.judge(examined.candidate.key, examined.candidate.captured_at_ns, examined.frame)
+            decided = self._decide_as(camera, examined)
             self._cameras.measure(name)
         except (SinkError, MemoryError):  # not the frame's fault: it is judged again
             raise
-        except Exception as error:  # noqa: BLE001 - as in examine
+        except Exception as error:  # noqa: BLE001 - as in read
             self._cameras.start_over(name, repr(error))  # what it has learnt may be the cause, and fail again
             self._ledger.learn(name, lambda: Memory(None, None))
-            return internal_error(), None
-        self._ledger.learn(name, partial(self._cameras.memory_of, camera))
+            return _Decided(examined, internal_error())
+        return decided
+
+    def _decide_as(self, camera: Camera, examined: Examined) -> _Decided | Unsettled:
+        """Decide by the bytes alone if they have just been judged, else by the picture."""
+        judge, candidate, sha256 = camera.judge, examined.candidate, examined.sha256
+        assert sha256 is not None
+        reference, storm = judge.reference_name, judge.storm
+        decision = camera.decide_repeat(sha256, candidate.captured_at_ns)
+        if decision is None:
+            ready = decoded(examined, self._settings)
+            if isinstance(ready, Unsettled):
+                return ready
+            if ready.picture is None:
+                assert ready.rejection is not None
+                return _Decided(ready, ready.rejection)
+            decision = camera.decide(candidate.key, candidate.captured_at_ns, ready.picture, sha256)
+        self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         self._emit_storm(camera, storm)
-        return decision, reference
+        return _Decided(examined, decision, reference)
 
     def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
-        if camera.storm is not None and before is None:
-            most = camera.detector.settings.max_kept_per_hour
-            self._emit(CameraStorm(camera.name, most))
-        elif camera.storm is None and before is not None:
+        now = camera.judge.storm
+        if now is not None and before is None:
+            self._emit(CameraStorm(camera.name, camera.judge.settings.max_kept_per_hour))
+        elif now is None and before is not None:
             self._emit(CameraCalm(camera.name, before.kept, before.dropped))
 
-    def _judgement_of(self, examined: Examined, decision: Decision, reference: str | None) -> _Judgement:
+    def _judgement_of(self, decided: _Decided) -> _Judgement:
+        examined, decision = decided.examined, decided.decision
         is_kept, score = decision.reason.is_kept, decision.score
         entry = Entry(
             key=examined.candidate.key,
@@ -237,8 +277,8 @@ class Pipeline:
             threshold=None if score is None else score.threshold,
             unit=None if score is None else score.unit,
             zone=None if score is None else score.zone,
-            reference=reference,
-            sha256=_sha256(examined.encoded.data) if is_kept and examined.encoded else None,
+            reference=decided.reference,
+            sha256=examined.sha256 if is_kept else None,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

@@ -10,10 +10,10 @@ import pytest
 
 import drawn
 from framegate.config.detection import DetectionSettings
+from framegate.detect.classic import Classic
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
-from framegate.detect.detector import ChangeDetector
-from framegate.model import Frame, Verdict
+from framegate.model import Picture, Verdict
 
 MOST_REAL = 40
 NO_MASK, MASK = (0, 0, 0, 0), (5, 10, 5, 0)
@@ -73,7 +73,7 @@ def _by_publication(
 def _by_framegate(
     files: list[Path], border: Border, min_contour_area: int, score_threshold: int
 ) -> Iterator[tuple[float, bool]]:
-    detector = ChangeDetector(
+    detector = Classic(
         DetectionSettings.preset(
             "classic",
             min_contour_area=f"{min_contour_area}px",
@@ -81,8 +81,8 @@ def _by_framegate(
             border_mask=border,
         )
     )
-    frames = (decode(file.read_bytes()) for file in files)
-    prepared = (detector.prepare(frame.gray) for frame in frames if isinstance(frame, Frame))
+    pictures = (decode(file.read_bytes(), detector.settings) for file in files)
+    prepared = (detector.prepare(picture) for picture in pictures if isinstance(picture, Picture))
     for before, after in pairwise(prepared):
         score = detector.score(before, after)
         decision = decide(score)

@@ -10,9 +10,8 @@ import pytest
 
 from drawn import FRAMES, frame
 from framegate.config.detection import DetectionSettings
-from framegate.detect.deciding import decide
-from framegate.detect.detector import ChangeDetector
-from framegate.model import Verdict
+from framegate.detect.judge import Judge
+from pictures import picture_for
 
 BOOK = Path(__file__).with_name("drawn_scores.json")
 PRESETS = {
@@ -25,16 +24,14 @@ PLACES = 6
 
 def _walk(settings: DetectionSettings) -> list[dict[str, Any]]:
     """Judge all frames in order as a camera does; return score and verdict of each but the first."""
-    detector = ChangeDetector(settings)
-    reference = previous = detector.prepare(frame(0))
+    judge = Judge(settings)
     judged = []
-    for number in range(1, FRAMES):
-        current = detector.prepare(frame(number))
-        score = detector.score(reference, current)
-        verdict = decide(score).verdict
-        detector.learn(previous, current)
-        judged.append({"score": round(score.score, PLACES), "verdict": str(verdict)})
-        reference, previous = (current if verdict is Verdict.KEPT else reference), current
+    for number in range(FRAMES):
+        decision = judge.judge(f"{number}", 0, picture_for(settings, frame(number)))
+        if number:
+            assert decision.score is not None
+            verdict = str(decision.verdict)
+            judged.append({"score": round(decision.score.score, PLACES), "verdict": verdict})
     return judged
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from framegate.config.detection import DetectionSettings
+from framegate.detect.classic import Classic, PreparedGray
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
-from framegate.detect.detector import ChangeDetector
-from framegate.model import ChangeScore, Frame, Prepared, Verdict
+from framegate.model import ChangeScore, Picture, Verdict
 
 BOOK = Path(__file__).with_name("scores.json")
 FOLDERS = ("lot_empty", "webcam_day")
@@ -27,8 +27,8 @@ def _margin(score_px: float) -> float:
     return max(0.02 * score_px, 250)
 
 
-def _detector() -> ChangeDetector:
-    return ChangeDetector(
+def _detector() -> Classic:
+    return Classic(
         DetectionSettings.preset(
             "classic",
             min_contour_area=f"{MIN_CONTOUR_AREA_PX}px",
@@ -37,13 +37,13 @@ def _detector() -> ChangeDetector:
     )
 
 
-def _prepared(detector: ChangeDetector, file: Path) -> Prepared:
-    frame = decode(file.read_bytes())
-    assert isinstance(frame, Frame)
-    return detector.prepare(frame.gray)
+def _prepared(detector: Classic, file: Path) -> PreparedGray:
+    picture = decode(file.read_bytes(), detector.settings)
+    assert isinstance(picture, Picture)
+    return detector.prepare(picture)
 
 
-def _score(detector: ChangeDetector, folder: Path, pair: str) -> tuple[ChangeScore, Verdict]:
+def _score(detector: Classic, folder: Path, pair: str) -> tuple[ChangeScore, Verdict]:
     reference, current = (_prepared(detector, folder / name) for name in pair.split(" > "))
     score = detector.score(reference, current)
     return score, decide(score).verdict

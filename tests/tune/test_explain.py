@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import ChangeDetector
+from framegate.detect.classic import Classic
 from framegate.model import Reason
 from framegate.tune.explain import GAP, SMALLEST_OVERLAY_HEIGHT, NotAFrameError, explain, overlay
 
@@ -22,13 +22,13 @@ def picture(folder: Path, name: str, *, car: bool = False, width: int = 200) -> 
 
 
 @pytest.fixture
-def detector() -> ChangeDetector:
-    return ChangeDetector(
+def detector() -> Classic:
+    return Classic(
         DetectionSettings.preset("classic", min_contour_area="1px", score_threshold="2%", blur=0, dilate=0)
     )
 
 
-def test_a_change_is_explained_by_what_the_daemon_compares(tmp_path: Path, detector: ChangeDetector) -> None:
+def test_a_change_is_explained_by_what_the_daemon_compares(tmp_path: Path, detector: Classic) -> None:
     """Score, threshold, verdict and region are those of the car, in pixels and in percent of the picture."""
     told = explain(
         picture(tmp_path, "a.png"), picture(tmp_path, "b.png", car=True), detector, max_pixels=1e6
@@ -42,7 +42,7 @@ def test_a_change_is_explained_by_what_the_daemon_compares(tmp_path: Path, detec
     assert json.loads(json.dumps(told)) == told
 
 
-def test_pictures_of_unlike_sizes_are_not_compared(tmp_path: Path, detector: ChangeDetector) -> None:
+def test_pictures_of_unlike_sizes_are_not_compared(tmp_path: Path, detector: Classic) -> None:
     """Another size has its reason and no numbers, and the overlay is the picture itself."""
     other = picture(tmp_path, "b.png", width=160)
     told = explain(picture(tmp_path, "a.png"), other, detector, max_pixels=1e6)
@@ -52,7 +52,7 @@ def test_pictures_of_unlike_sizes_are_not_compared(tmp_path: Path, detector: Cha
     assert overlay(other, told).shape == (100, 160, 3)
 
 
-def test_the_overlay_shows_the_frame_beside_what_changed(tmp_path: Path, detector: ChangeDetector) -> None:
+def test_the_overlay_shows_the_frame_beside_what_changed(tmp_path: Path, detector: Classic) -> None:
     """Both panels are at least 480 rows high, the right one white where the car is, outlined in red."""
     current = picture(tmp_path, "b.png", car=True)
     drawn = overlay(current, explain(picture(tmp_path, "a.png"), current, detector, max_pixels=1e6))
@@ -64,7 +64,7 @@ def test_the_overlay_shows_the_frame_beside_what_changed(tmp_path: Path, detecto
     assert right[round(45 * scale), round(100 * scale)].tolist() == [60, 60, 255]
 
 
-def test_what_is_no_frame_is_named(tmp_path: Path, detector: ChangeDetector) -> None:
+def test_what_is_no_frame_is_named(tmp_path: Path, detector: Classic) -> None:
     """A missing file, a FIFO, a text and a picture above the limit are each one sentence with the path."""
     good = picture(tmp_path, "a.png")
     os.mkfifo(tmp_path / "fifo.png")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import cv2
 
-from framegate.camera import detector_of
+from framegate.camera import mask_of
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
 from framegate.config.settings import Settings
+from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
 from framegate.tune.explain import Explanation, explain, overlay
 
@@ -34,7 +35,8 @@ def run_explain(
     """
     detection = settings.detection_of(camera)
     max_pixels = settings.drop.max_megapixels * 1e6
-    explanation = explain(reference, current, detector_of(detection), max_pixels=max_pixels)
+    detector = detector_of(detection, mask_of(detection))
+    explanation = explain(reference, current, detector, max_pixels=max_pixels)
     if overlay_file is not None:
         _write_picture(overlay_file, overlay(current, explanation))
     if as_json:
@@ -50,14 +52,16 @@ def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
         return f"{decision.verdict}: {decision.reason} ({decision.detail}); not compared"
     width, height = score.working_size
     picture_px = explanation.picture_px
-    threshold_px = score.threshold * picture_px / 100
     shown, sign, threshold = comparison(score.score, score.threshold, score.unit)
     lines = [
         f"{decision.verdict}: {decision.reason}",
         f"score {shown} {sign} threshold {threshold}",
-        f"  {score.changed_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px at {width}x{height}",
-        f"regions {len(score.regions)} of at least {settings.min_contour_area}",
     ]
+    if picture_px is not None:
+        threshold_px = score.threshold * picture_px / 100
+        of_picture = f"{threshold_px:.1f}px of {picture_px}px at {width}x{height}"
+        lines.append(f"  {score.changed_px:.1f}px {sign} {of_picture}")
+    lines.append(f"regions {len(score.regions)} of at least {settings.min_contour_area}")
     lines += [
         f"  {region.area_px:>9.1f}px  at x {region.x}, y {region.y}, {region.width} x {region.height}"
         for region in score.regions

@@ -220,7 +220,7 @@ class Daemon:
 
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
-        examined = self._pipeline.examine(candidate)
+        examined = self._pipeline.read(candidate)
         if isinstance(examined, Examined) and examined.is_vanished and self._intake.forget_if_gone():
             return
         outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined

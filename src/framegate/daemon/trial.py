@@ -8,23 +8,27 @@ and finds out itself whether the picture is good.
 import sys
 from pathlib import Path
 
-from framegate.camera import Camera, detector_of
+from framegate.camera import mask_of
 from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
+from framegate.detect.judge import Judge
 from framegate.ingest.reading import look_at, read_frame
-from framegate.model import EncodedFrame, Frame
+from framegate.model import EncodedFrame, Picture
 
 
 def main(file: Path, most_bytes: int, most_pixels: float, detection: str) -> None:
     """Read, decode and judge a file as the daemon would; judge it twice, so that it is scored as well."""
     key = look_at(file.parent, file.name)
     read = None if key is None else read_frame(file.parent, key, most_bytes)
-    frame = decode(read.data, max_pixels=most_pixels) if isinstance(read, EncodedFrame) else None
-    if key is None or not isinstance(frame, Frame):
+    if key is None or not isinstance(read, EncodedFrame):
         return
-    camera = Camera("trial", detector_of(DetectionSettings.model_validate_json(detection)))
+    settings = DetectionSettings.model_validate_json(detection)
+    picture = decode(read.data, settings, max_pixels=most_pixels)
+    if not isinstance(picture, Picture):
+        return
+    judge = Judge(settings, mask_picture=mask_of(settings))
     for _ in range(2):
-        camera.judge(key, 0, frame)
+        judge.judge(key, 0, picture)
 
 
 if __name__ == "__main__":

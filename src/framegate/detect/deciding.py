@@ -1,4 +1,7 @@
-"""From a score to a decision: one comparison."""
+"""From scores to a decision: one comparison."""
+
+import math
+from collections.abc import Iterable
 
 from framegate.model import ChangeScore, Decision, Reason
 
@@ -7,3 +10,16 @@ def decide(score: ChangeScore) -> Decision:
     """Return the decision to keep a frame if its score is above the threshold, else to drop it."""
     reason = Reason.CHANGED if score.score > score.threshold else Reason.UNCHANGED
     return Decision(reason, score)
+
+
+def strongest(scores: Iterable[ChangeScore]) -> ChangeScore:
+    """Return the score that decides about a picture with zones: the largest in proportion to its threshold.
+
+    One that is above its threshold comes before any that is not. Of equals it is the first.
+    """
+    return max(scores, key=_strength)
+
+
+def _strength(score: ChangeScore) -> tuple[bool, float]:
+    is_above = score.score > score.threshold
+    return is_above, score.score / score.threshold if score.threshold else math.inf * is_above

@@ -38,7 +38,7 @@ def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
         rows = max(1, round(height * columns / width))
     if (rows, columns) == (height, width):
         return gray
-    return _uint8(cv2.resize(gray, (columns, rows), interpolation=cv2.INTER_AREA))
+    return as_uint8(cv2.resize(gray, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def blurred(gray: GrayImage, kernel: int) -> GrayImage:
@@ -46,7 +46,7 @@ def blurred(gray: GrayImage, kernel: int) -> GrayImage:
 
     ``kernel`` is odd, or 0 for no blur; OpenCV derives sigma from it.
     """
-    return _uint8(cv2.GaussianBlur(gray, (kernel, kernel), 0)) if kernel else gray
+    return as_uint8(cv2.GaussianBlur(gray, (kernel, kernel), 0)) if kernel else gray
 
 
 def changed_pixels(
@@ -69,7 +69,7 @@ def changed_pixels(
         changed = cv2.compare(difference, threshold, cv2.CMP_GT)
     if counted is not None:
         changed = cv2.bitwise_and(changed, counted)
-    return _uint8(cv2.dilate(changed, None, iterations=dilate) if dilate else changed)  # type: ignore[call-overload]
+    return as_uint8(cv2.dilate(changed, None, iterations=dilate) if dilate else changed)  # type: ignore[call-overload]
 
 
 def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
@@ -99,7 +99,7 @@ def score_of(
 
 def absolute_difference(a: GrayImage, b: GrayImage) -> GrayImage:
     """Return the absolute difference of two uint8 pictures of one shape, uint8."""
-    return _uint8(cv2.absdiff(a, b))
+    return as_uint8(cv2.absdiff(a, b))
 
 
 def _region(contour: cv2.typing.MatLike) -> Region:
@@ -107,7 +107,7 @@ def _region(contour: cv2.typing.MatLike) -> Region:
     return Region(x, y, width, height, cv2.contourArea(contour))
 
 
-def _uint8(image: cv2.typing.MatLike) -> GrayImage:
-    """Return the image, as the type that OpenCV's stubs do not know it has: uint8."""
+def as_uint8(image: cv2.typing.MatLike) -> GrayImage:
+    """Return an image, as the type that OpenCV's stubs do not know it has: uint8."""
     assert image.dtype == np.uint8
     return image  # type: ignore[return-value]

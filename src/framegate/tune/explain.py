@@ -8,12 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
-from framegate.detect.deciding import decide
+from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
-from framegate.detect.detector import ChangeDetector
+from framegate.detect.detector import Detector
+from framegate.detect.judge import compare
 from framegate.errors import FramegateError
-from framegate.model import ChangeScore, Decision, Frame, GrayImage, Prepared, Reason
+from framegate.model import ChangeScore, Decision, GrayImage, Picture
 
 SCHEMA = 2
 
@@ -38,8 +40,9 @@ class Explanation:
     changed: GrayImage | None
     """uint8 (height, width) at the working size: 255 is changed, 0 is not; None if not compared."""
 
-    picture_px: int
-    """Number of unmasked pixels at the working size; the percentages refer to it."""
+    picture_px: int | None
+    """Number of unmasked pixels at the working size: percentages refer to it. None with ``adaptive``, whose
+    score is no share of the picture."""
 
     def as_json(self) -> Mapping[str, Any]:
         """Return what ``--json`` prints."""
@@ -60,10 +63,10 @@ class Explanation:
         }
 
 
-def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pixels: float) -> Explanation:
+def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixels: float) -> Explanation:
     """Compare two files as the daemon would, with ``reference`` as the last kept frame.
 
-    There is no noise map, since nothing has been learnt about the camera.
+    Nothing has been learnt about the camera.
 
     Args:
         reference, current: the files.
@@ -73,16 +76,17 @@ def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pix
     Raises:
         NotAFrameError: one of them cannot be read or decoded.
     """
-    before = detector.prepare(_frame(reference, max_pixels).gray)
-    after = detector.prepare(_frame(current, max_pixels).gray)
-    if before.source_size != after.source_size:
-        detail = f"{_size(before)} -> {_size(after)}"
-        return Explanation(
-            Decision(Reason.SIZE_CHANGED, detail=detail), None, None, detector.picture_px(after)
-        )
-    score = detector.score(before, after)
-    decision = decide(score)
-    return Explanation(decision, score, detector.changed_pixels(before, after), detector.picture_px(after))
+    before, after = (
+        detector.prepare(_picture(file, detector.settings, max_pixels)) for file in (reference, current)
+    )
+    decision = compare(detector, before, after)
+    score = decision.score
+    classic = detector if isinstance(detector, Classic) else None
+    picture_px = None if classic is None else classic.picture_px(after)
+    if score is None:
+        return Explanation(decision, None, None, picture_px)
+    changed = _boxes_of(score) if classic is None else classic.changed_pixels(before, after)
+    return Explanation(decision, score, changed, picture_px)
 
 
 def overlay(current: Path, explanation: Explanation) -> GrayImage:
@@ -108,6 +112,15 @@ def overlay(current: Path, explanation: Explanation) -> GrayImage:
     return np.hstack((left, gap, right)).astype(np.uint8)
 
 
+def _boxes_of(score: ChangeScore) -> GrayImage:
+    """Return where the regions are, as a picture of the working size: 255 in their boxes, 0 elsewhere."""
+    width, height = score.working_size
+    boxes = np.zeros((height, width), np.uint8)
+    for region in score.regions:
+        boxes[region.y : region.y + region.height, region.x : region.x + region.width] = 255
+    return boxes
+
+
 def _outline(panel: cv2.typing.MatLike, score: ChangeScore, scale: float) -> None:
     for region in score.regions:
         x, y = round(region.x * scale), round(region.y * scale)
@@ -131,19 +144,14 @@ def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: flo
     cv2.putText(panel, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, LETTERS, 1, cv2.LINE_AA)
 
 
-def _frame(path: Path, max_pixels: float) -> Frame:
+def _picture(path: Path, settings: DetectionSettings, max_pixels: float) -> Picture:
     try:
         if path.exists() and not path.is_file():  # reading a FIFO would block for ever
             raise NotAFrameError(f"{path}: not a regular file")
         data = path.read_bytes()
     except OSError as error:
         raise NotAFrameError(f"{path}: {error.strerror}") from error
-    frame = decode(data, max_pixels=max_pixels)
-    if isinstance(frame, Undecodable):
-        raise NotAFrameError(f"{path}: {frame.reason} ({frame.detail})")
-    return frame
-
-
-def _size(prepared: Prepared) -> str:
-    width, height = prepared.source_size
-    return f"{width}x{height}"
+    picture = decode(data, settings, max_pixels=max_pixels)
+    if isinstance(picture, Undecodable):
+        raise NotAFrameError(f"{path}: {picture.reason} ({picture.detail})")
+    return picture

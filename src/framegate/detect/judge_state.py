@@ -1,0 +1,191 @@
+"""A judge as bytes: a short head, a description in JSON, then pictures and what was learnt, uncompressed.
+
+The bytes may come from a damaged disk, or from somebody who wants to use up the reader's memory. So every
+length is compared with the number of bytes that are there before it is used, and a checksum finds damage.
+"""
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.config.detection import DetectionSettings
+from framegate.detect.detector import DETECTOR_VERSION, preparation_of
+from framegate.model import FileKey
+
+_TAG, _FORMAT = b"FGJUDGE\n", 1
+_HEAD, _LENGTH = struct.Struct("<8sHHI"), struct.Struct("<I")
+"""The tag, the versions of this format and of the detector, the checksum of what follows; the length of the
+description."""
+
+_MOST_DESCRIPTION_BYTES = 1_000_000
+"""JSON takes some thirty times its length when it is read; two names and some numbers are much shorter."""
+
+_MOST_TIMES = 100_000
+_MOST_IN_A_STORM = 2**53
+_MOST_NS = 2**63 - 1
+_MOST_SIDE = 2**31
+_GRAY, _CHANNELS = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFrame:
+    """A prepared frame: which one it is, and the picture from which it can be prepared again."""
+
+    key: FileKey | str
+    captured_at_ns: int
+    source_size: tuple[int, int]
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedJudge:
+    """All that a judge knows."""
+
+    reference: SavedFrame | None
+    previous: SavedFrame | None
+    """The very same object when the last frame was kept."""
+
+    kept_at_ns: Sequence[int]
+    storm: tuple[int, int] | None
+    learnt: bytes | None
+
+
+def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
+    """Return a judge as bytes; equal judges give equal bytes."""
+    frames = [frame for frame in (judge.reference, judge.previous) if frame is not None]
+    if judge.previous is judge.reference:
+        del frames[1:]
+    description = {
+        "preparation": preparation_of(settings),
+        "frames": [_described(frame) for frame in frames],
+        "reference": _place_of(judge.reference, frames),
+        "previous": _place_of(judge.previous, frames),
+        "times": len(judge.kept_at_ns),
+        "storm": judge.storm,
+        "learnt": None if judge.learnt is None else len(judge.learnt),
+    }
+    text = json.dumps(description, separators=(",", ":")).encode("ascii")
+    times = np.array(judge.kept_at_ns, "<i8").tobytes()
+    rest = b"".join(
+        (
+            _LENGTH.pack(len(text)),
+            text,
+            times,
+            *(frame.image.tobytes() for frame in frames),
+            judge.learnt or b"",
+        )
+    )
+    version = DETECTOR_VERSION[settings.preset_name]
+    return _HEAD.pack(_TAG, _FORMAT, version, zlib.crc32(rest)) + rest
+
+
+def unpacked(data: bytes, settings: DetectionSettings) -> SavedJudge:
+    """Return the judge in the bytes that ``packed`` returned.
+
+    Raises:
+        ValueError: they are no such bytes, are damaged, or are of another version or preparation.
+    """
+    try:
+        tag, form, version, checksum = _HEAD.unpack_from(data)
+        rest = memoryview(data)[_HEAD.size :]
+        _require(tag == _TAG, "they begin otherwise")
+        _require(form == _FORMAT, f"of version {form}, not {_FORMAT}")
+        _require(zlib.crc32(rest) == checksum, "they are damaged")
+        (length,) = _LENGTH.unpack_from(rest)
+        _require(length <= _MOST_DESCRIPTION_BYTES, "their description is too long")
+        rest = rest[_LENGTH.size :]
+        description = json.loads(bytes(rest[:length]))
+        _require_same_preparation(description["preparation"], version, settings)
+        return _judge_of(description, rest[length:])
+    except (
+        struct.error,
+        LookupError,
+        TypeError,
+        RecursionError,
+        json.JSONDecodeError,
+        UnicodeError,
+    ) as error:
+        raise ValueError(f"these bytes are no judge's state: {error}") from error
+
+
+def _require(is_so: object, otherwise: str) -> None:
+    if not is_so:
+        raise ValueError(f"these bytes are no judge's state: {otherwise}")
+
+
+def _require_same_preparation(preparation: object, version: int, settings: DetectionSettings) -> None:
+    wanted = list(preparation_of(settings))
+    if preparation != wanted or version != DETECTOR_VERSION[settings.preset_name]:
+        raise ValueError(
+            f"its pictures were prepared by {preparation!r:.100}, version {version}, not by {wanted},"
+            f" version {DETECTOR_VERSION[settings.preset_name]}"
+        )
+
+
+def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
+    times = _number(description["times"], _MOST_TIMES)
+    kept_at_ns = np.frombuffer(payload, "<i8", times).tolist()
+    at, frames = 8 * times, []
+    for described in description["frames"][:2]:
+        frame = _frame_of(described, payload[at:])
+        frames.append(frame)
+        at += frame.image.nbytes
+    length = description["learnt"]
+    learnt = None if length is None else bytes(payload[at : at + _number(length, len(payload) - at)])
+    _require(at + len(learnt or b"") == len(payload), "of another length")
+    reference, previous = (
+        None if place is None else frames[_number(place, len(frames) - 1)]
+        for place in (description["reference"], description["previous"])
+    )
+    storm = description["storm"]
+    if storm is not None:
+        kept, dropped = (_number(count, _MOST_IN_A_STORM) for count in storm)
+        storm = kept, dropped
+    return SavedJudge(reference, previous, kept_at_ns, storm, learnt)
+
+
+def _described(frame: SavedFrame) -> tuple[object, ...]:
+    key = frame.key
+    name = key if isinstance(key, str) else (key.name, key.size_bytes, key.mtime_ns)
+    return name, frame.captured_at_ns, frame.source_size, frame.image.shape
+
+
+def _frame_of(described: Any, payload: memoryview) -> SavedFrame:
+    name, captured_at_ns, source_size, shape = described
+    width, height = (_number(side, _MOST_SIDE, 1) for side in source_size)
+    shape = tuple(_number(side, _MOST_SIDE, 1) for side in shape)
+    _require(len(shape) == _GRAY or shape[2:] == (_CHANNELS,), "of no picture")
+    size_bytes = math.prod(shape)
+    _require(size_bytes <= len(payload), "cut off")
+    image = np.frombuffer(payload[:size_bytes], np.uint8).reshape(shape).copy()
+    image.flags.writeable = False
+    return SavedFrame(_key_of(name), _moment(captured_at_ns), (width, height), image)
+
+
+def _key_of(name: Any) -> FileKey | str:
+    if isinstance(name, str):
+        return name
+    file, size_bytes, mtime_ns = name
+    _require(isinstance(file, str), "of no file")
+    return FileKey(file, _number(size_bytes, _MOST_NS), _moment(mtime_ns))
+
+
+def _moment(number: object) -> int:
+    return _number(number, _MOST_NS, -_MOST_NS - 1)
+
+
+def _number(number: object, most: int, least: int = 0) -> int:
+    if type(number) is not int or not least <= number <= most:
+        raise ValueError(f"these bytes are no judge's state: {number!r:.40} is not from {least} to {most}")
+    return number
+
+
+def _place_of(frame: SavedFrame | None, frames: list[SavedFrame]) -> int | None:
+    return next((place for place, each in enumerate(frames) if each is frame), None)
