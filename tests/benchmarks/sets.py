@@ -15,13 +15,16 @@ import numpy as np
 from benchmarks.planting import Picture, cars_of, plant, schedule, shrunk
 from benchmarks.truth import Truth, always, mask_truth, state_truth
 
-EDITION = "1"
+EDITION = "2"
 """Of what is made in the cache; another one is made afresh beside it."""
 
 EMPTY_FOLDERS = ("lot_empty", "lot_empty_days", "lot_empty_more")
 
 LEAST_FRAMES = 10
 """A day with fewer frames is not planted."""
+
+DRAWS = 2
+"""Each day is planted so often, with other cars at other times."""
 
 WINDOWS = {"two": (500, 540, 300, 180), "verge": (200, 322, 200, 150)}
 """Of lot_busy: left, top, width and height in pixels."""
@@ -98,7 +101,7 @@ def all_sets(data: Path, cache: Path) -> Iterator[FrameSet]:
     Raises:
         FileNotFoundError: the footage is not there, or not whole.
     """
-    kitchen = _Cache(cache / f"edition-{EDITION}")
+    kitchen = Cache(cache / f"edition-{EDITION}")
     yield from _lot_sets(data, kitchen)
     yield from _planted_sets(data, kitchen)
     for name, group in GROUPS.items():
@@ -134,7 +137,7 @@ def captured_at_s(name: str, number: int) -> float:
     return VIDEO_START.timestamp() + VIDEO_STEP_S * number
 
 
-def _lot_sets(data: Path, kitchen: "_Cache") -> Iterator[FrameSet]:
+def _lot_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
     busy = _frames(data / "lot_busy" / "input")
     yield FrameSet("lot_busy", "lot", "lots", kitchen.copies("lot_busy", busy), always(changed=True))
     unchanged = always(changed=False)
@@ -148,27 +151,25 @@ def _lot_sets(data: Path, kitchen: "_Cache") -> Iterator[FrameSet]:
         yield FrameSet(f"lot_{name}", name, "lots", frames, state_truth(data / "lot_busy" / f"{name}.csv"))
 
 
-def _planted_sets(data: Path, kitchen: "_Cache") -> Iterator[FrameSet]:
+def _planted_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
     cars = cars_of(data / "lot_slots")
     for day, frames in _days(data, EMPTY_FOLDERS).items():
         if len(frames) < LEAST_FRAMES:
             continue
-        name = f"planted_{day}"
-        standing = {
-            frame.stem: numbers
-            for frame, numbers in zip(
-                frames, schedule(cars, len(frames), zlib.crc32(day.encode())), strict=True
-            )
-        }
+        for draw in range(DRAWS):
+            name = f"planted_{day}_{draw}"
+            times = schedule(cars, len(frames), zlib.crc32(name.encode()))
+            standing = {frame.stem: numbers for frame, numbers in zip(frames, times, strict=True)}
 
-        def planted(frame: Path, standing: dict[str, list[int]] = standing) -> Picture:
-            hour = captured_at_s(frame.name, 0) / 3600 % 24
-            return plant(shrunk(_picture(frame)), [cars[k] for k in standing[frame.stem]], hour)
+            def planted(frame: Path, standing: dict[str, list[int]] = standing) -> Picture:
+                hour = captured_at_s(frame.name, 0) / 3600 % 24
+                return plant(shrunk(_picture(frame)), [cars[k] for k in standing[frame.stem]], hour)
 
-        def truth(reference: str, frame: str, standing: dict[str, list[int]] = standing) -> bool:
-            return standing[Path(reference).stem] != standing[Path(frame).stem]
+            def truth(reference: str, frame: str, standing: dict[str, list[int]] = standing) -> bool:
+                return standing[Path(reference).stem] != standing[Path(frame).stem]
 
-        yield FrameSet(name, name, "planted", kitchen.copies(name, frames, planted, ".jpg"), truth)
+            copies = kitchen.copies(name, frames, planted, ".jpg")
+            yield FrameSet(name, f"planted_{day}", "planted", copies, truth)
 
 
 def _days(data: Path, folders: tuple[str, ...]) -> dict[str, list[Path]]:
@@ -217,7 +218,7 @@ def _shaking(name: str) -> Draw:
     return shaken
 
 
-class _Cache:
+class Cache:
     """Folders of frames that are made once."""
 
     def __init__(self, folder: Path) -> None:

@@ -36,7 +36,7 @@ def test_cars_come_and_go() -> None:
     """A day has changes and pauses, and never too many cars at once."""
     days = schedule(_parking(), 400, 1)
     changes = sum(before != after for before, after in pairwise(days))
-    assert 60 < changes < 200
+    assert 120 < changes < 280
     assert max(len(day) for day in days) <= MOST_CARS
 
 
