@@ -68,12 +68,12 @@ class Car:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
-def shrunk(picture: Picture) -> Picture:
-    """Return a picture at 360 rows, unless it has no more."""
+def shrunk(picture: Picture, rows: int = ROWS) -> Picture:
+    """Return a picture at this many rows, unless it has no more."""
     height, width = picture.shape[:2]
-    if height <= ROWS:
+    if height <= rows:
         return picture
-    size = (round(width * ROWS / height), ROWS)
+    size = (round(width * rows / height), rows)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 

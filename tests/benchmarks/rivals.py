@@ -7,10 +7,13 @@ foreground is their score. mpdecimate compares with the last frame that it let p
 
 import importlib
 import math
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.figures import Filter, Judged
-from benchmarks.planting import Picture, shrunk
+from benchmarks.planting import ROWS, Picture, shrunk
 from benchmarks.sets import FrameSet
 
 HASH_BITS = {64: 10, 256: 12}
@@ -29,6 +32,9 @@ SSIM_LOSSES = (0.03, 0.1)
 
 FOREGROUND_PERCENTS = (0.5, 2.0)
 
+PYBGS_ROWS = 240
+"""The size for which these models were made; at 360 rows a frame takes half a second."""
+
 FOREGROUND = 255
 """The level of a foreground mask; MOG2 marks shadows by 127."""
 
@@ -36,6 +42,10 @@ MPDECIMATE = {"mpdecimate": "mpdecimate", "mpdecimate fine": "mpdecimate=hi=6400
 """ffmpeg's defaults, and values for stills: a few blocks suffice, but each must differ by more."""
 
 PASSED = re.compile(r"showinfo.*\bpts_time:(\d+)")
+
+
+STANDARD = (1, 2)
+"""Descriptors of standard output and standard error."""
 
 
 class RivalError(Exception):
@@ -60,7 +70,7 @@ def rivals(skipped: Callable[[str], None]) -> Iterator[Filter]:
         skipped("mpdecimate: skipped, ffmpeg is not installed (apt install ffmpeg)")
     if pybgs := _imported("pybgs", "SuBSENSE, PAWCS", skipped):
         for model in ("SuBSENSE", "PAWCS"):
-            yield from _models(model, getattr(pybgs, model))
+            yield from _models(model, getattr(pybgs, model), rows=PYBGS_ROWS)
 
 
 def against_last_kept(
@@ -120,25 +130,59 @@ def _similarities(similarity: Callable[[Any, Any], float]) -> Iterator[Filter]:
         yield Filter(f"1-SSIM > {loss}", judge)
 
 
-def _models(name: str, make: Callable[[], Any]) -> Iterator[Filter]:
+def _models(name: str, make: Callable[[], Any], rows: int = ROWS) -> Iterator[Filter]:
+    foreground = _foreground(make, rows)
     for percent in FOREGROUND_PERCENTS:
-        yield Filter(f"{name} > {percent:g} %", _by_model(make, percent))
+        yield Filter(f"{name} > {percent:g} %", _by_foreground(foreground, percent))
 
 
-def _by_model(make: Callable[[], Any], percent: float) -> Callable[[FrameSet], list[Judged]]:
+def _foreground(make: Callable[[], Any], rows: int) -> Callable[[FrameSet], list[float]]:
+    """Return what gives the percentage of each frame of a set that a model calls foreground."""
+    known: dict[str, list[float]] = {}
+
+    def percentages(frames: FrameSet) -> list[float]:
+        model = make()
+        masks = (model.apply(shrunk(small_picture(frame), rows)) for frame in frames.frames)
+        return [100 * np.count_nonzero(mask == FOREGROUND) / max(mask.size, 1) for mask in masks]
+
+    def remembered(frames: FrameSet) -> list[float]:
+        if frames.name not in known:
+            with _quiet():
+                known[frames.name] = percentages(frames)
+        return known[frames.name]
+
+    return remembered
+
+
+def _by_foreground(
+    foreground: Callable[[FrameSet], list[float]], percent: float
+) -> Callable[[FrameSet], list[Judged]]:
     def judge(frames: FrameSet) -> list[Judged]:
-        model, verdicts = make(), list[Judged]()
+        verdicts: list[Judged] = []
         reference: str | None = None
-        for frame in frames.frames:
-            mask = model.apply(small_picture(frame))
-            score = 100 * np.count_nonzero(mask == FOREGROUND) / max(mask.size, 1)
+        for frame, score in zip(frames.frames, foreground(frames), strict=True):
             kept = reference is None or score > percent
             verdicts.append(Judged(frame.name, reference, None if reference is None else score, kept))
-            if kept:
-                reference = frame.name
+            reference = frame.name if kept else reference
         return verdicts
 
     return judge
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send what native code prints nowhere: pybgs announces each model and each missing file."""
+    sys.stdout.flush()
+    shown = [os.dup(descriptor) for descriptor in STANDARD]
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        for descriptor in STANDARD:
+            os.dup2(nowhere.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        for descriptor, was in zip(STANDARD, shown, strict=True):
+            os.dup2(was, descriptor)
+            os.close(was)
 
 
 def _decimated(chosen: str) -> Callable[[FrameSet], list[Judged]]:
