@@ -61,8 +61,8 @@ class Bench:
             (
                 e.entry.key.name,
                 e.entry.reason,
-                e.entry.score_percent,
-                e.entry.threshold_percent,
+                e.entry.score,
+                e.entry.threshold,
                 e.entry.reference,
             )
             for e in self.decided

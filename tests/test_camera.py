@@ -12,9 +12,9 @@ import pytest
 
 from framegate import cameras
 from framegate.commands.scanning import candidates_of, scan
+from framegate.config.detection import DetectionSettings
 from framegate.config.load import load
 from framegate.config.quantities import Area
-from framegate.config.settings import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
@@ -330,7 +330,7 @@ def test_a_limit_that_is_raised_or_lowered_counts_what_was_kept_before(site: Sit
 
 
 @pytest.mark.parametrize(
-    "edit", ["", "dilate = 3", "border_mask = [9, 9, 9, 9]", "pixel_threshold = 9", "noise_gain = 2.0"]
+    "edit", ["", "dilate = 3", "border_mask = [9, 9, 9, 9]", "pixel_threshold = 9"]
 )
 def test_an_edit_needs_no_file_of_the_reference(site: Site, edit: str) -> None:
     """When results are fetched away and the drop folder is cleared, an edit still loses no reference."""
@@ -393,10 +393,9 @@ OTHERWISE: dict[str, object] = {
     "blur": 9,
     "pixel_threshold": 7,
     "dilate": 7,
-    "lighting": "off",
-    "noise_gain": 0.5,
     "keep_every": 60.0,
     "max_kept_per_hour": 5,
+    "zone": (),
     "ignore": ({"name": "x", "polygon": ((0, 0), (1, 0), (1, 1))},),
 }
 

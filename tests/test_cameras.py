@@ -12,7 +12,7 @@ import pytest
 from bench import Bench, lay
 from framegate import cameras
 from framegate.camera import Camera
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
@@ -160,13 +160,13 @@ def damage(site: Site, change: str) -> None:
 
 
 DAMAGES = {
-    "truncated": "noise = substr(noise, 1, length(noise) / 2)",
-    "cut in the header": "noise = x'46474e32aa'",
-    "wrong zlib": "noise = CAST(substr(noise, 1, 30) || x'ffffffff' || substr(noise, 35) AS BLOB)",
-    "huge claimed shape": "noise = CAST(x'46474e3201000000ffffffffffffffff' || substr(noise, 17) AS BLOB)",
-    "another shape": "noise = CAST(x'46474e32010000001000000010000000' || substr(noise, 17) AS BLOB)",
-    "old header": "noise = CAST(x'0500000010001000' || substr(noise, 17) AS BLOB)",
-    "empty": "noise = x''",
+    "truncated": "learnt = substr(learnt, 1, length(learnt) / 2)",
+    "cut in the header": "learnt = x'46474e32aa'",
+    "wrong zlib": "learnt = CAST(substr(learnt, 1, 30) || x'ffffffff' || substr(learnt, 35) AS BLOB)",
+    "huge claimed shape": "learnt = CAST(x'46474e3201000000ffffffffffffffff' || substr(learnt, 17) AS BLOB)",
+    "another shape": "learnt = CAST(x'46474e32010000001000000010000000' || substr(learnt, 17) AS BLOB)",
+    "old header": "learnt = CAST(x'0500000010001000' || substr(learnt, 17) AS BLOB)",
+    "empty": "learnt = x''",
     "half a storm": "storm_kept = 3, storm_dropped = NULL",
     "a storm of less than nothing": "storm_kept = -5, storm_dropped = 1",
     "a storm beyond all counting": "storm_kept = 9223372036854775807, storm_dropped = 0",
@@ -262,7 +262,7 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     assert (reset.level, reset.fields["camera"]) == ("error", "c0")
     assert "Traceback" in reset.fields["error"]
     assert box.ledger.memory_of("c0") == Memory(None, None)
-    assert box.ledger.memory_of("c1").noise is not None
+    assert box.ledger.memory_of("c1").learnt is not None
     assert sum(box.ledger.counts().values()) == 4
     for candidate in candidates[4:]:
         box.judge(candidate)
@@ -287,7 +287,7 @@ def test_without_memory_to_save_a_camera_the_intake_waits(
     noise._state = learnt
     box.pipeline.flush()
     assert "camera.reset" not in box.said
-    assert box.ledger.memory_of("c0").noise == noise.to_bytes()
+    assert box.ledger.memory_of("c0").learnt == noise.to_bytes()
 
 
 def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:

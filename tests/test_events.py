@@ -12,10 +12,13 @@ from running import Site
 from stepping import Stepped
 
 EVERY_FIELD = FrameDecided(
-    Entry(FileKey("a.jpg", 1, 2), "cam", 3, Reason.CHANGED, 4, 5, "odd", 1.5, 0.2, "b.jpg", b"", "a.jpg"),
+    Entry(
+        FileKey("a.jpg", 1, 2), "cam", 3, Reason.CHANGED, 4, 5, "odd", 2.5, 2.3, "x", "gate", "b.jpg", b"",
+        "a.jpg",
+    ),
     duration_ms=7.0,
-    score=ChangeScore(10.0, 1.5, (Region(1, 2, 3, 4, 10.0),), (640, 360)),
-)
+    score=ChangeScore(2.5, 2.3, "x", (Region(1, 2, 3, 4, 10.0),), 10.0, (640, 360), "gate"),
+)  # fmt: skip
 
 
 def test_every_event_has_a_name_of_its_own_and_a_meaning() -> None:
@@ -42,7 +45,7 @@ def test_a_verdict_has_the_fields_that_the_table_names() -> None:
 def test_fields_that_say_nothing_are_left_out() -> None:
     """A field without a value makes no line longer."""
     entry = Entry(FileKey("a.jpg", 1, 2), "cam", 3, Reason.FIRST, 4, 5)
-    assert "score_percent" not in FrameDecided(entry, 1.0).fields
+    assert "score" not in FrameDecided(entry, 1.0).fields
 
 
 @pytest.mark.parametrize("reason", list(Reason))

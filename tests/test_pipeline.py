@@ -288,7 +288,7 @@ def judge_all(pipeline, room_bytes):
             print(pipeline.conclude(examined).why)
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         decision = pipeline.conclude(examined)
-        yield decision.reason, decision.score and decision.score.score_percent
+        yield decision.reason, decision.score and decision.score.score
 
 settings = load(Path(sys.argv[1])).settings
 candidates = list(candidates_of(settings))

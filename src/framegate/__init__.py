@@ -10,7 +10,7 @@ Everything else is behind the command ``framegate``; see the README.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framegate.config.settings import DetectionSettings
+    from framegate.config.detection import DetectionSettings
     from framegate.detect.detector import ChangeDetector
     from framegate.model import ChangeScore, Prepared, Region
 
@@ -18,7 +18,7 @@ __all__ = ["ChangeDetector", "ChangeScore", "DetectionSettings", "Prepared", "Re
 
 _HOME = {
     "ChangeDetector": "framegate.detect.detector",
-    "DetectionSettings": "framegate.config.settings",
+    "DetectionSettings": "framegate.config.detection",
     "ChangeScore": "framegate.model",
     "Prepared": "framegate.model",
     "Region": "framegate.model",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
@@ -133,7 +133,7 @@ class Camera:
             (width, height), (was_width, was_height) = current.source_size, reference.source_size
             return Decision(Reason.SIZE_CHANGED, detail=f"{was_width}x{was_height} -> {width}x{height}")
         score = self.detector.score(reference, current)
-        return decide(score, self.detector.threshold_percent(current))
+        return decide(score)
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
         """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from framegate.camera import Camera, PreparedFrame, Storm, read_mask
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.detection import DetectionSettings
+from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import SinkError
@@ -186,9 +187,9 @@ class Cameras:
         return camera
 
     def _restore_memory(self, camera: Camera, memory: Memory) -> None:
-        if memory.noise is not None:
+        if memory.learnt is not None:
             try:
-                camera.detector.noise.restore(memory.noise)
+                camera.detector.noise.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
         camera.storm = _storm_of(memory)

@@ -8,12 +8,16 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 GrayImage = NDArray[np.uint8]
 """A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
+
+Unit = Literal["%", "x"]
+"""Of a score and its threshold: percent of the unmasked picture, or times the usual change."""
 
 
 HOUR_NS = 3600 * 10**9
@@ -37,8 +41,11 @@ class Reason(StrEnum):
     SIZE_CHANGED = "size_changed"
     HEARTBEAT = "heartbeat"
     STORM = "storm"
+    LIGHTING = "lighting"
+    MOVED = "moved"
 
     UNCHANGED = "unchanged"
+    IDENTICAL = "identical"
     STORM_DROPPED = "storm_dropped"
 
     EMPTY = "empty"
@@ -56,7 +63,7 @@ class Reason(StrEnum):
         """The verdict that this reason explains."""
         if self.is_kept:
             return Verdict.KEPT
-        return Verdict.DROPPED if self in {Reason.UNCHANGED, Reason.STORM_DROPPED} else Verdict.REJECTED
+        return Verdict.DROPPED if self in _DROPPED else Verdict.REJECTED
 
     @property
     def is_kept(self) -> bool:
@@ -64,7 +71,11 @@ class Reason(StrEnum):
         return self in _KEPT
 
 
-_KEPT = {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Reason.STORM}
+_KEPT = {
+    Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Reason.STORM, Reason.LIGHTING,
+    Reason.MOVED,
+}  # fmt: skip
+_DROPPED = {Reason.UNCHANGED, Reason.IDENTICAL, Reason.STORM_DROPPED}
 
 
 class Origin(StrEnum):
@@ -208,28 +219,34 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class ChangeScore:
-    """How much of the picture changed."""
+    """How much has changed, and the number that was compared with it."""
 
-    score_px: float
-    """Sum of the areas of ``regions``, in pixels of the working size."""
+    score: float
+    """In ``unit``. In percent of the unmasked picture: 0 to 100; 0 when everything is masked."""
 
-    score_percent: float
-    """The same in percent of the unmasked picture, 0 to 100; 0 when everything is masked."""
+    threshold: float
+    """In ``unit``. A score equal to it is not above it."""
 
+    unit: Unit
     regions: tuple[Region, ...]
-    """Changed regions of at least ``min_contour_area``, largest first."""
+    """What changed by more than the threshold, of at least ``min_contour_area``, largest first."""
+
+    changed_px: float
+    """Sum of the areas of ``regions``, in pixels of the working size."""
 
     working_size: tuple[int, int]
     """(width, height) to which the regions and areas refer."""
 
+    zone: str | None = None
+    """Name of the ``[[detection.zone]]`` that decided; None for the rest of the picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict, its reason, and the two numbers that were compared."""
+    """A verdict, its reason, and what was compared."""
 
     reason: Reason
     score: ChangeScore | None = None
-    threshold_percent: float | None = None
     detail: str = ""
     """What is wrong with a rejected frame, or how the size changed, in words."""
 
@@ -263,8 +280,12 @@ class Entry:
 
     config_revision: int
     detail: str = ""
-    score_percent: float | None = None
-    threshold_percent: float | None = None
+    score: float | None = None
+    threshold: float | None = None
+    unit: Unit | None = None
+    zone: str | None = None
+    """As in ``ChangeScore``; None when nothing was compared."""
+
     reference: str | None = None
     """Name of the frame it was compared with; None for a camera's first."""
 

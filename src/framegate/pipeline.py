@@ -221,7 +221,7 @@ class Pipeline:
             self._emit(CameraCalm(camera.name, before.kept, before.dropped))
 
     def _judgement_of(self, examined: Examined, decision: Decision, reference: str | None) -> _Judgement:
-        is_kept = decision.reason.is_kept
+        is_kept, score = decision.reason.is_kept, decision.score
         entry = Entry(
             key=examined.candidate.key,
             camera=examined.candidate.camera,
@@ -230,8 +230,10 @@ class Pipeline:
             decided_at_ns=time.time_ns(),
             config_revision=self._config_revision,
             detail=decision.detail,
-            score_percent=None if decision.score is None else decision.score.score_percent,
-            threshold_percent=decision.threshold_percent,
+            score=None if score is None else score.score,
+            threshold=None if score is None else score.threshold,
+            unit=None if score is None else score.unit,
+            zone=None if score is None else score.zone,
             reference=reference,
             sha256=_sha256(examined.encoded.data) if is_kept and examined.encoded else None,
         )

@@ -34,7 +34,7 @@ def entry(number: int) -> Entry:
     is_kept = number // CAMERAS % 50 == 0
     return Entry(
         of, of.name[:3], of.mtime_ns, Reason.CHANGED if is_kept else Reason.UNCHANGED, of.mtime_ns, 1,
-        score_percent=0.05, threshold_percent=0.2, reference=key(number % CAMERAS).name,
+        score=0.05, threshold=0.2, reference=key(number % CAMERAS).name,
         sha256=bytes(32) if is_kept else None, result=of.name if is_kept else None,
     )  # fmt: skip
 

@@ -24,7 +24,13 @@ def rows_of(*verdicts: dict[str, Any], is_terminal: bool) -> tuple[Rows, str]:
 
 
 KEPT = {"event": "frame.kept", "frame": "lot_0001.jpg", "reason": "first"}
-DROPPED = {"event": "frame.dropped", "frame": "lot_0002.jpg", "reason": "unchanged", "score_percent": 0.05}
+DROPPED = {
+    "event": "frame.dropped",
+    "frame": "lot_0002.jpg",
+    "reason": "unchanged",
+    "score": 0.05,
+    "unit": "%",
+}
 OTHER = {"event": "sweep.ended", "frame": "lot_0003.jpg"}
 
 

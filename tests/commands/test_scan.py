@@ -18,7 +18,7 @@ from framegate.events.frames import FrameDecided
 from framegate.model import Candidate, Reason
 from running import Site, contents
 
-FIRST_COLUMNS = "frame,camera,captured_at,reference,score_percent,threshold_percent,verdict,reason"
+FIRST_COLUMNS = "frame,camera,captured_at,reference,score,threshold,verdict,reason"
 
 
 def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -52,16 +52,16 @@ def test_every_frame_gets_a_row(frames: Path, tmp_path: Path, morning: list[byte
     rows = rows_of(stats)
     assert [row["frame"] for row in rows] == sorted(path.name for path in frames.iterdir())
     first, cut = rows[0], rows[-1]
-    assert (first["verdict"], first["reason"], first["score_percent"], first["reference"]) == (
+    assert (first["verdict"], first["reason"], first["score"], first["reference"]) == (
         "kept",
         "first",
         "",
         "",
     )
     assert first["captured_at"] == "2023-11-14T22:13:20.000Z"
-    assert (cut["verdict"], cut["reason"], cut["score_percent"]) == ("rejected", "truncated", "")
+    assert (cut["verdict"], cut["reason"], cut["score"]) == ("rejected", "truncated", "")
     for row in rows[1:-1]:
-        is_above = float(row["score_percent"]) > float(row["threshold_percent"])
+        is_above = float(row["score"]) > float(row["threshold"])
         assert row["verdict"] == ("kept" if is_above else "dropped")
         assert row["reference"] < row["frame"]
     kept = {row["frame"] for row in rows if row["verdict"] == "kept"}
@@ -170,7 +170,7 @@ def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
         events: list[LogEvent] = []
         scan(settings, candidates_of(settings), events.append, dry_run=True)
         decided = [event.entry for event in events if isinstance(event, FrameDecided)]
-        return [(e.key, e.reason, e.score_percent, e.threshold_percent, e.reference) for e in decided]
+        return [(e.key, e.reason, e.score, e.threshold, e.unit, e.reference) for e in decided]
 
     expected = decisions()
     monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
@@ -190,8 +190,8 @@ def test_two_numbers_mean_classic_and_pixels(frames: Path, tmp_path: Path) -> No
     stats = tmp_path / "s.csv"
     framegate("scan", frames, tmp_path / "out", 500, 5000, "--stats", stats)
     for row in rows_of(stats)[1:-1]:
-        assert float(row["threshold_percent"]) == pytest.approx(100 * 5000 / (480 * 270))
-        is_above = float(row["score_px"]) > 5000
+        assert float(row["threshold"]) == pytest.approx(100 * 5000 / (480 * 270))
+        is_above = float(row["changed_px"]) > 5000
         assert row["verdict"] == ("kept" if is_above else "dropped")
 
 

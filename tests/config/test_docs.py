@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from framegate.config.detection import DetectionSettings, IgnoredArea, Zone, classic_only
 from framegate.config.docs import (
     effective_values,
     example_file,
@@ -18,15 +19,13 @@ from framegate.config.docs import (
 from framegate.config.load import load
 from framegate.config.settings import (
     CameraSettings,
-    DetectionSettings,
     DropSettings,
-    IgnoredArea,
     LogSettings,
     ResultsSettings,
     Settings,
     StateSettings,
-    Table,
 )
+from framegate.config.tables import Table
 from framegate.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,6 +39,7 @@ TABLES = (
     DetectionSettings,
     LogSettings,
     IgnoredArea,
+    Zone,
     CameraSettings,
 )
 
@@ -85,8 +85,8 @@ def test_the_example_shows_every_setting() -> None:
         if table is not CameraSettings
         for name, setting in table.model_fields.items()
     }
-    assert known - {"ignore"} <= shown
-    assert "[[detection.ignore]]" in example_file()
+    assert known - {"ignore", "zone"} <= shown
+    assert {"[[detection.ignore]]", "[[detection.zone]]"} <= set(re.findall(r"\[\[.*\]\]", example_file()))
 
 
 @pytest.mark.parametrize("line", _lines_that_are_off())
@@ -101,7 +101,9 @@ def test_all_lines_that_are_off_can_be_switched_on_together(tmp_path: Path) -> N
     """With every # taken away, tables included, the file is valid and the tables are there."""
     settings = _load(tmp_path, OFF_TABLES.sub("", example_file()))
     assert [area.name for area in settings.detection.ignore] == ["clock"]
-    assert str(settings.detection_of("c21").score_threshold) == "0.5%"
+    assert [zone.name for zone in settings.detection.zone] == ["gate"]
+    assert str(settings.detection_of("c21").score_threshold) == "3x"
+    assert settings.detection_of("c22").preset_name == "classic"
 
 
 def test_a_line_that_is_off_shows_its_default(tmp_path: Path) -> None:
@@ -139,7 +141,8 @@ def test_effective_values_are_complete_and_can_be_written_as_json(tmp_path: Path
     keys = [key for key, _, _ in values]
     assert len(keys) == len(set(keys))
     for model, table in ((DropSettings, "drop"), (DetectionSettings, "detection"), (LogSettings, "log")):
-        assert {f"{table}.{field.alias or name}" for name, field in model.model_fields.items()} <= set(keys)
+        fields = {field.alias or name for name, field in model.model_fields.items()} - classic_only()
+        assert {f"{table}.{name}" for name in fields} <= set(keys)
     assert {origin for key, _, origin in values if key == "drop.folder"} == {"file"}
     assert json.loads(json.dumps(values))
 

@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from framegate.config.quantities import NOT_GIVEN, Area, Duration, Size
+from framegate.config.quantities import NOT_GIVEN, Area, Duration, Size, Times, comparison
 from framegate.config.settings import MetricsSettings
 
 
@@ -231,3 +231,39 @@ def test_anything_else_is_no_address(text: object) -> None:
     with pytest.raises(ValidationError) as refusal:
         MetricsSettings.model_validate({"listen": text})
     assert not isinstance(text, str) or '"127.0.0.1:9188"' in str(refusal.value)
+
+
+@given(st.decimals("0.001", 1000, allow_nan=False, places=6))
+def test_times_are_written_as_they_are_read(number: object) -> None:
+    """What framegate writes for a threshold in times the usual, it reads as the same one."""
+    times = Times.parse(f"{number}x")
+    assert Times.parse(str(times)) == times
+    assert Times.parse(f" {number} X ") == times
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "-1x", "0x", "1000.1x", "1e2x", "2,3x", "2.3", "nanx", "2.3%", None, [], True]
+)
+def test_anything_else_is_no_times(text: object) -> None:
+    """What is not more than 0x and at most 1000x is refused."""
+    with pytest.raises(ValueError, match=r"2\.3x|at most 1000x"):
+        Times.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "unit", "shown"),
+    [
+        (3.1, 2.3, "x", "3.1x > 2.3x"),
+        (0.41, 2, "%", "0.41% <= 2%"),
+        (2.3, 2.3, "x", "2.3x <= 2.3x"),
+        (2.3000001, 2.3, "x", "2.3000001x > 2.3x"),
+        (0, 0.2, "%", "0% <= 0.2%"),
+        (0.001234, 0.2, "%", "0.0012% <= 0.2%"),
+        (100, 99.999, "%", "100% > 99.999%"),
+    ],
+)
+def test_two_numbers_are_shown_with_as_many_decimals_as_tell_them_apart(
+    score: float, threshold: float, unit: str, shown: str
+) -> None:
+    """A reader sees why a frame was kept or dropped: equal numbers look equal, unequal ones do not."""
+    assert " ".join(comparison(score, threshold, unit)) == shown

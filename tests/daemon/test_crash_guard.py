@@ -11,8 +11,8 @@ import pytest
 
 from bench import Bench, lay
 from forked import python
+from framegate.config.detection import DetectionSettings
 from framegate.config.load import load
-from framegate.config.settings import DetectionSettings
 from framegate.daemon import crash_guard
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, CrashGuard, survives_trial
 from framegate.model import Candidate, FileKey, Reason
@@ -246,7 +246,7 @@ import resource, sys
 from pathlib import Path
 from framegate.daemon import trial
 from framegate.daemon.crash_guard import survives_trial
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 
 size = next(line for line in open("/proc/self/status") if line.startswith("VmPeak"))
 room = int(size.split()[1]) * 1024 + 200_000_000

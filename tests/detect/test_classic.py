@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import drawn
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
@@ -85,8 +85,8 @@ def _by_framegate(
     prepared = (detector.prepare(frame.gray) for frame in frames if isinstance(frame, Frame))
     for before, after in pairwise(prepared):
         score = detector.score(before, after)
-        decision = decide(score, detector.threshold_percent(after))
-        yield score.score_px, decision.verdict is Verdict.KEPT
+        decision = decide(score)
+        yield score.changed_px, decision.verdict is Verdict.KEPT
 
 
 def _drawn_lot(folder: Path, ending: str) -> list[Path]:

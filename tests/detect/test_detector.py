@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect import detector as room
 from framegate.detect.detector import ChangeDetector
 
@@ -86,7 +86,7 @@ def test_a_lamp_that_dims_the_whole_picture_does_not_count_with_lighting_matched
     scores = {}
     for lighting in ("global", "off"):
         detector = ChangeDetector(DetectionSettings.preset("adaptive", lighting=lighting))
-        scores[lighting] = detector.score(detector.prepare(ground), detector.prepare(dimmed)).score_percent
+        scores[lighting] = detector.score(detector.prepare(ground), detector.prepare(dimmed)).score
     assert scores["global"] == 0
     assert scores["off"] > 50
 
@@ -134,7 +134,7 @@ def test_an_absurdly_wide_picture_makes_no_large_working_picture(shape: tuple[in
     before, after = detector.prepare(plain), detector.prepare(half)
     assert before.image.shape == (max(1, round(shape[0] * 5760 / shape[1])), 5760)
     assert before.source_size == (shape[1], shape[0])
-    assert detector.score(before, after).score_percent > 0
+    assert detector.score(before, after).score > 0
     detector.learn(before, after)
     assert detector.noise.to_bytes()
 

@@ -18,7 +18,7 @@ def lot_at(light: float, **changes: object) -> GrayImage:
 
 def score(before: GrayImage, after: GrayImage, **overrides: object) -> float:
     detector = ChangeDetector(DetectionSettings.preset("adaptive", **overrides))
-    return detector.score(detector.prepare(before), detector.prepare(after)).score_percent
+    return detector.score(detector.prepare(before), detector.prepare(after)).score
 
 
 @pytest.mark.parametrize("light", [0.5, 0.7, 1.15], ids="light {}".format)

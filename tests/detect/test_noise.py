@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from framegate import ChangeDetector
 from framegate.commands.demo.scene import Lot
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
 from framegate.detect.noise import BLOCK, NoiseMap
 from framegate.model import GrayImage
@@ -27,7 +27,7 @@ def scores(detector: ChangeDetector, frames: list[GrayImage]) -> list[float]:
     prepared = [detector.prepare(frame) for frame in frames]
     found = []
     for previous, current in itertools.pairwise(prepared):
-        found.append(detector.score(prepared[0], current).score_percent)
+        found.append(detector.score(prepared[0], current).score)
         detector.learn(previous, current)
     return found
 
@@ -58,9 +58,9 @@ def test_a_car_is_noticed_from_the_second_frame_on() -> None:
     with_car = gray(lot)
     detector = ChangeDetector(DetectionSettings.preset("adaptive"))
     before, during, after = (detector.prepare(frame) for frame in (empty, with_car, empty))
-    assert detector.score(before, during).score_percent > 0.2
+    assert detector.score(before, during).score > 0.2
     detector.learn(before, during)
-    assert detector.score(during, after).score_percent > 0.2
+    assert detector.score(during, after).score > 0.2
 
 
 def test_what_passes_often_does_not_blind_its_path() -> None:
@@ -72,7 +72,7 @@ def test_what_passes_often_does_not_blind_its_path() -> None:
     prepared = [detector.prepare(lorry if n % 3 == 0 else road) for n in range(100)]
     for previous, current in itertools.pairwise(prepared):
         detector.learn(previous, current)
-    assert detector.score(prepared[1], prepared[0]).score_percent > 0.2
+    assert detector.score(prepared[1], prepared[0]).score > 0.2
 
 
 def test_a_place_is_forgotten_when_it_comes_to_rest() -> None:

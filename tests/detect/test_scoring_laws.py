@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.detect.scoring import WIDEST_ASPECT
@@ -71,7 +71,7 @@ def test_a_picture_does_not_differ_from_itself(
     """Two identical frames score nothing, under all settings."""
     picture, _ = pair
     score = detector.score(detector.prepare(picture), detector.prepare(picture.copy()))
-    assert (score.score_px, score.score_percent, score.regions) == (0, 0, ())
+    assert (score.changed_px, score.score, score.regions) == (0, 0, ())
 
 
 @law
@@ -98,14 +98,14 @@ def test_no_picture_is_changed_by_being_compared(
 def test_a_score_is_a_percentage(detector: ChangeDetector, pair: tuple[np.ndarray, np.ndarray]) -> None:
     """Without a mask no score is below 0 or above 100."""
     score = detector.score(*map(detector.prepare, pair))
-    assert 0 <= score.score_percent <= 100
+    assert 0 <= score.score <= 100
 
 
 def test_a_score_is_a_percentage_also_beside_a_mask() -> None:
     """A change that fills a small unmasked window scores no more than all of it."""
     detector = _classic(border_mask=(45, 45, 45, 45), blur=0)
     dark, light = np.zeros((100, 100), np.uint8), np.full((100, 100), 255, np.uint8)
-    assert 0 < detector.score(detector.prepare(dark), detector.prepare(light)).score_percent <= 100
+    assert 0 < detector.score(detector.prepare(dark), detector.prepare(light)).score <= 100
 
 
 @law
@@ -116,8 +116,8 @@ def test_a_score_is_the_sum_of_its_regions(
     """The regions explain the score completely, in pixels and in percent of the working picture."""
     score = detector.score(*map(detector.prepare, pair))
     width, height = score.working_size
-    assert score.score_px == sum(region.area_px for region in score.regions)
-    assert score.score_percent == pytest.approx(100 * score.score_px / (width * height))
+    assert score.changed_px == sum(region.area_px for region in score.regions)
+    assert score.score == pytest.approx(100 * score.changed_px / (width * height))
 
 
 @law
@@ -232,8 +232,8 @@ def test_light_that_changes_by_no_more_than_the_threshold_scores_nothing(
     detector = _classic(pixel_threshold=threshold, blur=blur)
     night = np.random.default_rng(seed).integers(0, 255 - threshold, (40, 60), np.uint8)
     one, dusk, day = (detector.prepare(night + np.uint8(step)) for step in (0, threshold, threshold + 1))
-    assert detector.score(one, dusk).score_px == 0
-    assert detector.score(one, day).score_px == 39 * 59
+    assert detector.score(one, dusk).changed_px == 0
+    assert detector.score(one, day).changed_px == 39 * 59
 
 
 @pytest.mark.parametrize("size", [(640, 360), (960, 540), (1920, 1080), (2560, 1440)], ids=str)
@@ -241,16 +241,16 @@ def test_the_same_scene_scores_the_same_percent_at_every_resolution(size: tuple[
     """With adaptive a camera that is replaced by a finer one needs no other thresholds."""
     detector = ChangeDetector(DetectionSettings.preset("adaptive"))
 
-    def score_percent(width: int, height: int) -> float:
+    def score(width: int, height: int) -> float:
         large = cv2.resize(_picture(11, 64, 36), (width, height), interpolation=cv2.INTER_CUBIC)
         ground = (large // 2).astype(np.uint8)
         with_car = ground.copy()
         with_car[height // 2 : height * 2 // 3, width // 4 : width // 2] = 250
-        return detector.score(detector.prepare(ground), detector.prepare(with_car)).score_percent
+        return detector.score(detector.prepare(ground), detector.prepare(with_car)).score
 
     # The car itself is a sixth by a quarter: 4.17%; dilation and blur add an edge of some pixels.
-    assert 4.17 < score_percent(*size) < 5.2
-    assert score_percent(*size) == pytest.approx(score_percent(1280, 720), abs=0.1)
+    assert 4.17 < score(*size) < 5.2
+    assert score(*size) == pytest.approx(score(1280, 720), abs=0.1)
 
 
 @law
@@ -350,8 +350,8 @@ def test_what_happens_in_a_masked_place_never_scores(preset: Preset, mask: str, 
     left[:, :96] = np.random.default_rng(seed).integers(0, 256, (100, 96))
     right[:, 104:] = left[:, 95::-1]
     reference = detector.prepare(ground)
-    assert detector.score(reference, detector.prepare(left)).score_px == 0
-    assert detector.score(reference, detector.prepare(right)).score_px > 0
+    assert detector.score(reference, detector.prepare(left)).changed_px == 0
+    assert detector.score(reference, detector.prepare(right)).changed_px > 0
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -369,10 +369,10 @@ def test_percent_means_percent_of_what_is_not_masked(mask: str) -> None:
     with_car[30:60, 130:170] = 255
     of_half = half.score(half.prepare(ground), half.prepare(with_car))
     of_whole = whole.score(whole.prepare(ground), whole.prepare(with_car))
-    assert of_half.score_px == of_whole.score_px
+    assert of_half.changed_px == of_whole.changed_px
     # Polygons and borders include their edge, so a column more than half may be masked.
-    assert of_half.score_percent == pytest.approx(2 * of_whole.score_percent, rel=0.011)
-    assert of_half.score_percent >= 2 * of_whole.score_percent
+    assert of_half.score == pytest.approx(2 * of_whole.score, rel=0.011)
+    assert of_half.score >= 2 * of_whole.score
 
 
 @pytest.mark.parametrize("preset", ["classic", "adaptive"])
@@ -384,8 +384,8 @@ def test_when_all_is_masked_nothing_scores(preset: Preset) -> None:
     )
     dark, light = (detector.prepare(np.full((30, 30), level, np.uint8)) for level in (10, 250))
     score = detector.score(dark, light)
-    assert (score.score_px, score.score_percent) == (0, 0)
-    assert decide(score, detector.threshold_percent(light)).reason is Reason.UNCHANGED
+    assert (score.changed_px, score.score) == (0, 0)
+    assert decide(score).reason is Reason.UNCHANGED
 
 
 @law
@@ -396,11 +396,11 @@ def test_a_threshold_in_pixels_is_exact(
     """A score of exactly score_threshold pixels is dropped, and one of half a pixel more is kept."""
     ground, with_car, _ = scene
     probe = _classic()
-    score_px = probe.score(probe.prepare(ground), probe.prepare(with_car)).score_px
+    score_px = probe.score(probe.prepare(ground), probe.prepare(with_car)).changed_px
     reasons = []
     for threshold in (score_px, score_px - 0.5):
         detector = _classic(score_threshold=f"{threshold}px")
         current = detector.prepare(with_car)
         score = detector.score(detector.prepare(ground), current)
-        reasons.append(decide(score, detector.threshold_percent(current)).reason)
+        reasons.append(decide(score).reason)
     assert reasons == [Reason.UNCHANGED, Reason.CHANGED]

@@ -157,9 +157,9 @@ def test_the_same_picture_sent_again_is_judged_again(site: Site, morning: list[b
         write_at_once(site.drop / "a.jpg", morning[0])
         daemon.wait_for("frame.kept", frame="a.jpg")
         write_at_once(site.drop / "b.jpg", morning[0])
-        daemon.wait_for("frame.dropped", frame="b.jpg", score_percent=0.0)
+        daemon.wait_for("frame.dropped", frame="b.jpg", score=0.0)
         (site.drop / "a.jpg").touch()
-        daemon.wait_for("frame.dropped", frame="a.jpg", score_percent=0.0)
+        daemon.wait_for("frame.dropped", frame="a.jpg", score=0.0)
     assert site.kept_bytes() == {"a.jpg": morning[0]}
 
 

@@ -42,8 +42,8 @@ def config_lines(daemon: RunningDaemon) -> list[Line]:
     return [line for line in daemon.lines if line["event"].startswith("config.")]
 
 
-def threshold(percent: float) -> str:
-    return f'score_threshold = "{percent:g}%"'
+def threshold(times: float) -> str:
+    return f'score_threshold = "{times:g}x"'
 
 
 class Edited:
@@ -51,14 +51,14 @@ class Edited:
 
     def __init__(self, site: Site, daemon: RunningDaemon) -> None:
         self.site, self.daemon = site, daemon
-        self.percent = 1.0
+        self.times = 1.0
         self.revision = 1
         self.latencies_s: dict[str, float] = {}
 
     def text_of_next(self) -> bytes:
         text = self.site.config.read_text("utf-8")
-        assert threshold(self.percent) in text
-        return text.replace(threshold(self.percent), threshold(self.percent + 1)).encode()
+        assert threshold(self.times) in text
+        return text.replace(threshold(self.times), threshold(self.times + 1)).encode()
 
     def edit(self, style: str, save: Callable[[Path, bytes], None]) -> None:
         """Save the next version; expect it in force once, in time, with the right words."""
@@ -66,12 +66,12 @@ class Edited:
         save(self.site.config, data)
         saved_at_s = time.time()
         assert self.site.config.read_bytes() == data
-        old, self.percent = self.percent, self.percent + 1
+        old, self.times = self.times, self.times + 1
         self.revision += 1
         reloaded = self.daemon.wait_for("config.reloaded", self.revision - 1)[-1]
         assert reloaded["revision"] == self.revision
         assert reloaded["changed"] == {
-            "detection.score_threshold": {"old": f"{old:g}%", "new": f"{self.percent:g}%"}
+            "detection.score_threshold": {"old": f"{old:g}x", "new": f"{self.times:g}x"}
         }
         latency_s = datetime.fromisoformat(reloaded["timestamp"]).timestamp() - saved_at_s
         print(f"{style}: in force {latency_s:.2f} s after the save")
@@ -321,7 +321,8 @@ def test_a_config_that_is_written_over_seconds_is_one_edit(site: Site, mode: str
     """Whoever writes it slowly, and wherever the writer stops, what is there meanwhile is never taken."""
     if not may_ask and (os.getuid() or not shutil.which("setpriv")):
         pytest.skip("only root may own as another")
-    site.configure(drop="sweep_s = 60", detection=f"blur = 3\n{threshold(1)}\ndilate = 1\nnoise_gain = 10.5")
+    detection = f"max_kept_per_hour = 12345\n{threshold(1)}\nkeep_every = '10.5h'"
+    site.configure(drop="sweep_s = 60", detection=detection)
     cuts = valid_cuts(site.config.read_bytes())
     assert len(cuts) >= 4
     with edited(site, () if may_ask else NO_LEASES) as live:
@@ -397,7 +398,7 @@ def test_a_bad_edit_stops_nothing_and_is_said_once(site: Site) -> None:
         daemon.wait_for("config.reloaded", revision=2)
         upload(shot(2, 0), site.drop)
         (dropped,) = daemon.wait_for("frame.dropped")
-        assert (dropped["threshold_percent"], dropped["config_revision"]) == (40.0, 2)
+        assert (dropped["threshold"], dropped["config_revision"]) == (40.0, 2)
 
 
 # --- what changes while frames come -----------------------------------------------------------------------
@@ -417,9 +418,9 @@ def test_each_frame_is_judged_wholly_by_one_config(site: Site) -> None:
                 daemon.wait_for("config.reloaded", revision - 1)
                 daemon.wait_for_verdicts(len(daemon.verdicts()) + 3)
         daemon.wait_for_verdicts(len(camera.shots))
-    judged = [line for line in daemon.verdicts() if "threshold_percent" in line]
+    judged = [line for line in daemon.verdicts() if "threshold" in line]
     assert {line["config_revision"] for line in judged} >= set(range(2, 8))
-    assert [line for line in judged if line["threshold_percent"] != percents[line["config_revision"]]] == []
+    assert [line for line in judged if line["threshold"] != percents[line["config_revision"]]] == []
     check(site, camera.shots, acknowledged=daemon.lines)
 
 
@@ -429,7 +430,7 @@ def test_an_edit_of_how_frames_are_seen_keeps_the_reference(site: Site) -> None:
     with running(site) as daemon:
         upload(shot(1, 0), site.drop)
         daemon.wait_for("frame.kept", reason="first")
-        edits = (DETECTION + "working_height = 24", 'lighting = "off"', DETECTION + "blur = 9")
+        edits = (DETECTION + "working_height = 24", 'preset = "adaptive"', DETECTION + "blur = 9")
         for number, detection in enumerate(edits):
             site.configure(detection=detection)
             daemon.wait_for("config.reloaded", number + 1)

@@ -8,7 +8,7 @@ from running import Line, Site, running, scanned, started
 
 
 def scores(lines: list[Line]) -> dict[str, tuple[str, float | None]]:
-    return {line["frame"]: (line["reason"], line.get("score_percent")) for line in lines}
+    return {line["frame"]: (line["reason"], line.get("score")) for line in lines}
 
 
 def upload(site: Site, frames: list[bytes], first: int = 1) -> None:
@@ -63,7 +63,7 @@ def test_the_reference_comes_back(site: Site, morning: list[bytes], left: str) -
     with running(site) as daemon:
         upload(site, morning[:1], first=2)
         (line,) = daemon.wait_for("frame.dropped")
-    assert (line["reference"], line["score_percent"]) == ("lot_0001.jpg", 0.0)
+    assert (line["reference"], line["score"]) == ("lot_0001.jpg", 0.0)
 
 
 def test_a_reference_that_is_gone_is_said_to_be(site: Site, morning: list[bytes]) -> None:

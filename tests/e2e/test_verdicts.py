@@ -50,7 +50,7 @@ def test_every_bad_file_is_rejected_and_none_stops_the_line(site: Site, morning:
         "link.jpg": "not_a_regular_file",
         "socket.jpg": "not_a_regular_file",
     }
-    assert (last["reference"], last["score_percent"]) == ("a.jpg", 0.0)
+    assert (last["reference"], last["score"]) == ("a.jpg", 0.0)
     assert site.kept_bytes() == {"a.jpg": morning[0]}
 
 
@@ -73,7 +73,7 @@ def test_formats_are_decided_by_content(site: Site, extension: str) -> None:
         write_at_once(site.drop / f"right{extension}", data)
         daemon.wait_for("frame.kept", frame=f"right{extension}", reason="first")
         write_at_once(site.drop / "wrong.jpeg", data)
-        daemon.wait_for("frame.dropped", frame="wrong.jpeg", score_percent=0.0)
+        daemon.wait_for("frame.dropped", frame="wrong.jpeg", score=0.0)
 
 
 def test_unfinished_and_foreign_names_are_left_alone(site: Site, morning: list[bytes]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from framegate.commands.demo.uploads import write_at_once
+from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Size
-from framegate.config.settings import DetectionSettings
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, survives_trial
 from running import Site, running, scanned, started, wait_until
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drawn import FRAMES, frame
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Verdict
@@ -31,9 +31,9 @@ def _walk(settings: DetectionSettings) -> list[dict[str, Any]]:
     for number in range(1, FRAMES):
         current = detector.prepare(frame(number))
         score = detector.score(reference, current)
-        verdict = decide(score, detector.threshold_percent(current)).verdict
+        verdict = decide(score).verdict
         detector.learn(previous, current)
-        judged.append({"score_percent": round(score.score_percent, PLACES), "verdict": str(verdict)})
+        judged.append({"score": round(score.score, PLACES), "verdict": str(verdict)})
         reference, previous = (current if verdict is Verdict.KEPT else reference), current
     return judged
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.detector import ChangeDetector
@@ -46,14 +46,14 @@ def _prepared(detector: ChangeDetector, file: Path) -> Prepared:
 def _score(detector: ChangeDetector, folder: Path, pair: str) -> tuple[ChangeScore, Verdict]:
     reference, current = (_prepared(detector, folder / name) for name in pair.split(" > "))
     score = detector.score(reference, current)
-    return score, decide(score, detector.threshold_percent(current)).verdict
+    return score, decide(score).verdict
 
 
 def _measured(folder: Path) -> Scores:
     detector = _detector()
     names = sorted(file.name for file in folder.glob("*.jpg"))
     pairs = [f"{before} > {after}" for before, after in pairwise(names)][::EVERY]
-    return {pair: _score(detector, folder, pair)[0].score_px for pair in pairs}
+    return {pair: _score(detector, folder, pair)[0].changed_px for pair in pairs}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def book(shared_data: Path) -> dict[str, Scores]:
 def test_scores_of_real_footage_stay(shared_data: Path, book: dict[str, Scores], folder: str) -> None:
     """Every pair scores what is written down, but for the rounding of a decoder."""
     detector = _detector()
-    measured = {pair: _score(detector, shared_data / folder, pair)[0].score_px for pair in book[folder]}
+    measured = {pair: _score(detector, shared_data / folder, pair)[0].changed_px for pair in book[folder]}
     moved = {
         pair: (score_px, measured[pair])
         for pair, score_px in book[folder].items()

@@ -92,7 +92,7 @@ def test_a_ledger_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.M
 def test_what_was_flushed_is_there_when_opened_again(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
     """A restart knows every decision that was flushed, and every detail of it."""
     full = replace(
-        kept("b.jpg"), score_percent=1.25, threshold_percent=0.2, reference="a.jpg", detail="some words"
+        kept("b.jpg"), score=2.5, threshold=2.3, unit="x", zone="gate", reference="a.jpg", detail="some words"
     )
     ledger.note(entry("a.jpg", Reason.TRUNCATED))
     ledger.intend(full)
@@ -325,12 +325,12 @@ def test_what_a_camera_learnt_is_asked_for_at_the_commit(
     ledger: Ledger, reopen: Callable[[], Ledger]
 ) -> None:
     """The memory that is saved is the one of the commit, so that it fits the rows saved with it."""
-    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"noise", (3, 500))]
+    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"learnt", (3, 500), b"hash")]
     ledger.learn("c", learnt.pop)
     assert ledger.has_pending
     assert ledger.memory_of("c") == Memory(None, None)
     ledger.flush()
-    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"noise", (3, 500))
+    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"learnt", (3, 500), b"hash")
     ledger.learn("c", learnt.pop)
     ledger.intend(kept("a.jpg"))
     assert reopen().memory_of("c") == Memory(None, None)
@@ -433,7 +433,7 @@ def test_a_flush_of_nothing_writes_nothing(ledger: Ledger) -> None:
 def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> None:
     """Let a flush and an intent fail, then succeed; nothing may be lost or stand twice."""
     ledger.note(entry("a.jpg"))
-    ledger.learn("c", lambda: Memory(FileKey("a.jpg", 5, 7), b"noise" * 200_000))
+    ledger.learn("c", lambda: Memory(FileKey("a.jpg", 5, 7), b"learnt" * 200_000))
     with fail():
         with pytest.raises(SinkError, match=r"^cannot use the ledger "):
             ledger.flush()
@@ -445,7 +445,7 @@ def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> Non
     ledger.flush()
     ledger.intend(kept("b.jpg"))
     assert rows(path, "name") == [(b"a.jpg",), (b"c.jpg",), (b"b.jpg",)]
-    assert ledger.memory_of("c") == Memory(FileKey("a.jpg", 5, 7), b"noise" * 200_000)
+    assert ledger.memory_of("c") == Memory(FileKey("a.jpg", 5, 7), b"learnt" * 200_000)
     assert not ledger.has_pending
 
 
@@ -677,8 +677,8 @@ def test_a_crash_while_the_schema_is_made_leaves_an_empty_file_that_opens(path: 
         pytest.param("UPDATE frame SET name = 'text'", id="text-for-bytes"),
         pytest.param("UPDATE frame SET camera = NULL", id="no-camera"),
         pytest.param("INSERT INTO frame SELECT NULL, * FROM (SELECT name, size_bytes, mtime_ns, camera,"
-                     " captured_at_ns, verdict, reason, detail, score_percent, threshold_percent, reference,"
-                     " config_revision, decided_at_ns, sha256, result, NULL, NULL FROM frame)",
+                     " captured_at_ns, verdict, reason, detail, score, threshold, reference,"
+                     " config_revision, decided_at_ns, sha256, result, NULL, NULL, unit, zone FROM frame)",
                      id="a-version-twice"),
     ],
 )  # fmt: skip

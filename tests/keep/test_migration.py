@@ -34,6 +34,7 @@ OLD_COLUMNS = (
     "id, name, size_bytes, mtime_ns, camera, captured_at_ns, verdict, reason, detail, score_percent,"
     " threshold_percent, reference, config_revision, decided_at_ns, sha256, result"
 )
+NOW_NAMED = OLD_COLUMNS.replace("_percent", "")
 FRAMES = [
     (b"1.jpg", "a", "kept", "first", b"1.jpg"),
     (b"2.jpg", "a", "dropped", "unchanged", None),
@@ -68,17 +69,17 @@ def queried(path: Path, query: str) -> list[Any]:
 
 
 def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
-    """After the migration every row, intent, reference and noise map is as it was."""
+    """After the migration every row, intent and reference is as it was; scores are in percent."""
     before = queried(path, f"SELECT {OLD_COLUMNS} FROM frame")
     ledger = Ledger(path)
     assert [entry.key.name for entry in ledger.intended()] == ["6.jpg"]
     last = ledger.last_kept("a")
     assert last is not None
     assert last.key == FileKey("1.jpg", 10, 20)
-    assert ledger.memory_of("a").noise == b"\xbe\xef"
+    assert (last.score, last.threshold, last.unit) == (1.5, 0.2, "%")
     assert ledger.knows(FileKey("4.jpg", 10, 20))
     ledger.close()
-    assert queried(path, f"SELECT {OLD_COLUMNS} FROM frame") == before
+    assert queried(path, f"SELECT {NOW_NAMED} FROM frame") == before
     assert queried(path, "SELECT DISTINCT input_gone_ns, result_gone_ns FROM frame") == [(None, None)]
     assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
@@ -110,7 +111,7 @@ def test_what_the_first_version_decided_is_counted(path: Path) -> None:
     ledger.close()
 
 
-@pytest.mark.parametrize("version", ["path", "second"])
+@pytest.mark.parametrize("version", ["path", "second", "third"])
 def test_an_old_file_becomes_like_a_new_one(
     version: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -122,23 +123,32 @@ def test_an_old_file_becomes_like_a_new_one(
         "SELECT type, name, tbl_name FROM sqlite_schema WHERE name <> 'frame' ORDER BY name",
         "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') ORDER BY name",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('frame')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('camera')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
     ):
         assert queried(path, query) == queried(new, query)
 
 
-@pytest.fixture
-def second(tmp_path: Path) -> Path:
-    """A ledger of the second version: one row pruned, an intent at its end, two cameras counted by name."""
-    path = tmp_path / "second.sqlite3"
+def laid_down(path: Path, dump: str) -> Path:
+    """Return a ledger made from a dump: one row pruned, an intent at its end, two cameras counted by name."""
     db = sqlite3.connect(path)
     db.execute("PRAGMA journal_mode = WAL")
-    db.executescript(Path(__file__).with_name("schema_2.sql").read_text("utf-8"))
+    db.executescript(Path(__file__).with_name(dump).read_text("utf-8"))
     db.close()
     return path
 
 
-TOTALS_OF_THE_SECOND = {
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    return laid_down(tmp_path / "second.sqlite3", "schema_2.sql")
+
+
+@pytest.fixture
+def third(tmp_path: Path) -> Path:
+    return laid_down(tmp_path / "third.sqlite3", "schema_3.sql")
+
+
+TOTALS_OF_BOTH = {
     ("a", Reason.FIRST): 1,
     ("a", Reason.UNCHANGED): 2,
     ("b", Reason.FIRST): 1,
@@ -147,22 +157,43 @@ TOTALS_OF_THE_SECOND = {
 }
 
 
-def test_what_the_second_version_wrote_is_all_there(second: Path) -> None:
-    """After the migration every row, mark, total, intent, reference, noise map and storm is as it was."""
-    before = [queried(second, f"SELECT * FROM {table}") for table in ("frame", "camera", "total")]
-    ledger = Ledger(second)
-    assert ledger.totals() == TOTALS_OF_THE_SECOND
+OLD = (
+    "SELECT id, name, camera, reason, detail, score{0}, threshold{0}, reference, result, input_gone_ns,"
+    " result_gone_ns FROM frame"
+)
+
+
+@pytest.mark.parametrize("version", ["second", "third"])
+def test_what_later_versions_wrote_is_all_there(version: str, request: pytest.FixtureRequest) -> None:
+    """After the migration every row, mark, total, intent, reference and storm is as it was."""
+    path = request.getfixturevalue(version)
+    before = [queried(path, OLD.format("_percent")), queried(path, "SELECT * FROM total")]
+    ledger = Ledger(path)
+    assert ledger.totals() == TOTALS_OF_BOTH
     assert [entry.key.name for entry in ledger.intended()] == ["5.jpg"]
-    assert ledger.memory_of("a") == schema.Memory(FileKey("2.jpg", 10, 20), b"\xbe\xef", (3, 500))
+    assert ledger.memory_of("a") == schema.Memory(FileKey("2.jpg", 10, 20), None, (3, 500))
     ledger.close()
-    assert [queried(second, f"SELECT * FROM {table}") for table in ("frame", "camera", "total")] == before
-    assert queried(second, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
+    assert [queried(path, OLD.format("")), queried(path, "SELECT * FROM total")] == before
+    assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
-def test_the_totals_of_the_second_version_go_on(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Frames decided again, given up, new or of cameras beyond the bound change what triggers had counted."""
+def test_old_scores_are_percents_and_old_noise_maps_are_forgotten(third: Path) -> None:
+    """A score without a unit was in percent; what an earlier detector learnt means nothing to this one."""
+    Ledger(third).close()
+    assert queried(third, "SELECT DISTINCT score IS NULL, unit, zone FROM frame ORDER BY 1") == [
+        (0, "%", None),
+        (1, None, None),
+    ]
+    assert queried(third, "SELECT learnt, previous_sha256 FROM camera") == [(None, None)]
+
+
+@pytest.mark.parametrize("version", ["second", "third"])
+def test_the_totals_of_later_versions_go_on(
+    version: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames decided again, given up, new or of cameras beyond the bound change what had been counted."""
     monkeypatch.setattr(totals, "MOST_COUNTED_CAMERAS", 2)
-    ledger = Ledger(second)
+    ledger = Ledger(request.getfixturevalue(version))
     again = ledger.presence.after(0, 9)[1].entry
     ledger.note(replace(again, reason=Reason.EMPTY))
     ledger.note(replace(again, key=FileKey("6.jpg", 10, 20)))

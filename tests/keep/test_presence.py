@@ -70,7 +70,7 @@ def test_the_frame_that_the_noise_map_goes_on_from_is_not_cleared(ledger: Ledger
     """A camera's last dropped frame waits until what was learnt from the next one is committed."""
     for name in ("a.jpg", "b.jpg"):
         ledger.note(entry(name))
-        ledger.learn("c", lambda name=name: Memory(FileKey(name, 10, 20), b"noise"))  # type: ignore[misc]
+        ledger.learn("c", lambda name=name: Memory(FileKey(name, 10, 20), b"learnt"))  # type: ignore[misc]
         if name == "a.jpg":
             ledger.flush()
             assert clearable(ledger, Verdict.DROPPED) == []

@@ -21,7 +21,7 @@ from framegate.reload.config_watch import (
 from troubles import leaseless, no_inotify_instances
 
 STRANGER = 12_345
-OLD = b'version = 1\n[drop]\nfolder = "/a"\n[results]\nfolder = "/b"\n[detection]\nscore_threshold = "0.9%"\n'
+OLD = b'version = 1\n[drop]\nfolder = "/a"\n[results]\nfolder = "/b"\n[detection]\nscore_threshold = "9x"\n'
 NEW = b"""version = 1
 [drop]
 folder = "/a"
@@ -32,13 +32,13 @@ folder = "/b"
 min_free = "100MB"
 
 [detection]
-score_threshold = "0.5%"
+score_threshold = "5x"
 max_kept_per_hour = 1200
 [[detection.ignore]]
 name = "clock"
 polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05]]
 [camera.c21.detection]
-blur = 15
+keep_every = "1h"
 [log]
 level = "debug"
 """
@@ -126,7 +126,7 @@ def test_many_prefixes_of_a_config_are_configs() -> None:
     """A file that is being written looks whole again and again: only its writer's close tells."""
     valid = [cut for cut in range(len(NEW)) if is_valid(NEW[:cut])]
     assert len(valid) > 20
-    assert any(b'"100MB"' in NEW[:cut] and b"0.5%" not in NEW[:cut] for cut in valid)
+    assert any(b'"100MB"' in NEW[:cut] and b"5x" not in NEW[:cut] for cut in valid)
 
 
 MODES = ["wb", "r+b", "ab", "xb"]
@@ -220,7 +220,7 @@ def test_steps_of_one_save_are_one_save(watched: Watched) -> None:
 def test_a_version_that_hides_its_time_and_size_is_seen(watched: Watched) -> None:
     """New bytes of the same length, in place and with the old mtime (cp -p of a build), are a change."""
     before = watched.path.stat()
-    new = OLD.replace(b"0.9%", b"0.1%")
+    new = OLD.replace(b"9x", b"0.1%")
     watched.path.write_bytes(new)
     os.utime(watched.path, ns=(before.st_mtime_ns, before.st_mtime_ns))
     assert watched.path.stat().st_ino == before.st_ino

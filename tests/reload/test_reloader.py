@@ -100,18 +100,18 @@ def test_a_version_is_said_to_be_in_force_when_everybody_has_it(bench: Bench) ->
         before.append([event.event for event in bench.events])
 
     bench.reloader.retunes = bench.reloader.retunes_after = (retune,)
-    assert names(bench.after_edit(detection='score_threshold = "0.5%"')) == ["config.reloaded"]
+    assert names(bench.after_edit(detection='score_threshold = "5x"')) == ["config.reloaded"]
     assert before == [[], ["config.reloaded"]], "the log writes the line as it did before"
 
 
 def test_an_edit_is_taken_once_and_says_what_changed(bench: Bench) -> None:
     """A new version comes into force with the next revision, and its line has old and new values."""
-    ((event, fields),) = bench.after_edit(detection='score_threshold = "0.5%"', log='level = "debug"')
+    ((event, fields),) = bench.after_edit(detection='score_threshold = "5x"', log='level = "debug"')
     assert event == "config.reloaded"
     assert fields == {
         "revision": 2,
         "changed": {
-            "detection.score_threshold": {"old": "0.2%", "new": "0.5%"},
+            "detection.score_threshold": {"old": "2.3x", "new": "5x"},
             "log.level": {"old": "info", "new": "debug"},
         },
     }
@@ -125,14 +125,22 @@ def test_an_edit_is_taken_once_and_says_what_changed(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "changed"),
     [
-        ("", "[camera.c1.detection]\nblur = 7", {"camera.c1.detection.blur": (5, 7)}),
-        ("[camera.c1.detection]\nblur = 7", "", {"camera.c1.detection.blur": (7, 5)}),
         (
-            '[camera."a.b".detection]\nblur = 7',
-            '[camera."a.b".detection]\nblur = 9',
-            {"camera.a.b.detection.blur": (7, 9)},
+            "",
+            '[camera.c1.detection]\nscore_threshold = "7x"',
+            {"camera.c1.detection.score_threshold": ("2.3x", "7x")},
         ),
-        ("", "[camera.c1.detection]\nblur = 5", {}),
+        (
+            '[camera.c1.detection]\nscore_threshold = "7x"',
+            "",
+            {"camera.c1.detection.score_threshold": ("7x", "2.3x")},
+        ),
+        (
+            '[camera."a.b".detection]\nmax_kept_per_hour = 7',
+            '[camera."a.b".detection]\nmax_kept_per_hour = 9',
+            {"camera.a.b.detection.max_kept_per_hour": (7, 9)},
+        ),
+        ("", '[camera.c1.detection]\nscore_threshold = "2.3x"', {}),
         ('[metrics]\ntextfile = "/a.prom"', "", {"metrics.textfile": ("/a.prom", None)}),
         ("", "# a remark", {}),
     ],
@@ -157,8 +165,12 @@ BAD = {
         ["line 12: detection.blurr: unknown key (did you mean blur?)"],
     ),
     "wrong values": (
-        {"detection": "blur = 4\nscore_threshold = 5", "log": 'level = "all"'},
-        ["line 12: detection.blur: ", "line 13: detection.score_threshold: ", "line 15: log.level: "],
+        {"detection": "max_kept_per_hour = 0\nscore_threshold = 5", "log": 'level = "all"'},
+        [
+            "line 12: detection.max_kept_per_hour: ",
+            "line 13: detection.score_threshold: ",
+            "line 15: log.level: ",
+        ],
     ),
     "empty": ({"text": "\n"}, ["version: is required", "drop: is required", "results: is required"]),
     "mask missing": ({"detection": 'mask_file = "no.png"'}, ["line 12: detection.mask_file: "]),
@@ -196,14 +208,18 @@ def test_a_bad_edit_changes_nothing_and_says_every_error_once(
     assert names(bench.after_edit()) == ["config.mended"]
     assert bench.reloader.refused == ()
     assert names(save()) == ["config.refused"]
-    assert names(bench.after_edit(detection="blur = 7")) == ["config.reloaded"]
+    assert names(bench.after_edit(detection="max_kept_per_hour = 7")) == ["config.reloaded"]
     assert bench.reloader.refused == ()
 
 
 def test_another_bad_version_is_said_too(bench: Bench) -> None:
     """Each bad version is refused with its own errors, while the last good one stays."""
-    first = bench.after_edit(detection="blur = 4")
-    assert names(first) == names(second := bench.after_edit(detection="blur = 6")) == ["config.refused"]
+    first = bench.after_edit(detection="max_kept_per_hour = 0")
+    assert (
+        names(first)
+        == names(second := bench.after_edit(detection="max_kept_per_hour = -1"))
+        == ["config.refused"]
+    )
     assert first != second
 
 
@@ -283,7 +299,7 @@ def test_whoever_asks_gets_an_answer(bench: Bench) -> None:
     """SIGHUP reads the file at once, also when it is as it was, and says so."""
     assert bench.after(0, is_asked=True) == [("config.unchanged", {"revision": 1})]
     assert len(bench.taken) == 1
-    bench.write(detection="blur = 7")
+    bench.write(detection="max_kept_per_hour = 7")
     assert names(bench.after(0, is_asked=True)) == ["config.reloaded"]
     assert bench.after() == []
 

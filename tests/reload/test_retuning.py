@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from framegate.config.settings import Table
+from framegate.config.tables import Table
 from running import Site
 from stepping import Stepped
 
 EDIT = {
-    "drop": 'settle_s = 0.5\nmax_size = "1MB"\nsilent_after = "1h"',
-    "detection": 'blur = 7\nmax_kept_per_hour = 9\n[camera.default.detection]\nscore_threshold = "1%"',
+    "drop": 'settle_s = 0.5\nmax_size = "1MB"\nsilent_after = "1h"\nfrozen_after = "1h"',
+    "detection": 'max_kept_per_hour = 9\n[camera.default.detection]\nscore_threshold = "3x"',
     "rest": '[log]\nlevel = "debug"\n[metrics]',
     "min_free": "2MB",
 }

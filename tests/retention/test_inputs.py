@@ -316,7 +316,7 @@ def decisions(daemon: Stepped) -> dict[str, tuple[str, float | None]]:
     found: dict[str, tuple[str, float | None]] = {}
     for event in daemon.verdicts():
         assert isinstance(event, FrameDecided)
-        decision = str(event.entry.reason), event.entry.score_percent
+        decision = str(event.entry.reason), event.entry.score
         assert found.setdefault(event.entry.key.name, decision) == decision, "decided again, and otherwise"
     return found
 

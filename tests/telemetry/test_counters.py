@@ -6,9 +6,9 @@ from framegate.model import Entry, FileKey, Reason, Verdict
 from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
 
 
-def entry(camera: str, reason: Reason, number: int = 0, score_percent: float | None = None) -> Entry:
+def entry(camera: str, reason: Reason, number: int = 0, score: float | None = None) -> Entry:
     key = FileKey(f"{camera}_{number}.jpg", 10, number)
-    return Entry(key, camera, number, reason, number, 1, score_percent=score_percent)
+    return Entry(key, camera, number, reason, number, 1, score=score)
 
 
 def decided(
@@ -47,9 +47,7 @@ def test_the_last_frames_and_scores_are_remembered() -> None:
     assert camera.last is not None
     assert camera.last_kept is not None
     assert (camera.last.key.name, camera.last_kept.key.name) == (f"a_{1 + SCORES}.jpg", "a_0.jpg")
-    assert [entry.score_percent for entry in camera.compared] == [
-        number / 10 for number in range(2, 2 + SCORES)
-    ]
+    assert [entry.score for entry in camera.compared] == [number / 10 for number in range(2, 2 + SCORES)]
 
 
 def test_names_from_outside_do_not_make_the_counters_grow() -> None:

@@ -27,10 +27,10 @@ from running import Site, wait_until
 KEPT = FrameDecided(
     Entry(
         FileKey("bad\udcff\n.jpg", 1234, 0), "c21", 1_700_000_000_250_000_000, Reason.CHANGED, 0, 3,
-        score_percent=1.25, threshold_percent=0.2, reference="before.jpg", result="bad\udcff\n.jpg",
+        score=1.25, threshold=0.2, unit="%", reference="before.jpg", result="bad\udcff\n.jpg",
     ),
     7.125,
-    ChangeScore(2880.0, 1.25, tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), (640, 360)),
+    ChangeScore(1.25, 0.2, "%", tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), 2880.0, (640, 360)),
 )  # fmt: skip
 
 RUN = (sys.executable, "-m", "framegate", "run", "-c")
@@ -65,7 +65,7 @@ def test_a_frame_is_one_json_line_with_the_numbers_compared(tmp_path: Path) -> N
         "reason": "changed",
         "reference": "before.jpg",
     }
-    assert (fields["score_percent"], fields["threshold_percent"]) == (1.25, 0.2)
+    assert (fields["score"], fields["threshold"], fields["unit"]) == (1.25, 0.2, "%")
     assert (fields["duration_ms"], fields["config_revision"]) == (7.12, 3)
     assert fields["captured_at"] == "2023-11-14T22:13:20.250Z"
     assert (fields["region_count"], len(fields["regions"])) == (20, 8)
@@ -76,7 +76,8 @@ def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> No
     """The console format is for eyes: no regions, and no escape codes outside a terminal."""
     text = printed(tmp_path, KEPT, format="console")
     assert "frame.kept" in text
-    assert "score_percent=1.25" in text
+    assert "score=1.25% threshold=0.2%" in text
+    assert "unit" not in text
     assert "regions" not in text
     assert "\x1b" not in text
 

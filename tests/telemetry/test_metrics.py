@@ -84,7 +84,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
 
 
 def entry(name: str, reason: Reason, at_s: int) -> Entry:
-    return Entry(FileKey(name, 1, 0), "c1", 0, reason, at_s * 10**9, 1, score_percent=1.0)
+    return Entry(FileKey(name, 1, 0), "c1", 0, reason, at_s * 10**9, 1, score=1.0)
 
 
 @pytest.mark.parametrize("is_well", [True, False])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import ChangeDetector
 from framegate.model import Reason
 from framegate.tune.explain import GAP, SMALLEST_OVERLAY_HEIGHT, NotAFrameError, explain, overlay
@@ -34,9 +34,9 @@ def test_a_change_is_explained_by_what_the_daemon_compares(tmp_path: Path, detec
         picture(tmp_path, "a.png"), picture(tmp_path, "b.png", car=True), detector, max_pixels=1e6
     ).as_json()
     assert (told["verdict"], told["reason"], told["picture_px"]) == ("kept", "changed", 20_000)
-    assert told["score_px"] == 39 * 29
-    assert told["score_percent"] == pytest.approx(100 * 39 * 29 / 20_000)
-    assert (told["threshold_percent"], told["working_size"]) == (pytest.approx(2.0), [200, 100])
+    assert told["changed_px"] == 39 * 29
+    assert told["score"] == pytest.approx(100 * 39 * 29 / 20_000)
+    assert (told["threshold"], told["unit"], told["working_size"]) == (pytest.approx(2.0), "%", [200, 100])
     ((x, y, width, height),) = [[r[key] for key in ("x", "y", "width", "height")] for r in told["regions"]]
     assert (x, y, width, height) == (100, 30, 40, 30)
     assert json.loads(json.dumps(told)) == told
@@ -47,7 +47,7 @@ def test_pictures_of_unlike_sizes_are_not_compared(tmp_path: Path, detector: Cha
     other = picture(tmp_path, "b.png", width=160)
     told = explain(picture(tmp_path, "a.png"), other, detector, max_pixels=1e6)
     assert (told.decision.reason, told.decision.detail) == (Reason.SIZE_CHANGED, "200x100 -> 160x100")
-    assert told.as_json()["score_percent"] is None
+    assert told.as_json()["score"] is None
     assert told.as_json()["regions"] == []
     assert overlay(other, told).shape == (100, 160, 3)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import cv2
 
 from framegate.camera import detector_of
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import comparison
+from framegate.config.settings import Settings
 from framegate.errors import FramegateError
 from framegate.tune.explain import Explanation, explain, overlay
 
@@ -46,16 +48,15 @@ def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
     decision, score = explanation.decision, explanation.score
     if score is None:
         return f"{decision.verdict}: {decision.reason} ({decision.detail}); not compared"
-    assert decision.threshold_percent is not None
     width, height = score.working_size
     picture_px = explanation.picture_px
-    threshold_px = settings.score_threshold.in_px(picture_px)
-    sign = ">" if decision.reason.is_kept else "<="
+    threshold_px = score.threshold * picture_px / 100
+    shown, sign, threshold = comparison(score.score, score.threshold, score.unit)
     lines = [
         f"{decision.verdict}: {decision.reason}",
-        f"score    {score.score_percent:.4f}% {sign} threshold {decision.threshold_percent:.4f}%",
-        f"         {score.score_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px at {width}x{height}",
-        f"regions  {len(score.regions)} of at least {settings.min_contour_area}",
+        f"score {shown} {sign} threshold {threshold}",
+        f"  {score.changed_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px at {width}x{height}",
+        f"regions {len(score.regions)} of at least {settings.min_contour_area}",
     ]
     lines += [
         f"  {region.area_px:>9.1f}px  at x {region.x}, y {region.y}, {region.width} x {region.height}"

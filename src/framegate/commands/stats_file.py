@@ -11,8 +11,8 @@ from framegate.events.frames import FrameDecided
 from framegate.model import Candidate, iso_utc
 
 STATS_COLUMNS = (
-    "frame", "camera", "captured_at", "reference", "score_percent", "threshold_percent", "verdict", "reason",
-    "score_px", "region_count", "result", "detail",
+    "frame", "camera", "captured_at", "reference", "score", "threshold", "verdict", "reason",
+    "unit", "zone", "changed_px", "region_count", "result", "detail",
 )  # fmt: skip
 
 
@@ -79,11 +79,13 @@ def _stats_row(event: FrameDecided) -> tuple[object, ...]:
         entry.camera,
         iso_utc(entry.captured_at_ns),
         entry.reference,
-        _number(entry.score_percent),
-        _number(entry.threshold_percent),
+        _number(entry.score),
+        _number(entry.threshold),
         entry.reason.verdict,
         entry.reason,
-        None if score is None else score.score_px,
+        entry.unit,
+        entry.zone,
+        None if score is None else score.changed_px,
         None if score is None else len(score.regions),
         entry.result,
         entry.detail,

@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from framegate.config.detection import DEPENDING, DetectionSettings, classic_only
 from framegate.config.load import Config
-from framegate.config.quantities import Size
-from framegate.config.settings import CLASSIC, RestartOnly, Settings, Table
+from framegate.config.quantities import Size, Times
+from framegate.config.settings import Settings
+from framegate.config.tables import RestartOnly, Table
 
 WIDTH = 98
 
@@ -37,9 +39,27 @@ TAIL = """
 #polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.05], [0.0, 0.05]]
 
 
+# Parts of the picture with thresholds of their own, in the units of the preset; what a zone does not set is
+# as in [detection]. Where zones overlap, the first counts. A verdict names the zone that decided.
+#[[detection.zone]]
+#name = "gate"
+#polygon = [[0.6, 0.4], [0.9, 0.4], [0.9, 0.9], [0.6, 0.9]]
+#score_threshold = "1.8x"
+#min_contour_area = "0.1%"
+
+
 # Any setting of [detection], for one camera only, named as camera_pattern finds it.
 #[camera.c21.detection]
-#score_threshold = "0.5%"
+#score_threshold = "3x"
+
+
+# The published algorithm, here for one camera only. Both areas are required; only this preset uses the
+# other settings shown. A camera with another preset than [detection] takes no threshold, area or zone
+# from there.
+#[camera.c22.detection]
+#preset = "classic"
+#score_threshold = "50000px"
+#min_contour_area = "500px"
 """
 
 
@@ -55,7 +75,7 @@ def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
     """Yield key and field of each setting that is a plain value."""
     for name, setting in table.model_fields.items():
         key = setting.alias or name
-        if key != "ignore":  # an array of tables, shown at the end
+        if key not in {"ignore", "zone"}:  # arrays of tables, shown at the end
             yield key, setting
 
 
@@ -64,9 +84,18 @@ def example_file() -> str:
     parts = [HEAD]
     for name, table in tables().items():
         parts.append(f"\n# {table.__doc__}\n[{name}]")
-        parts += [_example_setting(name, key, setting) for key, setting in settings_of(table)]
+        parts += [
+            _example_setting(key, setting)
+            for key, setting in settings_of(table)
+            if table is not DetectionSettings or key not in classic_only()
+        ]
         parts.append("")
-    return "\n".join(parts) + TAIL
+    shown = [
+        _example_setting(key, setting)
+        for key, setting in settings_of(DetectionSettings)
+        if key in classic_only()
+    ]
+    return "\n".join(parts) + TAIL + "\n".join(shown) + "\n"
 
 
 def minimal_file() -> str:
@@ -132,22 +161,28 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML; strings with a backslash as literal strings."""
     if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
         return f"'{value}'"
+    if isinstance(value, (Size, Times)):  # numbers that are written as text
+        return json.dumps(str(value))
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items() if item is not None)
+            + " }"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    if isinstance(value, (bool, int, float, str)) and not isinstance(value, Size):
+    if isinstance(value, (bool, int, float, str)):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(str(value))
 
 
-def _example_setting(table: str, key: str, setting: FieldInfo) -> str:
+def _example_setting(key: str, setting: FieldInfo) -> str:
     meaning = _meaning(setting)
     lines = textwrap.wrap(meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    if (classic := CLASSIC.get(key)) is not None and table == "detection":
-        lines.append(f"# classic: {_classic(classic)}")
+    if key in DEPENDING:
+        lines.append("# classic: required")
     if setting.is_required():
         lines.append(f"{key} = {toml_value(_sample(setting))}")
     else:
@@ -180,13 +215,11 @@ def _default_cell(table: str, key: str, setting: FieldInfo) -> str:
     if setting.is_required():
         return "required"
     shown = f"`{toml_value(setting.default)}`" if setting.default is not None else "none"
-    if table == "detection" and (classic := CLASSIC.get(key)) is not None:
-        shown += f"; classic: {_classic(classic)}"
+    if table == "detection" and key in DEPENDING:
+        shown += "; classic: required"
+    if table == "detection" and key in classic_only():
+        shown += "; only classic"
     return shown
-
-
-def _classic(value: Any) -> str:
-    return toml_value(value) if isinstance(value, (int, float, str)) else "required"
 
 
 def _leaves(value: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

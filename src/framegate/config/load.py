@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from framegate.config.detection import inherited
 from framegate.config.lines import line_of, line_of_error
 from framegate.config.problems import problems_of
-from framegate.config.settings import CLASSIC, Settings
+from framegate.config.settings import Settings
 from framegate.config.values import CONFIG_FOLDER
 from framegate.errors import ConfigError, Problem
 
@@ -40,15 +41,12 @@ class Config:
     """The file's content."""
 
     def origin_of(self, key: str) -> str:
-        """Return where a value comes from: ``flag``, ``file``, ``preset classic`` or ``default``."""
+        """Return where a value comes from: ``flag``, ``file`` or ``default``."""
         if key in self.given:
             return self.given[key]
         table, _, name = key.rpartition(".")
-        general = f"detection.{name}"
-        if table.startswith("camera.") and general in self.given:
-            return self.given[general]
-        if table.endswith("detection") and name in CLASSIC and self._preset_of(table) == "classic":
-            return "preset classic"
+        if table.startswith("camera.") and self._inherits(table, name):
+            return self.given.get(f"detection.{name}", DEFAULT)
         return DEFAULT
 
     def line_of(self, key: str) -> int | None:
@@ -59,9 +57,10 @@ class Config:
         place = ("camera", camera.removeprefix("camera."), *key.removeprefix(f"{camera}.").split("."))
         return line_of(self.text, place if camera else tuple(key.split(".")))
 
-    def _preset_of(self, table: str) -> str:
+    def _inherits(self, table: str, name: str) -> bool:
         camera = table.removeprefix("camera.").removesuffix(".detection")
-        return self.settings.detection_of(camera).preset_name
+        general, own = self.settings.detection.preset_name, self.settings.detection_of(camera).preset_name
+        return name in inherited({"preset": general, name: None}, {"preset": own})
 
 
 def find_config(flag: Path | None) -> Path | None:
@@ -189,13 +188,13 @@ def _put(tables: dict[str, Any], place: Place, value: Any) -> None:
 
 
 def _with_camera_tables(tables: dict[str, Any]) -> dict[str, Any]:
-    """Add the values of the general detection table to each camera's."""
+    """Add to each camera's detection table what it takes over from the general one."""
     general, cameras = tables.get("detection"), tables.get("camera")
     if not isinstance(general, dict) or not isinstance(cameras, dict):
         return tables
     merged = {
-        name: camera | {"detection": general | camera.get("detection", {})}
-        if isinstance(camera, dict) and isinstance(camera.get("detection", {}), dict)
+        name: camera | {"detection": {**inherited(general, own), **own}}
+        if isinstance(camera, dict) and isinstance(own := camera.get("detection", {}), dict)
         else camera
         for name, camera in cameras.items()
     }

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from framegate.config.lines import line_of
 from framegate.config.quantities import as_written
-from framegate.config.settings import Settings, Table
+from framegate.config.settings import Settings
+from framegate.config.tables import Table
 from framegate.errors import Problem
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 RENAMED = {"rescan_s": "sweep_s"}
 """New names of settings, by the names in older versions."""
+
+GONE = {
+    "lighting": "is gone: adaptive tells light from objects by itself; remove the line",
+    "noise_gain": "is gone: adaptive compares each place with what is usual there; remove the line",
+}
+"""What to do about settings of older versions that exist no more."""
 
 WORDS = {
     "greater_than": "must be more than {gt:g}",
@@ -90,6 +97,8 @@ def _message(fault: "ErrorDetails") -> str:
 
 def _unknown_key(location: tuple[int | str, ...]) -> str:
     *path, name = location
+    if path and path[-1] == "detection" and name in GONE:
+        return GONE[str(name)]
     table = _table_at(path)
     keys = [known.alias or key for key, known in table.model_fields.items()] if table else []
     close = [key for key in keys if key == RENAMED.get(str(name))] or difflib.get_close_matches(

@@ -1,4 +1,4 @@
-"""Areas, sizes and durations, written with their unit: ``"0.2%"``, ``"5000px"``, ``"500MB"``, ``"1h"``.
+"""Quantities, written with their unit: ``"2.3x"``, ``"0.2%"``, ``"5000px"``, ``"500MB"``, ``"1h"``.
 
 Absolute pixel thresholds are the best-documented mistake of this field (research/peers.md, 1 to 6): a bare
 number means one thing to its writer and another to its reader, so it is an error that says both spellings.
@@ -9,6 +9,10 @@ from typing import ClassVar, Literal
 
 NOT_GIVEN = object()
 """Placeholder for an area that a preset requires and the file does not have."""
+
+
+MOST_DECIMALS = 9
+"""Of a score: a fiftieth of a pixel of a 4K picture."""
 
 
 class Area:
@@ -64,6 +68,32 @@ class Area:
         return hash((self.value, self.unit))
 
 
+class Times(float):
+    """How many times the usual change, written ``2.3x``."""
+
+    MOST = 1000
+    _SPELLING = re.compile(r"\s*(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*x\s*", re.ASCII | re.IGNORECASE)
+
+    @classmethod
+    def parse(cls, text: object) -> "Times":
+        """Return the number written as ``"2.3x"``; a ValueError shows the spelling."""
+        if isinstance(text, Times):
+            return text
+        if isinstance(text, (int, float)) and not isinstance(text, bool):
+            raise ValueError(f'add the unit: "{text}x", times the usual change')  # noqa: TRY004 - as in Area
+        match = cls._SPELLING.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError(f'write "2.3x" (times the usual change), not {as_written(text)}')
+        if not 0 < float(match[1]) <= cls.MOST:
+            raise ValueError(f"must be more than 0x and at most {cls.MOST}x, not {as_written(text)}")
+        return cls(match[1])
+
+    def __str__(self) -> str:
+        return f"{f'{float(self):.12f}'.rstrip('0').rstrip('.')}x"
+
+    __repr__ = __str__
+
+
 class Size(int):
     """A number of bytes, written ``500MB``, ``1.5GiB`` or ``4096B``."""
 
@@ -111,6 +141,21 @@ class Duration(float):
     def __str__(self) -> str:
         unit = next(unit for unit in "dhms" if unit == "s" or self % self._FACTORS[unit] == 0)
         return f"{f'{self / self._FACTORS[unit]:.6f}'.rstrip('0').rstrip('.')}{unit}"
+
+
+def comparison(score: float, threshold: float, unit: str) -> tuple[str, str, str]:
+    """Return a score, ``>`` or ``<=``, and its threshold: ``("3.1x", ">", "2.3x")``.
+
+    Both have as many decimals as it takes to tell them apart, and to show two digits of each.
+    """
+    decimals = 2
+    while decimals < MOST_DECIMALS and (
+        (round(score, decimals) == round(threshold, decimals)) != (score == threshold)
+        or any(0 < value < 10 / 10**decimals for value in (score, threshold))
+    ):
+        decimals += 1
+    shown = [f"{value:.{decimals}f}".rstrip("0").rstrip(".") + unit for value in (score, threshold)]
+    return shown[0], ">" if score > threshold else "<=", shown[1]
 
 
 def in_words(size_bytes: int) -> str:

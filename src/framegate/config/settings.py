@@ -7,52 +7,33 @@ is what ``config.example.toml`` shows if there is no default.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, WrapSerializer, model_validator
+from pydantic import AfterValidator, Field, Strict, WrapSerializer
 
 from framegate.config.capture_time import MTIME
-from framegate.config.quantities import NOT_GIVEN, Area, Size
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import Size
+from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
-    AreaValue,
-    Borders,
     CameraPattern,
     CaptureTimes,
     DurationValue,
     FilePath,
     Listen,
     Number,
-    OddSide,
     Patterns,
-    Polygon,
     PromFile,
     SizeValue,
     SomeSize,
-    Text,
     Version,
-    Whole,
 )
 
 DEFAULT_CAMERA = "default"
 """The camera of a frame if ``camera_pattern`` is not set, or does not match."""
 
 
-class RestartOnly:
-    """Marks a setting that a running daemon cannot change: it has the folder, or the address, open."""
-
-
 AfterVerdict = Literal["leave", "delete"]
-
-
-class Table(BaseModel):
-    """A table of the config file: frozen, unknown keys forbidden, each field documented below itself."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        arbitrary_types_allowed=True,
-    )
 
 
 class DropSettings(Table):
@@ -122,6 +103,10 @@ class DropSettings(Table):
     silent_after: DurationValue | None = Field(default=None, examples=["15m"])
     """Log a warning when a camera has sent nothing for this long, as `"15m"`, and a line when it is back."""
 
+    frozen_after: DurationValue | None = Field(default=None, examples=["1h"])
+    """Log a warning when a camera has repeated the very same picture for this long, as `"1h"`, and a line
+    when it sends another one."""
+
 
 class ResultsSettings(Table):
     """Where kept frames go."""
@@ -153,107 +138,12 @@ class StateSettings(Table):
     sets; otherwise a folder below `$XDG_STATE_HOME/framegate` for this drop folder."""
 
 
-class IgnoredArea(Table):
-    """A part of the picture that does not count."""
-
-    name: Text
-    """A name for readers of the file: `clock`, `flag`, `street`."""
-
-    polygon: Polygon
-    """Its corners as fractions of the picture, `[x, y]`, from `[0, 0]` top left to `[1, 1]` bottom right."""
-
-
-CLASSIC: dict[str, Any] = {
-    "working_height": 0,
-    "pixel_threshold": 45,
-    "lighting": "off",
-    "noise_gain": 0.0,
-    "min_contour_area": NOT_GIVEN,
-    "score_threshold": NOT_GIVEN,
-}
-"""The values of `preset = "classic"`; `adaptive` is the defaults below."""
-
-
-class DetectionSettings(Table):
-    """When a frame differs enough from the last kept one."""
-
-    preset_name: Literal["adaptive", "classic"] = Field(default="adaptive", alias="preset")
-    """The set of defaults for this table. `adaptive`: areas relative to the picture, changes of light
-    compensated, restless places learnt. `classic`: exactly the published algorithm; it needs both areas
-    below."""
-
-    min_contour_area: AreaValue = Area(0.05, "%")
-    """A changed region smaller than this does not count. `"0.05%"` of the unmasked picture, or `"500px"`
-    at the working size. Raise it against insects and rain."""
-
-    score_threshold: AreaValue = Area(0.2, "%")
-    """A frame is kept when its changed regions add up to more than this. Raise it when too much is kept."""
-
-    border_mask: Borders = (0.0, 0.0, 0.0, 0.0)
-    """How much to ignore at the edges of the picture, in percent: `[left, top, right, bottom]`."""
-
-    mask_file: FilePath | None = Field(default=None, examples=["mask.png"])
-    """A PNG that masks the picture: black is ignored, anything else counts. It is stretched to the picture's
-    size."""
-
-    working_height: Annotated[Whole, Field(ge=0, le=10000)] = 360
-    """Frames are scaled down to this many rows of pixels before they are compared; 0 compares the original
-    size."""
-
-    blur: OddSide = 5
-    """Size of the Gaussian blur in pixels at the working size, an odd number; 0 is no blur. More blur ignores
-    more noise."""
-
-    pixel_threshold: Annotated[Whole, Field(ge=0, le=254)] = 30
-    """A pixel counts as changed when its gray value differs by more than this, of 255."""
-
-    dilate: Annotated[Whole, Field(ge=0, le=50)] = 2
-    """Rounds of dilation that join the pieces of one object. Each adds a pixel on every side."""
-
-    lighting: Literal["off", "global"] = "global"
-    """`global`: first match the brightness of the whole picture to that of the last kept frame, so that dusk
-    and clouds do not count. `off`: compare the pictures unchanged."""
-
-    noise_gain: Annotated[Number, Field(ge=0, le=50)] = 4.0
-    """How much less changes count in places that are always restless (leaves, rain, a running clock); 0
-    turns this off."""
-
-    keep_every: DurationValue | None = Field(default=None, examples=["1h"])
-    """Keep a frame, as `heartbeat`, when the last kept one was captured this long before it, as `"1h"`."""
-
-    max_kept_per_hour: Annotated[Whole, Field(ge=1, le=100_000)] | None = Field(default=None, examples=[120])
-    """When more frames than this are kept in an hour of capture time, the camera is in a storm: of the frames
-    that differ only one a minute is kept, as `storm`; the others are dropped, as `storm_dropped`."""
-
-    ignore: tuple[IgnoredArea, ...] = ()
-    """Parts of the picture that do not count, such as a burnt-in clock or a street behind the fence."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_preset(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("preset") != "classic":
-            return data
-        return {**CLASSIC, **data}
-
-    @classmethod
-    def preset(cls, name: Literal["adaptive", "classic"], **overrides: Any) -> Self:
-        """Return settings that start from a preset.
-
-        Args:
-            name: ``adaptive`` or ``classic``; the latter needs both areas.
-            **overrides: any setting of ``[detection]``; areas as ``"0.2%"`` or ``"5000px"``.
-
-        Raises:
-            pydantic.ValidationError: with every setting that is wrong.
-        """
-        return cls.model_validate({"preset": name, **overrides})
-
-
 class CameraSettings(Table):
     """Settings of one camera, over the general ones."""
 
     detection: DetectionSettings = DetectionSettings()
-    """Any setting of `[detection]`, for this camera only."""
+    """Any setting of `[detection]`, for this camera only; what it does not set is as in `[detection]`. With
+    another preset it takes from there only what means the same for both: no thresholds, areas or zones."""
 
 
 class MetricsSettings(Table):

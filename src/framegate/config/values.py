@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 from framegate.config.capture_time import reader_of
-from framegate.config.quantities import Area, Duration, Size, as_written
+from framegate.config.quantities import Area, Duration, Size, Times, as_written
 
 
 def _odd(value: int) -> int:
@@ -49,6 +50,43 @@ def _readable_times(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class ForPreset:
+    """A value of the config file, and the preset that decides what it may be."""
+
+    value: object
+    preset: str
+
+
+def _area(given: object) -> Area:
+    return Area.parse(given.value if isinstance(given, ForPreset) else given)
+
+
+def _threshold(given: object) -> Area | Times:
+    """Return a threshold in a unit of its preset; without a preset, in any."""
+    value, preset = (given.value, given.preset) if isinstance(given, ForPreset) else (given, None)
+    own, other = (Times, Area) if preset == "adaptive" else (Area, Times)
+    try:
+        return own.parse(value)
+    except ValueError as error:
+        if not _is_read_by(other, value):
+            raise
+        if preset is None:
+            return other.parse(value)
+        right = (
+            '"2.3x", times the usual change' if own is Times else '"2%" of the unmasked picture, or "50000px"'
+        )
+        raise ValueError(f'preset = "{preset}" takes {right}, not {as_written(value)}') from error
+
+
+def _is_read_by(kind: type[Area | Times], value: object) -> bool:
+    try:
+        kind.parse(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _exactly(count: int, words: str) -> BeforeValidator:
@@ -141,7 +179,8 @@ PromFile = Annotated[FilePath, AfterValidator(_ends_in_prom)]
 Listen = Annotated[str, Strict(), AfterValidator(_address)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-AreaValue = Annotated[Area, BeforeValidator(Area.parse), _as_text]
+AreaValue = Annotated[Area, BeforeValidator(_area), _as_text]
+ThresholdValue = Annotated[Area | Times, BeforeValidator(_threshold), _as_text]
 SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
 SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]

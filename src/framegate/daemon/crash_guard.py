@@ -14,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from framegate.config.settings import DetectionSettings, Settings
+from framegate.config.detection import DetectionSettings
+from framegate.config.settings import Settings
 from framegate.model import Candidate, Decision, FileKey, Reason
 
 DEATHS_BEFORE_TRIAL = 2

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from framegate.camera import Camera, detector_of
-from framegate.config.settings import DetectionSettings
+from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
 from framegate.ingest.reading import look_at, read_frame
 from framegate.model import EncodedFrame, Frame

@@ -44,7 +44,22 @@ def counted_pixels(
     if bottom:
         counted[height - int(bottom * height / 100) :] = IGNORED
     for polygon in polygons:
-        corners = np.array(polygon, np.float64) * (width - 1, height - 1)
-        cv2.fillPoly(counted, [np.rint(corners).astype(np.int32)], IGNORED)
+        counted[inside_polygon(width, height, polygon) > 0] = IGNORED
     counted.flags.writeable = False
     return counted
+
+
+def inside_polygon(width: int, height: int, polygon: Sequence[tuple[float, float]]) -> GrayImage:
+    """Return the pixels inside a polygon.
+
+    Args:
+        width, height: size of the working picture, in pixels.
+        polygon: corners as fractions of the picture, ``(x, y)``, 0 to 1.
+
+    Returns:
+        uint8 (height, width): 255 inside and on the border, 0 outside.
+    """
+    inside = np.zeros((height, width), np.uint8)
+    corners = np.array(polygon, np.float64) * (width - 1, height - 1)
+    cv2.fillPoly(inside, [np.rint(corners).astype(np.int32)], COUNTED)
+    return inside

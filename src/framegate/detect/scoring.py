@@ -8,6 +8,7 @@ OpenCV", PyImageSearch, 2015). No function here changes an array it is given.
 import cv2
 import numpy as np
 
+from framegate.config.quantities import Area
 from framegate.model import ChangeScore, GrayImage, Region
 
 WIDEST_ASPECT = 16
@@ -78,19 +79,22 @@ def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
     return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
 
 
-def score_of(regions: tuple[Region, ...], picture_px: int, working_size: tuple[int, int]) -> ChangeScore:
-    """Return the sum of the regions' areas as a score, in pixels and in percent of the unmasked picture.
+def score_of(
+    regions: tuple[Region, ...], threshold: Area, picture_px: int, working_size: tuple[int, int]
+) -> ChangeScore:
+    """Return the sum of the regions' areas as a score, in percent of the unmasked picture.
 
     Dilation extends over the edge of a mask, so the sum may exceed the unmasked picture; it is at most 100%.
 
     Args:
         regions: what ``regions_of`` returned.
+        threshold: to compare the score with.
         picture_px: the number of unmasked pixels.
         working_size: (width, height) of the pictures that were compared.
     """
-    score_px = sum(region.area_px for region in regions)
-    score_percent = min(100.0, 100 * score_px / picture_px) if picture_px else 0.0
-    return ChangeScore(score_px, score_percent, regions, working_size)
+    changed_px = sum(region.area_px for region in regions)
+    score = min(100.0, 100 * changed_px / picture_px) if picture_px else 0.0
+    return ChangeScore(score, threshold.in_percent(picture_px), "%", regions, changed_px, working_size)
 
 
 def absolute_difference(a: GrayImage, b: GrayImage) -> GrayImage:

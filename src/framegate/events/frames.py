@@ -41,8 +41,10 @@ class FrameDecided(LogEvent, level=("info", "error")):
             "camera": entry.camera,
             "frame": entry.key.name,
             "reason": str(entry.reason),
-            "score_percent": _rounded(entry.score_percent),
-            "threshold_percent": _rounded(entry.threshold_percent),
+            "score": _rounded(entry.score),
+            "threshold": _rounded(entry.threshold),
+            "unit": entry.unit,
+            "zone": entry.zone,
             "reference": entry.reference,
             "result": entry.result,
             "detail": entry.detail or None,
@@ -65,7 +67,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
     def field_names(cls) -> tuple[str, ...]:
         """Return the fields, in reading order."""
         return (
-            "camera", "frame", "reason", "score_percent", "threshold_percent", "reference", "result",
+            "camera", "frame", "reason", "score", "threshold", "unit", "zone", "reference", "result",
             "detail", "captured_at", "size_bytes", "duration_ms", "config_revision", "region_count",
             "regions", "working_size",
         )  # fmt: skip

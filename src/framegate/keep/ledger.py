@@ -3,7 +3,7 @@
 A frame to be kept is first written to the ledger as an intent (``intend``, durable), then delivered, then
 marked as done (``finish``). A crash in between leaves the intent, and recovery delivers the frame again under
 the same name. Everything else waits in memory for the next commit. After a crash those frames are decided
-again, with the noise map of the last commit, and so with the same verdict.
+again, with what was learnt up to the last commit, and so with the same verdict.
 
 Intents are committed with synchronous=FULL, the rest with NORMAL: at power cuts WAL with FULL lost 0 of 4,417
 acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
@@ -199,9 +199,9 @@ class Ledger:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
             return Memory(None, None)
-        name, size_bytes, mtime_ns, noise, kept, dropped = row
+        name, size_bytes, mtime_ns, sha256, learnt, kept, dropped = row
         previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns)
-        return Memory(previous, noise, None if kept is None else (kept, dropped))
+        return Memory(previous, learnt, None if kept is None else (kept, dropped), sha256)
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""

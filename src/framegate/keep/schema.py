@@ -6,7 +6,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -47,8 +47,8 @@ CREATE TABLE frame (
     verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
-    score_percent REAL,
-    threshold_percent REAL,
+    score REAL,
+    threshold REAL,
     reference BLOB,                    -- name of the frame it was compared with
     config_revision INTEGER NOT NULL,
     decided_at_ns INTEGER NOT NULL,
@@ -56,18 +56,21 @@ CREATE TABLE frame (
     result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
     input_gone_ns INTEGER,             -- since when it is not in the drop folder; NULL: it may be there
     result_gone_ns INTEGER,            -- since when the result is deleted, or not ours; NULL: it may be
+    unit TEXT,                         -- of score and threshold: '%' of the picture, 'x' times the usual
+    zone TEXT,                         -- the [[detection.zone]] that decided; NULL: the rest of the picture
     UNIQUE (name, size_bytes, mtime_ns)
 ) STRICT;
 CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
-    previous_name BLOB,                -- the frame that the noise map saw last
+    previous_name BLOB,                -- the frame that the detector learnt from last
     previous_size_bytes INTEGER,
     previous_mtime_ns INTEGER,
-    noise BLOB,                        -- what the detector learnt; NULL: nothing yet
+    learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
-    storm_dropped INTEGER
+    storm_dropped INTEGER,
+    previous_sha256 BLOB
 ) STRICT;
 {_TOTALS}
 {_PRESENCE_INDEXES}
@@ -94,6 +97,16 @@ DROP TRIGGER IF EXISTS abandoned;
 DROP INDEX IF EXISTS delivered;
 {_DELIVERED}
 """,
+    3: """
+ALTER TABLE frame RENAME COLUMN score_percent TO score;
+ALTER TABLE frame RENAME COLUMN threshold_percent TO threshold;
+ALTER TABLE frame ADD COLUMN unit TEXT;
+ALTER TABLE frame ADD COLUMN zone TEXT;
+UPDATE frame SET unit = '%' WHERE score IS NOT NULL;
+ALTER TABLE camera RENAME COLUMN noise TO learnt;
+ALTER TABLE camera ADD COLUMN previous_sha256 BLOB;
+UPDATE camera SET learnt = NULL;
+""",  # what that detector learnt means nothing to this one
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
@@ -103,20 +116,26 @@ class Memory:
     """What a camera has learnt up to one decision."""
 
     previous: FileKey | None
-    """The last frame that the noise map has learnt from."""
+    """The last frame that the detector has learnt from."""
 
-    noise: bytes | None
+    learnt: bytes | None
 
     storm: tuple[int, int] | None = None
     """Frames kept and dropped in the present storm; None when there is none."""
 
+    previous_sha256: bytes | None = None
+    """SHA-256 of the previous frame's bytes; None when it is not known."""
+
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score_percent, threshold_percent, reference, sha256, result"
+    " detail, score, threshold, unit, zone, reference, sha256, result"
 )
-MEMORY_COLUMNS = "previous_name, previous_size_bytes, previous_mtime_ns, noise, storm_kept, storm_dropped"
-REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+MEMORY_COLUMNS = (
+    "previous_name, previous_size_bytes, previous_mtime_ns, previous_sha256,"
+    " learnt, storm_kept, storm_dropped"
+)
+REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 TAKE_RESULT_FROM_OTHERS = (
     "UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL"
     " AND NOT (name = ? AND size_bytes = ? AND mtime_ns = ?)"
@@ -138,7 +157,7 @@ ADD_TO_TOTAL = (
     " ON CONFLICT (camera, reason) DO UPDATE SET frames = frames + excluded.frames"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 15)})"  # noqa: S608 - our own names
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 17)})"  # noqa: S608 - our own names
 
 
 MOST_VALUES = 250
@@ -174,14 +193,14 @@ def key_columns(key: FileKey) -> tuple[bytes, int, int]:
 def memory_columns(memory: Memory) -> tuple[Any, ...]:
     """Return the values of ``MEMORY_COLUMNS``."""
     previous = key_columns(memory.previous) if memory.previous else (None, None, None)
-    return (*previous, memory.noise, *(memory.storm or (None, None)))
+    return (*previous, memory.previous_sha256, memory.learnt, *(memory.storm or (None, None)))
 
 
 def entry_columns(entry: Entry) -> tuple[Any, ...]:
     """Return the values for ``INSERT``."""
     return (
         *key_columns(entry.key), entry.camera, entry.captured_at_ns, entry.reason, entry.decided_at_ns,
-        entry.config_revision, _storable(entry.detail), entry.score_percent, entry.threshold_percent,
+        entry.config_revision, _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
     )  # fmt: skip
 
@@ -190,11 +209,12 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
         name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail, score,
-        threshold, reference, sha256, result,
+        threshold, unit, zone, reference, sha256, result,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
-        decided_at_ns, revision, detail, score, threshold, _fsdecode(reference), sha256, _fsdecode(result),
+        decided_at_ns, revision, detail, score, threshold, unit, zone, _fsdecode(reference), sha256,
+        _fsdecode(result),
     )  # fmt: skip
 
 

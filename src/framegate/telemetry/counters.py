@@ -45,7 +45,7 @@ class CameraCounters:
         self.last = entry
         if entry.reason.is_kept:
             self.last_kept = entry
-        if entry.score_percent is not None:
+        if entry.score is not None:
             self.compared.append(entry)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from framegate.config.quantities import comparison
 from framegate.config.settings import LogSettings, Settings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener, LogEvent
@@ -14,7 +15,7 @@ from framegate.telemetry.log_stream import LogStream
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
-NOT_FOR_PEOPLE = ("regions", "working_size", "size_bytes", "captured_at", "config_revision")
+NOT_FOR_PEOPLE = ("regions", "working_size", "size_bytes", "captured_at", "config_revision", "unit")
 """Fields that a console line leaves out; the JSON line has them."""
 
 RETRY_S = 0.25
@@ -122,6 +123,9 @@ def _event_first(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 def _for_people(_logger: Any, _method: str, fields: Fields) -> Fields:
+    if "score" in fields:
+        score, _, threshold = comparison(fields["score"], fields["threshold"], fields["unit"])
+        fields = {**fields, "score": score, "threshold": threshold}
     return {key: escape_control_chars(value) for key, value in fields.items() if key not in NOT_FOR_PEOPLE}
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from framegate import folders
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener
-from framegate.model import Entry, Pending, Reason, Verdict, iso_utc
+from framegate.model import Entry, Pending, Reason, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
 from framegate.telemetry.output_file import OutputFile, replace_text
 
-SCHEMA = 1
+SCHEMA = 2
 FILE_NAME = "status.json"
 
 WRITE_S, AT_LEAST_S = 1.0, 10.0
@@ -60,7 +60,10 @@ class FrameStatus:
     """Seconds since the epoch."""
 
     reason: Reason
-    score_percent: float | None
+    score: float | None
+    threshold: float | None
+    unit: Unit | None
+    zone: str | None
     result: str | None
 
 
@@ -89,10 +92,13 @@ class CameraStatus(Totals):
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
     scores: tuple[float, ...] = ()
-    """Scores in percent of the last frames that were compared, oldest first."""
+    """Scores of the last frames that were compared, oldest first."""
 
     thresholds: tuple[float | None, ...] = ()
-    """The threshold of each score, in percent."""
+    """The threshold of each score, in the score's unit."""
+
+    units: tuple[Unit | None, ...] = ()
+    """The unit of each score: `%` of the picture, or `x` times the usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +210,9 @@ def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraS
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
         last_kept=None if counters.last_kept is None else _frame(counters.last_kept),
-        scores=tuple(round(entry.score_percent or 0.0, 4) for entry in counters.compared),
-        thresholds=tuple(entry.threshold_percent for entry in counters.compared),
+        scores=tuple(round(entry.score or 0.0, 4) for entry in counters.compared),
+        thresholds=tuple(entry.threshold for entry in counters.compared),
+        units=tuple(entry.unit for entry in counters.compared),
     )
 
 
@@ -216,7 +223,10 @@ def _frame(entry: Entry) -> FrameStatus:
         decided_at=iso_utc(entry.decided_at_ns),
         decided_at_s=entry.decided_at_ns / 1e9,
         reason=entry.reason,
-        score_percent=entry.score_percent,
+        score=entry.score,
+        threshold=entry.threshold,
+        unit=entry.unit,
+        zone=entry.zone,
         result=entry.result,
     )
 

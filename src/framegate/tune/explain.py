@@ -8,13 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framegate.config.quantities import comparison
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import ChangeDetector
 from framegate.errors import FramegateError
 from framegate.model import ChangeScore, Decision, Frame, GrayImage, Prepared, Reason
 
-SCHEMA = 1
+SCHEMA = 2
 
 OUTLINE = (60, 60, 255)  # BGR: red over gray asphalt
 LETTERS, PLATE = (255, 255, 255), (30, 30, 30)
@@ -45,9 +46,11 @@ class Explanation:
         score = self.score
         return {
             "schema": SCHEMA,
-            "score_percent": None if score is None else score.score_percent,
-            "score_px": None if score is None else score.score_px,
-            "threshold_percent": self.decision.threshold_percent,
+            "score": None if score is None else score.score,
+            "threshold": None if score is None else score.threshold,
+            "unit": None if score is None else score.unit,
+            "zone": None if score is None else score.zone,
+            "changed_px": None if score is None else score.changed_px,
             "verdict": str(self.decision.verdict),
             "reason": str(self.decision.reason),
             "detail": self.decision.detail,
@@ -78,7 +81,7 @@ def explain(reference: Path, current: Path, detector: ChangeDetector, *, max_pix
             Decision(Reason.SIZE_CHANGED, detail=detail), None, None, detector.picture_px(after)
         )
     score = detector.score(before, after)
-    decision = decide(score, detector.threshold_percent(after))
+    decision = decide(score)
     return Explanation(decision, score, detector.changed_pixels(before, after), detector.picture_px(after))
 
 
@@ -116,8 +119,8 @@ def _outline(panel: cv2.typing.MatLike, score: ChangeScore, scale: float) -> Non
 def _caption(panel: cv2.typing.MatLike, explanation: Explanation) -> None:
     decision, score = explanation.decision, explanation.score
     assert score is not None
-    words = f"{decision.verdict}: {score.score_percent:.3f}% of {decision.threshold_percent:.3f}%"
-    _write(panel, words, (10, 24), 0.7)
+    compared = " ".join(comparison(score.score, score.threshold, score.unit))
+    _write(panel, f"{decision.verdict}: {compared}", (10, 24), 0.7)
 
 
 def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: float) -> None:

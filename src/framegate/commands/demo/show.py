@@ -238,7 +238,7 @@ def _cells(name: str, act: Act | None, line: dict[str, Any] | None) -> tuple[str
     how, what = (HOW[act.upload], act.what) if act else ("", "")
     if line is None:
         return name, how, what, "", "..."
-    score = f"{line['score_percent']:5.2f}%" if "score_percent" in line else ""
+    score = f"{line['score']:5.2f}{line['unit']}" if "score" in line else ""
     verdict = line["event"].removeprefix("frame.")
     return name, how, what, score, f"{verdict}: {line['reason']}"
 

@@ -1,0 +1,221 @@
+"""``adaptive``: the strongest change, in times the usual. See the package for how it goes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import Area, Times
+from framegate.detect.adaptive.difference import Difference, difference
+from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE, corrections
+from framegate.detect.adaptive.places import Place, as_times, blocks_of, regions, strongest
+from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
+from framegate.detect.adaptive.strength import Strength, strength
+from framegate.detect.adaptive.usual import Usual
+from framegate.detect.adaptive.working import BLOCK, Flags, WorkingPicture, colours_of, working_picture
+from framegate.detect.masking import counted_pixels, inside_polygon
+from framegate.model import ChangeScore, GrayImage, Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """What of the picture counts, and where, for one working size."""
+
+    pixels: GrayImage | None
+    """uint8 (rows, columns), 0 where ignored; None when all count."""
+
+    blocks: Flags
+    """The blocks that count."""
+
+    places: tuple[Place, ...]
+    """The zones, then the rest of the picture."""
+
+
+class Adaptive:
+    """Scores pictures of one camera by the strongest change: see ``Detector``.
+
+    Args:
+        settings: with the preset ``adaptive``.
+        mask_picture: uint8 (any height, any width), 0 where the picture is ignored.
+
+    Source of the method: the illumination-invariant texture difference of L. Li and M. K. H. Leung
+    ("Integrating intensity and texture differences for robust change detection", IEEE Transactions on Image
+    Processing 11, 2002), here with a local gain and offset, each block against a running quantile of its own,
+    and a network for the neighbourhood.
+    """
+
+    def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None = None) -> None:
+        self.settings = settings
+        self._mask_picture = mask_picture
+        self._usual = Usual()
+        self._layout: _Layout | None = None
+        self._last: tuple[WorkingPicture, WorkingPicture, Difference] | None = None
+        """The last comparison: when the frame before is the reference, ``learn`` needs the same."""
+
+    def prepare(self, picture: Picture) -> WorkingPicture:
+        """Return a picture at the working size, with its local statistics.
+
+        Raises:
+            TypeError: its pixels are not uint8 (height, width) or (height, width, 3), or there are none.
+        """
+        pixels = picture.pixels
+        _require_picture(pixels)
+        return self.prepared_again(colours_of(pixels), picture.size)
+
+    def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> WorkingPicture:
+        """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
+
+        Raises:
+            TypeError: the image has not three channels.
+        """
+        if image.ndim != 3:  # noqa: PLR2004
+            raise TypeError("adaptive compares pictures of three channels")
+        return working_picture(image, source_size, self._layout_for(image).pixels)
+
+    def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
+        """Return how many times more than usual the strongest place changed.
+
+        Returns:
+            ``score`` and ``threshold`` in times the usual; of several zones those of the one that is most
+            above its threshold. ``regions`` in pixels of the working size.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        codes = self.codes(reference, current)
+        rows, columns = codes.shape
+        layout = self._layout_for(current.image)
+        deciding, score = _deciding(codes, layout.places)
+        changed = [] if score <= deciding.threshold else regions(codes, deciding)
+        largest_first = sorted(changed, key=lambda region: (-region.area_px, region.y, region.x))
+        return ChangeScore(
+            score,
+            deciding.threshold,
+            "x",
+            tuple(largest_first),
+            sum(region.area_px for region in changed),
+            (columns * BLOCK, rows * BLOCK),
+            deciding.zone,
+        )
+
+    def codes(self, reference: WorkingPicture, current: WorkingPicture) -> Codes:
+        """Return how strongly each block changed: 64 steps an octave, 0 is as much as usual.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        strong, seen = self.seen(reference, current)
+        return in_octaves(strong.times, STEPS_AN_OCTAVE) + corrections(seen)
+
+    def seen(self, reference: WorkingPicture, current: WorkingPicture) -> tuple[Strength, Quantities]:
+        """Return what the network sees of two pictures, and the strength that it corrects.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        reference, current = self._masked(reference), self._masked(current)
+        between = self._difference(reference, current)
+        layout = self._layout_for(current.image)
+        counted = None if layout.pixels is None else layout.blocks
+        strong = strength(reference, current, between, self._usual, counted)
+        return strong, quantities(reference, current, between, strong, self._usual.frames_learnt)
+
+    def learn(self, previous: WorkingPicture, current: WorkingPicture) -> None:
+        """Learn from two consecutive frames what is usual; nothing if they have different working sizes."""
+        if previous.image.shape == current.image.shape:
+            self._usual.learn(self._difference(self._masked(previous), self._masked(current)).measures)
+
+    def learnt(self) -> bytes | None:
+        """Return what was learnt; None when it is nothing."""
+        return self._usual.to_bytes()
+
+    def restore(self, data: bytes) -> None:
+        """Go on with what ``learnt`` has returned.
+
+        Raises:
+            ValueError: it is no such bytes. Nothing is changed.
+        """
+        self._usual.restore(data)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of what was learnt and of the masks, in bytes."""
+        layout = self._layout
+        pixels = 0 if layout is None or layout.pixels is None else layout.pixels.nbytes
+        return self._usual.size_bytes + pixels
+
+    def _difference(self, a: WorkingPicture, b: WorkingPicture) -> Difference:
+        if a.image.shape != b.image.shape:
+            raise ValueError(
+                f"a {a.image.shape} reference and a {b.image.shape} frame cannot be compared:"
+                " a frame of another size becomes the new reference"
+            )
+        if self._last is None or self._last[0] is not a or self._last[1] is not b:
+            self._last = a, b, difference(a, b)
+        return self._last[2]
+
+    def _masked(self, picture: WorkingPicture) -> WorkingPicture:
+        """Return a picture as this detector prepares it: it may be from before an edit of the masks."""
+        pixels = self._layout_for(picture.image).pixels
+        if picture.counted is pixels:
+            return picture
+        return working_picture(picture.image, picture.source_size, pixels)
+
+    def _layout_for(self, image: NDArray[np.uint8]) -> _Layout:
+        rows, columns = image.shape[:2]
+        shape = rows // BLOCK, columns // BLOCK
+        if self._layout is None or self._layout.blocks.shape != shape:
+            self._layout = _layout(self.settings, self._mask_picture, rows, columns)
+        return self._layout
+
+
+def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, rows: int, columns: int) -> _Layout:
+    counted = counted_pixels(
+        columns,
+        rows,
+        border_mask=settings.border_mask,
+        polygons=[area.polygon for area in settings.ignore],
+        mask_picture=mask_picture,
+    )
+    blocks = blocks_of(counted)
+    picture_px = int(np.count_nonzero(counted))
+    rest = blocks.copy()
+    places = []
+    for zone in settings.zone:
+        inside = blocks_of(inside_polygon(columns, rows, zone.polygon)) & rest
+        rest &= ~inside
+        threshold = settings.score_threshold if zone.score_threshold is None else zone.score_threshold
+        least = settings.min_contour_area if zone.min_contour_area is None else zone.min_contour_area
+        places.append(Place(zone.name, inside, _times(threshold), least.in_px(picture_px)))
+    general = settings.min_contour_area.in_px(picture_px)
+    places.append(Place(None, rest, _times(settings.score_threshold), general))
+    return _Layout(counted if picture_px < counted.size else None, blocks, tuple(places))
+
+
+def _times(threshold: Area | Times) -> float:
+    assert isinstance(threshold, Times), "the settings allow an area with classic only"
+    return float(threshold)
+
+
+def _deciding(codes: Codes, places: tuple[Place, ...]) -> tuple[Place, float]:
+    """Return the place that is most above its threshold, and its score; 0 where everything is ignored."""
+    best, score = places[-1], 0.0
+    for place in places:
+        code = strongest(codes, place)
+        if code is not None and as_times(code) / place.threshold > score / best.threshold:
+            best, score = place, as_times(code)
+    return best, score
+
+
+def _require_picture(pixels: object) -> None:
+    if (
+        not isinstance(pixels, np.ndarray)
+        or pixels.dtype != np.uint8
+        or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))  # noqa: PLR2004
+        or not pixels.size
+    ):
+        raise TypeError(
+            "adaptive compares pictures in colour, numpy arrays of uint8, (height, width, 3) in BGR, or"
+            " (height, width) in gray, not empty"
+        )

@@ -1,0 +1,115 @@
+"""What the network sees of each block, as whole numbers from 0 to 255."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.detect.adaptive.difference import Difference
+from framegate.detect.adaptive.strength import Strength
+from framegate.detect.adaptive.working import NEUTRAL, Floats, WorkingPicture, block_means
+
+Codes = NDArray[np.int32]
+
+STEPS_AN_OCTAVE = 16
+_MANTISSA_BITS, _EXPONENT_OF_ONE = 23, 127
+
+LOWEST_LEVEL, LOWEST_RATIO = -2, -5
+"""Octaves of the smallest gray level and ratio that are told apart: 0.25 and 1/32."""
+
+DARKNESS = 3
+"""Octaves of the luma below which factors of light mean little: 8 gray levels."""
+
+CLEAR_LEVELS = 8
+"""Gray levels by which a block is clearly brighter or darker."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantities:
+    """The network's input."""
+
+    blocks: NDArray[np.uint8]
+    """(16, block rows, block columns)."""
+
+    picture: NDArray[np.uint8]
+    """(8,): what is the same for all blocks."""
+
+
+def in_octaves(values: Floats, steps_an_octave: int = STEPS_AN_OCTAVE) -> Codes:
+    """Return the logarithm to the base 2 in whole steps, rounded down, linear within each octave.
+
+    A float's bits are that: its exponent, then its mantissa. So it is exact everywhere, and costs a shift.
+
+    Args:
+        values: above 0.
+        steps_an_octave: a power of 2.
+    """
+    fine_bits = steps_an_octave.bit_length() - 1
+    bits = np.asarray(values, np.float32).view(np.int32)
+    return (bits >> (_MANTISSA_BITS - fine_bits)) - (_EXPONENT_OF_ONE << fine_bits)
+
+
+def quantities(
+    a: WorkingPicture, b: WorkingPicture, between: Difference, strong: Strength, frames_learnt: int
+) -> Quantities:
+    """Return what the network sees of the change from ``a`` to ``b``.
+
+    Args:
+        a, b: the reference and the frame.
+        between: their difference.
+        strong: how many times more than usual each block changed.
+        frames_learnt: from how many frames it is known what is usual.
+    """
+    brighter = b.block_luma - a.block_luma
+    blocks = np.stack(
+        [
+            *(_level(measure) for measure in strong.measures),
+            *(_level(usual) for usual in strong.usual),
+            *(_ratio(ratio) for ratio in strong.ratios),
+            _level(between.texture),
+            _level(between.brightness),
+            _signed(brighter),
+            _signed(b.block_cr - a.block_cr),
+            _signed(b.block_cb - a.block_cb),
+            *(_level(np.sqrt(block_means(np.rint(each.variance)))) for each in (a, b)),
+            *(_luma(each.block_luma) for each in (a, b)),
+            _ratio(strong.times),
+        ]
+    )
+    middle = np.partition(brighter, brighter.size // 2, axis=None)[brighter.size // 2]
+    picture = [
+        *(int(_level(np.array(median, np.float32))) for median in strong.medians),
+        NEUTRAL * strong.is_gray,
+        int(_signed(np.array(middle, np.float32))),
+        _share(strong.times > 1),
+        _share(strong.times > 2),  # noqa: PLR2004 - twice the usual
+        _share(between.brightness > CLEAR_LEVELS),
+        STEPS_AN_OCTAVE * frames_learnt,
+    ]
+    return Quantities(blocks.astype(np.uint8), np.array(picture, np.uint8))
+
+
+def _coded(values: Floats, lowest: int) -> Codes:
+    return np.clip(in_octaves(values) - lowest * STEPS_AN_OCTAVE, 0, 255)
+
+
+def _level(values: Floats) -> Codes:
+    return _coded(values + np.float32(2.0**LOWEST_LEVEL), LOWEST_LEVEL)
+
+
+def _ratio(values: Floats) -> Codes:
+    return _coded(values, LOWEST_RATIO)
+
+
+def _luma(values: Floats) -> Codes:
+    """Finer, and above a little light: light that changes by a factor is then the same step everywhere."""
+    steps = in_octaves(values + np.float32(2.0**DARKNESS), 2 * STEPS_AN_OCTAVE)
+    return steps - DARKNESS * 2 * STEPS_AN_OCTAVE
+
+
+def _signed(values: Floats) -> Codes:
+    return NEUTRAL + np.where(values < 0, -1, 1) * (_level(np.abs(values)) // 2)
+
+
+def _share(blocks: NDArray[np.bool_]) -> int:
+    return 255 * int(np.count_nonzero(blocks)) // blocks.size
