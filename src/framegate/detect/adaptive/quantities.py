@@ -109,7 +109,8 @@ def _luma(values: Floats) -> Codes:
 
 def _signed(values: Floats) -> Codes:
     half = _level(np.abs(values)) >> 1
-    return np.where(values < 0, NEUTRAL - half, NEUTRAL + half).astype(np.int32, copy=False)
+    signed: Codes = np.where(values < 0, NEUTRAL - half, NEUTRAL + half)
+    return signed
 
 
 def _share(blocks: NDArray[np.bool_]) -> int:
