@@ -90,7 +90,8 @@ def quantities(
 
 def _coded(values: Floats, lowest: int) -> Codes:
     codes = in_octaves(values) - np.int32(lowest * STEPS_AN_OCTAVE)
-    return np.minimum(np.maximum(codes, np.int32(0)), np.int32(255))  # np.clip takes three times as long
+    bounded: Codes = np.minimum(np.maximum(codes, np.int32(0)), np.int32(255))
+    return bounded  # np.clip takes three times as long
 
 
 def _level(values: Floats) -> Codes:
@@ -109,8 +110,7 @@ def _luma(values: Floats) -> Codes:
 
 def _signed(values: Floats) -> Codes:
     half = _level(np.abs(values)) >> 1
-    signed: Codes = np.where(values < 0, NEUTRAL - half, NEUTRAL + half)
-    return signed
+    return np.where(values < 0, NEUTRAL - half, NEUTRAL + half)
 
 
 def _share(blocks: NDArray[np.bool_]) -> int:
