@@ -108,8 +108,9 @@ def corrections(seen: Quantities) -> Codes:
 def _in_cells(blocks: NDArray[np.uint8]) -> Floats:
     """Return (4 x quantities, cell rows, cell columns); an odd last row or column of blocks counts twice."""
     channels, rows, columns = blocks.shape
-    even = np.pad(blocks, ((0, 0), (0, rows % CELL), (0, columns % CELL)), mode="edge")
-    split = even.reshape(channels, -1, CELL, even.shape[2] // CELL, CELL)
+    if rows % CELL or columns % CELL:
+        blocks = np.pad(blocks, ((0, 0), (0, rows % CELL), (0, columns % CELL)), mode="edge")
+    split = blocks.reshape(channels, -1, CELL, blocks.shape[2] // CELL, CELL)
     cells = split.transpose(0, 2, 4, 1, 3).astype(np.float32)
     return cells.reshape(channels * CELL * CELL, *cells.shape[3:])
 
@@ -139,7 +140,8 @@ def _scaled(
     if added is not None:
         result += added
     np.rint(result, out=result)
-    return np.clip(result, 0, MOST_VALUE, out=result)
+    np.maximum(result, 0, out=result)
+    return np.minimum(result, MOST_VALUE, out=result)
 
 
 def _product(layer: _Layer, values: Floats, sums: Floats | None = None) -> Floats:
