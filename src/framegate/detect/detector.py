@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.change_detector import ChangeDetector
+from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
 from framegate.model import ChangeScore, GrayImage, Picture, Reason
 
@@ -103,7 +103,7 @@ def detector_of(settings: DetectionSettings, mask_picture: GrayImage | None = No
         mask_picture: the picture in ``settings.mask_file``, uint8 (any height, any width), 0 where it is
             ignored; a detector reads no files.
     """
-    return (Classic if settings.preset_name == "classic" else ChangeDetector)(settings, mask_picture)
+    return (Classic if settings.preset_name == "classic" else Adaptive)(settings, mask_picture)
 
 
 def preparation_of(settings: DetectionSettings) -> tuple[str | int, ...]:

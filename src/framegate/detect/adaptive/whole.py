@@ -104,9 +104,10 @@ def whole_change(
     if was.share >= LEAST_RELIEF and now.count <= COVERED * was.count:
         return Reason.MOVED
     was_dark, is_dark = _is_dark(before, counted), _is_dark(after, counted)
-    least_steps = CLEAR_STEPS if is_changed else DRASTIC_STEPS
-    is_lit = _is_lit(light[1] - light[0], least_steps, counted, (was, now), was_dark=was_dark)
-    if is_lit or _colour_switched(before, after, counted):
+    lit = _lit(light[1] - light[0], CLEAR_STEPS if is_changed else DRASTIC_STEPS, counted)
+    if lit is None and _colour_switched(before, after, counted):
+        lit = counted
+    if lit is not None and _is_still_there(was.within(lit), now.within(lit), was_dark=was_dark):
         return Reason.LIGHTING
     if was_dark or is_dark or min(was.share, now.share) < LEAST_RELIEF:
         return None
@@ -117,18 +118,20 @@ def _light(picture: WorkingPicture) -> Codes:
     return in_octaves(picture.block_luma + DARKNESS, STEPS_AN_OCTAVE)
 
 
-def _is_lit(
-    steps: Codes, least: int, counted: Flags, reliefs: tuple[_Relief, _Relief], *, was_dark: bool
-) -> bool:
-    """Return whether most blocks became brighter, or most darker, and are still the same places."""
+def _lit(steps: Codes, least: int, counted: Flags) -> Flags | None:
+    """Return the blocks that became brighter, or those that became darker; None when neither are most."""
     for changed in (counted & (steps >= least), counted & (steps <= -least)):
         if np.count_nonzero(changed) > MOST_BLOCKS * np.count_nonzero(counted):
-            was, now = (relief.within(changed) for relief in reliefs)
-            flat = was.share < LEAST_RELIEF, now.share < LEAST_RELIEF
-            if any(flat):
-                return all(flat) or was_dark
-            return max(agreement(was, now)) >= STILL_ALIKE
-    return False
+            return changed
+    return None
+
+
+def _is_still_there(was: _Relief, now: _Relief, *, was_dark: bool) -> bool:
+    """Return whether what is seen in another light is still the same; a dark room shows nothing before."""
+    flat = was.share < LEAST_RELIEF, now.share < LEAST_RELIEF
+    if any(flat):
+        return all(flat) or was_dark
+    return max(agreement(was, now)) >= STILL_ALIKE
 
 
 def _is_dark(picture: WorkingPicture, counted: Flags) -> bool:
