@@ -178,6 +178,23 @@ def test_an_intended_frame_that_is_nowhere_is_rejected(
     assert box.ledger.last_kept("c0") is None
 
 
+@pytest.mark.parametrize("reason", [Reason.LIGHTING, Reason.MOVED])
+def test_a_switched_light_and_a_moved_camera_are_warned_about(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], reason: Reason
+) -> None:
+    """A frame that is kept for one of these reasons is followed by a warning that names it."""
+    lay(site, morning[:1])
+    candidate = interrupt_before_finish(bench, FailingOnce(Step.WRITE))
+    box = bench()
+    (entry,) = box.ledger.intended()
+    box.ledger.intend(replace(entry, reason=reason))
+    box.pipeline.recover()
+    kept, warning = box.events
+    assert (kept.event, kept.fields["reason"]) == ("frame.kept", reason)
+    assert (warning.event, warning.level) == (f"camera.{reason}", "warning")
+    assert warning.fields == {"camera": "c0", "frame": candidate.key.name}
+
+
 def test_recovery_waits_for_a_disk_that_cannot_be_written(
     site: Site, bench: Callable[..., Bench], morning: list[bytes]
 ) -> None:

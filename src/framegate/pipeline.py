@@ -19,7 +19,7 @@ from framegate.config.settings import Settings
 from framegate.detect.judge import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
-from framegate.events.frames import CameraCalm, CameraStorm, FrameDecided
+from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
 from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
@@ -28,6 +28,9 @@ from framegate.keep.schema import Memory
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
+
+WARNINGS = {Reason.LIGHTING: CameraLighting, Reason.MOVED: CameraMoved}
+"""Events that follow a verdict with this reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,8 @@ class Pipeline:
         duration_ms = 1000 * (time.perf_counter() - started_s)
         score = None if decision is None else decision.score
         self._emit(FrameDecided(entry, duration_ms, score, recovered_from))
+        if (warning := WARNINGS.get(entry.reason)) is not None:
+            self._emit(warning(entry.camera, entry.key.name))
 
     def _bytes_of(self, entry: Entry) -> bytes | None:
         """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""

@@ -329,6 +329,15 @@ def test_why_the_oldest_waits_is_shown() -> None:
     assert "pending of c\\x1b: Permission denied" in in_words(now)
 
 
+def test_a_frozen_camera_is_shown() -> None:
+    """That a camera repeats one picture stands below the table; one counted among the others has no line."""
+    counters = Counters({(f"c{number}", Reason.FIRST): 1 for number in range(MOST_CAMERAS)})
+    now = current_status(counters, Vitals(pid=1), {}, 10_000.0, {"c7": 2800.0, "new": 5.0})
+    assert from_json(now.to_json()).cameras["c7"].frozen_s == 7200
+    assert "frozen: c7 has repeated one picture for 2h" in in_words(now)
+    assert "new" not in now.cameras
+
+
 def test_a_flag_for_the_drop_folder_changes_nothing_of_the_results(site: Site) -> None:
     """`status -c FILE --drop D` shows the space of the file's results folder; without a file, of none."""
     site.configure(min_free="2MB")

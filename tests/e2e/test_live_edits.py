@@ -425,12 +425,12 @@ def test_each_frame_is_judged_wholly_by_one_config(site: Site) -> None:
 
 
 def test_an_edit_of_how_frames_are_seen_keeps_the_reference(site: Site) -> None:
-    """After an edit of preset or working height frames are compared with the reference from before."""
+    """After an edit of working height or blur frames are compared with the reference from before."""
     site.configure(detection=DETECTION)
     with running(site) as daemon:
         upload(shot(1, 0), site.drop)
         daemon.wait_for("frame.kept", reason="first")
-        edits = (DETECTION + "working_height = 24", 'preset = "adaptive"', DETECTION + "blur = 9")
+        edits = (DETECTION + "working_height = 24", DETECTION, DETECTION + "blur = 9")
         for number, detection in enumerate(edits):
             site.configure(detection=detection)
             daemon.wait_for("config.reloaded", number + 1)

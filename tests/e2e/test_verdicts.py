@@ -89,7 +89,7 @@ def test_unfinished_and_foreign_names_are_left_alone(site: Site, morning: list[b
 
 def test_each_camera_has_its_own_reference(site: Site, morning: list[bytes]) -> None:
     """Cameras that share a folder are told apart, ordered by the time in the name, and tuned apart."""
-    site.configure(drop=f"{CAMERAS}\n{TIMES}", rest='[camera.c23.detection]\nscore_threshold = "90%"')
+    site.configure(drop=f"{CAMERAS}\n{TIMES}", rest='[camera.c23.detection]\nscore_threshold = "900x"')
     with running(site) as daemon:
         for name, data in {
             "c21_2021_03_26__16_44_04.png": morning[0],

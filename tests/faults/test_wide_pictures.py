@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from oracle import DETECTION
 from running import Site, running, scanned
 
 
@@ -10,7 +11,7 @@ def wide(width: int, height: int) -> bytes:
     return cv2.imencode(".png", np.full((height, width), 90, np.uint8))[1].tobytes()
 
 
-@pytest.mark.parametrize("detection", ["", "working_height = 0"], ids=["default", "native"])
+@pytest.mark.parametrize("detection", ["", DETECTION], ids=["default", "native"])
 def test_pictures_of_absurd_width_end_no_daemon(site: Site, morning: list[bytes], detection: str) -> None:
     """They and the good frames beside them have verdicts; what was learnt is saved, and a restart goes on."""
     site.configure(detection=detection)

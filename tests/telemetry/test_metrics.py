@@ -60,6 +60,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
             shown["framegate_frames_total", labels] = count
         shown["framegate_pending_frames", here] = camera.pending
         shown["framegate_oldest_pending_age_seconds", here] = camera.oldest_pending_s or 0
+        shown["framegate_camera_frozen", here] = float(camera.frozen_s is not None)
         if camera.last_frame is not None:
             shown["framegate_last_frame_timestamp_seconds", here] = camera.last_frame.decided_at_s
         if camera.last_kept is not None:
@@ -99,7 +100,9 @@ def test_every_number_of_the_file_is_the_statuss(tmp_path: Path, is_well: bool) 
         found_by_sweep=8, config_refused=("line 3",), config_loaded_at=1_700_000_000.0,
         results_free_bytes=1, log_lines_lost=16,
     )  # fmt: skip
-    status = current_status(counters, well if is_well else ill, {"c2": Pending(3, 60.0)}, 100.0)
+    status = current_status(
+        counters, well if is_well else ill, {"c2": Pending(3, 60.0)}, 100.0, {} if is_well else {"c1": 7.0}
+    )
     metrics = Metrics(counters.durations, None, str(tmp_path / "a.prom"), list[LogEvent]().append)
     metrics.show(status, 0.0)
     written = values((tmp_path / "a.prom").read_text("utf-8"))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,3 +126,19 @@ def test_the_end_is_written_down(reported: Reported) -> None:
     reported.reporting(KEPT)
     reported.reporting.close()
     assert reported.written()["totals"]["kept"] == 1
+
+
+def test_a_frozen_camera_is_shown_until_another_picture_comes(site: Site, reported: Reported) -> None:
+    """What was said of a camera that repeats one picture is in the status, with its age."""
+    site.configure(drop='frozen_after = "1h"')
+    reported.reporting.retune(load(site.config).settings)
+    again = FrameDecided(replace(KEPT.entry, reason=Reason.IDENTICAL), 1.0)
+    reported.reporting(KEPT)
+    assert reported.reporting.status().cameras["c1"].frozen_s is None
+    for _ in range(2):
+        reported.go(3600)
+        reported.reporting(again)
+    assert reported.reporting.status().cameras["c1"].frozen_s == 7200
+    assert [event.event for event in reported.said] == ["camera.frozen"]
+    reported.reporting(KEPT)
+    assert reported.reporting.status().cameras["c1"].frozen_s is None

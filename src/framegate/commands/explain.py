@@ -1,16 +1,17 @@
 """``framegate explain``: why one frame would be kept or dropped after another."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 
 from framegate.camera import mask_of
-from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import comparison
 from framegate.config.settings import Settings
 from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
+from framegate.model import ChangeScore
 from framegate.tune.explain import Explanation, explain, overlay
 
 
@@ -42,31 +43,38 @@ def run_explain(
     if as_json:
         print(json.dumps(explanation.as_json(), indent=2))
     else:
-        print(in_words(explanation, detection))
+        print(in_words(explanation))
 
 
-def in_words(explanation: Explanation, settings: DetectionSettings) -> str:
-    """Return the decision, the two numbers that were compared, and the regions, one on each line."""
+def in_words(explanation: Explanation) -> str:
+    """Return the decision, the two numbers that were compared, where, and the regions, one on each line."""
     decision, score = explanation.decision, explanation.score
     if score is None:
         return f"{decision.verdict}: {decision.reason} ({decision.detail}); not compared"
-    width, height = score.working_size
-    picture_px = explanation.picture_px
     shown, sign, threshold = comparison(score.score, score.threshold, score.unit)
+    zone = "" if score.zone is None else f" of zone {score.zone}"
+    width, height = score.working_size
     lines = [
         f"{decision.verdict}: {decision.reason}",
-        f"score {shown} {sign} threshold {threshold}",
+        f"score {shown} {sign} threshold {threshold}{zone}",
+        *_what_was_compared(explanation, score, sign),
+        f"regions {len(score.regions)}, in pixels of {width}x{height}",
     ]
-    if picture_px is not None:
-        threshold_px = score.threshold * picture_px / 100
-        of_picture = f"{threshold_px:.1f}px of {picture_px}px at {width}x{height}"
-        lines.append(f"  {score.changed_px:.1f}px {sign} {of_picture}")
-    lines.append(f"regions {len(score.regions)} of at least {settings.min_contour_area}")
     lines += [
         f"  {region.area_px:>9.1f}px  at x {region.x}, y {region.y}, {region.width} x {region.height}"
         for region in score.regions
     ]
     return "\n".join(lines)
+
+
+def _what_was_compared(explanation: Explanation, score: ChangeScore, sign: str) -> Iterator[str]:
+    if (picture_px := explanation.picture_px) is not None:
+        threshold_px = score.threshold * picture_px / 100
+        yield f"  changed: {score.changed_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px"
+    if (place := explanation.place) is not None:
+        width, height = explanation.picture_size
+        where = f"at x {place.x}, y {place.y}, {place.width} x {place.height} of {width}x{height}"
+        yield f"  times what is usual, where it changed most: {where}"
 
 
 def _write_picture(path: Path, picture: cv2.typing.MatLike) -> None:

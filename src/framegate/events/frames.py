@@ -164,5 +164,35 @@ class CameraBack(LogEvent, name="camera.back"):
     silent_s: float
 
 
+class CameraFrozen(LogEvent, name="camera.frozen", level="warning"):
+    """A camera has repeated one picture, byte for byte, for `frozen_after`: `frames` times, since `since`."""
+
+    camera: str
+    since: str
+    frames: int
+
+
+class CameraUnfrozen(LogEvent, name="camera.unfrozen"):
+    """A frozen camera has sent another picture; `frames` counts the repetitions."""
+
+    camera: str
+    frozen_s: float
+    frames: int
+
+
+class CameraLighting(LogEvent, name="camera.lighting", level="warning"):
+    """Most of a camera's picture changed at once, as when a lamp is switched; `frame` was kept."""
+
+    camera: str
+    frame: str
+
+
+class CameraMoved(LogEvent, name="camera.moved", level="warning"):
+    """A camera seems to have been moved or covered; `frame` was kept."""
+
+    camera: str
+    frame: str
+
+
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)

@@ -1,1 +1,1 @@
-"""What the operator sees: log, counters, status, metrics, warnings about silent cameras."""
+"""What the operator sees: log, counters, status, metrics, warnings about silent and frozen cameras."""

@@ -1,4 +1,4 @@
-"""Shows the daemon's state: status file, line in ``systemctl status``, metrics, silent cameras."""
+"""Shows the daemon's state: status file, line in ``systemctl status``, metrics, silent and frozen cameras."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from framegate.events.daemon import (
 from framegate.keep.ledger import Ledger
 from framegate.model import Pending
 from framegate.telemetry.counters import counters_of
+from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics
 from framegate.telemetry.silence import Silence
 from framegate.telemetry.status import Status, StatusFile, Vitals, current_status, in_one_line
@@ -30,12 +31,12 @@ class Reporting:
     """Counts events, and shows the counts; a listener of all events, and a chore.
 
     Args:
-        settings: ``state.folder``, ``metrics`` and ``drop.silent_after`` are used.
+        settings: ``state.folder``, ``metrics``, ``drop.silent_after`` and ``drop.frozen_after`` are used.
         ledger: has the counts of earlier runs.
         vitals: returns the state of the daemon's parts; pause, uptime and load time are added here.
         pending: returns the frames without a verdict, by camera.
         show_line: shows a line in ``systemctl status``.
-        emit: gets an event for a silent camera, and for a file that cannot be written.
+        emit: gets an event for a silent or frozen camera, and for a file that cannot be written.
         clock: monotonic seconds.
 
     Raises:
@@ -63,6 +64,7 @@ class Reporting:
         self._made_at_s = -NEVER_S
         self._counters = counters_of(ledger)
         self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, emit, clock)
+        self._freezing = Freezing(settings.drop.frozen_after, emit, clock)
         assert settings.state.folder is not None
         self._status_file = StatusFile(Path(settings.state.folder), emit)
         metrics = settings.metrics
@@ -72,6 +74,7 @@ class Reporting:
         """Count an event."""
         self._counters(event)
         self._silence(event)
+        self._freezing(event)
         if isinstance(event, IntakePaused):
             self._paused = event.error
         elif isinstance(event, IntakeResumed):
@@ -83,6 +86,7 @@ class Reporting:
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self._silence.retune(settings.drop.silent_after)
+        self._freezing.retune(settings.drop.frozen_after)
         self._metrics.retune(settings.metrics.textfile)
 
     def deadline_s(self) -> float:
@@ -115,7 +119,7 @@ class Reporting:
             paused=self._paused,
             config_loaded_at=self._loaded_at,
         )
-        return current_status(self._counters, vitals, self._pending(), now_s)
+        return current_status(self._counters, vitals, self._pending(), now_s, self._freezing.since_s())
 
     def _status_due_s(self) -> float:
         wanted_s = min(self._status_file.deadline_s(), self._metrics.deadline_s())

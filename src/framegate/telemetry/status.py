@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from framegate import folders
@@ -88,6 +89,9 @@ class CameraStatus(Totals):
     pending_why: str | None = None
     """Why that frame waits, if known."""
 
+    frozen_s: float | None = None
+    """For how long it has repeated one picture, in seconds; None while it is not frozen."""
+
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
@@ -157,7 +161,11 @@ def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def current_status(
-    counters: Counters, vitals: Vitals, pending: Mapping[str, Pending], now_s: float
+    counters: Counters,
+    vitals: Vitals,
+    pending: Mapping[str, Pending],
+    now_s: float,
+    frozen_since_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Status:
     """Return the status of now.
 
@@ -166,12 +174,16 @@ def current_status(
         vitals: everything else.
         pending: the frames without a verdict, by camera.
         now_s: the present in seconds, by the clock of ``Pending.since_s``.
+        frozen_since_s: since when the frozen cameras have repeated their picture, by the same clock.
     """
     waiting = _as_counted(pending, counters)
     cameras = {
         name: _camera(counters.cameras.get(name, CameraCounters()), waiting.get(name, Pending()), now_s)
         for name in {**counters.cameras, **waiting}
     }
+    for name, since_s in frozen_since_s.items():
+        if name in cameras:  # it may be counted among the others
+            cameras[name] = replace(cameras[name], frozen_s=round(now_s - since_s, 1))
     totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in COUNTS}
     return Status(
         **asdict(vitals),

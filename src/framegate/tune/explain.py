@@ -1,25 +1,29 @@
 """Why two frames differ or not: the numbers that are compared, the regions, and a picture of both."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from framegate.config.detection import DetectionSettings
+from framegate.config.detection import DetectionSettings, Zone
 from framegate.config.quantities import comparison
+from framegate.detect.adaptive.adaptive import Adaptive
+from framegate.detect.adaptive.places import all_as_times
+from framegate.detect.adaptive.quantities import Codes
 from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Detector
 from framegate.detect.judge import compare
 from framegate.errors import FramegateError
-from framegate.model import ChangeScore, Decision, GrayImage, Picture
+from framegate.model import ChangeScore, Decision, GrayImage, Picture, Region
 
 SCHEMA = 2
 
 OUTLINE = (60, 60, 255)  # BGR: red over gray asphalt
+ZONE = (220, 180, 40)  # blue
 LETTERS, PLATE = (255, 255, 255), (30, 30, 30)
 SMALLEST_OVERLAY_HEIGHT = 480
 GAP = 8
@@ -34,15 +38,26 @@ class Explanation:
     """The comparison of two frames."""
 
     decision: Decision
-    score: ChangeScore | None
-    """None if the frames differ in size, and so were not compared."""
+    picture_size: tuple[int, int]
+    """(width, height) of the second frame, in pixels."""
 
-    changed: GrayImage | None
-    """uint8 (height, width) at the working size: 255 is changed, 0 is not; None if not compared."""
+    changed: GrayImage | None = None
+    """uint8 (height, width), of any size: white where it has changed; with ``adaptive`` gray where it has
+    changed less than the threshold. None if the frames differ in size, and so were not compared."""
 
-    picture_px: int | None
+    picture_px: int | None = None
     """Number of unmasked pixels at the working size: percentages refer to it. None with ``adaptive``, whose
     score is no share of the picture."""
+
+    place: Region | None = None
+    """The place that changed most, in pixels of the picture. None with ``classic``, which adds up all."""
+
+    zones: tuple[Zone, ...] = ()
+
+    @property
+    def score(self) -> ChangeScore | None:
+        """What was compared; None if the frames differ in size."""
+        return self.decision.score
 
     def as_json(self) -> Mapping[str, Any]:
         """Return what ``--json`` prints."""
@@ -53,10 +68,12 @@ class Explanation:
             "threshold": None if score is None else score.threshold,
             "unit": None if score is None else score.unit,
             "zone": None if score is None else score.zone,
-            "changed_px": None if score is None else score.changed_px,
             "verdict": str(self.decision.verdict),
             "reason": str(self.decision.reason),
             "detail": self.decision.detail,
+            "picture_size": list(self.picture_size),
+            "place": None if self.place is None else asdict(self.place),
+            "changed_px": None if score is None else score.changed_px,
             "picture_px": self.picture_px,
             "working_size": None if score is None else list(score.working_size),
             "regions": [] if score is None else [asdict(region) for region in score.regions],
@@ -76,21 +93,27 @@ def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixe
     Raises:
         NotAFrameError: one of them cannot be read or decoded.
     """
-    before, after = (
-        detector.prepare(_picture(file, detector.settings, max_pixels)) for file in (reference, current)
-    )
-    decision = compare(detector, before, after)
-    score = decision.score
-    classic = detector if isinstance(detector, Classic) else None
-    picture_px = None if classic is None else classic.picture_px(after)
+    settings = detector.settings
+    before, after = (detector.prepare(_picture(file, settings, max_pixels)) for file in (reference, current))
+    explanation = Explanation(compare(detector, before, after), after.source_size, zones=settings.zone)
+    if isinstance(detector, Classic):
+        explanation = replace(explanation, picture_px=detector.picture_px(after))
+    score = explanation.score
     if score is None:
-        return Explanation(decision, None, None, picture_px)
-    changed = _boxes_of(score) if classic is None else classic.changed_pixels(before, after)
-    return Explanation(decision, score, changed, picture_px)
+        return explanation
+    if isinstance(detector, Classic):
+        return replace(explanation, changed=detector.changed_pixels(before, after))
+    assert isinstance(detector, Adaptive)
+    place = detector.decisive(before, after)
+    return replace(
+        explanation,
+        changed=_shades(detector.codes(before, after), score.threshold),
+        place=None if place is None else _scaled(place, score.working_size, after.source_size),
+    )
 
 
 def overlay(current: Path, explanation: Explanation) -> GrayImage:
-    """Draw the current frame with its changed regions outlined, beside the thresholded picture.
+    """Draw the current frame with its changed regions and zones outlined, beside what changed how much.
 
     Returns:
         uint8 (height, width, 3), BGR.
@@ -100,25 +123,45 @@ def overlay(current: Path, explanation: Explanation) -> GrayImage:
     assert picture is not None, "explain() has decoded it"
     if score is None or changed is None:
         return picture.astype(np.uint8)
-    scale = max(1.0, SMALLEST_OVERLAY_HEIGHT / changed.shape[0])
-    size = (round(changed.shape[1] * scale), round(changed.shape[0] * scale))
+    width, height = score.working_size
+    scale = max(1.0, SMALLEST_OVERLAY_HEIGHT / height)
+    size = (round(width * scale), round(height * scale))
     left = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(changed, size, interpolation=cv2.INTER_NEAREST)
     right = cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)
     for panel in (left, right):
+        _draw_zones(panel, explanation)
         _outline(panel, score, scale)
     _caption(left, explanation)
     gap = np.full((size[1], GAP, 3), 128, np.uint8)
     return np.hstack((left, gap, right)).astype(np.uint8)
 
 
-def _boxes_of(score: ChangeScore) -> GrayImage:
-    """Return where the regions are, as a picture of the working size: 255 in their boxes, 0 elsewhere."""
-    width, height = score.working_size
-    boxes = np.zeros((height, width), np.uint8)
-    for region in score.regions:
-        boxes[region.y : region.y + region.height, region.x : region.x + region.width] = 255
-    return boxes
+def _shades(codes: Codes, threshold: float) -> GrayImage:
+    """Return how strongly each block changed: black not at all, half gray just not enough, white more."""
+    times = all_as_times(codes)
+    shades = np.where(times > threshold, 255, 127 * times / threshold)
+    return np.asarray(shades, np.uint8)
+
+
+def _scaled(region: Region, size: tuple[int, int], to_size: tuple[int, int]) -> Region:
+    """Return a region of a picture as a region of the same picture in another size."""
+    across, down = to_size[0] / size[0], to_size[1] / size[1]
+    x, y = round(region.x * across), round(region.y * down)
+    right, bottom = (region.x + region.width) * across, (region.y + region.height) * down
+    return Region(x, y, round(right) - x, round(bottom) - y, region.area_px * across * down)
+
+
+def _draw_zones(panel: cv2.typing.MatLike, explanation: Explanation) -> None:
+    height, width = panel.shape[:2]
+    deciding = None if explanation.score is None else explanation.score.zone
+    for zone in explanation.zones:
+        corners = np.rint(np.array(zone.polygon) * (width - 1, height - 1)).astype(np.int32)
+        cv2.polylines(
+            panel, [corners], isClosed=True, color=ZONE, thickness=3 if zone.name == deciding else 1
+        )
+        x, y = corners.min(axis=0)
+        _write(panel, zone.name, (int(x) + 4, int(y) + 16), 0.45)
 
 
 def _outline(panel: cv2.typing.MatLike, score: ChangeScore, scale: float) -> None:

@@ -9,13 +9,13 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
 from framegate.detect.adaptive.difference import Difference, difference
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE, corrections
-from framegate.detect.adaptive.places import Place, as_times, blocks_of, regions, strongest
+from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
 from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
 from framegate.detect.adaptive.strength import Strength, strength
 from framegate.detect.adaptive.usual import Usual
 from framegate.detect.adaptive.working import BLOCK, Flags, WorkingPicture, colours_of, working_picture
 from framegate.detect.masking import counted_pixels, inside_polygon
-from framegate.model import ChangeScore, GrayImage, Picture
+from framegate.model import ChangeScore, GrayImage, Picture, Region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +98,15 @@ class Adaptive:
             (columns * BLOCK, rows * BLOCK),
             deciding.zone,
         )
+
+    def decisive(self, reference: WorkingPicture, current: WorkingPicture) -> Region | None:
+        """Return the change that decides, in pixels of the working size; None where everything is ignored.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        codes = self.codes(reference, current)
+        return decisive(codes, _deciding(codes, self._layout_for(current.image).places)[0])
 
     def codes(self, reference: WorkingPicture, current: WorkingPicture) -> Codes:
         """Return how strongly each block changed: 64 steps an octave, 0 is as much as usual.

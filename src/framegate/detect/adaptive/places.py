@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE
 from framegate.detect.adaptive.quantities import Codes, in_octaves
@@ -36,6 +37,12 @@ def as_times(code: int) -> float:
     """Return a code of 64 steps an octave as times the usual: the inverse of ``quantities.in_octaves``."""
     octave, step = divmod(code, STEPS_AN_OCTAVE)
     return (1 + step / STEPS_AN_OCTAVE) * 2.0**octave
+
+
+def all_as_times(codes: Codes) -> NDArray[np.float64]:
+    """Return all codes as times the usual."""
+    octave, step = np.divmod(codes, STEPS_AN_OCTAVE)
+    return np.ldexp(1 + step / STEPS_AN_OCTAVE, octave)
 
 
 def blocks_of(pixels: GrayImage) -> Flags:
@@ -71,6 +78,28 @@ def regions(codes: Codes, place: Place) -> list[Region]:
     """Return the changes at a place that are above its threshold, in pixels of the working size."""
     just_not = int(in_octaves(np.array(place.threshold, np.float32), STEPS_AN_OCTAVE))
     return list(_changes(codes > just_not, place))
+
+
+def decisive(codes: Codes, place: Place) -> Region | None:
+    """Return the change that decides at a place, in pixels of the working size; None if it has no block.
+
+    Above the threshold it is the whole change around the strongest block, else the strongest block alone.
+    """
+    code = strongest(codes, place)
+    core = None if code is None else next(_changes(codes >= code, place), None)
+    if core is None:
+        return None
+    around = [region for region in regions(codes, place) if _has_inside(region, core)]
+    return min(around, key=lambda region: region.area_px, default=core)
+
+
+def _has_inside(outer: Region, inner: Region) -> bool:
+    return (
+        outer.x <= inner.x
+        and outer.y <= inner.y
+        and inner.x + inner.width <= outer.x + outer.width
+        and inner.y + inner.height <= outer.y + outer.height
+    )
 
 
 def _changes(blocks: Flags, place: Place) -> Iterator[Region]:

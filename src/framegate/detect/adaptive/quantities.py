@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from framegate.detect.adaptive.difference import Difference
 from framegate.detect.adaptive.strength import Strength
-from framegate.detect.adaptive.working import NEUTRAL, Floats, WorkingPicture, block_means
+from framegate.detect.adaptive.working import NEUTRAL, Floats, WorkingPicture
 
 Codes = NDArray[np.int32]
 
@@ -29,7 +29,7 @@ class Quantities:
     """The network's input."""
 
     blocks: NDArray[np.uint8]
-    """(16, block rows, block columns)."""
+    """(16, block rows, block columns): see ``quantities`` for which is which."""
 
     picture: NDArray[np.uint8]
     """(8,): what is the same for all blocks."""
@@ -46,7 +46,7 @@ def in_octaves(values: Floats, steps_an_octave: int = STEPS_AN_OCTAVE) -> Codes:
     """
     fine_bits = steps_an_octave.bit_length() - 1
     bits = np.asarray(values, np.float32).view(np.int32)
-    return (bits >> (_MANTISSA_BITS - fine_bits)) - (_EXPONENT_OF_ONE << fine_bits)
+    return (bits >> np.int32(_MANTISSA_BITS - fine_bits)) - np.int32(_EXPONENT_OF_ONE << fine_bits)
 
 
 def quantities(
@@ -61,26 +61,25 @@ def quantities(
         frames_learnt: from how many frames it is known what is usual.
     """
     brighter = b.block_luma - a.block_luma
-    blocks = np.stack(
+    levels = np.stack([*strong.measures, *strong.usual, between.texture, between.brightness])
+    changes = np.stack([brighter, b.block_cr - a.block_cr, b.block_cb - a.block_cb])
+    blocks = np.concatenate(
         [
-            *(_level(measure) for measure in strong.measures),
-            *(_level(usual) for usual in strong.usual),
-            *(_ratio(ratio) for ratio in strong.ratios),
-            _level(between.texture),
-            _level(between.brightness),
-            _signed(brighter),
-            _signed(b.block_cr - a.block_cr),
-            _signed(b.block_cb - a.block_cb),
-            *(_level(np.sqrt(block_means(np.rint(each.variance)))) for each in (a, b)),
-            *(_luma(each.block_luma) for each in (a, b)),
-            _ratio(strong.times),
+            _level(levels),
+            _ratio(np.stack([*strong.ratios, strong.times])),
+            _signed(changes),
+            _level(np.stack([a.block_texture, b.block_texture])),
+            _luma(np.stack([a.block_luma, b.block_luma])),
         ]
     )
-    middle = np.partition(brighter, brighter.size // 2, axis=None)[brighter.size // 2]
+    middle = brighter.size // 2
+    of_the_picture = np.array(
+        [*strong.medians, np.partition(brighter, middle, axis=None)[middle]], np.float32
+    )
     picture = [
-        *(int(_level(np.array(median, np.float32))) for median in strong.medians),
+        *_level(of_the_picture[:2]),
         NEUTRAL * strong.is_gray,
-        int(_signed(np.array(middle, np.float32))),
+        *_signed(of_the_picture[2:]),
         _share(strong.times > 1),
         _share(strong.times > 2),  # noqa: PLR2004 - twice the usual
         _share(between.brightness > CLEAR_LEVELS),
@@ -90,7 +89,9 @@ def quantities(
 
 
 def _coded(values: Floats, lowest: int) -> Codes:
-    return np.clip(in_octaves(values) - lowest * STEPS_AN_OCTAVE, 0, 255)
+    codes = in_octaves(values) - np.int32(lowest * STEPS_AN_OCTAVE)
+    bounded: Codes = np.minimum(np.maximum(codes, np.int32(0)), np.int32(255))
+    return bounded  # np.clip takes three times as long
 
 
 def _level(values: Floats) -> Codes:
@@ -108,7 +109,8 @@ def _luma(values: Floats) -> Codes:
 
 
 def _signed(values: Floats) -> Codes:
-    return NEUTRAL + np.where(values < 0, -1, 1) * (_level(np.abs(values)) // 2)
+    half = _level(np.abs(values)) >> 1
+    return np.where(values < 0, NEUTRAL - half, NEUTRAL + half)
 
 
 def _share(blocks: NDArray[np.bool_]) -> int:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from framegate.detect.adaptive.difference import Difference
 from framegate.detect.adaptive.usual import Usual
-from framegate.detect.adaptive.working import Flags, Floats, WorkingPicture
+from framegate.detect.adaptive.working import Flags, Floats, WorkingPicture, floats
 
 MOST_MEDIAN = 5.0
 """Gray levels by which a change of the whole picture raises what is usual, at most. Unbounded, a car that
@@ -22,7 +23,7 @@ LEAST_RATIO = np.float32(0.05)
 WITHOUT_COLOUR = np.float32(1.5)
 """A picture without colour has one witness: it has to be this much stronger."""
 
-HALF_WINDOW = np.float32(0.25)
+A_FOURTH = np.float32(0.25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,9 +75,10 @@ def strength(
 
 def _over_four(blocks: Floats) -> Floats:
     """Return the mean of each block, the one above, left, and above left; the edge is repeated."""
-    padded = np.pad(blocks, ((1, 0), (1, 0)), mode="edge")
-    pairs = padded[1:] + padded[:-1]
-    return (pairs[:, 1:] + pairs[:, :-1]) * HALF_WINDOW
+    summed = cv2.boxFilter(
+        blocks, cv2.CV_32F, (2, 2), anchor=(1, 1), normalize=False, borderType=cv2.BORDER_REPLICATE
+    )
+    return floats(summed) * A_FOURTH
 
 
 def _median(values: NDArray[np.float32]) -> float:

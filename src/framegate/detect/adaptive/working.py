@@ -54,6 +54,9 @@ class WorkingPicture:
     block_cb: Floats
     """Block means, 0 to 255 in sixteenths, (rows / 4, columns / 4)."""
 
+    block_texture: Floats
+    """Standard deviation of Y within windows, gray levels, (rows / 4, columns / 4)."""
+
     has_colour: bool
 
     source_size: tuple[int, int]
@@ -66,7 +69,7 @@ class WorkingPicture:
     def size_bytes(self) -> int:
         """Memory in bytes, without the mask, which all pictures of a camera share."""
         arrays = (self.image, self.luma, self.window_sum, self.variance, self.block_luma)
-        return sum(array.nbytes for array in arrays) + 2 * self.block_luma.nbytes
+        return sum(array.nbytes for array in arrays) + 3 * self.block_luma.nbytes
 
 
 def colours_of(pixels: GrayImage) -> GrayImage:
@@ -107,8 +110,9 @@ def working_picture(
     np.maximum(variance, 0, out=variance)
     means = block_means(seen.astype(np.float32))
     luma_mean, cr, cb = (np.ascontiguousarray(means[..., channel]) for channel in range(3))
+    texture = np.sqrt(block_means(np.rint(variance)))
     return WorkingPicture(
-        colours, luma, total, variance, luma_mean, cr, cb, _has_colour(cr, cb), source_size, counted
+        colours, luma, total, variance, luma_mean, cr, cb, texture, _has_colour(cr, cb), source_size, counted
     )  # fmt: skip
 
 
