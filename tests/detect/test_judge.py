@@ -37,7 +37,7 @@ def yard(number: int, shape: tuple[int, int] = (90, 160)) -> np.ndarray:
     ground = np.random.default_rng(1).integers(70, 120, (rows // 5 + 1, columns // 5 + 1, 3), np.uint8)
     picture = cv2.resize(ground, (columns, rows), interpolation=cv2.INTER_NEAREST).astype(np.int16)
     picture += chance.integers(-4, 5, picture.shape, np.int16)
-    picture[: rows // 4, : columns // 4] += chance.integers(-30, 31, (rows // 4, columns // 4, 1), np.int16)
+    picture[: rows // 4, : columns // 4] += chance.integers(-8, 9, (rows // 4, columns // 4, 1), np.int16)
     if number % 7 in {3, 4}:
         picture[rows // 2 : rows // 2 + rows // 4, columns // 2 : columns * 3 // 4] = (190, 210, 240)
     return np.clip(picture, 0, 255).astype(np.uint8)
@@ -89,6 +89,17 @@ def test_pictures_of_unlike_size_never_meet(
     assert (decision.reason, decision.score) == (Reason.SIZE_CHANGED, None)
     assert decision.detail == f"{one[1]}x{one[0]} -> {other[1]}x{other[0]}"
     assert judge.detector.learnt() is None
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1282, 722), (720, 1281)], ids=str)
+def test_one_size_in_two_formats_has_a_verdict(size: tuple[int, int]) -> None:
+    """A reduced JPEG may be prepared to a column more than a PNG of its size: that is no exception."""
+    judge = Judge(ADAPTIVE)
+    colour = yard(0, (size[1], size[0]))
+    for number, ending in enumerate((".png", ".jpg", ".jpg", ".png")):
+        picture = decoded(cv2.imencode(ending, colour)[1].tobytes(), ADAPTIVE)
+        assert picture.size == size
+        assert judge.judge(f"{number}", number, picture).verdict in {"kept", "dropped"}
 
 
 SMALL = [*((side, side) for side in range(1, 9)), (1, 8), (8, 1), (93, 154), (60, 180), (180, 60), (200, 600)]
