@@ -13,9 +13,10 @@ from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisiv
 from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
 from framegate.detect.adaptive.strength import Strength, strength
 from framegate.detect.adaptive.usual import Usual
+from framegate.detect.adaptive.whole import whole_change
 from framegate.detect.adaptive.working import BLOCK, Flags, WorkingPicture, colours_of, working_picture
 from framegate.detect.masking import counted_pixels, inside_polygon
-from framegate.model import ChangeScore, GrayImage, Picture, Region
+from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +136,13 @@ class Adaptive:
         if previous.image.shape == current.image.shape:
             self._usual.learn(self._difference(self._masked(previous), self._masked(current)).measures)
         self._last = None  # it would hold a picture that nobody else needs
+
+    def whole_change(
+        self, previous: WorkingPicture, current: WorkingPicture, *, is_changed: bool
+    ) -> Reason | None:
+        """Return ``LIGHTING`` or ``MOVED`` if most of the picture changed at once: see ``Detector``."""
+        counted = self._layout_for(current.image).blocks
+        return whole_change(self._masked(previous), self._masked(current), counted, is_changed=is_changed)
 
     def learnt(self) -> bytes | None:
         """Return what was learnt; None when it is nothing."""
