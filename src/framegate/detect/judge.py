@@ -192,7 +192,7 @@ class Judge:
         try:
             frames = _prepared_again(judge.detector, saved.reference, saved.previous)
         except TypeError as error:
-            raise ValueError(f"these bytes are no judge's state: {error}") from error
+            raise ValueError(f"these bytes are no state for these settings: {error}") from error
         judge.reference, judge.previous = frames
         judge.kept_at_ns.extend(saved.kept_at_ns)
         judge._forget_old_times()

@@ -62,16 +62,16 @@ class Adaptive:
         """
         pixels = picture.pixels
         _require_picture(pixels)
-        return self.prepared_again(colours_of(pixels), picture.size)
+        return self.prepared_again(colours_of(pixels, picture.size), picture.size)
 
     def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> WorkingPicture:
         """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
 
         Raises:
-            TypeError: the image has not three channels.
+            TypeError: the image has not three channels, or a side that is not in whole blocks.
         """
-        if image.ndim != 3:  # noqa: PLR2004
-            raise TypeError("adaptive compares pictures of three channels")
+        if image.ndim != 3 or image.shape[0] % BLOCK or image.shape[1] % BLOCK:  # noqa: PLR2004
+            raise TypeError("adaptive compares pictures of three channels, prepared in whole blocks")
         return working_picture(image, source_size, self._layout_for(image).pixels)
 
     def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
@@ -135,6 +135,7 @@ class Adaptive:
         """Learn from two consecutive frames what is usual; nothing if they have different working sizes."""
         if previous.image.shape == current.image.shape:
             self._usual.learn(self._difference(self._masked(previous), self._masked(current)).measures)
+        self._last = None  # it would hold a picture that nobody else needs
 
     def whole_change(
         self, previous: WorkingPicture, current: WorkingPicture, *, is_changed: bool
