@@ -79,6 +79,7 @@ CASES = {
     "a step of dusk": (HERE * 0.6, HERE * 0.5, None),
     "a bus fills half of it": (HERE, with_thing(HERE, ELSEWHERE), None),
     "a black coat fills half of it": (HERE, with_thing(HERE, 15.0), None),
+    "a dark hedge fills half of it": (HERE, with_thing(HERE, ELSEWHERE * 0.25), None),
     "a white van fills half of it": (HERE, with_thing(HERE, 240.0), None),
     "someone before a bare wall": (HERE * 0 + 120, with_thing(HERE * 0 + 120, ELSEWHERE), None),
 }
@@ -109,7 +110,7 @@ def test_a_cloud_is_named_when_the_frame_has_changed_anyway() -> None:
 
 def test_a_thing_is_never_light_however_much_it_fills() -> None:
     """What hides the place has changed it, and is not named as light."""
-    for thing in (ELSEWHERE, 15.0, 240.0):
+    for thing in (ELSEWHERE, ELSEWHERE * 0.25, 15.0, 240.0):
         assert named(HERE, with_thing(HERE, thing), is_changed=True) is None
 
 
