@@ -92,6 +92,14 @@ def colours_of(pixels: GrayImage) -> GrayImage:
     return small  # type: ignore[return-value]
 
 
+def working_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return (columns, rows) at which a picture of (width, height) is compared, before whole blocks."""
+    width, height = size
+    short, long = min(size), max(size)
+    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def working_picture(
     colours: GrayImage, source_size: tuple[int, int], counted: GrayImage | None
 ) -> WorkingPicture:
@@ -130,16 +138,16 @@ def floats(array: cv2.typing.MatLike) -> Floats:
 
 def _shrunk(bgr: cv2.typing.MatLike) -> cv2.typing.MatLike:
     height, width = bgr.shape[:2]
-    short, long = min(height, width), max(height, width)
-    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == (width, height):
+    columns, rows = working_size((width, height))
+    if (columns, rows) == (width, height):
         return bgr
-    whole = int(1 / scale)
-    if whole > 1:
-        between = max(size[0], round(width / whole)), max(size[1], round(height / whole))
-        bgr = cv2.resize(bgr, between, interpolation=cv2.INTER_AREA)
-    return cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR_EXACT)
+    across, down = width // columns, height // rows
+    if across > 1 or down > 1:
+        # What is left over of the last whole pixel is cut off: only a mean over whole factors is
+        # of whole numbers; over others it is of floats, which a compiler may add and round in other ways.
+        bgr = bgr[: height // down * down, : width // across * across]
+        bgr = cv2.resize(bgr, (width // across, height // down), interpolation=cv2.INTER_AREA)
+    return cv2.resize(bgr, (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
 
 
 def _has_colour(cr: Floats, cb: Floats) -> bool:
