@@ -13,7 +13,7 @@ SHAPE = (96, 128)
 
 
 def _picture(pixels: Pixels) -> WorkingPicture:
-    return working_picture(colours_of(pixels), pixels.shape[1::-1], None)
+    return working_picture(colours_of(pixels, pixels.shape[1::-1]), pixels.shape[1::-1], None)
 
 
 def _noise(seed: int, low: int) -> WorkingPicture:

@@ -85,7 +85,7 @@ def _frames(kind: str) -> tuple[np.ndarray, np.ndarray]:
 )  # fmt: skip
 def test_every_quantity_fits_in_a_byte(kind: str, learnt: int) -> None:
     """At every extreme each quantity is in its bounds, so that none wraps around; nothing warns."""
-    a, b = (working_picture(colours_of(pixels), (84, 60), None) for pixels in _frames(kind))
+    a, b = (working_picture(colours_of(pixels, (84, 60)), (84, 60), None) for pixels in _frames(kind))
     between, usual = difference(a, b), Usual()
     for _ in range(learnt):
         usual.learn(between.measures)
@@ -100,11 +100,12 @@ def test_every_quantity_fits_in_a_byte(kind: str, learnt: int) -> None:
 
 def test_brighter_and_darker_are_told_apart() -> None:
     """The other way round, what is signed is mirrored about 128, and what is not stays the same."""
-    a, b = (working_picture(colours_of(pixels), (84, 60), None) for pixels in _frames("a car"))
+    a, b = (working_picture(colours_of(pixels, (84, 60)), (84, 60), None) for pixels in _frames("a car"))
+    between = difference(a, b)
     there, back = (
-        quantities(one, other, difference(one, other), strength(one, other, difference(one, other), Usual(), None), 0)
+        quantities(one, other, between, strength(one, other, between, Usual(), None), 0)
         for one, other in ((a, b), (b, a))
-    )  # fmt: skip
+    )
     mirrored = [
         channel
         for channel in range(len(there.blocks))

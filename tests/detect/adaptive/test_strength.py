@@ -16,7 +16,7 @@ ROWS, COLUMNS = 96, 128
 
 
 def _picture(pixels: Pixels) -> WorkingPicture:
-    return working_picture(colours_of(pixels), pixels.shape[1::-1], None)
+    return working_picture(colours_of(pixels, pixels.shape[1::-1]), pixels.shape[1::-1], None)
 
 
 def _strength(
@@ -29,7 +29,7 @@ def _strength(
 @law
 @given(st.integers(0, 2**32 - 1), st.integers(0, 255))
 def test_each_is_the_mean_of_four_blocks(seed: int, low: int) -> None:
-    """A place is its block with the ones above, left, and above left; at the edge the block stands for them."""
+    """A block is taken together with those above, left, and above left; the edge is repeated."""
     chance = np.random.default_rng(seed)
     a, b = (_picture(chance.integers(low, 256, (32, 44, 3), np.uint8)) for _ in range(2))
     strong, between = _strength(a, b)

@@ -29,7 +29,7 @@ def _bytes(usual: Usual) -> bytes:
 
 
 def test_the_levels_are_the_same_whatever_library_computed_them() -> None:
-    """They are 0.05 times powers of 2 in 256 steps an octave, rounded to 1/1024, from numbers of 40 digits."""
+    """They are powers of 2 in 256 steps an octave, computed to 40 digits, times 0.05, rounded to 1/1024."""
     with localcontext(prec=40):
         exact = [1024 * Decimal("0.05") * Decimal(2) ** (Decimal(step) / 256) for step in range(len(LEVELS))]
         whole = [int(level.to_integral_value()) for level in exact]
@@ -40,7 +40,7 @@ def test_the_levels_are_the_same_whatever_library_computed_them() -> None:
 
 @pytest.mark.parametrize("scale", [0.3, 2.0, 20.0])
 def test_a_level_becomes_the_two_thirds_quantile(scale: float) -> None:
-    """After some hundred frames about a third of what comes is above the level, however much usually changes."""
+    """After some hundred frames about a third of what comes is above the level, be it much or little."""
     chance = np.random.default_rng(11)
     usual, above, asked = Usual(), 0, 0
     for number in range(900):

@@ -16,6 +16,10 @@ Whole = npt.NDArray[np.int64]
 law = settings(deadline=None, max_examples=30)
 
 
+def _colours(pixels: Pixels) -> Pixels:
+    return colours_of(pixels, pixels.shape[1::-1])
+
+
 def _windows(values: Whole) -> Whole:
     """Return the 5 x 5 pixels around each pixel, mirrored at the edge: (25, rows, columns)."""
     padded = np.pad(values, 2, mode="reflect")
@@ -78,7 +82,7 @@ def test_a_whole_factor_is_a_mean(shape: tuple[int, int], factor: int) -> None:
     """Where one pixel is the mean of whole ones, it is that mean, rounded, in each channel."""
     gray = drawn(shape, 0).copy()
     gray[...] = gray[..., :1]  # of gray pixels, luma is the gray level itself
-    luma = colours_of(gray)[..., 0]
+    luma = _colours(gray)[..., 0]
     means = _whole_means(gray, factor, factor)[..., 0]
     rows, columns = means.shape
     assert np.abs(luma[:rows, :columns] - means).max() <= 0.5
@@ -91,7 +95,7 @@ def test_shrinking_keeps_things_in_their_place(shape: tuple[int, int]) -> None:
     wide, high = working_size((columns, rows))
     pixels = np.full((*shape, 3), 40, np.uint8)
     pixels[:, 9 * columns // 10 :] = 200
-    luma = colours_of(pixels)[high // 2, :wide, 0]
+    luma = _colours(pixels)[high // 2, :wide, 0]
     edge = int(np.argmax(luma > 120))
     assert abs(edge - wide * (9 * columns // 10) / columns) <= 1
 
@@ -112,7 +116,7 @@ def test_a_working_size_is_no_larger_than_the_picture(width: int, height: int) -
 )
 def test_sides_are_whole_blocks_by_repeating_the_edge(shape: tuple[int, int]) -> None:
     """What is added below and to the right is the last row and the last column; nobody can write to it."""
-    colours = colours_of(drawn(shape, 1))
+    colours = _colours(drawn(shape, 1))
     columns, rows = working_size(shape[::-1])
     assert colours.shape == (-(-rows // 4) * 4, -(-columns // 4) * 4, 3)
     assert (colours[rows:] == colours[rows - 1]).all()
@@ -123,15 +127,15 @@ def test_sides_are_whole_blocks_by_repeating_the_edge(shape: tuple[int, int]) ->
 def test_gray_pixels_are_their_own_luma() -> None:
     """A picture of one channel, or of three equal ones, has its own levels as luma, and no colour."""
     gray = drawn((90, 120), 0)[..., 0]
-    colours = colours_of(gray)
+    colours = _colours(gray)
     np.testing.assert_array_equal(colours[:90, :120, 0], gray)
-    np.testing.assert_array_equal(colours, colours_of(np.repeat(gray[..., None], 3, axis=2)))
+    np.testing.assert_array_equal(colours, _colours(np.repeat(gray[..., None], 3, axis=2)))
     assert not working_picture(colours, (120, 90), None).has_colour
 
 
 def test_ignored_pixels_are_neutral_in_all_that_is_compared() -> None:
     """Two pictures that differ only where they are ignored have equal statistics; the image stays whole."""
-    one, other = colours_of(drawn((96, 128), 0)), colours_of(drawn((96, 128), 2))
+    one, other = _colours(drawn((96, 128), 0)), _colours(drawn((96, 128), 2))
     counted = np.full((96, 128), 255, np.uint8)
     counted[20:70, 30:101] = 0
     mixed = np.where(counted[..., None] > 0, one, other)

@@ -1,4 +1,4 @@
-"""Drawn frames in colour for adaptive, and all that it makes of them: of whole numbers, the same everywhere."""
+"""Frames in colour, drawn in whole numbers and so the same everywhere, and what adaptive makes of them."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ def drawn(shape: tuple[int, int], number: int) -> Pixels:
 
 
 def hashed(shape: tuple[int, int], seed: int, levels: int, *, cell_px: int = 1) -> npt.NDArray[np.int64]:
-    """Return (rows, columns, 3) levels from 0 to ``levels - 1`` that look random, one for each square cell."""
+    """Return (rows, columns, 3) levels from 0 to ``levels - 1`` that look random, one for each cell."""
     rows, columns, channels = np.indices((*shape, 3), np.uint64)
     rows, columns = rows // np.uint64(cell_px), columns // np.uint64(cell_px)
     mixed = rows * np.uint64(0x9E3779B97F4A7C15) + columns * np.uint64(0xC2B2AE3D27D4EB4F)

@@ -74,7 +74,7 @@ class Adaptive:
         """
         pixels = picture.pixels
         _require_picture(pixels)
-        return self.prepared_again(colours_of(pixels), picture.size)
+        return self.prepared_again(colours_of(pixels, picture.size), picture.size)
 
     def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> WorkingPicture:
         """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
