@@ -35,8 +35,11 @@ WINDOW = 5
 RELIEF_STEPS = 4
 """A factor of 1.09 by which a block differs clearly from its surroundings: noise in the dark stays below."""
 
-SHAKE_BLOCKS = 2
-"""Two pictures are compared in all places up to so far apart: 8 of 180 rows, twice what a mast shakes."""
+SHIFTS = sorted(
+    ((down, right) for down in range(-2, 3) for right in range(-2, 3)), key=lambda s: s[0] ** 2 + s[1] ** 2
+)
+"""Blocks down and right by which two pictures are compared, the least first: up to 8 of 180 rows, which is
+twice what a mast shakes."""
 
 LEAST_RELIEF = 0.08
 """Share of blocks with relief below which a picture shows too little to say where the camera looks. Rooms
@@ -67,7 +70,7 @@ WITH_COLOUR, WITHOUT_COLOUR = 2.0, 1.0
 class _Relief:
     """Where a picture has relief."""
 
-    signs: NDArray[np.int32]
+    signs: NDArray[np.int8]
     """1 where a block is clearly brighter than its surroundings, -1 where darker, else 0."""
 
     count: int
@@ -104,31 +107,34 @@ def whole_change(
     if was.share >= LEAST_RELIEF and now.count <= COVERED * was.count:
         return Reason.MOVED
     was_dark, is_dark = _is_dark(before, counted), _is_dark(after, counted)
-    least_steps = CLEAR_STEPS if is_changed else DRASTIC_STEPS
-    is_lit = _is_lit(light[1] - light[0], least_steps, counted, (was, now), was_dark=was_dark)
-    if is_lit or _colour_switched(before, after, counted):
+    lit = _lit(light[1] - light[0], CLEAR_STEPS if is_changed else DRASTIC_STEPS, counted)
+    if lit is None and _colour_switched(before, after, counted):
+        lit = counted
+    if lit is not None and _is_still_there(was.within(lit), now.within(lit), was_dark=was_dark):
         return Reason.LIGHTING
     if was_dark or is_dark or min(was.share, now.share) < LEAST_RELIEF:
         return None
-    return Reason.MOVED if agreement(was, now)[0] < LEAST_ALIKE else None
+    return None if _agree(was, now, LEAST_ALIKE, in_signs=True) else Reason.MOVED
 
 
 def _light(picture: WorkingPicture) -> Codes:
     return in_octaves(picture.block_luma + DARKNESS, STEPS_AN_OCTAVE)
 
 
-def _is_lit(
-    steps: Codes, least: int, counted: Flags, reliefs: tuple[_Relief, _Relief], *, was_dark: bool
-) -> bool:
-    """Return whether most blocks became brighter, or most darker, and are still the same places."""
+def _lit(steps: Codes, least: int, counted: Flags) -> Flags | None:
+    """Return the blocks that became brighter, or those that became darker; None when neither are most."""
     for changed in (counted & (steps >= least), counted & (steps <= -least)):
         if np.count_nonzero(changed) > MOST_BLOCKS * np.count_nonzero(counted):
-            was, now = (relief.within(changed) for relief in reliefs)
-            flat = was.share < LEAST_RELIEF, now.share < LEAST_RELIEF
-            if any(flat):
-                return all(flat) or was_dark
-            return max(agreement(was, now)) >= STILL_ALIKE
-    return False
+            return changed
+    return None
+
+
+def _is_still_there(was: _Relief, now: _Relief, *, was_dark: bool) -> bool:
+    """Return whether what is seen in another light is still the same; a dark room shows nothing before."""
+    flat = was.share < LEAST_RELIEF, now.share < LEAST_RELIEF
+    if any(flat):
+        return all(flat) or was_dark
+    return _agree(was, now, STILL_ALIKE, in_signs=False)
 
 
 def _is_dark(picture: WorkingPicture, counted: Flags) -> bool:
@@ -146,25 +152,27 @@ def _relief(light: Codes, inner: Flags) -> _Relief:
     around = floats(cv2.boxFilter(whole, cv2.CV_32F, (WINDOW, WINDOW), normalize=False))
     above = whole * np.float32(WINDOW**2) - around
     clear = np.abs(above) > RELIEF_STEPS * WINDOW**2
-    return _Relief(np.where(clear, np.sign(above), 0).astype(np.int32), 0, 0.0).within(inner)
+    return _Relief(np.where(clear, np.sign(above), 0).astype(np.int8), 0, 0.0).within(inner)
 
 
-def agreement(one: _Relief, other: _Relief) -> tuple[float, float]:
-    """Return the correlation of the signs, and that of where there are any, at the best shift."""
+def _agree(one: _Relief, other: _Relief, least: float, *, in_signs: bool) -> bool:
+    """Return whether two reliefs correlate at any shift: in their signs, or in where there are any."""
     if not one.count or not other.count:
-        return 0.0, 0.0
-    rows, columns = one.signs.shape
-    signed = placed = 0
-    for down in range(-SHAKE_BLOCKS, SHAKE_BLOCKS + 1):
-        for right in range(-SHAKE_BLOCKS, SHAKE_BLOCKS + 1):
-            a = one.signs[max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)]
-            b = other.signs[max(-down, 0) : rows + min(-down, 0), max(-right, 0) : columns + min(-right, 0)]
-            product = a * b
-            signed = max(signed, int(product.sum()))
-            placed = max(placed, int(np.count_nonzero(product)))
+        return False
     both = sqrt(one.count * other.count)
     by_chance = min(both * sqrt(one.share * other.share), both - 1)
-    return signed / both, (placed - by_chance) / (both - by_chance)
+    for down, right in SHIFTS:
+        product = _shifted(one.signs, down, right) * _shifted(other.signs, -down, -right)
+        if int(product.sum()) >= least * both:
+            return True
+        if not in_signs and np.count_nonzero(product) - by_chance >= least * (both - by_chance):
+            return True
+    return False
+
+
+def _shifted(signs: NDArray[np.int8], down: int, right: int) -> NDArray[np.int8]:
+    rows, columns = signs.shape
+    return signs[max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)]
 
 
 def _colour_switched(before: WorkingPicture, after: WorkingPicture, counted: Flags) -> bool:
