@@ -94,6 +94,14 @@ def colours_of(pixels: GrayImage, source_size: tuple[int, int]) -> GrayImage:
     return small  # type: ignore[return-value]
 
 
+def working_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return (columns, rows) at which a picture of (width, height) is compared, before whole blocks."""
+    width, height = size
+    short, long = min(size), max(size)
+    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def working_picture(
     colours: GrayImage, source_size: tuple[int, int], counted: GrayImage | None
 ) -> WorkingPicture:
@@ -131,16 +139,16 @@ def floats(array: cv2.typing.MatLike) -> Floats:
 
 
 def _shrunk(bgr: cv2.typing.MatLike, source_size: tuple[int, int]) -> cv2.typing.MatLike:
-    short, long = sorted(source_size)
-    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
-    columns, rows = (max(1, round(side * scale)) for side in source_size)
     height, width = bgr.shape[:2]
-    if (rows, columns) == (height, width):
+    columns, rows = working_size(source_size)
+    if (columns, rows) == (width, height):
         return bgr
-    whole = min(height // rows, width // columns)
-    if whole > 1:
-        between = max(columns, round(width / whole)), max(rows, round(height / whole))
-        bgr = cv2.resize(bgr, between, interpolation=cv2.INTER_AREA)
+    across, down = max(1, width // columns), max(1, height // rows)
+    if across > 1 or down > 1:
+        # What is left over of the last whole pixel is cut off: only a mean over whole factors is
+        # of whole numbers; over others it is of floats, which a compiler may add and round in other ways.
+        bgr = bgr[: height // down * down, : width // across * across]
+        bgr = cv2.resize(bgr, (width // across, height // down), interpolation=cv2.INTER_AREA)
     return cv2.resize(bgr, (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
 
 
