@@ -30,9 +30,9 @@ CELL = 2
 REACHES = (1, 2, 4)
 """How far apart the nine cells are that each layer joins."""
 
-MOST_VALUE = 1023
-"""At 255 the strongest places were cut off, or all others too coarse: 1 score in 100 was off by 1.3 octaves.
-Now it is 0.07. Larger values would let a sum come near 2**24."""
+MOST_WEIGHT, MOST_VALUE = 500, 511
+"""So fine that 1 score in 100 is 0.06 octaves off that of the network in floats; with weights up to 127 it was
+0.2, with values up to 255 it was 1.3. Finer ones would let a sum come near 2**24: it is 0.78 of that."""
 
 COLUMNS_AT_ONCE = 112
 """OpenBLAS starts threads for a product of more than 2**18 steps. On a busy machine of two cores the network
@@ -44,7 +44,7 @@ class _Layer:
     """Whole weights, and what makes the sum of their products a whole value again."""
 
     weights: Floats
-    """Whole numbers from -127 to 127, (values out, values in)."""
+    """Whole numbers up to ``MOST_WEIGHT`` either way, (values out, values in)."""
 
     scale: Floats
     bias: Floats
@@ -137,7 +137,7 @@ def _nine_around(values: Floats, reach: int) -> Floats:
 def _scaled(
     layer: _Layer, values: Floats, sums: Floats | None = None, *, added: Floats | None = None
 ) -> Floats:
-    """Return a layer's values: whole numbers, 0 to 1023, (values out, cells)."""
+    """Return a layer's values: whole numbers, 0 to ``MOST_VALUE``, (values out, cells)."""
     result = _product(layer, values, sums)
     if added is not None:
         result += added
