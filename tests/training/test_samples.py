@@ -8,7 +8,7 @@ from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.adaptive.working import BLOCK
 from framegate.model import Picture as Frame
 from training.drawing import COLUMNS, ROWS, nothing
-from training.footage import CutOut, Footage, Library
+from training.footage import KINDS, CutOut, Footage, Library
 from training.runs import Shown, run
 from training.samples import CHANGED, NOT_JUDGED, UNCHANGED, Sample, labels_of, samples
 from training.stored import TIMES, Batch
@@ -56,11 +56,8 @@ def _seen(before: Picture, after: Picture) -> Batch:
 def _library() -> Library:
     frames = [_ground()] * 8
     names = [str(number) for number in range(8)]
-    kinds = ("quiet", "single", "masks", "states")
-    footage = [
-        Footage(kind, "lot", kind, frames, names, [nothing().astype(np.uint8)] * 8, always(changed=False))
-        for kind in kinds
-    ]
+    masks = [nothing().astype(np.uint8)] * 8
+    footage = [Footage(kind, "lot", kind, frames, names, masks, always(changed=False)) for kind in KINDS]
     cut_out = CutOut(np.full((30, 40, 3), 200, np.uint8), np.ones((30, 40), np.float32), "lot")
     return Library(footage, [cut_out])
 
@@ -100,7 +97,7 @@ def test_masks_say_what_moved() -> None:
 
 
 def test_the_network_sees_the_change_where_the_label_is() -> None:
-    """The block whose strength is largest is a changed one, and far away the strength is that of no change."""
+    """The strongest block is a changed one, and no unchanged one is as strong as any of them."""
     before, after = _pair()
     seen, labels = _seen(before.pixels, after.pixels), labels_of(before, after)
     times = seen.blocks[0, TIMES]
@@ -119,23 +116,23 @@ def test_the_other_order_is_what_would_be_seen_if_the_frames_were_exchanged() ->
 
 def test_the_same_seed_draws_the_same_samples() -> None:
     """Samples depend on the seed alone, and among them are changed and unchanged ones."""
-    one, same = _drawn(5, 6), _drawn(5, 6)
-    assert len(one) > 10
+    one, same, other = _drawn(5, 2), _drawn(5, 2), _drawn(6, 1)
+    assert len(one) >= 5
     for a, b in zip(one, same, strict=True):
         assert np.array_equal(a.blocks, b.blocks)
         assert np.array_equal(a.picture, b.picture)
         assert np.array_equal(a.labels, b.labels)
     assert {bool((sample.labels == CHANGED).any()) for sample in one} == {False, True}
-    assert len({sample.blocks.tobytes() for sample in _drawn(6, 6)} & {s.blocks.tobytes() for s in one}) == 0
+    assert not {sample.blocks.tobytes() for sample in one} & {sample.blocks.tobytes() for sample in other}
 
 
 def test_whole_numbers_say_what_the_network_in_floats_says() -> None:
-    """The package corrects each block by what the taught network does, within a tenth of an octave."""
+    """The package corrects each block by what the network does, to a twentieth of what that is."""
     torch = pytest.importorskip("torch")
     from training.network import Network
     from training.whole_numbers import cost, in_whole_numbers
 
-    drawn = _drawn(7, 6)
+    drawn = _drawn(7, 2)
     batch = Batch(
         np.stack([sample.blocks for sample in drawn]).astype(np.float32),
         np.stack([sample.picture for sample in drawn]).astype(np.float32),
@@ -147,7 +144,6 @@ def test_whole_numbers_say_what_the_network_in_floats_says() -> None:
     torch.nn.init.normal_(network.correction.weight, std=0.3)
     with torch.no_grad():
         corrected = network.corrections(torch.from_numpy(batch.blocks), torch.from_numpy(batch.picture))
-    assert corrected.std() > 0.3
     spent = cost(network, in_whole_numbers(network, batch), batch)
-    assert spent.mean < 0.03
-    assert spent.worst_of_scores < 0.1
+    assert spent.mean < corrected.std() / 20
+    assert spent.worst_of_scores < 0.3
