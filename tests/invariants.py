@@ -27,8 +27,8 @@ TEMPORARY = ".framegate-*.tmp"
 WITHIN_S = 20.0
 
 REASONS = {
-    "kept": {"first", "changed", "size_changed", "heartbeat", "storm"},
-    "dropped": {"unchanged", "storm_dropped"},
+    "kept": {"first", "changed", "size_changed", "heartbeat", "storm", "lighting", "moved"},
+    "dropped": {"unchanged", "identical", "storm_dropped"},
     "rejected": {
         "empty", "truncated", "undecodable", "too_large", "not_a_regular_file", "unreadable", "vanished",
         "crasher", "internal_error",

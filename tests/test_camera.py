@@ -12,9 +12,9 @@ import pytest
 
 from framegate import cameras
 from framegate.commands.scanning import candidates_of, scan
-from framegate.config.detection import DetectionSettings
+from framegate.config.detection import DetectionSettings, IgnoredArea
 from framegate.config.load import load
-from framegate.config.quantities import Area
+from framegate.config.quantities import Area, Times
 from framegate.detect.detector import detector_of, preparation_of
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
@@ -397,7 +397,7 @@ OTHERWISE: dict[str, object] = {
     "keep_every": 60.0,
     "max_kept_per_hour": 5,
     "zone": (),
-    "ignore": ({"name": "x", "polygon": ((0, 0), (1, 0), (1, 1))},),
+    "ignore": (IgnoredArea(name="x", polygon=[[0, 0], [1, 0], [1, 1]]),),
 }
 
 
@@ -406,7 +406,8 @@ def test_it_is_known_whose_pictures_can_be_compared(key: str) -> None:
     """Whichever setting differs, pictures are prepared alike, or it is said that they are not."""
     picture = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
     for usual in (CLASSIC, ADAPTIVE):
-        other = usual.model_copy(update={key: OTHERWISE[key]})
+        otherwise = Times(5) if usual is ADAPTIVE and key == "score_threshold" else OTHERWISE[key]
+        other = usual.model_copy(update={key: otherwise})
         one, another = (detector_of(each).prepare(picture_for(each, picture)) for each in (usual, other))
         assert (preparation_of(usual) == preparation_of(other)) == np.array_equal(one.image, another.image)
 

@@ -74,20 +74,34 @@ def test_help_needs_no_heavy_import() -> None:
 
 
 def test_explain_says_which_numbers_were_compared(pair: tuple[Path, Path]) -> None:
-    """Explain names the verdict, the score, the threshold, and each region."""
+    """Explain names the verdict, the score, the threshold, the place that decided, and each region."""
     words = framegate("explain", *pair).stdout
     assert words.startswith("kept: changed")
+    assert re.search(r"score \d+(\.\d+)?x > threshold 2\.3x\n", words)
+    assert re.search(r"where it changed most: at x \d+, y \d+, \d+ x \d+ of 480x270\n", words)
+    assert re.search(r"px  at x \d+, y \d+, \d+ x \d+\n", words)
+
+
+def test_explain_says_what_classic_adds_up(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """With classic the sum of the regions is shown beside the share of the picture, with the same sign."""
+    config = tmp_path / "site.toml"
+    config.write_text(
+        f"version = 1\n[drop]\nfolder = '{tmp_path}'\n[results]\nfolder = '{tmp_path}'\n"
+        "[detection]\npreset = 'classic'\nmin_contour_area = '20px'\nscore_threshold = '0.2%'\n"
+    )
+    words = framegate("explain", *pair, "-c", config).stdout
     assert re.search(r"score \d+\.\d+% > threshold 0\.2%\n", words)
-    assert re.search(r" \d+\.\dpx > 259\.2px of 129600px", words)
-    assert "at x " in words
+    assert re.search(r"changed: \d+\.\dpx > 259\.2px of 129600px\n", words)
+    words = framegate("explain", pair[0], pair[0], "-c", config).stdout
+    assert "score 0% <= threshold 0.2%\n" in words
+    assert "changed: 0.0px <= 259.2px of 129600px\n" in words
 
 
 def test_explain_writes_the_sign_of_a_dropped_frame(pair: tuple[Path, Path]) -> None:
-    """A frame is dropped because its score is not above the threshold: the sign says so, in both units."""
+    """A frame is dropped because its score is not above the threshold: the sign says so."""
     words = framegate("explain", pair[0], pair[0]).stdout
     assert words.startswith("dropped: unchanged")
-    assert "score 0% <= threshold 0.2%" in words
-    assert "  0.0px <= 259.2px of 129600px" in words
+    assert "x <= threshold 2.3x\n" in words
     assert ">" not in words
 
 

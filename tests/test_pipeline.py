@@ -315,7 +315,7 @@ print(list(judge_all(little, int(sys.argv[2]))) == expected)
 """
 
 
-@pytest.mark.parametrize("room_bytes", [1, pytest.param(20_000_000, marks=pytest.mark.slow), 60_000_000])
+@pytest.mark.parametrize("room_bytes", [1, pytest.param(10_000_000, marks=pytest.mark.slow), 20_000_000])
 def test_a_want_of_memory_in_judging_is_no_verdict_and_teaches_nothing(site: Site, room_bytes: int) -> None:
     """Wherever in the judging memory ends, the frame is tried again, and then as if nothing had been."""
     chance = np.random.default_rng(4)

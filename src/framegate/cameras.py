@@ -20,9 +20,9 @@ from framegate.keep.schema import Memory
 from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Picture
 
 BUDGET_BYTES = 256_000_000
-"""For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 0.5 MB at 360 rows,
-0.73 MB with a mask, and 4.3 MB at the native size of 1080p: so 500, 350 or 60 cameras fit. If more send in
-turn, a frame costs twice as much (7.5 ms instead of 3.7 at 480p): two pictures are read and decoded again."""
+"""For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 1.4 MB with
+``adaptive``, and 4.3 MB with ``classic`` at the native size of 1080p: so 180 or 60 cameras fit. If more send
+in turn, a frame costs twice as much: two pictures are read and decoded again."""
 
 MOST_IN_A_STORM = 2**53
 """Frames of one storm: a larger count is damage, and could not be saved when it grows."""

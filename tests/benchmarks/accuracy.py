@@ -5,7 +5,7 @@ For each set and filter the table has the frames that changed and those that did
 the area under the ROC curve of the scores, and how many frames were kept of all. At the end the sets are
 pooled by what they are about. framegate alone, ``--rows classic adaptive``, takes about two minutes.
 
-``--old`` adds the ``adaptive`` of another version. What came before the present one was at 1d29081:
+``--old`` adds the ``adaptive`` that came before the present one, of 1d29081:
 
     git worktree add /tmp/old 1d29081
     python -m venv /tmp/old/.venv && /tmp/old/.venv/bin/pip install /tmp/old
@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import Figures, Filter, Outcome, figures
-from benchmarks.product import ScanError, framegate
+from benchmarks.product import OLD_SCORE, ScanError, framegate
 from benchmarks.rivals import RivalError, rivals
 from benchmarks.sets import FrameSet, all_sets
 
@@ -46,6 +46,8 @@ POOLS = {
 }
 """By group; the empty days of the lot are asked for light and, against the busy day, for lots."""
 
+SUMMARY_HEAD = f"{'recall/false/AUC':20} " + " ".join(f"{pool:>14}" for pool in POOLS)
+
 Results = dict[str, list[Outcome]]
 """What each filter decided, by its name."""
 
@@ -57,6 +59,7 @@ def main() -> None:
         sys.exit(f"no footage in {data}: name the folder that holds lot_busy, or set FRAMEGATE_DATA")
     sets = [s for s in all_sets(data, Path(arguments.cache)) if _is_wanted(s.row, s.name, arguments.sets)]
     results: Results = {}
+    print(SUMMARY_HEAD, file=sys.stderr)
     for chosen in _filters(arguments):
         began_s = time.perf_counter()
         try:
@@ -64,9 +67,11 @@ def main() -> None:
         except (RivalError, ScanError) as error:
             print(f"{chosen.name}: left out, {error}", file=sys.stderr)
             continue
-        print(f"{chosen.name}: {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
+        pooled = _pooled(chosen.name, results[chosen.name])
+        print(f"{pooled}   {time.perf_counter() - began_s:.0f} s", file=sys.stderr)
     lines = list(_rows(results))
-    print("\n".join([*_in_columns(lines), "", *_summary(results)]))
+    summary = [_pooled(name, outcomes) for name, outcomes in results.items()]
+    print("\n".join([*_in_columns(lines), "", SUMMARY_HEAD, *summary]))
     if arguments.csv:
         _write(arguments.csv, lines)
     if arguments.verdicts:
@@ -81,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("data", nargs="?", default=default, help="the folder with the footage")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="only filters that begin so")
     parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only sets that begin so")
-    parser.add_argument("--old", metavar="COMMAND", help="how to start another framegate, as a row more")
+    parser.add_argument("--old", metavar="COMMAND", help="how to start the framegate of 1d29081")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table to this file")
     parser.add_argument(
         "--verdicts", type=Path, metavar="FILE", help="also write every verdict and its truth"
@@ -103,7 +108,7 @@ def _filters(arguments: argparse.Namespace) -> Iterator[Filter]:
         framegate("adaptive", PRESENT),
     ]
     if arguments.old:
-        own.append(framegate("old adaptive", shlex.split(arguments.old)))
+        own.append(framegate("old adaptive", shlex.split(arguments.old), score_column=OLD_SCORE))
     yield from (one for one in own if one.name.startswith("old") or _is_wanted(one.name, "", arguments.rows))
     if not arguments.rows or any(not row.startswith(("classic", "adaptive")) for row in arguments.rows):
         others = rivals(lambda sentence: print(sentence, file=sys.stderr))
@@ -142,13 +147,11 @@ def _in_columns(rows: list[tuple[str, str, Figures]]) -> Iterator[str]:
         before = row
 
 
-def _summary(results: Results) -> Iterator[str]:
-    """Yield a line for each filter with recall/false keeps/AUC of each pool."""
-    yield f"{'recall/false/AUC':20} " + " ".join(f"{pool:>14}" for pool in POOLS)
-    for name, outcomes in results.items():
-        found = [figures([one for one in outcomes if _is_in(one.frames, pool)]) for pool in POOLS]
-        cells = [f"{_decimal(f.recall, 2)}/{_decimal(f.false_keeps, 2)}/{_decimal(f.auc, 3)}" for f in found]
-        yield f"{name:20} " + " ".join(f"{cell:>14}" for cell in cells)
+def _pooled(name: str, outcomes: list[Outcome]) -> str:
+    """Return a filter's line of the last table: recall/false keeps/AUC of each pool."""
+    found = [figures([one for one in outcomes if _is_in(one.frames, pool)]) for pool in POOLS]
+    cells = [f"{_decimal(f.recall, 2)}/{_decimal(f.false_keeps, 2)}/{_decimal(f.auc, 3)}" for f in found]
+    return f"{name:20} " + " ".join(f"{cell:>14}" for cell in cells)
 
 
 def _decimal(value: float | None, places: int) -> str:

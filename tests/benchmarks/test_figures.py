@@ -74,7 +74,7 @@ def test_the_product_is_read_from_its_table() -> None:
         {"frame": "c", "reference": "", "score": "", "verdict": "dropped"},
         {"frame": "d", "reference": "", "score": "", "verdict": "rejected"},
     ]
-    assert judged(rows) == [
+    assert judged(rows, "score") == [
         Judged("a", None, None, kept=True),
         Judged("b", "a", 0.5, kept=False),
         Judged("c", "a", None, kept=False),

@@ -151,15 +151,15 @@ def test_a_file_that_is_overwritten_all_the_time_is_never_kept_half(site: Site) 
 
 
 def test_the_same_picture_sent_again_is_judged_again(site: Site, morning: list[bytes]) -> None:
-    """The same bytes under another name, or with a new time, are another frame, and an unchanged one."""
+    """The same bytes under another name, or with a new time, are another frame, and an identical one."""
     site.configure(drop="sweep_s = 0.3")  # a new time makes no event that is listened to
     with running(site) as daemon:
         write_at_once(site.drop / "a.jpg", morning[0])
         daemon.wait_for("frame.kept", frame="a.jpg")
         write_at_once(site.drop / "b.jpg", morning[0])
-        daemon.wait_for("frame.dropped", frame="b.jpg", score=0.0)
+        daemon.wait_for("frame.dropped", frame="b.jpg", reason="identical")
         (site.drop / "a.jpg").touch()
-        daemon.wait_for("frame.dropped", frame="a.jpg", score=0.0)
+        daemon.wait_for("frame.dropped", frame="a.jpg", reason="identical")
     assert site.kept_bytes() == {"a.jpg": morning[0]}
 
 

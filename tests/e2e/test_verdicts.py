@@ -120,7 +120,7 @@ def test_a_frame_of_another_size_becomes_the_reference(site: Site) -> None:
     assert [(line["frame"], line["reason"]) for line in daemon.verdicts()] == [
         ("a.jpg", "first"),
         ("b.jpg", "size_changed"),
-        ("c.jpg", "unchanged"),
+        ("c.jpg", "identical"),
     ]
 
 

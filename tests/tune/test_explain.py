@@ -1,12 +1,17 @@
 import json
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from framegate.commands.explain import in_words
 from framegate.config.detection import DetectionSettings
+from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
 from framegate.model import Reason
 from framegate.tune.explain import GAP, SMALLEST_OVERLAY_HEIGHT, NotAFrameError, explain, overlay
@@ -78,3 +83,75 @@ def test_what_is_no_frame_is_named(tmp_path: Path, detector: Classic) -> None:
             explain(good, tmp_path / name, detector, max_pixels=1e6)
     with pytest.raises(NotAFrameError, match=r"a\.png: too_large"):
         explain(good, good, detector, max_pixels=100)
+
+
+def textured(folder: Path, name: str, *, car: bool = False) -> Path:
+    """Write a picture of noisy ground, 640 x 360, perhaps with a car of 80 x 60 pixels at (400, 200)."""
+    ground = np.random.default_rng(1).integers(90, 110, (360, 640, 3)).astype(np.uint8)
+    if car:
+        ground[200:260, 400:480] = np.random.default_rng(2).integers(0, 256, (60, 80, 3))
+    (folder / name).write_bytes(cv2.imencode(".png", ground)[1].tobytes())
+    return folder / name
+
+
+GATE = {"name": "gate", "polygon": [[0.5, 0.4], [0.9, 0.4], [0.9, 0.9], [0.5, 0.9]]}
+
+
+def adaptive(**overrides: Any) -> Adaptive:
+    return Adaptive(DetectionSettings.preset("adaptive", **overrides))
+
+
+def test_adaptive_names_the_place_that_changed_most(tmp_path: Path) -> None:
+    """Its place is that of the car, in pixels of the picture and not of the small ones that are compared."""
+    told = explain(
+        textured(tmp_path, "a.png"), textured(tmp_path, "b.png", car=True), adaptive(), max_pixels=1e6
+    )
+    assert told.decision.reason is Reason.CHANGED
+    place = told.as_json()["place"]
+    assert place["x"] == pytest.approx(400, abs=24)
+    assert place["y"] == pytest.approx(200, abs=24)
+    assert place["width"] == pytest.approx(80, abs=48)
+    words = in_words(told)
+    assert re.search(r"score \d+(\.\d+)?x > threshold 2\.3x\n", words)
+    assert f"at x {place['x']}, y {place['y']}, {place['width']} x {place['height']} of 640x360" in words
+    assert "px of" not in words
+
+
+def test_adaptive_names_a_place_that_did_not_change_enough(tmp_path: Path) -> None:
+    """A dropped frame has a place that changed most as well; it is a small one, and no region."""
+    told = explain(textured(tmp_path, "a.png"), textured(tmp_path, "b.png"), adaptive(), max_pixels=1e6)
+    assert told.decision.reason is Reason.UNCHANGED
+    assert told.place is not None
+    assert told.as_json()["regions"] == []
+    assert re.search(r"score \d+(\.\d+)?x <= threshold 2\.3x\n", in_words(told))
+
+
+@pytest.mark.parametrize("preset", ["adaptive", "classic"])
+def test_the_zone_that_decided_is_named_and_drawn(tmp_path: Path, preset: str) -> None:
+    """Words and JSON name the zone, and both panels of the overlay have its outline."""
+    areas = {"min_contour_area": "1px", "score_threshold": "0.1%"}
+    classic = Classic(DetectionSettings.preset("classic", zone=[GATE], **areas))
+    detector = classic if preset == "classic" else adaptive(zone=[GATE])
+    current = textured(tmp_path, "b.png", car=True)
+    told = explain(textured(tmp_path, "a.png"), current, detector, max_pixels=1e6)
+    assert told.as_json()["zone"] == "gate"
+    assert " of zone gate\n" in in_words(told)
+    plain = replace(told, zones=())
+    drawn = np.any(overlay(current, told) != overlay(current, plain), axis=2)
+    half = drawn.shape[1] // 2
+    for panel in (drawn[:, :half], drawn[:, half:]):
+        rows, columns = np.nonzero(panel)
+        assert rows.min() == pytest.approx(0.4 * panel.shape[0], abs=4)
+        assert columns.max() == pytest.approx(0.9 * panel.shape[1], abs=12)
+
+
+def test_the_overlay_of_adaptive_is_white_where_it_changed_enough(tmp_path: Path) -> None:
+    """What changed less than the threshold is at most half gray."""
+    told = explain(
+        textured(tmp_path, "a.png"), textured(tmp_path, "b.png", car=True), adaptive(), max_pixels=1e6
+    )
+    assert told.changed is not None
+    height, width = told.changed.shape
+    assert told.changed[round(height * 230 / 360), round(width * 440 / 640)] == 255
+    assert set(np.unique(told.changed)) - set(range(128)) == {255}
+    assert (told.changed[: height // 3] < 128).all()

@@ -111,6 +111,9 @@ class Classic:
         difference = _difference(reference, current)
         return self._changed(difference, self._counted_for(difference))
 
+    def whole_change(self, previous: PreparedGray, current: PreparedGray, *, is_changed: bool) -> None:
+        """Return None: the published algorithm names nothing."""
+
     def learn(self, previous: PreparedGray, current: PreparedGray) -> None:
         """Do nothing: the published algorithm learns nothing."""
 

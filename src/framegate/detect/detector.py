@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
-from framegate.model import ChangeScore, GrayImage, Picture
+from framegate.model import ChangeScore, GrayImage, Picture, Reason
 
 
 class Prepared(Protocol):
@@ -59,6 +59,18 @@ class Detector(Protocol[P]):
 
         Raises:
             ValueError: the two have different working sizes.
+        """
+
+    def whole_change(self, previous: P, current: P, *, is_changed: bool) -> Reason | None:
+        """Return what changed most of the picture at once from one frame to the next; None if nothing did.
+
+        Args:
+            previous, current: two consecutive frames of one working size.
+            is_changed: whether the current frame differs from the reference by more than the threshold; what
+                changed the picture is then named even when it is not drastic.
+
+        Returns:
+            ``LIGHTING`` or ``MOVED``: the frame is kept for this reason, whatever its score is.
         """
 
     def learn(self, previous: P, current: P) -> None:

@@ -192,7 +192,7 @@ class Judge:
         try:
             frames = _prepared_again(judge.detector, saved.reference, saved.previous)
         except TypeError as error:
-            raise ValueError(f"these bytes are no judge's state: {error}") from error
+            raise ValueError(f"these bytes are no state for these settings: {error}") from error
         judge.reference, judge.previous = frames
         judge.kept_at_ns.extend(saved.kept_at_ns)
         judge._forget_old_times()
@@ -211,7 +211,15 @@ class Judge:
     def _by_content(self, current: Prepared) -> Decision:
         if self.reference is None:
             return Decision(Reason.FIRST)
-        return compare(self.detector, self.reference.prepared, current)
+        decision = compare(self.detector, self.reference.prepared, current)
+        if decision.score is None or self.previous is None:
+            return decision
+        if not _are_comparable(self.previous.prepared, current):
+            return decision
+        # With the reference the light may have changed slowly: dusk is no switch.
+        is_changed = decision.reason is Reason.CHANGED
+        whole = self.detector.whole_change(self.previous.prepared, current, is_changed=is_changed)
+        return decision if whole is None else replace(decision, reason=whole)
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
         """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""

@@ -93,40 +93,35 @@ def unpacked(data: bytes, settings: DetectionSettings) -> SavedJudge:
         ValueError: they are no such bytes, are damaged, or are of another version or preparation.
     """
     try:
-        tag, form, version, checksum = _HEAD.unpack_from(data)
-        rest = memoryview(data)[_HEAD.size :]
-        _require(tag == _TAG, "they begin otherwise")
-        _require(form == _FORMAT, f"of version {form}, not {_FORMAT}")
-        _require(zlib.crc32(rest) == checksum, "they are damaged")
-        (length,) = _LENGTH.unpack_from(rest)
-        _require(length <= _MOST_DESCRIPTION_BYTES, "their description is too long")
-        rest = rest[_LENGTH.size :]
-        description = json.loads(bytes(rest[:length]))
-        _require_same_preparation(description["preparation"], version, settings)
-        return _judge_of(description, rest[length:])
-    except (
-        struct.error,
-        LookupError,
-        TypeError,
-        RecursionError,
-        json.JSONDecodeError,
-        UnicodeError,
-    ) as error:
-        raise ValueError(f"these bytes are no judge's state: {error}") from error
+        return _unpacked(memoryview(data), settings)
+    except (struct.error, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"these bytes are no state for these settings: {error}") from error
+
+
+def _unpacked(data: memoryview, settings: DetectionSettings) -> SavedJudge:
+    tag, form, version, checksum = _HEAD.unpack_from(data)
+    rest = data[_HEAD.size :]
+    _require(tag == _TAG, "they begin otherwise")
+    _require(form == _FORMAT, f"they are of version {form}, not {_FORMAT}")
+    _require(zlib.crc32(rest) == checksum, "they are damaged")
+    (length,) = _LENGTH.unpack_from(rest)
+    _require(length <= _MOST_DESCRIPTION_BYTES, "their description is too long")
+    rest = rest[_LENGTH.size :]
+    description = json.loads(bytes(rest[:length]))
+    _require_same_preparation(description["preparation"], version, settings)
+    return _judge_of(description, rest[length:])
 
 
 def _require(is_so: object, otherwise: str) -> None:
     if not is_so:
-        raise ValueError(f"these bytes are no judge's state: {otherwise}")
+        raise ValueError(otherwise)
 
 
 def _require_same_preparation(preparation: object, version: int, settings: DetectionSettings) -> None:
-    wanted = list(preparation_of(settings))
-    if preparation != wanted or version != DETECTOR_VERSION[settings.preset_name]:
-        raise ValueError(
-            f"its pictures were prepared by {preparation!r:.100}, version {version}, not by {wanted},"
-            f" version {DETECTOR_VERSION[settings.preset_name]}"
-        )
+    wanted, wanted_version = list(preparation_of(settings)), DETECTOR_VERSION[settings.preset_name]
+    if preparation != wanted or version != wanted_version:
+        prepared = f"its pictures were prepared by {preparation!r:.100}, version {version}"
+        raise ValueError(f"{prepared}, not by {wanted}, version {wanted_version}")
 
 
 def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
@@ -183,7 +178,7 @@ def _moment(number: object) -> int:
 
 def _number(number: object, most: int, least: int = 0) -> int:
     if type(number) is not int or not least <= number <= most:
-        raise ValueError(f"these bytes are no judge's state: {number!r:.40} is not from {least} to {most}")
+        raise ValueError(f"{number!r:.40} is not from {least} to {most}")
     return number
 
 

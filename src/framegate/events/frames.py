@@ -122,7 +122,7 @@ class ReferenceLost(LogEvent, name="reference.lost", level="warning"):
 
 
 class NoiseLost(LogEvent, name="noise.lost", level="warning"):
-    """A camera's saved noise map (its restless places) cannot be read; it is learnt again."""
+    """What a camera had learnt of its restless places cannot be read; it is learnt again."""
 
     camera: str
     error: str

@@ -2,7 +2,7 @@
 
 The ledger says what has to be deleted, so a crash forgets nothing: a decision is made durable, then its input
 is deleted, then the deletion is recorded. After a crash in between, the file is found missing, and that is
-recorded. A camera's last frame stays if it was dropped: after a restart its noise map continues from it.
+recorded. A camera's last frame stays if it was dropped: after a restart learning continues from it.
 """
 
 from collections.abc import Callable

@@ -13,14 +13,27 @@ from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisiv
 from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
 from framegate.detect.adaptive.strength import Strength, strength
 from framegate.detect.adaptive.usual import Usual
-from framegate.detect.adaptive.working import BLOCK, Flags, WorkingPicture, colours_of, working_picture
+from framegate.detect.adaptive.whole import whole_change
+from framegate.detect.adaptive.working import (
+    BLOCK,
+    Flags,
+    WorkingPicture,
+    colours_of,
+    working_picture,
+    working_size,
+)
 from framegate.detect.masking import counted_pixels, inside_polygon
-from framegate.model import ChangeScore, GrayImage, Picture, Region
+from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
+
+_Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layout:
     """What of the picture counts, and where, for one working size."""
+
+    key: tuple[_Size, _Size]
+    """(columns, rows) of the picture, to which polygons and masks refer, and rounded up to whole blocks."""
 
     pixels: GrayImage | None
     """uint8 (rows, columns), 0 where ignored; None when all count."""
@@ -61,17 +74,17 @@ class Adaptive:
         """
         pixels = picture.pixels
         _require_picture(pixels)
-        return self.prepared_again(colours_of(pixels), picture.size)
+        return self.prepared_again(colours_of(pixels, picture.size), picture.size)
 
     def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> WorkingPicture:
         """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
 
         Raises:
-            TypeError: the image has not three channels.
+            TypeError: the image has not three channels, or a side that is not in whole blocks.
         """
-        if image.ndim != 3:  # noqa: PLR2004
-            raise TypeError("adaptive compares pictures of three channels")
-        return working_picture(image, source_size, self._layout_for(image).pixels)
+        if image.ndim != 3 or image.shape[0] % BLOCK or image.shape[1] % BLOCK:  # noqa: PLR2004
+            raise TypeError("adaptive compares pictures of three channels, prepared in whole blocks")
+        return working_picture(image, source_size, self._layout_for(image, source_size).pixels)
 
     def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
         """Return how many times more than usual the strongest place changed.
@@ -85,7 +98,7 @@ class Adaptive:
         """
         codes = self.codes(reference, current)
         rows, columns = codes.shape
-        layout = self._layout_for(current.image)
+        layout = self._layout_of(current)
         deciding, score = _deciding(codes, layout.places)
         changed = [] if score <= deciding.threshold else regions(codes, deciding)
         largest_first = sorted(changed, key=lambda region: (-region.area_px, region.y, region.x))
@@ -106,7 +119,7 @@ class Adaptive:
             ValueError: the two have different working sizes.
         """
         codes = self.codes(reference, current)
-        return decisive(codes, _deciding(codes, self._layout_for(current.image).places)[0])
+        return decisive(codes, _deciding(codes, self._layout_of(current).places)[0])
 
     def codes(self, reference: WorkingPicture, current: WorkingPicture) -> Codes:
         """Return how strongly each block changed: 64 steps an octave, 0 is as much as usual.
@@ -125,7 +138,7 @@ class Adaptive:
         """
         reference, current = self._masked(reference), self._masked(current)
         between = self._difference(reference, current)
-        layout = self._layout_for(current.image)
+        layout = self._layout_of(current)
         counted = None if layout.pixels is None else layout.blocks
         strong = strength(reference, current, between, self._usual, counted)
         return strong, quantities(reference, current, between, strong, self._usual.frames_learnt)
@@ -134,6 +147,14 @@ class Adaptive:
         """Learn from two consecutive frames what is usual; nothing if they have different working sizes."""
         if previous.image.shape == current.image.shape:
             self._usual.learn(self._difference(self._masked(previous), self._masked(current)).measures)
+        self._last = None  # it would hold a picture that nobody else needs
+
+    def whole_change(
+        self, previous: WorkingPicture, current: WorkingPicture, *, is_changed: bool
+    ) -> Reason | None:
+        """Return ``LIGHTING`` or ``MOVED`` if most of the picture changed at once: see ``Detector``."""
+        counted = self._layout_of(current).blocks
+        return whole_change(self._masked(previous), self._masked(current), counted, is_changed=is_changed)
 
     def learnt(self) -> bytes | None:
         """Return what was learnt; None when it is nothing."""
@@ -166,40 +187,51 @@ class Adaptive:
 
     def _masked(self, picture: WorkingPicture) -> WorkingPicture:
         """Return a picture as this detector prepares it: it may be from before an edit of the masks."""
-        pixels = self._layout_for(picture.image).pixels
+        pixels = self._layout_of(picture).pixels
         if picture.counted is pixels:
             return picture
         return working_picture(picture.image, picture.source_size, pixels)
 
-    def _layout_for(self, image: NDArray[np.uint8]) -> _Layout:
-        rows, columns = image.shape[:2]
-        shape = rows // BLOCK, columns // BLOCK
-        if self._layout is None or self._layout.blocks.shape != shape:
-            self._layout = _layout(self.settings, self._mask_picture, rows, columns)
+    def _layout_of(self, picture: WorkingPicture) -> _Layout:
+        return self._layout_for(picture.image, picture.source_size)
+
+    def _layout_for(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> _Layout:
+        padded = image.shape[1], image.shape[0]
+        columns, rows = map(min, working_size(source_size), padded)
+        key = (columns, rows), padded
+        if self._layout is None or self._layout.key != key:
+            self._layout = _layout(self.settings, self._mask_picture, key)
         return self._layout
 
 
-def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, rows: int, columns: int) -> _Layout:
-    counted = counted_pixels(
-        columns,
-        rows,
-        border_mask=settings.border_mask,
-        polygons=[area.polygon for area in settings.ignore],
-        mask_picture=mask_picture,
+def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, key: tuple[_Size, _Size]) -> _Layout:
+    (columns, rows), (padded_columns, padded_rows) = key
+    beside = (0, padded_rows - rows), (0, padded_columns - columns)
+    counted = np.pad(
+        counted_pixels(
+            columns,
+            rows,
+            border_mask=settings.border_mask,
+            polygons=[area.polygon for area in settings.ignore],
+            mask_picture=mask_picture,
+        ),
+        beside,
+        mode="edge",
     )
+    counted.flags.writeable = False
     blocks = blocks_of(counted)
     picture_px = int(np.count_nonzero(counted))
     rest = blocks.copy()
     places = []
     for zone in settings.zone:
-        inside = blocks_of(inside_polygon(columns, rows, zone.polygon)) & rest
+        inside = blocks_of(np.pad(inside_polygon(columns, rows, zone.polygon), beside, mode="edge")) & rest
         rest &= ~inside
         threshold = settings.score_threshold if zone.score_threshold is None else zone.score_threshold
         least = settings.min_contour_area if zone.min_contour_area is None else zone.min_contour_area
         places.append(Place(zone.name, inside, _times(threshold), least.in_px(picture_px)))
     general = settings.min_contour_area.in_px(picture_px)
     places.append(Place(None, rest, _times(settings.score_threshold), general))
-    return _Layout(counted if picture_px < counted.size else None, blocks, tuple(places))
+    return _Layout(key, counted if picture_px < counted.size else None, blocks, tuple(places))
 
 
 def _times(threshold: Area | Times) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE
-from framegate.detect.adaptive.quantities import Codes, in_octaves
+from framegate.detect.adaptive.quantities import Codes
 from framegate.detect.adaptive.working import BLOCK, Flags
 from framegate.model import GrayImage, Region
 
@@ -76,8 +76,7 @@ def strongest(codes: Codes, place: Place) -> int | None:
 
 def regions(codes: Codes, place: Place) -> list[Region]:
     """Return the changes at a place that are above its threshold, in pixels of the working size."""
-    just_not = int(in_octaves(np.array(place.threshold, np.float32), STEPS_AN_OCTAVE))
-    return list(_changes(codes > just_not, place))
+    return list(_changes(all_as_times(codes) > place.threshold, place))
 
 
 def decisive(codes: Codes, place: Place) -> Region | None:

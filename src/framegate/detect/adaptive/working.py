@@ -72,11 +72,13 @@ class WorkingPicture:
         return sum(array.nbytes for array in arrays) + 3 * self.block_luma.nbytes
 
 
-def colours_of(pixels: GrayImage) -> GrayImage:
+def colours_of(pixels: GrayImage, source_size: tuple[int, int]) -> GrayImage:
     """Return a picture at the working size in Y, Cr, Cb; it is never enlarged.
 
     Args:
         pixels: uint8 (height, width, 3) in BGR, or (height, width) in gray.
+        source_size: (width, height) of the whole frame: the pixels may be fewer, and rounded otherwise, as a
+            JPEG of 1366 x 768 at half its size, which has to meet a PNG of the same size.
 
     Returns:
         uint8 (rows, columns, 3), each side rounded up to whole blocks by repeating the edge. The shorter
@@ -84,12 +86,20 @@ def colours_of(pixels: GrayImage) -> GrayImage:
         interpolation, in half the time of its area averaging.
     """
     bgr = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels  # noqa: PLR2004
-    small = cv2.cvtColor(_shrunk(bgr), cv2.COLOR_BGR2YCrCb)
+    small = cv2.cvtColor(_shrunk(bgr, source_size), cv2.COLOR_BGR2YCrCb)
     rows, columns = small.shape[:2]
     if rows % BLOCK or columns % BLOCK:
         small = cv2.copyMakeBorder(small, 0, -rows % BLOCK, 0, -columns % BLOCK, cv2.BORDER_REPLICATE)
     small.flags.writeable = False
     return small  # type: ignore[return-value]
+
+
+def working_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return (columns, rows) at which a picture of (width, height) is compared, before whole blocks."""
+    width, height = size
+    short, long = min(size), max(size)
+    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def working_picture(
@@ -128,18 +138,18 @@ def floats(array: cv2.typing.MatLike) -> Floats:
     return array  # type: ignore[return-value]
 
 
-def _shrunk(bgr: cv2.typing.MatLike) -> cv2.typing.MatLike:
+def _shrunk(bgr: cv2.typing.MatLike, source_size: tuple[int, int]) -> cv2.typing.MatLike:
     height, width = bgr.shape[:2]
-    short, long = min(height, width), max(height, width)
-    scale = min(1.0, WORKING_SIDE / short, WIDEST_ASPECT * WORKING_SIDE / long)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == (width, height):
+    columns, rows = working_size(source_size)
+    if (columns, rows) == (width, height):
         return bgr
-    whole = int(1 / scale)
-    if whole > 1:
-        between = max(size[0], round(width / whole)), max(size[1], round(height / whole))
-        bgr = cv2.resize(bgr, between, interpolation=cv2.INTER_AREA)
-    return cv2.resize(bgr, size, interpolation=cv2.INTER_LINEAR_EXACT)
+    across, down = max(1, width // columns), max(1, height // rows)
+    if across > 1 or down > 1:
+        # What is left over of the last whole pixel is cut off: only a mean over whole factors is
+        # of whole numbers; over others it is of floats, which a compiler may add and round in other ways.
+        bgr = bgr[: height // down * down, : width // across * across]
+        bgr = cv2.resize(bgr, (width // across, height // down), interpolation=cv2.INTER_AREA)
+    return cv2.resize(bgr, (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
 
 
 def _has_colour(cr: Floats, cb: Floats) -> bool:

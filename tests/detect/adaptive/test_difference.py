@@ -1,0 +1,97 @@
+"""Texture, brightness and colour of two pictures."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detect.adaptive.walk import Pixels, drawn
+from framegate.detect.adaptive.difference import Difference, difference
+from framegate.detect.adaptive.working import WorkingPicture, colours_of, working_picture
+
+law = settings(deadline=None, max_examples=25)
+SHAPE = (96, 128)
+
+
+def _picture(pixels: Pixels) -> WorkingPicture:
+    return working_picture(colours_of(pixels, pixels.shape[1::-1]), pixels.shape[1::-1], None)
+
+
+def _noise(seed: int, low: int) -> WorkingPicture:
+    chance = np.random.default_rng(seed)
+    return _picture(chance.integers(low, 256, (*SHAPE, 3), np.uint8))
+
+
+def _parts(between: Difference) -> tuple[np.ndarray, ...]:
+    return between.texture, between.brightness, between.shape_and_light, between.colour
+
+
+seeds, lows = st.integers(0, 2**32 - 1), st.integers(0, 255)
+
+
+@law
+@given(seeds, seeds, lows, lows)
+def test_the_order_of_two_pictures_does_not_matter(one: int, other: int, low: int, lower: int) -> None:
+    """From a to b, and from b to a, it is the same to the bit."""
+    a, b = _noise(one, low), _noise(other, lower)
+    for there, back in zip(_parts(difference(a, b)), _parts(difference(b, a)), strict=True):
+        np.testing.assert_array_equal(there, back)
+
+
+@law
+@given(seeds, seeds, lows, lows)
+def test_all_is_in_sixteenths_and_no_more_than_gray_levels(
+    one: int, other: int, low: int, lower: int
+) -> None:
+    """Every measure is a whole number of sixteenths (texture: of 256ths) from 0 to 361 gray levels."""
+    between = difference(_noise(one, low), _noise(other, lower))
+    for values, steps in zip(_parts(between), (256, 16, 16, 16), strict=True):
+        np.testing.assert_array_equal(values * steps, np.rint(values * steps))
+        assert values.min() >= 0
+        assert values.max() <= 361
+
+
+@law
+@given(seeds, lows)
+def test_a_picture_does_not_differ_from_itself(seed: int, low: int) -> None:
+    """Its measures are 0; what noise may explain of its texture is one gray level at most."""
+    a = _noise(seed, low)
+    between = difference(a, a)
+    assert between.texture.max() <= 1
+    for values in (between.brightness, *between.measures):
+        assert not values.any()
+
+
+def test_light_leaves_the_texture() -> None:
+    """A gain of 0.5 to 1.5 and an offset change the brightness; of the texture hardly anything is left."""
+    ground = drawn(SHAPE, 0)[..., :1].repeat(3, axis=2)
+    a = _picture(ground)
+    for gain, offset in ((0.5, 0), (0.7, 10), (1.2, 0), (1.0, 30)):
+        b = _picture(np.clip(ground * gain + offset, 0, 255).astype(np.uint8))
+        between = difference(a, b)
+        assert np.median(between.texture) < 2
+        assert np.median(between.brightness) > 8
+
+
+def test_a_thing_hides_the_texture_behind_it() -> None:
+    """Where a flat thing stands, all texture of the ground is unexplained; elsewhere nothing changed."""
+    ground = drawn(SHAPE, 0)
+    shown = ground.copy()
+    shown[32:64, 40:80] = 220
+    a, b = _picture(ground), _picture(shown)
+    between = difference(a, b)
+    inside = between.texture[9:15, 11:19]
+    assert inside.min() > 3
+    np.testing.assert_allclose(inside, a.block_texture[9:15, 11:19], rtol=0.35)
+    assert not between.shape_and_light[:7].any()
+    assert not between.colour[:7].any()
+
+
+def test_colour_is_the_distance_of_the_mean_chroma() -> None:
+    """Three levels of red difference and four of blue are five."""
+    levels = np.full((8, 8, 3), 128, np.uint8)
+    tinted = levels.copy()
+    tinted[..., 1] += 3
+    tinted[..., 2] -= 4
+    a, b = (working_picture(each, (8, 8), None) for each in (levels, tinted))
+    assert (difference(a, b).colour == 5).all()
+    assert not difference(a, b).brightness.any()
