@@ -52,7 +52,9 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Network:
+class Network:
+    """All that ``neighbourhood.npz`` holds."""
+
     cells: _Layer
     picture: Floats
     """Weights of ``Quantities.picture``, in the scale of ``cells``: (values out, 8)."""
@@ -65,11 +67,15 @@ class _Network:
 
 
 @cache
-def _network() -> _Network:
+def _network() -> Network:
     """Return the network that is in the package."""
-    packed = files("framegate.detect.adaptive").joinpath("neighbourhood.npz").read_bytes()
+    return network_of(files("framegate.detect.adaptive").joinpath("neighbourhood.npz").read_bytes())
+
+
+def network_of(packed: bytes) -> Network:
+    """Return the network in a file, as ``tests/training/`` writes it."""
     with np.load(BytesIO(packed), allow_pickle=False) as stored:
-        return _Network(
+        return Network(
             _layer(stored, "cells"),
             stored["picture.weights"].astype(np.float32),
             tuple(_layer(stored, f"around{reach}") for reach in REACHES),
@@ -83,16 +89,17 @@ def _layer(stored: NDArray[np.void], name: str) -> _Layer:
     return _Layer(stored[f"{name}.weights"].astype(np.float32), scale, bias)
 
 
-def corrections(seen: Quantities) -> Codes:
+def corrections(seen: Quantities, network: Network | None = None) -> Codes:
     """Return by how many 64ths of an octave each block counts for more or less than its strength says.
 
     Args:
         seen: the quantities of a picture.
+        network: another one than that in the package.
 
     Returns:
         (block rows, block columns), -256 to 256.
     """
-    network = _network()
+    network = network or _network()
     _, rows, columns = seen.blocks.shape
     cells = _in_cells(seen.blocks)
     shape = cells.shape[1:]
