@@ -1,7 +1,8 @@
 """From the weights of the network in floats to whole ones, ``neighbourhood.npz``; and how much that costs.
 
-A layer's values become whole numbers from 0 to 255, so that nearly all of them fit; the weights of each of
-its outputs become whole numbers from -127 to 127. What is left of the scales is one factor for each output.
+A layer's values become whole numbers from 0 to ``MOST_VALUE``, so that all of them fit: the strongest decide.
+The weights of each of its outputs become whole numbers up to ``MOST_WEIGHT`` either way. What is left of the
+scales is one factor for each output.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from framegate.detect.adaptive.neighbourhood import (
     CELL,
     MOST_CORRECTION,
     MOST_VALUE,
+    MOST_WEIGHT,
     REACHES,
     STEPS_AN_OCTAVE,
     corrections,
@@ -24,14 +26,6 @@ from framegate.detect.adaptive.quantities import STEPS_AN_OCTAVE as CODES_AN_OCT
 from framegate.detect.adaptive.quantities import Quantities
 from training.network import Network, tensors
 from training.stored import TIMES, Batch
-
-MOST_WEIGHT = 127
-
-MOSTLY = 0.9999
-"""Part of a layer's values that fit: a few that are cut off cost less than all others made coarser."""
-
-EVERY = 7
-"""One in so many values is enough to know that."""
 
 Doubles = np.typing.NDArray[np.float64]
 
@@ -61,7 +55,7 @@ def in_whole_numbers(network: Network, batch: Batch) -> bytes:
     state = {name: value.detach().double().numpy() for name, value in network.state_dict().items()}
     with torch.no_grad():
         values = [layer.numpy() for layer in network.layers(*tensors(batch))]
-    steps = [float(np.quantile(layer.ravel()[::EVERY], MOSTLY)) / MOST_VALUE for layer in values]
+    steps = [float(layer.max()) / MOST_VALUE for layer in values]
     arrays = _first_layer(state, steps[0])
     for number, reach in enumerate(REACHES):
         step, next_step = steps[number : number + 2]
@@ -119,7 +113,7 @@ def _layer(
     flat = weights.reshape(len(weights), -1)
     unit = np.abs(flat).max(axis=1) / MOST_WEIGHT + np.finfo(np.float32).tiny  # weights may all be 0
     return {
-        f"{name}.weights": np.rint(flat / unit[:, None]).astype(np.int8),
+        f"{name}.weights": np.rint(flat / unit[:, None]).astype(np.int16),
         f"{name}.scale": (unit * step / next_step).astype(np.float32),
         f"{name}.bias": (bias / next_step).astype(np.float32),
     }
