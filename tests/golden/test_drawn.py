@@ -40,7 +40,9 @@ def book() -> dict[str, Any]:
     """What is written down, or is written anew when FRAMEGATE_UPDATE_GOLDEN=1."""
     if os.environ.get("FRAMEGATE_UPDATE_GOLDEN") == "1":
         measured = {"frames": _frames_sha256()} | {name: _walk(preset) for name, preset in PRESETS.items()}
-        BOOK.write_text(json.dumps(measured, indent=1) + "\n")
+        fresh = BOOK.with_suffix(f".{os.getpid()}")  # each worker of pytest-xdist writes, others read
+        fresh.write_text(json.dumps(measured, indent=1) + "\n")
+        fresh.replace(BOOK)
     written: dict[str, Any] = json.loads(BOOK.read_text())
     return written
 

@@ -36,8 +36,7 @@ def _noise(seed: int, rows: int, columns: int, low: int = 0) -> Quantities:
     chance = np.random.default_rng(seed)
     channels = _network().cells.weights.shape[1] // 4
     blocks = chance.integers(low, 256, (channels, rows, columns)).astype(np.uint8)
-    picture = chance.integers(0, 256, (_network().picture.shape[1],)).astype(np.uint8)
-    return Quantities(blocks, picture)
+    return Quantities(blocks, chance.integers(0, 256, (_network().picture.shape[1],)).astype(np.uint8))
 
 
 def test_the_weights_are_a_small_file_of_plain_numbers() -> None:
