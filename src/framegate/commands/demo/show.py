@@ -104,7 +104,7 @@ def run_demo(console: Console | None = None) -> bool:
     (home / "demo.toml").write_text(CONFIG, "utf-8")
     console.print(
         f"A simulated camera uploads to {home}/drop.\n"
-        "The daemon keeps what differs from the last kept frame by more than 0.2% of the picture.\n",
+        "The daemon keeps a frame in which some place has changed more than 2.3 times what is usual there.\n",
         highlight=False,
         soft_wrap=True,
     )
