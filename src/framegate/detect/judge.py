@@ -268,7 +268,7 @@ def compare(detector: Detector[P], reference: P, current: P) -> Decision:
 
 
 def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, current: P) -> Decision:
-    """Return the decision, with ``lighting`` or ``moved`` as its reason if most of the picture changed at once.
+    """Return the decision, for the reason ``lighting`` or ``moved`` if most of the picture changed at once.
 
     Args:
         decision: what ``compare`` says of the reference and the current frame.
