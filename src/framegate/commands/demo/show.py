@@ -75,7 +75,7 @@ class Act:
 
 PLAY = (
     Act("a quiet morning"),
-    Act("only leaves", write_slowly),
+    Act("leaves, still new", write_slowly),
     Act("nothing"),
     Act("a blue car parks", write_part_and_rename, parks={2: 2}),
     Act("nothing", move_in),
