@@ -67,13 +67,14 @@ def test_a_damaged_picture_leaves_the_log_json(site: Site, morning: list[bytes])
 @pytest.mark.parametrize("extension", [".jpg", ".JPG", ".png", ".PNG", ".webp", ".tiff", ".bmp"])
 def test_formats_are_decided_by_content(site: Site, extension: str) -> None:
     """JPEG, PNG, WebP, TIFF and BMP are frames, in upper case too, and under another format's name."""
-    lot = Lot(width=160, height=120)
-    data = encoded(lot.picture(), extension.lower())
+    right = Lot(width=160, height=120).picture()
+    other_bytes = right.copy()
+    other_bytes[0, 0] ^= 1
     with running(site) as daemon:
-        write_at_once(site.drop / f"right{extension}", data)
+        write_at_once(site.drop / f"right{extension}", encoded(right, extension.lower()))
         daemon.wait_for("frame.kept", frame=f"right{extension}", reason="first")
-        write_at_once(site.drop / "wrong.jpeg", data)
-        daemon.wait_for("frame.dropped", frame="wrong.jpeg", score=0.0)
+        write_at_once(site.drop / "wrong.jpeg", encoded(other_bytes, extension.lower()))
+        daemon.wait_for("frame.dropped", frame="wrong.jpeg", reason="unchanged")
 
 
 def test_unfinished_and_foreign_names_are_left_alone(site: Site, morning: list[bytes]) -> None:

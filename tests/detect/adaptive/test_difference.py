@@ -68,7 +68,7 @@ def test_light_leaves_the_texture() -> None:
     for gain, offset in ((0.5, 0), (0.7, 10), (1.2, 0), (1.0, 30)):
         b = _picture(np.clip(ground * gain + offset, 0, 255).astype(np.uint8))
         between = difference(a, b)
-        assert np.median(between.texture) < 2
+        assert np.median(between.texture) < 3
         assert np.median(between.brightness) > 8
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.detect.adaptive.neighbourhood import REACHES, _Layer, _network, corrections
+from framegate.detect.adaptive.neighbourhood import MOST_VALUE, REACHES, _Layer, _network, corrections
 from framegate.detect.adaptive.quantities import Codes, Quantities
 
 law = settings(deadline=None, max_examples=25)
@@ -50,14 +50,14 @@ def test_the_weights_are_a_small_file_of_plain_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["cells", *(f"around {reach}" for reach in REACHES), "correction"])
 def test_no_sum_of_products_can_reach_what_a_float_rounds(name: str) -> None:
-    """The weights are whole, and with the largest input of all, 255, any part of a sum is below 2**24."""
-    weights = [_layers()[name].weights]
+    """The weights are whole, and with the largest values everywhere any part of a sum is below 2**24."""
+    weights, most = [_layers()[name].weights], 255 if name == "cells" else MOST_VALUE
     if name == "cells":
         weights.append(_network().picture)
     sums = np.zeros(len(weights[0]), np.int64)
     for each in weights:
         np.testing.assert_array_equal(each, np.rint(each))
-        sums += 255 * np.abs(each.astype(np.int64)).sum(1)
+        sums += most * np.abs(each.astype(np.int64)).sum(1)
     assert sums.max() < EXACT_BELOW
 
 
@@ -70,12 +70,13 @@ def _plainly(seen: Quantities) -> Codes:
     """Return the corrections of an even number of rows and columns, from sums of whole numbers."""
     network = _network()
     channels, rows, columns = seen.blocks.shape
-    cells = np.array(
-        [seen.blocks[channel, y::2, x::2] for channel in range(channels) for y in (0, 1) for x in (0, 1)], np.int64
-    )  # fmt: skip
+    four = [seen.blocks[:, y::2, x::2] for y in (0, 1) for x in (0, 1)]
+    cells = np.stack(four, axis=1).astype(np.int64).reshape(4 * channels, rows // 2, columns // 2)
     shape = rows // 2, columns // 2
     of_all = network.picture.astype(np.int64) @ seen.picture.astype(np.int64)
-    values = np.clip(np.rint(_whole(network.cells, cells.reshape(len(cells), -1), of_all[:, None])), 0, 255)
+    values = np.clip(
+        np.rint(_whole(network.cells, cells.reshape(len(cells), -1), of_all[:, None])), 0, MOST_VALUE
+    )
     for reach, layer, passed_on in zip(REACHES, network.around, network.passed_on, strict=True):
         padded = np.pad(values.astype(np.int64).reshape(-1, *shape), ((0, 0), (reach,) * 2, (reach,) * 2))
         nine = [
@@ -85,12 +86,12 @@ def _plainly(seen: Quantities) -> Codes:
         ]
         joined = _whole(layer, np.concatenate(nine).reshape(-1, shape[0] * shape[1]))
         joined += values.astype(np.float32) * np.float32(passed_on)
-        values = np.clip(np.rint(joined), 0, 255)
+        values = np.clip(np.rint(joined), 0, MOST_VALUE)
     octaves = np.rint(_whole(network.correction, values.astype(np.int64)) * np.float32(64))
-    four = np.clip(octaves, -256, 256).astype(np.int32).reshape(4, *shape)
+    corrected = np.clip(octaves, -256, 256).astype(np.int32).reshape(4, *shape)
     blocks = np.empty((rows, columns), np.int32)
     for place in range(4):
-        blocks[place // 2 :: 2, place % 2 :: 2] = four[place]
+        blocks[place // 2 :: 2, place % 2 :: 2] = corrected[place]
     return blocks
 
 

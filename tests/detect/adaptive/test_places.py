@@ -55,7 +55,7 @@ def _large_groups(chosen: Flags, place: Place) -> list[set[Block]]:
 def test_the_strongest_change_is_the_one_that_a_search_of_all_levels_finds(
     scene: tuple[Codes, Place],
 ) -> None:
-    """It is the largest code whose blocks still form a change of the least area; else the least code there is."""
+    """It is the largest code at which a change of the least area is left; else the least code there is."""
     codes, place = scene
     levels = sorted({int(code) for code in codes[place.blocks]}, reverse=True)
     found = next((level for level in levels if _large_groups(codes >= level, place)), None)
@@ -109,7 +109,7 @@ def test_what_decides_is_the_change_around_the_strongest_block(scene: tuple[Code
 
 
 def test_a_small_thing_counts_as_little_as_the_larger_change_around_it() -> None:
-    """A strong block of 16 px, within a weak change of 64 px, has the weak one's strength where 50 px count."""
+    """A strong block of 16 px in a weak change of 64 px is as weak as that where only 50 px count."""
     codes = np.full((8, 8), -300, np.int32)
     codes[2:4, 2:4] = 70
     codes[2, 2] = 500

@@ -76,7 +76,7 @@ def _whole_means(pixels: Pixels, across: int, down: int) -> npt.NDArray[np.float
 
 
 @pytest.mark.parametrize(
-    ("shape", "factor"), [((360, 640), 2), ((540, 960), 3), ((720, 724), 4), ((1080, 800), 6)], ids=str
+    ("shape", "factor"), [((360, 640), 2), ((540, 960), 3), ((720, 724), 4), ((1080, 1440), 6)], ids=str
 )
 def test_a_whole_factor_is_a_mean(shape: tuple[int, int], factor: int) -> None:
     """Where one pixel is the mean of whole ones, it is that mean, rounded, in each channel."""

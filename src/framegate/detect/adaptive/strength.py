@@ -21,7 +21,7 @@ LEAST_RATIO = np.float32(0.05)
 """Added to each ratio, so that neither witness alone can say no."""
 
 WITHOUT_COLOUR = np.float32(1.5)
-"""A picture without colour has one witness: it has to be this much stronger."""
+"""In a picture without colour one witness is enough: it has to be this much stronger."""
 
 A_FOURTH = np.float32(0.25)
 
@@ -69,7 +69,9 @@ def strength(
         for measure, level, median in zip(measures, learnt, medians, strict=True)
     )
     is_gray = not (a.has_colour and b.has_colour)
-    times = ratios[0] / WITHOUT_COLOUR if is_gray else np.sqrt(ratios[0] * ratios[1])
+    times = np.sqrt(ratios[0] * ratios[1])
+    if is_gray:  # something red may still stand on a gray ground
+        times = np.maximum(times, ratios[0] / WITHOUT_COLOUR)
     return Strength(times, ratios, measures, learnt, medians, is_gray)  # type: ignore[arg-type]
 
 

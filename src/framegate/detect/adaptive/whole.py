@@ -62,8 +62,13 @@ DARK = 24
 LEAST_BLOCKS = 64
 """Blocks that have to count to say anything of a whole picture: the picture of a thumbnail."""
 
-WITH_COLOUR, WITHOUT_COLOUR = 2.0, 1.0
-"""Mean distance of the blocks' chroma from the picture's: in colour, and in infrared, whatever its tint."""
+COLOURED = 1.5
+"""Gray levels by which the chroma of a block in colour differs from the picture's middle one.
+Infrared has a tint, the same everywhere."""
+
+MOST_COLOURED, FEW_COLOURED = 0.4, 0.1
+"""Shares of the blocks: a camera in colour has at least .55 on footage, infrared hardly any. A mean over all
+would take one coloured car on gray ground for a switch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +109,7 @@ def whole_change(
         return None
     light = _light(before), _light(after)
     was, now = (_relief(each, inner) for each in light)
-    if was.share >= LEAST_RELIEF and now.count <= COVERED * was.count:
+    if _is_all_over(was) and now.count <= COVERED * was.count:
         return Reason.MOVED
     was_dark, is_dark = _is_dark(before, counted), _is_dark(after, counted)
     lit = _lit(light[1] - light[0], CLEAR_STEPS if is_changed else DRASTIC_STEPS, counted)
@@ -112,9 +117,17 @@ def whole_change(
         lit = counted
     if lit is not None and _is_still_there(was.within(lit), now.within(lit), was_dark=was_dark):
         return Reason.LIGHTING
-    if was_dark or is_dark or min(was.share, now.share) < LEAST_RELIEF:
+    if was_dark or is_dark or not (_is_all_over(was) and _is_all_over(now)):
         return None
     return None if _agree(was, now, LEAST_ALIKE, in_signs=True) else Reason.MOVED
+
+
+def _is_all_over(relief: _Relief) -> bool:
+    """Return whether a picture shows enough, and not only one thing on a bare ground, which may leave."""
+    rows, columns = relief.signs.shape
+    quarters = [half for side in np.array_split(relief.signs, 2) for half in np.array_split(side, 2, axis=1)]
+    least = LEAST_RELIEF / 2 * rows * columns / len(quarters)
+    return relief.share >= LEAST_RELIEF and sum(np.count_nonzero(each) >= least for each in quarters) > 2  # noqa: PLR2004 - of four
 
 
 def _light(picture: WorkingPicture) -> Codes:
@@ -176,15 +189,13 @@ def _shifted(signs: NDArray[np.int8], down: int, right: int) -> NDArray[np.int8]
 
 
 def _colour_switched(before: WorkingPicture, after: WorkingPicture, counted: Flags) -> bool:
-    less, more = sorted(_colour(picture, counted) for picture in (before, after))
-    return less <= WITHOUT_COLOUR and more >= WITH_COLOUR
+    less, more = sorted(_coloured(picture, counted) for picture in (before, after))
+    return less <= FEW_COLOURED and more >= MOST_COLOURED
 
 
-def _colour(picture: WorkingPicture, counted: Flags) -> float:
-    """Return the mean distance of the blocks' chroma from the middle one, in gray levels."""
-    total = 0
-    for channel in (picture.block_cr, picture.block_cb):
-        sixteenths = (channel[counted] * np.float32(16)).astype(np.int64)
-        middle = np.partition(sixteenths, sixteenths.size // 2)[sixteenths.size // 2]
-        total += int(np.abs(sixteenths - middle).sum())
-    return total / (16 * int(np.count_nonzero(counted)))
+def _coloured(picture: WorkingPicture, counted: Flags) -> float:
+    """Return the share of the blocks whose chroma differs from the middle one."""
+    distance = np.zeros(np.count_nonzero(counted), np.float32)
+    for channel in (picture.block_cr[counted], picture.block_cb[counted]):
+        distance += np.abs(channel - np.partition(channel, channel.size // 2)[channel.size // 2])
+    return int(np.count_nonzero(distance >= COLOURED)) / distance.size

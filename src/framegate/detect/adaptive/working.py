@@ -145,9 +145,10 @@ def _shrunk(bgr: cv2.typing.MatLike, source_size: tuple[int, int]) -> cv2.typing
         return bgr
     across, down = max(1, width // columns), max(1, height // rows)
     if across > 1 or down > 1:
-        # What is left over of the last whole pixel is cut off: only a mean over whole factors is
-        # of whole numbers; over others it is of floats, which a compiler may add and round in other ways.
-        bgr = bgr[: height // down * down, : width // across * across]
+        # What is left over on both sides is cut off: only a mean over whole factors is of whole numbers;
+        # over others it is of floats, which a compiler may add and round in other ways.
+        top, left = height % down // 2, width % across // 2
+        bgr = bgr[top : top + height // down * down, left : left + width // across * across]
         bgr = cv2.resize(bgr, (width // across, height // down), interpolation=cv2.INTER_AREA)
     return cv2.resize(bgr, (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
 
