@@ -83,7 +83,7 @@ def test_two_witnesses_agree_or_one_is_stronger(is_gray: bool) -> None:
     frames = [drawn((ROWS, COLUMNS), number) for number in (0, 2)]
     if is_gray:
         frames[0] = frames[0][..., :1].repeat(3, axis=2)
-    strong, _ = _strength(*map(_picture, frames))
+    strong, _ = _strength(_picture(frames[0]), _picture(frames[1]))
     assert strong.is_gray == is_gray
     first, second = (ratio.astype(np.float64) for ratio in strong.ratios)
     expected = np.maximum(first / 1.5, np.sqrt(first * second)) if is_gray else np.sqrt(first * second)

@@ -72,7 +72,8 @@ def _whole_means(pixels: Pixels, across: int, down: int) -> npt.NDArray[np.float
     rows, columns = pixels.shape[0] // down, pixels.shape[1] // across
     cut = pixels[: rows * down, : columns * across].astype(np.int64)
     sums = cut.reshape(rows, down, columns, across, 3).sum((1, 3))
-    return sums / (across * down)
+    means: npt.NDArray[np.float64] = sums / (across * down)
+    return means
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ REACHES = (1, 2, 4)
 """How far apart the nine cells are that each layer joins."""
 
 MOST_WEIGHT, MOST_VALUE = 500, 511
-"""So fine that 1 score in 100 is 0.06 octaves off that of the network in floats; with weights up to 127 it was
-0.2, with values up to 255 it was 1.3. Finer ones would let a sum come near 2**24: it is 0.78 of that."""
+"""So fine that 1 score in 100 is 0.06 octaves off that of the network in floats; with weights up to 127 it
+was 0.2, with values up to 255 it was 1.3. Finer ones would let a sum come near 2**24: it is 0.78 of that."""
 
 COLUMNS_AT_ONCE = 112
 """OpenBLAS starts threads for a product of more than 2**18 steps. On a busy machine of two cores the network
