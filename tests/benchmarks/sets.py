@@ -108,13 +108,13 @@ def all_sets(data: Path, cache: Path) -> Iterator[FrameSet]:
         folder = data / name
         masks = folder / "groundtruth"
         truth = mask_truth(masks) if masks.exists() else state_truth(folder / "states.csv")
-        yield FrameSet(name, name, group, kitchen.copies(name, _frames(folder / "input")), truth)
+        yield FrameSet(name, name, group, kitchen.copies(name, frames_in(folder / "input")), truth)
     for name in SHAKEN:
-        frames = kitchen.copies(f"shaken_{name}", _frames(data / name / "input"), _shaking(name), ".jpg")
+        frames = kitchen.copies(f"shaken_{name}", frames_in(data / name / "input"), _shaking(name), ".jpg")
         yield FrameSet(
             f"shaken_{name}", f"shaken_{name}", "shake", frames, mask_truth(data / name / "groundtruth")
         )
-    street = _frames(data / "collingwood_full" / "input")
+    street = frames_in(data / "collingwood_full" / "input")
     front = kitchen.copies("collingwood_front", street, _window(FRONT), ".png")
     yield FrameSet(
         "collingwood_front",
@@ -124,7 +124,7 @@ def all_sets(data: Path, cache: Path) -> Iterator[FrameSet]:
         state_truth(data / "collingwood_front" / "states.csv"),
     )
     for name in ("webcam_day", "webcam_nights"):
-        yield FrameSet(name, name, "", kitchen.copies(name, _frames(data / name)), always(changed=None))
+        yield FrameSet(name, name, "", kitchen.copies(name, frames_in(data / name)), always(changed=None))
 
 
 def captured_at_s(name: str, number: int) -> float:
@@ -138,12 +138,12 @@ def captured_at_s(name: str, number: int) -> float:
 
 
 def _lot_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
-    busy = _frames(data / "lot_busy" / "input")
+    busy = frames_in(data / "lot_busy" / "input")
     yield FrameSet("lot_busy", "lot", "lots", kitchen.copies("lot_busy", busy), always(changed=True))
     unchanged = always(changed=False)
-    empty = kitchen.copies("lot_empty", _frames(data / "lot_empty"))
+    empty = kitchen.copies("lot_empty", frames_in(data / "lot_empty"))
     yield FrameSet("lot_empty", "lot", "light", empty, unchanged)
-    for day, frames in _days(data, ("lot_empty_days",)).items():
+    for day, frames in empty_days(data, ("lot_empty_days",)).items():
         name = f"lot_empty_{day}"
         yield FrameSet(name, "lot", "light", kitchen.copies(name, frames), unchanged)
     for name, window in WINDOWS.items():
@@ -153,7 +153,7 @@ def _lot_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
 
 def _planted_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
     cars = cars_of(data / "lot_slots")
-    for day, frames in _days(data, EMPTY_FOLDERS).items():
+    for day, frames in empty_days(data, EMPTY_FOLDERS).items():
         if len(frames) < LEAST_FRAMES:
             continue
         for draw in range(DRAWS):
@@ -163,7 +163,7 @@ def _planted_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
 
             def planted(frame: Path, standing: dict[str, list[int]] = standing) -> Picture:
                 hour = captured_at_s(frame.name, 0) / 3600 % 24
-                return plant(shrunk(_picture(frame)), [cars[k] for k in standing[frame.stem]], hour)
+                return plant(shrunk(read(frame)), [cars[k] for k in standing[frame.stem]], hour)
 
             def truth(reference: str, frame: str, standing: dict[str, list[int]] = standing) -> bool:
                 return standing[Path(reference).stem] != standing[Path(frame).stem]
@@ -172,10 +172,10 @@ def _planted_sets(data: Path, kitchen: "Cache") -> Iterator[FrameSet]:
             yield FrameSet(name, f"planted_{day}", "planted", copies, truth)
 
 
-def _days(data: Path, folders: tuple[str, ...]) -> dict[str, list[Path]]:
+def empty_days(data: Path, folders: tuple[str, ...]) -> dict[str, list[Path]]:
     """Return the frames of empty days by day, in order, without the torn ones."""
-    torn = {frame.stem[:16] for frame in _frames(data / "lot_torn")}
-    found = {frame.name: frame for folder in reversed(folders) for frame in _frames(data / folder)}
+    torn = {frame.stem[:16] for frame in frames_in(data / "lot_torn")}
+    found = {frame.name: frame for folder in reversed(folders) for frame in frames_in(data / folder)}
     days: dict[str, list[Path]] = {}
     for name in sorted(found):
         if name[:16] not in torn:
@@ -183,14 +183,24 @@ def _days(data: Path, folders: tuple[str, ...]) -> dict[str, list[Path]]:
     return days
 
 
-def _frames(folder: Path) -> list[Path]:
+def frames_in(folder: Path) -> list[Path]:
+    """Return the pictures of a folder, in the order of their names.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
     frames = sorted(path for path in folder.iterdir() if path.suffix in {".jpg", ".png"})
     if not frames:
         raise FileNotFoundError(folder)
     return frames
 
 
-def _picture(path: Path) -> Picture:
+def read(path: Path) -> Picture:
+    """Return a picture in BGR, uint8, (height, width, 3).
+
+    Raises:
+        FileNotFoundError: it is not there, or no picture.
+    """
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
         raise FileNotFoundError(path)
@@ -199,14 +209,14 @@ def _picture(path: Path) -> Picture:
 
 def _window(box: tuple[int, int, int, int]) -> Draw:
     left, top, width, height = box
-    return lambda frame: _picture(frame)[top : top + height, left : left + width]
+    return lambda frame: read(frame)[top : top + height, left : left + width]
 
 
 def _shaking(name: str) -> Draw:
     """Return how a frame looks from a mast that shakes; its truth stays what it was."""
 
     def shaken(frame: Path) -> Picture:
-        picture = _picture(frame)
+        picture = read(frame)
         rows, columns = picture.shape[:2]
         rng = np.random.default_rng(zlib.crc32(f"{name}/{frame.stem}".encode()))
         right, down = rng.uniform(-SHAKE_PX, SHAKE_PX, 2) * rows / SHAKE_ROWS

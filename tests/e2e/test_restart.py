@@ -63,7 +63,7 @@ def test_the_reference_comes_back(site: Site, morning: list[bytes], left: str) -
     with running(site) as daemon:
         upload(site, morning[:1], first=2)
         (line,) = daemon.wait_for("frame.dropped")
-    assert (line["reference"], line["score"]) == ("lot_0001.jpg", 0.0)
+    assert (line["reference"], line["reason"]) == ("lot_0001.jpg", "identical")
 
 
 def test_a_reference_that_is_gone_is_said_to_be(site: Site, morning: list[bytes]) -> None:

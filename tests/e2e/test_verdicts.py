@@ -50,7 +50,7 @@ def test_every_bad_file_is_rejected_and_none_stops_the_line(site: Site, morning:
         "link.jpg": "not_a_regular_file",
         "socket.jpg": "not_a_regular_file",
     }
-    assert (last["reference"], last["score"]) == ("a.jpg", 0.0)
+    assert (last["reference"], last["reason"]) == ("a.jpg", "identical")
     assert site.kept_bytes() == {"a.jpg": morning[0]}
 
 

@@ -30,9 +30,9 @@ CELL = 2
 REACHES = (1, 2, 4)
 """How far apart the nine cells are that each layer joins."""
 
-MOST_VALUE = 1023
-"""At 255 the strongest places were cut off, or all others too coarse: 1 score in 100 was off by 1.3 octaves.
-Now it is 0.07. Larger values would let a sum come near 2**24."""
+MOST_WEIGHT, MOST_VALUE = 500, 511
+"""So fine that 1 score in 100 is 0.06 octaves off that of the network in floats; with weights up to 127 it
+was 0.2, with values up to 255 it was 1.3. Finer ones would let a sum come near 2**24: it is 0.78 of that."""
 
 COLUMNS_AT_ONCE = 112
 """OpenBLAS starts threads for a product of more than 2**18 steps. On a busy machine of two cores the network
@@ -44,7 +44,7 @@ class _Layer:
     """Whole weights, and what makes the sum of their products a whole value again."""
 
     weights: Floats
-    """Whole numbers from -127 to 127, (values out, values in)."""
+    """Whole numbers up to ``MOST_WEIGHT`` either way, (values out, values in)."""
 
     scale: Floats
     bias: Floats
@@ -52,7 +52,9 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Network:
+class Network:
+    """All that ``neighbourhood.npz`` holds."""
+
     cells: _Layer
     picture: Floats
     """Weights of ``Quantities.picture``, in the scale of ``cells``: (values out, 8)."""
@@ -65,11 +67,15 @@ class _Network:
 
 
 @cache
-def _network() -> _Network:
+def _network() -> Network:
     """Return the network that is in the package."""
-    packed = files("framegate.detect.adaptive").joinpath("neighbourhood.npz").read_bytes()
+    return network_of(files("framegate.detect.adaptive").joinpath("neighbourhood.npz").read_bytes())
+
+
+def network_of(packed: bytes) -> Network:
+    """Return the network in a file, as ``tests/training/`` writes it."""
     with np.load(BytesIO(packed), allow_pickle=False) as stored:
-        return _Network(
+        return Network(
             _layer(stored, "cells"),
             stored["picture.weights"].astype(np.float32),
             tuple(_layer(stored, f"around{reach}") for reach in REACHES),
@@ -83,16 +89,17 @@ def _layer(stored: NDArray[np.void], name: str) -> _Layer:
     return _Layer(stored[f"{name}.weights"].astype(np.float32), scale, bias)
 
 
-def corrections(seen: Quantities) -> Codes:
+def corrections(seen: Quantities, network: Network | None = None) -> Codes:
     """Return by how many 64ths of an octave each block counts for more or less than its strength says.
 
     Args:
         seen: the quantities of a picture.
+        network: another one than that in the package.
 
     Returns:
         (block rows, block columns), -256 to 256.
     """
-    network = _network()
+    network = network or _network()
     _, rows, columns = seen.blocks.shape
     cells = _in_cells(seen.blocks)
     shape = cells.shape[1:]
@@ -137,7 +144,7 @@ def _nine_around(values: Floats, reach: int) -> Floats:
 def _scaled(
     layer: _Layer, values: Floats, sums: Floats | None = None, *, added: Floats | None = None
 ) -> Floats:
-    """Return a layer's values: whole numbers, 0 to 1023, (values out, cells)."""
+    """Return a layer's values: whole numbers, 0 to ``MOST_VALUE``, (values out, cells)."""
     result = _product(layer, values, sums)
     if added is not None:
         result += added
