@@ -36,7 +36,8 @@ def _noise(seed: int, rows: int, columns: int, low: int = 0) -> Quantities:
     chance = np.random.default_rng(seed)
     channels = _network().cells.weights.shape[1] // 4
     blocks = chance.integers(low, 256, (channels, rows, columns)).astype(np.uint8)
-    return Quantities(blocks, chance.integers(0, 256, (_network().picture.shape[1],)).astype(np.uint8))
+    picture = chance.integers(0, 256, (_network().picture.shape[1],)).astype(np.uint8)
+    return Quantities(blocks, picture)
 
 
 def test_the_weights_are_a_small_file_of_plain_numbers() -> None:

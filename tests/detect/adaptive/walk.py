@@ -40,8 +40,8 @@ def drawn(shape: tuple[int, int], number: int) -> Pixels:
     left = columns * number // (FRAMES + 1)
     picture[rows // 2 : rows // 2 + rows // 5 + 1, left : left + columns // 5 + 1] = (30, 40, 210)
     lit = picture * light_percent // 100 + hashed(shape, 10 + number, 7)
-    shown: Pixels = np.clip(lit, 0, 255).astype(np.uint8)
-    return shown
+    frame: npt.NDArray[np.uint8] = np.clip(lit, 0, 255).astype(np.uint8)
+    return frame
 
 
 def hashed(shape: tuple[int, int], seed: int, levels: int, *, cell_px: int = 1) -> npt.NDArray[np.int64]:
