@@ -101,4 +101,4 @@ def test_the_negative_of_a_texture_is_another_texture() -> None:
     """No light turns bright into dark: all of the texture of a negative is unexplained."""
     ground = drawn(SHAPE, 0)[..., :1].repeat(3, axis=2)
     a, b = _picture(ground), _picture(255 - ground)
-    np.testing.assert_allclose(difference(a, b).texture, a.block_texture, rtol=0.2)
+    assert difference(a, b).texture.mean() > 0.8 * a.block_texture.mean()
