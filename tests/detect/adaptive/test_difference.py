@@ -95,3 +95,10 @@ def test_colour_is_the_distance_of_the_mean_chroma() -> None:
     a, b = (working_picture(each, (8, 8), None) for each in (levels, tinted))
     assert (difference(a, b).colour == 5).all()
     assert not difference(a, b).brightness.any()
+
+
+def test_the_negative_of_a_texture_is_another_texture() -> None:
+    """No light turns bright into dark: all of the texture of a negative is unexplained."""
+    ground = drawn(SHAPE, 0)[..., :1].repeat(3, axis=2)
+    a, b = _picture(ground), _picture(255 - ground)
+    assert difference(a, b).texture.mean() > 0.8 * a.block_texture.mean()
