@@ -1,4 +1,4 @@
-"""Teaches the network of ``adaptive``: ``python tests/training COMMAND``, with the extra ``train`` (torch).
+r"""Teaches the network of ``adaptive``: ``python tests/training COMMAND``, with the extra ``train`` (torch).
 
 The weights in the package, ``detect/adaptive/neighbourhood.npz``, come from three steps. Each reads and
 writes nothing but files, so that several can run at a time; each keeps one processor busy.
@@ -17,7 +17,7 @@ writes nothing but files, so that several can run at a time; each keeps one proc
        for s in 1 2; do
            python tests/training teach out/u$s.npz out/s[1-8] --seed 3$s --steps 7700 --begin out/t$s.npz
        done
-       python tests/training teach out/st.npz out/s[1-8] --seed 41 --steps 2800 \\
+       python tests/training teach out/st.npz out/s[1-8] --seed 41 --steps 2800 \
            --teachers out/u2.npz out/u1.npz
 
 3. Whole numbers: the file that the package reads. The command says what they cost, in octaves.
