@@ -162,7 +162,7 @@ def explain(
     camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
     overlay: Annotated[
         Path | None,
-        _option("OUT.png", "Draw the changed regions of B, and beside it the pixels that changed."),
+        _option("OUT.png", "Draw the changed regions of B, and beside it where it changed, and how much."),
     ] = None,
     *,
     as_json: JsonOption = False,

@@ -39,7 +39,9 @@ def test_off_a_terminal_each_verdict_is_a_line() -> None:
     rows, printed = rows_of(KEPT, DROPPED, OTHER, is_terminal=False)
     first, second = printed.splitlines()
     assert " ".join(first.split()) == "lot_0001.jpg copied a quiet morning kept: first"
-    assert " ".join(second.split()) == ("lot_0002.jpg written slowly only leaves 0.05% dropped: unchanged")
+    assert " ".join(second.split()) == (
+        "lot_0002.jpg written slowly leaves, still new 0.05% dropped: unchanged"
+    )
     assert set(rows.verdicts) == {"lot_0001.jpg", "lot_0002.jpg"}
     assert not rows.is_complete
 

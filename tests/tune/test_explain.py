@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from framegate.commands.demo.scene import Lot, encoded
 from framegate.commands.explain import in_words
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
@@ -124,6 +125,17 @@ def test_adaptive_names_a_place_that_did_not_change_enough(tmp_path: Path) -> No
     assert told.place is not None
     assert told.as_json()["regions"] == []
     assert re.search(r"score \d+(\.\d+)?x <= threshold 2\.3x\n", in_words(told))
+
+
+def test_a_lamp_is_explained_as_the_daemon_names_it(tmp_path: Path) -> None:
+    """Light that doubles is kept as ``lighting``, whatever its score."""
+    dark, lit = tmp_path / "dark.png", tmp_path / "lit.png"
+    scene = Lot(light=0.4).picture(noise=0)
+    dark.write_bytes(encoded(scene, ".png"))
+    lit.write_bytes(encoded(np.minimum(scene, 127) * 2, ".png"))
+    explanation = explain(dark, lit, adaptive(), max_pixels=1e6)
+    assert explanation.decision.reason is Reason.LIGHTING
+    assert in_words(explanation).startswith("kept: lighting\nscore ")
 
 
 @pytest.mark.parametrize("preset", ["adaptive", "classic"])

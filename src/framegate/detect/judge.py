@@ -212,14 +212,10 @@ class Judge:
         if self.reference is None:
             return Decision(Reason.FIRST)
         decision = compare(self.detector, self.reference.prepared, current)
-        if decision.score is None or self.previous is None:
-            return decision
-        if not _are_comparable(self.previous.prepared, current):
+        if self.previous is None:
             return decision
         # With the reference the light may have changed slowly: dusk is no switch.
-        is_changed = decision.reason is Reason.CHANGED
-        whole = self.detector.whole_change(self.previous.prepared, current, is_changed=is_changed)
-        return decision if whole is None else replace(decision, reason=whole)
+        return named_as_a_whole(decision, self.detector, self.previous.prepared, current)
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
         """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""
@@ -269,6 +265,21 @@ def compare(detector: Detector[P], reference: P, current: P) -> Decision:
     if not _are_comparable(reference, current):
         return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
     return decide(detector.score(reference, current))
+
+
+def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, current: P) -> Decision:
+    """Return the decision, for the reason ``lighting`` or ``moved`` if most of the picture changed at once.
+
+    Args:
+        decision: what ``compare`` says of the reference and the current frame.
+        detector: which has made both pictures.
+        previous, current: the frame before, and the current one.
+    """
+    if decision.score is None or not _are_comparable(previous, current):
+        return decision
+    is_changed = decision.reason is Reason.CHANGED
+    whole = detector.whole_change(previous, current, is_changed=is_changed)
+    return decision if whole is None else replace(decision, reason=whole)
 
 
 def _are_comparable(one: Prepared, other: Prepared) -> bool:

@@ -16,9 +16,9 @@ from framegate.detect.adaptive.quantities import Codes
 from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Detector
-from framegate.detect.judge import compare
+from framegate.detect.judge import compare, named_as_a_whole
 from framegate.errors import FramegateError
-from framegate.model import ChangeScore, Decision, GrayImage, Picture, Region
+from framegate.model import ChangeScore, Decision, GrayImage, Picture, Reason, Region
 
 SCHEMA = 2
 
@@ -81,7 +81,7 @@ class Explanation:
 
 
 def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixels: float) -> Explanation:
-    """Compare two files as the daemon would, with ``reference`` as the last kept frame.
+    """Compare two files as the daemon would, with ``reference`` as the last kept frame and the one before.
 
     Nothing has been learnt about the camera.
 
@@ -95,7 +95,8 @@ def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixe
     """
     settings = detector.settings
     before, after = (detector.prepare(_picture(file, settings, max_pixels)) for file in (reference, current))
-    explanation = Explanation(compare(detector, before, after), after.source_size, zones=settings.zone)
+    decision = named_as_a_whole(compare(detector, before, after), detector, before, after)
+    explanation = Explanation(decision, after.source_size, zones=settings.zone)
     if isinstance(detector, Classic):
         explanation = replace(explanation, picture_px=detector.picture_px(after))
     score = explanation.score
@@ -176,7 +177,9 @@ def _caption(panel: cv2.typing.MatLike, explanation: Explanation) -> None:
     decision, score = explanation.decision, explanation.score
     assert score is not None
     compared = " ".join(comparison(score.score, score.threshold, score.unit))
-    _write(panel, f"{decision.verdict}: {compared}", (10, 24), 0.7)
+    is_by_score = decision.reason in {Reason.CHANGED, Reason.UNCHANGED}
+    verdict = decision.verdict if is_by_score else f"{decision.verdict}, {decision.reason}"
+    _write(panel, f"{verdict}: {compared}", (10, 24), 0.7)
 
 
 def _write(panel: cv2.typing.MatLike, words: str, at: tuple[int, int], size: float) -> None:

@@ -75,7 +75,7 @@ class Act:
 
 PLAY = (
     Act("a quiet morning"),
-    Act("only leaves", write_slowly),
+    Act("leaves, still new", write_slowly),
     Act("nothing"),
     Act("a blue car parks", write_part_and_rename, parks={2: 2}),
     Act("nothing", move_in),
@@ -104,7 +104,7 @@ def run_demo(console: Console | None = None) -> bool:
     (home / "demo.toml").write_text(CONFIG, "utf-8")
     console.print(
         f"A simulated camera uploads to {home}/drop.\n"
-        "The daemon keeps what differs from the last kept frame by more than 0.2% of the picture.\n",
+        "The daemon keeps a frame in which some place has changed more than 2.3 times what is usual there.\n",
         highlight=False,
         soft_wrap=True,
     )
