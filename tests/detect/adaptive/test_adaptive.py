@@ -177,6 +177,17 @@ def test_a_car_in_an_ignored_place_is_no_change_at_full_size() -> None:
     assert decide(_score(detector, ground, _with_car(ground, 500, width=150))).reason is Reason.CHANGED
 
 
+def test_what_the_whole_picture_usually_shows_is_asked_of_what_counts() -> None:
+    """The medians, by which a change of all of it is forgiven, leave out the ignored blocks."""
+    detector = _adaptive(ignore=[{"name": "left", "polygon": LEFT}])
+    before, after = (_prepared(detector, drawn(SHAPE, number)) for number in (0, 3))
+    strong, _ = detector.seen(before, after)
+    for median, measure in zip(strong.medians, strong.measures, strict=True):
+        counted = np.sort(measure[:, 20:], axis=None)  # of 40 columns the 20 on the right count
+        assert median == counted[counted.size // 2]
+        assert median != np.sort(measure, axis=None)[measure.size // 2]
+
+
 # --- zones
 
 
