@@ -201,7 +201,7 @@ def test_a_folder_that_goes_away_takes_no_frame_with_it(stepped: Stepped, pictur
     away.rename(drop)
     stepped.go(10)
     assert names(stepped) == frames
-    assert {event.entry.reason for event in stepped.verdicts()} == {Reason.FIRST, Reason.UNCHANGED}
+    assert {event.entry.reason for event in stepped.verdicts()} == {Reason.FIRST, Reason.IDENTICAL}
 
 
 def test_a_frame_that_comes_back_is_judged(stepped: Stepped, picture: bytes) -> None:

@@ -27,6 +27,10 @@ from framegate.detect.adaptive.quantities import Quantities
 from training.network import Network, tensors
 from training.stored import TIMES, Batch
 
+CALIBRATION = -0.075
+"""Octaves added to what the network says. The samples have the strength in 16 steps an octave, rounded down,
+and 2.3x is its logarithm there; the package has 64, and goes straight between whole octaves."""
+
 Doubles = np.typing.NDArray[np.float64]
 
 
@@ -63,7 +67,9 @@ def in_whole_numbers(network: Network, batch: Batch) -> bytes:
         bias = state[f"around.{number}.bias"]
         arrays |= _layer(f"around{reach}", weights, bias, step, next_step)
         arrays[f"around{reach}.passed_on"] = np.array(step / next_step, np.float32)
-    arrays |= _layer("correction", state["correction.weight"], state["correction.bias"], steps[-1], 1.0)
+    arrays |= _layer(
+        "correction", state["correction.weight"], state["correction.bias"] + CALIBRATION, steps[-1], 1.0
+    )
     packed = BytesIO()
     np.savez(packed, allow_pickle=False, **arrays)
     return packed.getvalue()
@@ -76,7 +82,9 @@ def cost(network: Network, packed: bytes, batch: Batch) -> Cost:
         floats: Reals = network.corrections(*tensors(batch)).numpy()
     most = MOST_CORRECTION / STEPS_AN_OCTAVE
     errors, of_scores = [], []
-    for blocks, picture, exact in zip(batch.blocks, batch.picture, np.clip(floats, -most, most), strict=True):
+    for blocks, picture, exact in zip(
+        batch.blocks, batch.picture, np.clip(floats + CALIBRATION, -most, most), strict=True
+    ):
         seen = Quantities(blocks.astype(np.uint8), picture.astype(np.uint8))
         rounded = corrections(seen, whole) / STEPS_AN_OCTAVE
         strength = blocks[TIMES] / CODES_AN_OCTAVE
