@@ -317,7 +317,8 @@ def test_a_reference_above_a_hundred_megapixels_survives_a_restart(
 ) -> None:
     """``max_megapixels`` holds wherever a picture is decoded: also for a reference that is read again."""
     picture = cv2.imencode(".png", np.full((10_001, 10_000), 90, np.uint8))[1].tobytes()
-    lay(site, [picture] * 2)
+    other = cv2.imencode(".png", np.full((10_001, 10_000), 91, np.uint8))[1].tobytes()
+    lay(site, [picture, other])
     site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'\nmax_megapixels = 101")
     first = bench()
     first.judge(first.candidates()[0])

@@ -134,8 +134,8 @@ def test_a_picture_that_takes_its_process_along_does_not_survive_its_trial(
 
 CRASHES_IN_SCORING = """
 import os
-from framegate.detect import scoring
-scoring.regions_of = lambda *_: os.abort()
+from framegate.detect.adaptive.adaptive import Adaptive
+Adaptive.score = lambda *_: os.abort()
 """
 
 

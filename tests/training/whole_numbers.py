@@ -14,6 +14,7 @@ import torch
 from benchmarks.planting import Reals
 from framegate.detect.adaptive.neighbourhood import (
     CELL,
+    LEAST_CORRECTION,
     MOST_CORRECTION,
     MOST_VALUE,
     MOST_WEIGHT,
@@ -80,10 +81,10 @@ def cost(network: Network, packed: bytes, batch: Batch) -> Cost:
     whole = network_of(packed)
     with torch.no_grad():
         floats: Reals = network.corrections(*tensors(batch)).numpy()
-    most = MOST_CORRECTION / STEPS_AN_OCTAVE
+    least, most = (bound / STEPS_AN_OCTAVE for bound in (LEAST_CORRECTION, MOST_CORRECTION))
     errors, of_scores = [], []
     for blocks, picture, exact in zip(
-        batch.blocks, batch.picture, np.clip(floats + CALIBRATION, -most, most), strict=True
+        batch.blocks, batch.picture, np.clip(floats + CALIBRATION, least, most), strict=True
     ):
         seen = Quantities(blocks.astype(np.uint8), picture.astype(np.uint8))
         rounded = corrections(seen, whole) / STEPS_AN_OCTAVE

@@ -60,6 +60,26 @@ def test_a_picture_against_itself_is_at_most_as_usual(seed: int, low: int, gray:
     assert score.regions == ()
 
 
+@pytest.mark.parametrize("quality", [95, 60])
+@pytest.mark.parametrize("box", [(150, 190, 200, 260), (120, 240, 200, 380), (40, 320, 60, 500)])
+def test_red_on_gray_is_a_change_of_any_size(box: tuple[int, int, int, int], quality: int) -> None:
+    """Colour alone counts, however small or large the car is, and after JPEG."""
+    top, bottom, left, right = box
+    ground = (73 + hashed((360, 640), 5, 7)[..., :1].repeat(3, axis=2)).astype(np.uint8)
+    red = ground.copy()
+    red[top:bottom, left:right] = (0, 0, 255)
+    frames = [
+        np.asarray(
+            cv2.imdecode(
+                cv2.imencode(".jpg", each, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+            ),
+            np.uint8,
+        )
+        for each in (ground, red)
+    ]
+    assert decide(_score(_adaptive(), *frames)).reason is Reason.CHANGED
+
+
 def test_red_on_gray_of_equal_luma_is_a_change() -> None:
     """A pure red car on asphalt of the same luma is a change, where the car is."""
     ground = (73 + hashed((360, 640), 5, 7)[..., :1].repeat(3, axis=2)).astype(np.uint8)

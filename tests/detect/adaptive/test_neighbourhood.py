@@ -89,7 +89,7 @@ def _plainly(seen: Quantities) -> Codes:
         joined += values.astype(np.float32) * np.float32(passed_on)
         values = np.clip(np.rint(joined), 0, MOST_VALUE)
     octaves = np.rint(_whole(network.correction, values.astype(np.int64)) * np.float32(64))
-    corrected = np.clip(octaves, -256, 256).astype(np.int32).reshape(4, *shape)
+    corrected = np.clip(octaves, -128, 256).astype(np.int32).reshape(4, *shape)
     blocks = np.empty((rows, columns), np.int32)
     for place in range(4):
         blocks[place // 2 :: 2, place % 2 :: 2] = corrected[place]

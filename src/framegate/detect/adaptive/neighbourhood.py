@@ -21,8 +21,9 @@ from framegate.detect.adaptive.working import Floats
 STEPS_AN_OCTAVE = 64
 """Of a correction, and of the score: a step is a factor of 1.011."""
 
-MOST_CORRECTION = 4 * STEPS_AN_OCTAVE
-"""A block counts at most 16 times as much as its strength, or a sixteenth of it."""
+LEAST_CORRECTION, MOST_CORRECTION = -2 * STEPS_AN_OCTAVE, 4 * STEPS_AN_OCTAVE
+"""A block counts at least a fourth of its strength, and at most 16 times as much: what is 10 times the usual
+is kept, whatever the network thinks of a thing that it may never have seen."""
 
 CELL = 2
 """The network works on cells of 2 x 2 blocks: a quarter of the work, and twice the view."""
@@ -97,7 +98,7 @@ def corrections(seen: Quantities, network: Network | None = None) -> Codes:
         network: another one than that in the package.
 
     Returns:
-        (block rows, block columns), -256 to 256.
+        (block rows, block columns), ``LEAST_CORRECTION`` to ``MOST_CORRECTION``.
     """
     network = network or _network()
     _, rows, columns = seen.blocks.shape
@@ -110,7 +111,7 @@ def corrections(seen: Quantities, network: Network | None = None) -> Codes:
         nine = _nine_around(values.reshape(-1, *shape), reach)
         values = _scaled(layer, nine, added=values * np.float32(passed_on))
     octaves = np.rint(_product(network.correction, values) * STEPS_AN_OCTAVE)
-    bounded = np.clip(octaves, -MOST_CORRECTION, MOST_CORRECTION).astype(np.int32)
+    bounded = np.clip(octaves, LEAST_CORRECTION, MOST_CORRECTION).astype(np.int32)
     return _in_blocks(bounded.reshape(-1, *shape))[:rows, :columns]
 
 
