@@ -107,9 +107,11 @@ def corrections(seen: Quantities, network: Network | None = None) -> Codes:
     values = _scaled(
         network.cells, cells.reshape(len(cells), -1), network.picture @ seen.picture.astype(np.float32)
     )
+    nine = np.empty((9, len(values), *shape), np.float32)  # for all layers: fresh memory takes 0.15 ms each
     for reach, layer, passed_on in zip(REACHES, network.around, network.passed_on, strict=True):
-        nine = _nine_around(values.reshape(-1, *shape), reach)
-        values = _scaled(layer, nine, added=values * np.float32(passed_on))
+        _put_nine_around(values.reshape(-1, *shape), reach, nine)
+        joined = nine.reshape(-1, values.shape[1])
+        values = _scaled(layer, joined, added=values * np.float32(passed_on))
     octaves = np.rint(_product(network.correction, values) * STEPS_AN_OCTAVE)
     bounded = np.clip(octaves, LEAST_CORRECTION, MOST_CORRECTION).astype(np.int32)
     return _in_blocks(bounded.reshape(-1, *shape))[:rows, :columns]
@@ -130,16 +132,14 @@ def _in_blocks(cells: Codes) -> Codes:
     return cells.reshape(CELL, CELL, rows, columns).transpose(2, 0, 3, 1).reshape(CELL * rows, CELL * columns)
 
 
-def _nine_around(values: Floats, reach: int) -> Floats:
-    """Return each cell's values and those of the eight cells ``reach`` away: (9 x values, cells)."""
+def _put_nine_around(values: Floats, reach: int, nine: Floats) -> None:
+    """Put the values of each cell and of the eight ``reach`` away into (9, values, rows, columns)."""
     count, rows, columns = values.shape
     padded = np.zeros((count, rows + 2 * reach, columns + 2 * reach), np.float32)
     padded[:, reach:-reach, reach:-reach] = values
-    nine = np.empty((9, count, rows, columns), np.float32)
     for place in range(9):
         down, right = (reach * step for step in divmod(place, 3))
         nine[place] = padded[:, down : down + rows, right : right + columns]
-    return nine.reshape(9 * count, rows * columns)
 
 
 def _scaled(
