@@ -95,6 +95,11 @@ def _without_exceptions(examined: Examined, step: Callable[[], Examined | Unsett
         return replace(examined, rejection=internal_error())
 
 
+def sha256_of(data: bytes) -> bytes:
+    """Return the hash by which a frame's bytes are recognised."""
+    return hashlib.sha256(data).digest()
+
+
 def out_of_memory(candidate: Candidate) -> Unsettled:
     """Return that a candidate cannot be judged yet, because there is too little memory."""
     return Unsettled(candidate, candidate.key, NotYet.UNREADABLE, "out of memory")
@@ -115,7 +120,7 @@ def _read(candidate: Candidate, settings: Settings, started_s: float) -> Examine
         if found.reason is Reason.UNREADABLE:
             return Unsettled(candidate, key, NotYet.UNREADABLE, found.detail)
         return Examined(candidate, started_s, rejection=Decision(found.reason, detail=found.detail))
-    return Examined(candidate, started_s, found, hashlib.sha256(found.data).digest())
+    return Examined(candidate, started_s, found, sha256_of(found.data))
 
 
 def _decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:

@@ -5,7 +5,6 @@
 pipeline; the daemon only reads ahead, so it need not decode a frame whose bytes have just been judged.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from framegate.detect.judge import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
-from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
+from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read, sha256_of
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
@@ -299,10 +298,10 @@ class Pipeline:
         """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""
         name = entry.result or entry.key.name
         for data in self._deliverer.standing(name, entry.captured_at_ns, entry.key.size_bytes):
-            if _sha256(data) == entry.sha256:
+            if sha256_of(data) == entry.sha256:
                 return data
         read = read_frame(self._drop, entry.key, self._settings.drop.max_size)
-        return read.data if isinstance(read, EncodedFrame) and _sha256(read.data) == entry.sha256 else None
+        return read.data if isinstance(read, EncodedFrame) and sha256_of(read.data) == entry.sha256 else None
 
 
 @contextmanager
@@ -312,8 +311,3 @@ def _out_of_memory_as_sink_error() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise SinkError("out of memory") from error
-
-
-def _sha256(data: bytes) -> bytes:
-    """Return the hash by which a kept frame's bytes are recognised."""
-    return hashlib.sha256(data).digest()

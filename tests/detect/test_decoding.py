@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect import decoding
-from framegate.detect.decoding import WORKING_ROWS, Undecodable, decode
+from framegate.detect.adaptive.working import WORKING_SIDE
+from framegate.detect.decoding import Undecodable, decode
 from framegate.model import Picture, Reason
 
 MAGICS = {
@@ -143,7 +144,7 @@ def test_adaptive_gets_colour_at_the_largest_reduction(
     assert picture.size == ((height, width) if is_turned else size)
     rows, columns = -(-height // by), -(-width // by)
     assert picture.pixels.shape == ((columns, rows, 3) if is_turned else (rows, columns, 3))
-    assert min(rows, columns) >= min(WORKING_ROWS, *size)
+    assert min(rows, columns) >= min(WORKING_SIDE, *size)
     whole = cv2.imdecode(np.frombuffer(_turned(upright, orientation), np.uint8), cv2.IMREAD_COLOR)
     assert whole is not None
     means = cv2.resize(

@@ -162,6 +162,14 @@ class DetectionSettings(Table):
         """
         return cls.model_validate({"preset": name, **overrides})
 
+    def threshold_in(self, zone: Zone) -> Area | Times:
+        """Return the threshold that holds in a zone: its own, or the general one."""
+        return self.score_threshold if zone.score_threshold is None else zone.score_threshold
+
+    def least_area_in(self, zone: Zone) -> Area:
+        """Return the smallest area that counts in a zone: its own, or the general one."""
+        return self.min_contour_area if zone.min_contour_area is None else zone.min_contour_area
+
 
 DEPENDING = ("score_threshold", "min_contour_area")
 """Settings whose values depend on the preset."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
 from framegate.detect import scoring
-from framegate.detect.deciding import strongest
+from framegate.detect.deciding import require_one_size, strongest
 from framegate.detect.masking import COUNTED, IGNORED, counted_pixels, inside_polygon
 from framegate.model import ChangeScore, GrayImage, Picture
 
@@ -158,9 +158,9 @@ class Classic:
             for zone in s.zone:
                 inside = cv2.bitwise_and(inside_polygon(width, height, zone.polygon), left)
                 left[inside > 0] = IGNORED
-                least = zone.min_contour_area or s.min_contour_area
-                threshold = _area(zone.score_threshold or s.score_threshold)
-                places.append(_Place(zone.name, scoring.as_uint8(inside), least.in_px(picture_px), threshold))
+                least_px = s.least_area_in(zone).in_px(picture_px)
+                threshold = _area(s.threshold_in(zone))
+                places.append(_Place(zone.name, scoring.as_uint8(inside), least_px, threshold))
             places.append(_Place(None, left, general_px, _area(s.score_threshold)))
             self._places, self._shape = tuple(places), image.shape
         return self._places
@@ -182,11 +182,7 @@ class Classic:
 
 
 def _difference(reference: PreparedGray, current: PreparedGray) -> GrayImage:
-    if reference.image.shape != current.image.shape:
-        raise ValueError(
-            f"a {reference.image.shape} reference and a {current.image.shape} frame cannot be compared:"
-            " a frame of another size becomes the new reference"
-        )
+    require_one_size(reference.image, current.image)
     return scoring.absolute_difference(reference.image, current.image)
 
 

@@ -1,9 +1,21 @@
-"""From scores to a decision: one comparison."""
+"""From scores to a decision: what can be compared, and one comparison."""
 
 import math
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from framegate.model import ChangeScore, Decision, Reason
+
+
+def require_one_size(reference: NDArray[np.uint8], current: NDArray[np.uint8]) -> None:
+    """Raise ValueError unless two pictures have one working size."""
+    if reference.shape != current.shape:
+        raise ValueError(
+            f"a {reference.shape} reference and a {current.shape} frame cannot be compared:"
+            " a frame of another size becomes the new reference"
+        )
 
 
 def decide(score: ChangeScore) -> Decision:

@@ -22,6 +22,7 @@ from framegate.detect.adaptive.working import (
     working_picture,
     working_size,
 )
+from framegate.detect.deciding import require_one_size
 from framegate.detect.masking import counted_pixels, inside_polygon
 from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
 
@@ -191,11 +192,7 @@ class Adaptive:
         return self._usual.size_bytes + pixels
 
     def _difference(self, a: WorkingPicture, b: WorkingPicture) -> Difference:
-        if a.image.shape != b.image.shape:
-            raise ValueError(
-                f"a {a.image.shape} reference and a {b.image.shape} frame cannot be compared:"
-                " a frame of another size becomes the new reference"
-            )
+        require_one_size(a.image, b.image)
         if self._last is None or self._last[0] is not a or self._last[1] is not b:
             self._last = a, b, difference(a, b)
         return self._last[2]
@@ -241,9 +238,8 @@ def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, key: tu
     for zone in settings.zone:
         inside = blocks_of(np.pad(inside_polygon(columns, rows, zone.polygon), beside, mode="edge")) & rest
         rest &= ~inside
-        threshold = settings.score_threshold if zone.score_threshold is None else zone.score_threshold
-        least = settings.min_contour_area if zone.min_contour_area is None else zone.min_contour_area
-        places.append(Place(zone.name, inside, _times(threshold), least.in_px(picture_px)))
+        least_px = settings.least_area_in(zone).in_px(picture_px)
+        places.append(Place(zone.name, inside, _times(settings.threshold_in(zone)), least_px))
     general = settings.min_contour_area.in_px(picture_px)
     places.append(Place(None, rest, _times(settings.score_threshold), general))
     return _Layout(key, counted if picture_px < counted.size else None, blocks, tuple(places))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.detect.scoring import WIDEST_ASPECT
 from framegate.model import GrayImage
 
 Floats = NDArray[np.float32]
@@ -19,9 +20,6 @@ BLOCK = 4
 
 WINDOW = 5
 """Side of the square around a pixel whose texture is compared; 7 is the same within what data can tell."""
-
-WIDEST_ASPECT = 16
-"""A picture longer than this is a stray file, and is squeezed: a PNG of 70,000 x 200 is only 14 kB."""
 
 LEAST_CHROMA = 1.5
 """Mean of ``|Cr - 128| + |Cb - 128|`` below which a picture has no colour: infrared, or a gray camera."""
