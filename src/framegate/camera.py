@@ -101,7 +101,7 @@ class Camera:
         judge = self.judge
         previous = None if judge.previous is None else judge.previous.key
         assert not isinstance(previous, str)
-        storm = None if judge.storm is None else (judge.storm.kept, judge.storm.dropped)
+        storm = None if (storm := judge.pacing.storm) is None else (storm.kept, storm.dropped)
         return Memory(previous, judge.detector.learnt(), storm, self.dropped_sha256)
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:

@@ -1,7 +1,6 @@
 """The cameras in memory, within a budget of bytes. The others are restored from the ledger when needed."""
 
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,8 @@ from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.judge import Judge, PreparedFrame, Storm
+from framegate.detect.judge import Judge, PreparedFrame
+from framegate.detect.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
@@ -142,13 +142,14 @@ class Cameras:
         """
         camera, settings = self._cameras[name], self._settings.detection_of(name)
         if camera.retune(settings, self._mask_of(settings)):
-            camera.judge.kept_at_ns = self._kept_lately(name, settings)
+            pacing = camera.judge.pacing
+            pacing.restore(self._kept_lately(name, settings), pacing.storm)
         else:
             self._put_away(name)
 
-    def _kept_lately(self, name: str, settings: DetectionSettings) -> deque[int]:
+    def _kept_lately(self, name: str, settings: DetectionSettings) -> list[int]:
         most = settings.max_kept_per_hour
-        return deque() if most is None else deque(self._ledger.kept_at_ns(name, most))
+        return [] if most is None else self._ledger.kept_at_ns(name, most)
 
     def _new(self, name: str) -> Camera:
         settings = self._settings.detection_of(name)
@@ -183,7 +184,6 @@ class Cameras:
             self._emit(ReferenceLost(name, last.key.name))
             return camera
         judge.reference = judge.prepared(last.key, last.captured_at_ns, picture)
-        judge.kept_at_ns = self._kept_lately(name, judge.settings)
         camera.reference_sha256 = last.sha256
         self._restore_memory(camera, self._ledger.memory_of(name))
         self._emit(ReferenceRestored(name, last.key.name))
@@ -196,7 +196,7 @@ class Cameras:
                 judge.detector.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
-        judge.storm = _storm_of(memory)
+        judge.pacing.restore(self._kept_lately(camera.name, judge.settings), _storm_of(memory))
         judge.previous = self._previous_again(memory.previous, judge)
         camera.dropped_sha256 = memory.previous_sha256
 

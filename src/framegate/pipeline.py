@@ -15,7 +15,7 @@ from pathlib import Path
 from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
-from framegate.detect.judge import Storm
+from framegate.detect.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
@@ -240,7 +240,7 @@ class Pipeline:
         """Decide by the bytes alone if they have just been judged, else by the picture."""
         judge, candidate, sha256 = camera.judge, examined.candidate, examined.sha256
         assert sha256 is not None
-        reference, storm = judge.reference_name, judge.storm
+        reference, storm = judge.reference_name, judge.pacing.storm
         decision = camera.decide_repeat(sha256, candidate.captured_at_ns)
         if decision is None:
             ready = decoded(examined, self._settings)
@@ -255,7 +255,7 @@ class Pipeline:
         return _Decided(examined, decision, reference)
 
     def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
-        now = camera.judge.storm
+        now = camera.judge.pacing.storm
         if now is not None and before is None:
             self._emit(CameraStorm(camera.name, camera.judge.settings.max_kept_per_hour))
         elif now is None and before is not None:

@@ -267,7 +267,7 @@ def full_state(settings: DetectionSettings = ADAPTIVE) -> bytes:
     settings = settings.model_copy(update={"max_kept_per_hour": 1})
     judge = Judge(settings)
     walk(judge, [png(yard(n)) for n in (0, 3, 1)])
-    assert judge.storm is not None
+    assert judge.pacing.storm is not None
     return judge.state()
 
 
@@ -278,9 +278,9 @@ def test_times_and_storms_are_part_of_the_state(settings: DetectionSettings) -> 
     plain = Judge(settings)
     walk(plain, [png(yard(n)) for n in (0, 3, 1)])
     judge = Judge.restored(settings, full_state(settings))
-    assert plain.storm is not None
-    assert (judge.storm, judge.kept_at_ns) == (plain.storm, plain.kept_at_ns)
-    assert len(judge.kept_at_ns) == 1
+    assert plain.pacing.storm is not None
+    assert (judge.pacing.storm, judge.pacing.kept_at_ns) == (plain.pacing.storm, plain.pacing.kept_at_ns)
+    assert len(judge.pacing.kept_at_ns) == 1
 
 
 @PRESETS

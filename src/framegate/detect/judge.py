@@ -1,6 +1,5 @@
 """The whole decision about the frames of one camera, without ledger, clock or file."""
 
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,10 +8,8 @@ from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared, detector_of, preparation_of
 from framegate.detect.judge_state import SavedFrame, SavedJudge, packed, unpacked
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.model import HOUR_NS, Decision, FileKey, GrayImage, Picture, Reason, storable_ns
-
-MINUTE_NS = 60 * 10**9
-"""How often a storm still keeps a frame, in capture time."""
+from framegate.detect.pacing import Pacing, Storm
+from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, storable_ns
 
 OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
 """Memory of a judge besides its pictures (2.3 kB measured), and of each time in ``kept_at_ns``."""
@@ -25,14 +22,6 @@ class PreparedFrame:
     key: FileKey | str
     captured_at_ns: int
     prepared: Prepared
-
-
-@dataclass(slots=True)
-class Storm:
-    """Frames kept and dropped since a camera passed ``max_kept_per_hour``."""
-
-    kept: int = 0
-    dropped: int = 0
 
 
 class Judge:
@@ -74,10 +63,7 @@ class Judge:
         self.previous: PreparedFrame | None = None
         """The frame before the next one, kept or not: the detector learns from their difference."""
 
-        self.kept_at_ns: deque[int] = deque()
-        """Capture times of the last kept frames, oldest first, ``max_kept_per_hour`` at most."""
-
-        self.storm: Storm | None = None
+        self.pacing = Pacing(settings)
 
     @property
     def settings(self) -> DetectionSettings:
@@ -94,7 +80,7 @@ class Judge:
     def size_bytes(self) -> int:
         """Memory of the judge in bytes, nearly all of it pictures at the working size."""
         pictures = {id(each): each.prepared.size_bytes for each in (self.reference, self.previous) if each}
-        beside = OVERHEAD_BYTES + TIME_BYTES * len(self.kept_at_ns) + self.detector.size_bytes
+        beside = OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept_at_ns) + self.detector.size_bytes
         return sum(pictures.values()) + beside
 
     def judge(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Decision:
@@ -117,8 +103,8 @@ class Judge:
                 self.detector.learn(self.previous.prepared, current.prepared)
         self.previous = current
         if decision.reason.is_kept:
-            self._keep(current)
-        self._follow_the_storm(decision.reason, captured_at_ns)
+            self.reference = current
+        self.pacing.follow(decision.reason, captured_at_ns)
         return decision
 
     def judge_repeat(self, captured_at_ns: int) -> Decision | None:
@@ -135,7 +121,7 @@ class Judge:
         decision = self._by_time(Decision(Reason.UNCHANGED), captured_at_ns)
         if decision.reason.is_kept:
             return None
-        self._follow_the_storm(Reason.IDENTICAL, captured_at_ns)
+        self.pacing.follow(Reason.IDENTICAL, captured_at_ns)
         return Decision(Reason.IDENTICAL)
 
     def prepared(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> PreparedFrame:
@@ -160,7 +146,7 @@ class Judge:
         frames = _prepared_again(detector, *self._saved_frames())  # a mask may be part of what is prepared
         self.detector = detector
         self.reference, self.previous = frames
-        self._forget_old_times()
+        self.pacing.retune(settings)
         return True
 
     def state(self) -> bytes:
@@ -169,8 +155,9 @@ class Judge:
         It is not compressed, so that equal frames give equal bytes on every machine: for 1080p some 0.4 MB
         with ``adaptive``, 4 MB with ``classic`` at its native size.
         """
-        storm = None if self.storm is None else (self.storm.kept, self.storm.dropped)
-        saved = SavedJudge(*self._saved_frames(), self.kept_at_ns, storm, self.detector.learnt())
+        pacing = self.pacing
+        storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
+        saved = SavedJudge(*self._saved_frames(), pacing.kept_at_ns, storm, self.detector.learnt())
         return packed(saved, self.settings)
 
     @classmethod
@@ -194,9 +181,7 @@ class Judge:
         except TypeError as error:
             raise ValueError(f"these bytes are no state for these settings: {error}") from error
         judge.reference, judge.previous = frames
-        judge.kept_at_ns.extend(saved.kept_at_ns)
-        judge._forget_old_times()
-        judge.storm = None if saved.storm is None else Storm(*saved.storm)
+        judge.pacing.restore(saved.kept_at_ns, None if saved.storm is None else Storm(*saved.storm))
         if saved.learnt is not None:
             judge.detector.restore(saved.learnt)
         return judge
@@ -218,43 +203,9 @@ class Judge:
         return named_as_a_whole(decision, self.detector, self.previous.prepared, current)
 
     def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
-        """Keep an unchanged frame when ``keep_every`` has passed; in a storm keep one frame a minute."""
         if self.reference is None:
             return decision
-        # A camera's clock may be set back: without abs() there would be no heartbeat, and no frame of a storm
-        # kept, until it had caught up.
-        since_ns = abs(captured_at_ns - self.reference.captured_at_ns)
-        keep_every_s = self.settings.keep_every
-        if decision.reason is Reason.UNCHANGED:
-            is_due = keep_every_s is not None and since_ns >= keep_every_s * 1e9
-            return replace(decision, reason=Reason.HEARTBEAT) if is_due else decision
-        if self._is_storm_at(captured_at_ns):
-            return replace(decision, reason=Reason.STORM if since_ns >= MINUTE_NS else Reason.STORM_DROPPED)
-        return decision
-
-    def _is_storm_at(self, captured_at_ns: int) -> bool:
-        most = self.settings.max_kept_per_hour
-        if most is None:
-            return False
-        in_the_hour = sum(0 <= captured_at_ns - kept_at_ns < HOUR_NS for kept_at_ns in self.kept_at_ns)
-        return in_the_hour >= most
-
-    def _keep(self, current: PreparedFrame) -> None:
-        self.reference = current
-        self.kept_at_ns.append(current.captured_at_ns)
-        self._forget_old_times()
-
-    def _forget_old_times(self) -> None:
-        while len(self.kept_at_ns) > (self.settings.max_kept_per_hour or 0):
-            self.kept_at_ns.popleft()
-
-    def _follow_the_storm(self, reason: Reason, captured_at_ns: int) -> None:
-        if reason is Reason.STORM or reason is Reason.STORM_DROPPED:
-            self.storm = self.storm or Storm()
-            self.storm.kept += reason is Reason.STORM
-            self.storm.dropped += reason is Reason.STORM_DROPPED
-        elif not self._is_storm_at(captured_at_ns):
-            self.storm = None
+        return self.pacing.applied_to(decision, captured_at_ns, self.reference.captured_at_ns)
 
 
 def compare(detector: Detector[P], reference: P, current: P) -> Decision:
