@@ -5,7 +5,7 @@ UTF-8 are surrogates in them (``os.fsdecode``), so that they can hold every name
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
@@ -102,14 +102,22 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileKey:
-    """One version of one file: the same name written again is another version.
+    """One version of one file, as its status tells it: whatever is done to the file makes another version.
 
-    The inode is not part of it: ext4 gave the same number to the next file in 199 of 199 rounds.
+    Whether another version has other content, only reading it shows: chmod and rename change ``ctime_ns``
+    alone, FTP clients and rsync set ``mtime_ns``. The inode is not part of it: ext4 gave the same number to
+    the next file in 199 of 199 rounds, and sshfs and vfat make numbers up.
     """
 
     name: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
+    """Set by the kernel at every change of the file or its status; nobody can set it back. 0: not known."""
+
+    def matches(self, there: "FileKey") -> bool:
+        """Return whether a file that is ``there`` now is this version; a ctime that is not known fits any."""
+        return there == self or (not self.ctime_ns and replace(there, ctime_ns=0) == self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +286,7 @@ class Entry:
     """Name of the frame it was compared with; None for a camera's first."""
 
     sha256: bytes | None = None
-    """SHA-256 of a kept frame's bytes; None when it is not kept."""
+    """SHA-256 of the frame's bytes; None when they were not read, or before schema 5 of the ledger."""
 
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""

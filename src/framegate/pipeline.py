@@ -277,7 +277,7 @@ class Pipeline:
             unit=None if score is None else score.unit,
             zone=None if score is None else score.zone,
             reference=decided.reference,
-            sha256=examined.sha256 if is_kept else None,
+            sha256=examined.sha256,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

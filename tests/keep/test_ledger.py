@@ -19,7 +19,8 @@ from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
-from framegate.keep.schema import MOST_VALUES, SCHEMA_VERSION, Memory
+from framegate.keep.schema import SCHEMA_VERSION, Memory
+from framegate.keep.versions import MOST_VALUES
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 FULL, NORMAL = 2, 1
@@ -224,17 +225,17 @@ def test_a_version_that_is_not_pruned_stays_known(ledger: Ledger, versions: tupl
     ledger.presence.prune([last])
     assert ledger.knows(before.entry.key)
     assert ledger.unknown([last.entry.key, before.entry.key]) == [last.entry.key]
-    assert ledger.knows_names(["a.jpg"]) == {"a.jpg"}
+    assert ledger.known_names(["a.jpg"]) == {"a.jpg"}
 
 
 def test_names_are_known_by_any_of_their_versions(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
     """A name is known if a version of it has a verdict, pending or flushed, of this run or an earlier one."""
     names = ["b.jpg", NOT_UTF8, "c.jpg", NOT_UTF8]
     ledger.note(entry(NOT_UTF8))
-    assert ledger.knows_names(names) == {NOT_UTF8}
+    assert ledger.known_names(names) == {NOT_UTF8}
     ledger.flush()
-    assert reopen().knows_names(names) == {NOT_UTF8}
-    assert ledger.knows_names([]) == set()
+    assert reopen().known_names(names) == {NOT_UTF8}
+    assert ledger.known_names([]) == set()
 
 
 def test_what_is_unknown_comes_back_in_the_order_of_the_question(ledger: Ledger) -> None:
@@ -271,7 +272,7 @@ def test_questions_about_keys_need_no_right_to_write(ledger: Ledger, path: Path)
     keys = [entry("a.jpg").key, entry("b.jpg").key]
     assert [reader.knows(key) for key in keys] == [True, False]
     assert reader.unknown(keys) == [entry("b.jpg").key]
-    assert reader.knows_names(["a.jpg", "b.jpg"]) == {"a.jpg"}
+    assert reader.known_names(["a.jpg", "b.jpg"]) == {"a.jpg"}
     reader.close()
 
 
@@ -317,7 +318,7 @@ def test_what_is_known_is_what_was_decided_and_not_pruned(calls: list[tuple[str,
                 ledger = Ledger(Path(folder, "ledger"))
             assert {each for each in ALL_VERSIONS if ledger.knows(each)} == known
             assert ledger.unknown(ALL_VERSIONS) == [each for each in ALL_VERSIONS if each not in known]
-            assert ledger.knows_names("abcde") == {each.name for each in known}
+            assert ledger.known_names("abcde") == {each.name for each in known}
         ledger.close()
 
 

@@ -63,7 +63,7 @@ class CrashGuard:
 
     def mark(self, key: FileKey) -> None:
         """Record that a frame is about to be judged."""
-        record = [key.name, key.size_bytes, key.mtime_ns, self.deaths_of(key)]
+        record = [key.name, key.size_bytes, key.mtime_ns, key.ctime_ns, self.deaths_of(key)]
         self._write(json.dumps(record))
         self._is_marked = True
 
@@ -89,8 +89,9 @@ class CrashGuard:
             return None, 0
         try:
             record, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
-            name, size_bytes, mtime_ns, deaths = json.loads(record)
-            return FileKey(str(name), int(size_bytes), int(mtime_ns)), int(deaths) + 1
+            name, *numbers, deaths = json.loads(record)
+            size_bytes, mtime_ns, ctime_ns = map(int, numbers)
+            return FileKey(str(name), size_bytes, mtime_ns, ctime_ns), int(deaths) + 1
         except (OSError, ValueError, TypeError, RecursionError):  # empty: the last run ended well
             return None, 0
 

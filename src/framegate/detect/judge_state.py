@@ -148,7 +148,7 @@ def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
 
 def _described(frame: SavedFrame) -> tuple[object, ...]:
     key = frame.key
-    name = key if isinstance(key, str) else (key.name, key.size_bytes, key.mtime_ns)
+    name = key if isinstance(key, str) else (key.name, key.size_bytes, key.mtime_ns, key.ctime_ns)
     return name, frame.captured_at_ns, frame.source_size, frame.image.shape
 
 
@@ -167,9 +167,9 @@ def _frame_of(described: Any, payload: memoryview) -> SavedFrame:
 def _key_of(name: Any) -> FileKey | str:
     if isinstance(name, str):
         return name
-    file, size_bytes, mtime_ns = name
+    file, size_bytes, mtime_ns, ctime_ns = name
     _require(isinstance(file, str), "of no file")
-    return FileKey(file, _number(size_bytes, _MOST_NS), _moment(mtime_ns))
+    return FileKey(file, _number(size_bytes, _MOST_NS), _moment(mtime_ns), _moment(ctime_ns))
 
 
 def _moment(number: object) -> int:

@@ -37,7 +37,7 @@ ReadOutcome = EncodedFrame | Unreadable | Changed
 
 def key_of(name: str, status: os.stat_result) -> FileKey:
     """Return the version of a file that its status describes."""
-    return FileKey(name, status.st_size, storable_ns(status.st_mtime_ns))
+    return FileKey(name, status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns))
 
 
 def look_at(folder: Path, name: str) -> FileKey | None:
@@ -122,13 +122,13 @@ def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
     before = os.fstat(fd)
     if not stat.S_ISREG(before.st_mode):
         return Unreadable(Reason.NOT_A_REGULAR_FILE, _kind(before.st_mode))
-    if key_of(key.name, before) != key:
+    if not key.matches(key_of(key.name, before)):
         return Changed(key_of(key.name, before))
     if key.size_bytes > most_bytes:
         return Unreadable(Reason.TOO_LARGE, f"{key.size_bytes} bytes; drop.max_size is {most_bytes}")
     data = _read_all(fd, key.size_bytes)
     after = key_of(key.name, os.fstat(fd))
-    if after != key:
+    if not key.matches(after):
         return Changed(after)
     if len(data) != key.size_bytes:  # a network share's status may be older than its content, or younger
         return Unreadable(Reason.UNREADABLE, f"it should have {key.size_bytes} bytes, and has {len(data)}")

@@ -227,5 +227,5 @@ class Sweeper:
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:
             # A new mtime on a file that is known (FTP's MFMT) makes no event that we watch for.
-            known = self._ledger.knows_names(new)
+            known = self._ledger.known_names(new)
             self._watch.note_unannounced((name for name in new if name not in known), now_s)

@@ -41,7 +41,7 @@ class Ledger(Protocol):
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
         """Return the versions that have no verdict, in their order."""
 
-    def knows_names(self, names: Sequence[str]) -> set[str]:
+    def known_names(self, names: Sequence[str]) -> set[str]:
         """Return the names of which some version has its verdict."""
 
 

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,13 @@ from framegate.keep.disk import Disk, Step
 from framegate.keep.presence import FilePresence
 from framegate.keep.schema import (
     ABANDON,
-    ABSENT_KEYS,
-    ABSENT_NAMES,
     COLUMNS,
     COUNTED_AS,
     FINISH,
     INSERT,
-    IS_DECIDED,
     MEMORY_COLUMNS,
     MIGRATIONS,
-    MOST_VALUES,
+    RENEW,
     REPLACE_MEMORY,
     SCHEMA,
     SCHEMA_VERSION,
@@ -43,8 +40,10 @@ from framegate.keep.schema import (
     entry_of,
     key_columns,
     memory_columns,
+    renewed_columns,
 )
 from framegate.keep.totals import Totals
+from framegate.keep.versions import Versions
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 LEDGER_NAME = "ledger.sqlite3"
@@ -58,8 +57,8 @@ ROWS_READ_AT_START = 10_000
 then, when a new file can still be begun without a pause."""
 
 Statement = tuple[str, tuple[Any, ...]]
-Change = tuple[FileKey, list[Statement]]
-"""What is to be written about one frame."""
+Change = tuple[FileKey | None, list[Statement]]
+"""What is to be written about one frame; None where that changes no count."""
 
 
 class Ledger:
@@ -94,7 +93,7 @@ class Ledger:
 
         self._totals = Totals()
         self._pending: list[Change] = []
-        self._pending_keys: set[FileKey] = set()
+        self._versions = Versions(self._database)
         self._memories: dict[str, Callable[[], Memory]] = {}
         try:
             self._read_latest()
@@ -117,38 +116,39 @@ class Ledger:
         return len(self._pending) >= MOST_PENDING_ROWS
 
     def knows(self, key: FileKey) -> bool:
-        """Return whether this version of a file has a verdict, committed or not.
-
-        One look-up in the index, 10 to 16 microseconds with a million rows. For many keys use ``unknown``.
-        """
-        if key in self._pending_keys:
-            return True
-        with self._database.lend() as db:
-            return db.execute(IS_DECIDED, key_columns(key)).fetchone() is not None
+        """Return whether this version of a file has a verdict, committed or not."""
+        return self._versions.knows(key)
 
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
-        """Return the keys of which ``knows`` would return False, in their order.
+        """Return the keys of which ``knows`` would return False, in their order."""
+        return self._versions.unknown(keys)
 
-        With a million rows a key takes 2 to 3 microseconds when the keys of a call are those of a folder or
-        two, and 4 to 6 when they are scattered. Some thousands in a call are a good number.
-        """
-        # By name, since neighbours share pages of the index.
-        by_name = sorted(range(len(keys)), key=lambda at: keys[at].name)
-        absent = self._absent(ABSENT_KEYS, [key_columns(keys[at]) for at in by_name])
-        unknown = (keys[at] for at in sorted(by_name[position] for position in absent))
-        return [key for key in unknown if key not in self._pending_keys]
-
-    def knows_names(self, names: Sequence[str]) -> set[str]:
+    def known_names(self, names: Sequence[str]) -> set[str]:
         """Return the names of which any version has a verdict, committed or not."""
-        absent = self._absent(ABSENT_NAMES, [(os.fsencode(name),) for name in names])
-        pending = {key.name for key in self._pending_keys}
-        return set(names) - ({names[position] for position in absent} - pending)
+        return self._versions.known_names(names)
+
+    def last_of(self, name: str) -> Entry | None:
+        """Return the decision about the latest version of the file at a name; None if there is none."""
+        return self._versions.last_of(name)
+
+    def of_content(self, mtime_ns: int, sha256: bytes) -> list[Entry]:
+        """Return the latest decisions about files of a time and content whose inputs were not deleted."""
+        return self._versions.of_content(mtime_ns, sha256)
 
     def note(self, entry: Entry) -> None:
         """Record a dropped or rejected frame at the next commit."""
         self._append(entry.key, (INSERT, entry_columns(entry)))
-        if entry.reason is Reason.VANISHED:  # it is judged if it comes back, also before the next commit
-            self._pending_keys.discard(entry.key)
+        self._versions.note(entry)
+
+    def renew(self, old: Entry, new: Entry) -> None:
+        """Record, at the next commit, that a judged file has another version, time, name or result now.
+
+        Args:
+            old: as it was recorded last.
+            new: with the key, capture time, SHA-256 and result that it has now; the rest stays.
+        """
+        self._append(None, (RENEW, renewed_columns(old.key, new)))
+        self._versions.renew(old, new)
 
     def learn(self, camera: str, memory: Callable[[], Memory]) -> None:
         """Record what a camera has learnt: ``memory`` is called at the next commit."""
@@ -164,11 +164,13 @@ class Ledger:
             self._disk.reach(Step.FINISH)
         values = (os.fsencode(result), *key_columns(key))
         self._append(key, (TAKE_RESULT_FROM_OTHERS, values), (FINISH, values))
+        if (entry := self._versions.last_of(key.name)) is not None and entry.key == key:
+            self._versions.note(replace(entry, result=result))
 
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
         """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
         self._append(key, (ABANDON, (reason.verdict, reason, detail, *key_columns(key))))
-        self._pending_keys.discard(key)  # it vanished, and is judged if it comes back
+        self._versions.forget(key)  # it vanished, and is judged if it comes back
 
     def flush(self) -> None:
         """Commit what is pending. It survives a crash from now on, and a power cut after the next intent."""
@@ -189,12 +191,12 @@ class Ledger:
         """Return the capture times of a camera's latest kept frames, at most ``most``, oldest first."""
         where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT ?"
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT captured_at_ns FROM frame WHERE {where}", (camera, most))  # noqa: S608 - ours
+            rows = db.execute(f"SELECT captured_at_ns FROM frame WHERE {where}", (camera, most))
             return [moment for (moment,) in reversed(rows.fetchall())]
 
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last commit."""
-        query = f"SELECT {MEMORY_COLUMNS} FROM camera WHERE camera = ?"  # noqa: S608 - our own names
+        query = f"SELECT {MEMORY_COLUMNS} FROM camera WHERE camera = ?"
         with self._database.lend() as db:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
@@ -228,7 +230,7 @@ class Ledger:
         """Return the last ``most`` decisions and each camera's last kept frame, oldest first."""
         last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
         kept = "SELECT max(id) FROM frame WHERE verdict = 'kept' GROUP BY camera"
-        return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)  # noqa: S608
+        return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)
 
     def close(self) -> None:
         """Close the file. Frames that are pending and were not flushed will be decided again."""
@@ -241,23 +243,11 @@ class Ledger:
 
     def _entries(self, where: str, *values: str | int) -> list[Entry]:
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)  # noqa: S608 - ours
+            rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)
             return [entry_of(row) for row in rows]
 
-    def _absent(self, query: str, values: Sequence[tuple[Any, ...]]) -> list[int]:
-        """Return the positions of the values that are in no row."""
-        absent: list[int] = []
-        with self._database.lend() as db:
-            for start in range(0, len(values), MOST_VALUES):
-                some = values[start : start + MOST_VALUES]
-                padding = [None] * (len(values[0]) * (MOST_VALUES - len(some)))
-                found = db.execute(query, [*chain.from_iterable(some), *padding])
-                absent += [start + position for (position,) in found if position < len(some)]
-        return absent
-
-    def _append(self, key: FileKey, *statements: Statement) -> None:
+    def _append(self, key: FileKey | None, *statements: Statement) -> None:
         self._pending.append((key, [*statements]))
-        self._pending_keys.add(key)
 
     def _commit(self, changes: list[Change], step: Step) -> None:
         with self._database.as_sink_error():
@@ -267,7 +257,8 @@ class Ledger:
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             self._write(db, changes)
             db.executemany(REPLACE_MEMORY, memories)
-        self._pending, self._pending_keys, self._memories = [], set(), {}
+        self._pending, self._memories = [], {}
+        self._versions.committed()
         self.commits += 1
         self.presence.is_durable = step is Step.INTEND
 
@@ -275,10 +266,10 @@ class Ledger:
         """Execute the statements, and count by each frame's row before and after them."""
         totals: Counter[tuple[str, str]] = Counter()
         for key, statements in changes:
-            before = db.execute(COUNTED_AS, key_columns(key)).fetchall()
+            before = [] if key is None else db.execute(COUNTED_AS, key_columns(key)).fetchall()
             for statement, values in statements:
                 db.execute(statement, values)
-            after = db.execute(COUNTED_AS, key_columns(key)).fetchall()
+            after = [] if key is None else db.execute(COUNTED_AS, key_columns(key)).fetchall()
             if before != after:
                 totals.subtract(before)
                 totals.update(after)

@@ -29,14 +29,14 @@ _CLEARABLE = (
 )
 _OLDEST_RESULTS = (
     # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
-    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"  # noqa: S608
+    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"
     " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
 )
-_RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"  # noqa: S608
+_RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
 # What was kept within an hour before the last stays: a storm is counted by it.
 _GONE_SINCE = (
-    f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"  # noqa: S608
+    f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"
     " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
     f" (SELECT captured_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
     " ORDER BY input_gone_ns LIMIT ?"
@@ -134,7 +134,7 @@ class FilePresence:
     ) -> None:
         """Record since when files are gone, by row; None means that the file is there after all."""
         statements = [
-            (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))  # noqa: S608
+            (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))
             for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
             for row_id, gone_ns in marks.items()
         ]
@@ -150,7 +150,7 @@ class FilePresence:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 
     def _recorded(self, where: str, *values: str | int) -> list[Recorded]:
-        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f WHERE {where}"  # noqa: S608
+        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f WHERE {where}"
         with self._database.lend() as db:
             return [Recorded(row[0], entry_of(row[3:]), row[1], row[2]) for row in db.execute(query, values)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -36,12 +36,13 @@ CREATE INDEX gone ON frame (input_gone_ns)
 {_DELIVERED}
 CREATE INDEX result ON frame (result) WHERE result IS NOT NULL AND result_gone_ns IS NULL;
 """
-SCHEMA = f"""
-CREATE TABLE frame (
+_FRAME = """
+CREATE TABLE {table} (
     id INTEGER PRIMARY KEY,            -- the order of decisions
     name BLOB NOT NULL,                -- relative to the drop folder; any bytes that Linux allows
     size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,         -- 0: not known, as in rows from before schema 5
     camera TEXT NOT NULL,
     captured_at_ns INTEGER NOT NULL,
     verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
@@ -52,16 +53,23 @@ CREATE TABLE frame (
     reference BLOB,                    -- name of the frame it was compared with
     config_revision INTEGER NOT NULL,
     decided_at_ns INTEGER NOT NULL,
-    sha256 BLOB,                       -- of a kept frame
+    sha256 BLOB,                       -- of the bytes that were read; NULL: none were, or before schema 5
     result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
     input_gone_ns INTEGER,             -- since when it is not in the drop folder; NULL: it may be there
     result_gone_ns INTEGER,            -- since when the result is deleted, or not ours; NULL: it may be
     unit TEXT,                         -- of score and threshold: '%' of the picture, 'x' times the usual
     zone TEXT,                         -- the [[detection.zone]] that decided; NULL: the rest of the picture
-    UNIQUE (name, size_bytes, mtime_ns)
+    UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
+"""
+_FRAME_INDEXES = """
 CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
+CREATE INDEX content ON frame (mtime_ns, sha256) WHERE sha256 IS NOT NULL;
+"""
+SCHEMA = f"""
+{_FRAME.format(table="frame")}
+{_FRAME_INDEXES}
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
     previous_name BLOB,                -- the frame that the detector learnt from last
@@ -89,7 +97,7 @@ INSERT INTO total
     ) THEN camera ELSE '{THE_OTHERS}' END AS counted_as, reason, count(*)
     FROM frame GROUP BY counted_as, reason;
 {_PRESENCE_INDEXES}
-""",  # noqa: S608 - our own names
+""",
     2: f"""
 DROP TRIGGER IF EXISTS decided_again;
 DROP TRIGGER IF EXISTS decided;
@@ -107,6 +115,17 @@ ALTER TABLE camera RENAME COLUMN noise TO learnt;
 ALTER TABLE camera ADD COLUMN previous_sha256 BLOB;
 UPDATE camera SET learnt = NULL;
 """,  # what that detector learnt means nothing to this one
+    4: f"""
+{_FRAME.format(table="frame_5")}
+INSERT INTO frame_5
+    SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
+        threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns, unit, zone
+    FROM frame;
+DROP TABLE frame;
+ALTER TABLE frame_5 RENAME TO frame;
+{_FRAME_INDEXES}
+{_PRESENCE_INDEXES}
+""",
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
@@ -128,93 +147,74 @@ class Memory:
 
 
 COLUMNS = (
-    "name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
+    "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
     " detail, score, threshold, unit, zone, reference, sha256, result"
 )
 MEMORY_COLUMNS = (
     "previous_name, previous_size_bytes, previous_mtime_ns, previous_sha256,"
     " learnt, storm_kept, storm_dropped"
 )
-REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
-    "UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL"
-    " AND NOT (name = ? AND size_bytes = ? AND mtime_ns = ?)"
+    f"UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL AND NOT ({IS_KEY})"
 )
 """A result belongs to one frame: the last one whose bytes were found or written under its name. For every
 other frame with that result it is gone for good (since 0), even if the bytes are the same."""
 
-FINISH = "UPDATE frame SET result = ? WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
-ABANDON = (
-    "UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL"
-    " WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+FINISH = f"UPDATE frame SET result = ? WHERE {IS_KEY}"
+ABANDON = f"UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL WHERE {IS_KEY}"
+RENEW = (
+    "UPDATE OR REPLACE frame SET name = ?, ctime_ns = ?, mtime_ns = ?, size_bytes = ?,"
+    f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
 )
-IS_DECIDED = "SELECT 1 FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ? AND reason <> 'vanished'"
-"""A frame that vanished was never judged: it is when it comes back, as with a disk that is mounted again."""
-
-COUNTED_AS = "SELECT camera, reason FROM frame WHERE name = ? AND size_bytes = ? AND mtime_ns = ?"
+COUNTED_AS = f"SELECT camera, reason FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total VALUES (?, ?, ?)"
     " ON CONFLICT (camera, reason) DO UPDATE SET frames = frames + excluded.frames"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 17)})"  # noqa: S608 - our own names
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 18)})"
 
 
-MOST_VALUES = 250
-"""Rows of values in one query of ``query_for_absent``. With a million rows in the ledger a key took 1.8
-microseconds at 250 and at 500, 2.7 at 100, 3.6 by way of a temporary table, 4.7 with a query for each key."""
-
-
-def query_for_absent(*columns: str) -> str:
-    """Return a query that finds which of the given values of these columns are in no row of ``frame``.
-
-    It takes ``MOST_VALUES`` times the columns' values (None for those that are not needed) and returns the
-    positions, counted from 0, of those that are absent. It writes nothing, not even a temporary table, so
-    it works on a connection that only reads, on a full disk and beside a writer.
-    """
-    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-    values = ", ".join(f"({position}, {marks})" for position in range(MOST_VALUES))
-    is_same = " AND ".join(f"frame.{column} = asked.{column}" for column in columns)
-    return (
-        f"WITH asked (position, {names}) AS (VALUES {values}) SELECT position FROM asked"  # noqa: S608 - our own names
-        f" WHERE NOT EXISTS (SELECT 1 FROM frame WHERE {is_same} AND reason <> 'vanished')"
-    )
-
-
-ABSENT_KEYS = query_for_absent("name", "size_bytes", "mtime_ns")
-ABSENT_NAMES = query_for_absent("name")
-
-
-def key_columns(key: FileKey) -> tuple[bytes, int, int]:
-    """Return the columns that identify a version of a file."""
-    return os.fsencode(key.name), key.size_bytes, key.mtime_ns
+def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
+    """Return the values for ``IS_KEY``: the columns that identify a version of a file."""
+    return os.fsencode(key.name), key.ctime_ns, key.mtime_ns, key.size_bytes
 
 
 def memory_columns(memory: Memory) -> tuple[Any, ...]:
     """Return the values of ``MEMORY_COLUMNS``."""
-    previous = key_columns(memory.previous) if memory.previous else (None, None, None)
+    key = memory.previous
+    previous = (None, None, None) if key is None else (os.fsencode(key.name), key.size_bytes, key.mtime_ns)
     return (*previous, memory.previous_sha256, memory.learnt, *(memory.storm or (None, None)))
 
 
 def entry_columns(entry: Entry) -> tuple[Any, ...]:
     """Return the values for ``INSERT``."""
+    key = entry.key
     return (
-        *key_columns(entry.key), entry.camera, entry.captured_at_ns, entry.reason, entry.decided_at_ns,
-        entry.config_revision, _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
+        os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, entry.camera,
+        entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
+        _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
     )  # fmt: skip
+
+
+def renewed_columns(old: FileKey, new: Entry) -> tuple[Any, ...]:
+    """Return the values for ``RENEW``."""
+    return (*key_columns(new.key), new.captured_at_ns, new.sha256, _fsencode(new.result), *key_columns(old))
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
-        name, size_bytes, mtime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail, score,
-        threshold, unit, zone, reference, sha256, result,
+        name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
+        score, threshold, unit, zone, reference, sha256, result,
     ) = row  # fmt: skip
     return Entry(
-        FileKey(os.fsdecode(name), size_bytes, mtime_ns), camera, captured_at_ns, Reason(reason),
-        decided_at_ns, revision, detail, score, threshold, unit, zone, _fsdecode(reference), sha256,
-        _fsdecode(result),
+        FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
+        Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
+        _fsdecode(reference), sha256, _fsdecode(result),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 
 from framegate.folders import opened_below
 from framegate.ingest.reading import key_of
@@ -36,7 +37,7 @@ def remove_version(root_fd: int, key: FileKey) -> bool:
 
 
 def version_exists(root_fd: int, key: FileKey) -> bool:
-    """Return whether a version of a file is in the drop folder.
+    """Return whether a version of a file is in the drop folder; its mode may have changed.
 
     Raises:
         OSError: that cannot be found out, as in a folder that may not be searched.
@@ -47,9 +48,9 @@ def version_exists(root_fd: int, key: FileKey) -> bool:
             status = os.stat(last, dir_fd=folder_fd, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return key_of(key.name, status) == key
+    return replace(key, ctime_ns=0).matches(key_of(key.name, status))
 
 
 def _is_version(folder_fd: int, name: str, key: FileKey) -> bool:
     status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-    return stat.S_ISREG(status.st_mode) and key_of(key.name, status) == key
+    return stat.S_ISREG(status.st_mode) and key.matches(key_of(key.name, status))
