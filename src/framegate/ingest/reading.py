@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.errors import Exhausted
@@ -127,7 +127,10 @@ def _read_open(fd: int, key: FileKey, most_bytes: int) -> ReadOutcome:
     if key.size_bytes > most_bytes:
         return Unreadable(Reason.TOO_LARGE, f"{key.size_bytes} bytes; drop.max_size is {most_bytes}")
     data = _read_all(fd, key.size_bytes)
-    after = key_of(key.name, os.fstat(fd))
+    status = os.fstat(fd)
+    after = key_of(key.name, status)
+    if not status.st_nlink:  # another file was renamed to its name: that changed its ctime alone
+        after = replace(after, ctime_ns=key.ctime_ns)
     if not key.matches(after):
         return Changed(after)
     if len(data) != key.size_bytes:  # a network share's status may be older than its content, or younger

@@ -119,7 +119,8 @@ UPDATE camera SET learnt = NULL;
 {_FRAME.format(table="frame_5")}
 INSERT INTO frame_5
     SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
-        threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns, unit, zone
+        threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns,
+        unit, zone
     FROM frame;
 DROP TABLE frame;
 ALTER TABLE frame_5 RENAME TO frame;
