@@ -8,7 +8,7 @@ import numpy as np
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
-from framegate.detect.judge import Judge
+from framegate.detect.judging.judge import Judge
 from framegate.keep.schema import Memory
 from framegate.model import Decision, FileKey, GrayImage, Picture, Reason
 

@@ -9,8 +9,8 @@ from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.judge import Judge, PreparedFrame
-from framegate.detect.pacing import Storm
+from framegate.detect.judging.judge import Judge, PreparedFrame
+from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored

@@ -15,7 +15,7 @@ from pathlib import Path
 from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
-from framegate.detect.pacing import Storm
+from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided

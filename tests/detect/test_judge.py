@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from framegate import Decision, DetectionSettings, FileKey, Judge, Picture, Reason, decode
-from framegate.detect import judge as room
 from framegate.detect.detector import DETECTOR_VERSION
+from framegate.detect.judging import judge as room
 from pictures import decoded, picture_for, png
 
 SECOND_NS = 10**9

@@ -6,9 +6,9 @@ from typing import Any, Self
 from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared, detector_of, preparation_of
-from framegate.detect.judge_state import SavedFrame, SavedJudge, packed, unpacked
+from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, packed, unpacked
+from framegate.detect.judging.pacing import Pacing, Storm
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.detect.pacing import Pacing, Storm
 from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, storable_ns
 
 OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
