@@ -17,7 +17,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
-from framegate.keep.schema import Memory
+from framegate.keep.memories import Memory
 from framegate.model import FileKey, Reason
 from pictures import picture_for
 from running import Site
@@ -157,15 +157,16 @@ def test_cameras_beyond_the_budget_are_put_away(
 
 def damage(site: Site, change: str) -> None:
     """Change what the ledger has saved of camera c0, as a bad disk or a hand would."""
+    table = "camera" if change.startswith("storm") else "lane"
     with closing(sqlite3.connect(site.state / "ledger.sqlite3")) as db:
-        (count,) = db.execute(f"UPDATE camera SET {change} WHERE camera = 'c0' RETURNING 1").fetchone()
+        (count,) = db.execute(f"UPDATE {table} SET {change} WHERE camera = 'c0' RETURNING 1").fetchone()
         assert count
         db.commit()
 
 
 def usual_of(box: Bench) -> Any:
     """Return what camera c0 has learnt."""
-    return box.pipeline._cameras.get("c0").judge.detector._usual  # type: ignore[attr-defined]
+    return box.pipeline._cameras.get("c0").judge.lanes[480, 270].detector._usual  # type: ignore[attr-defined]
 
 
 DAMAGES = {
@@ -180,9 +181,13 @@ DAMAGES = {
     "half a storm": "storm_kept = 3, storm_dropped = NULL",
     "a storm of less than nothing": "storm_kept = -5, storm_dropped = 1",
     "a storm beyond all counting": "storm_kept = 9223372036854775807, storm_dropped = 0",
-    "no size of the previous frame": "previous_name = x'61', previous_size_bytes = NULL",
-    "a name that no file can have": "previous_name = x'610062', previous_size_bytes = 1",
-    "a previous frame outside": "previous_name = CAST('../../../etc/passwd' AS BLOB)",
+    "no previous frame": "previous = NULL",
+    "a previous frame that is in no row": "previous = 9223372036854775807",
+    "the previous frame of another camera": "previous = (SELECT max(id) FROM frame WHERE camera = 'c1')",
+    "another size": "width = -1, height = 0",
+    "an order beyond all counting": "used = -9223372036854775808",
+    "a reference that is in no row": "reference = 0",
+    "a reference that was dropped": "reference = (SELECT max(id) FROM frame WHERE verdict = 'dropped')",
 }
 
 
@@ -235,7 +240,7 @@ def test_a_camera_whose_arithmetic_fails_costs_one_frame_and_starts_over(
     usual_of(box)._steps[:] = 32_000  # a fault in memory: there is no such level
     box.judge(candidates[12])
     box.pipeline.flush()
-    assert box.ledger.memory_of("c0") == Memory(None, None)
+    assert box.ledger.memory_of("c0") == Memory()
     for candidate in candidates[13:]:
         box.judge(candidate)
     fault, after = [event for event in box.decided[12:] if event.entry.camera == "c0"][:2]
@@ -271,8 +276,8 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     assert isinstance(reset, LogEvent)
     assert (reset.level, reset.fields["camera"]) == ("error", "c0")
     assert "Traceback" in reset.fields["error"]
-    assert box.ledger.memory_of("c0") == Memory(None, None)
-    assert box.ledger.memory_of("c1").learnt is not None
+    assert box.ledger.memory_of("c0") == Memory()
+    assert box.ledger.memory_of("c1").lanes[0].learnt is not None
     assert sum(box.ledger.counts().values()) == 4
     for candidate in candidates[4:]:
         box.judge(candidate)
@@ -297,7 +302,7 @@ def test_without_memory_to_save_a_camera_the_intake_waits(
     usual._steps = learnt
     box.pipeline.flush()
     assert "camera.reset" not in box.said
-    assert box.ledger.memory_of("c0").learnt == usual.to_bytes()
+    assert box.ledger.memory_of("c0").lanes[0].learnt == usual.to_bytes()
 
 
 def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:

@@ -2,8 +2,8 @@ import sqlite3
 from pathlib import Path
 
 from framegate.keep.ledger import Ledger
+from framegate.keep.memories import LaneMemory, Memory
 from framegate.keep.presence import Recorded
-from framegate.keep.schema import Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 BEFORE_ALL = (-(2**63), 0)
@@ -68,9 +68,11 @@ def test_a_kept_frame_may_be_cleared_when_its_result_is_noted(ledger: Ledger) ->
 
 def test_the_frame_that_the_noise_map_goes_on_from_is_not_cleared(ledger: Ledger) -> None:
     """A camera's last dropped frame waits until what was learnt from the next one is committed."""
+    first = keep(ledger, "first.jpg").key
     for name in ("a.jpg", "b.jpg"):
         ledger.note(entry(name))
-        ledger.learn("c", lambda name=name: Memory(FileKey(name, 10, 20), b"learnt"))  # type: ignore[misc]
+        lane = LaneMemory((8, 6), first, FileKey(name, 10, 20), b"learnt")
+        ledger.learn("c", lambda lane=lane: Memory((lane,)))  # type: ignore[misc]
         if name == "a.jpg":
             ledger.flush()
             assert clearable(ledger, Verdict.DROPPED) == []

@@ -1,31 +1,25 @@
 """The whole decision about the frames of one camera, without ledger, clock or file."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.deciding import decide
-from framegate.detect.detector import Detector, P, Prepared, detector_of, preparation_of
-from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, packed, unpacked
+from framegate.detect.detector import Detector, detector_of, preparation_of
+from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLane, packed, unpacked
+from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
 from framegate.detect.judging.pacing import Pacing, Storm
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, storable_ns
+from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, Size, storable_ns
 
 OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
 """Memory of a judge besides its pictures (2.3 kB measured), and of each time in ``kept_at_ns``."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedFrame:
-    """A frame, ready to be compared, and which one it is."""
-
-    key: FileKey | str
-    captured_at_ns: int
-    prepared: Prepared
-
-
 class Judge:
     """Decides about the frames of one camera, in their order; the daemon and ``scan`` use it as well.
+
+    A camera may send pictures of several sizes by turns: each of the last four sizes has a reference and a
+    learnt state of its own. How often frames are kept is counted for the camera as a whole.
 
     Only the frames and their own times count: the same frames give the same decisions and the same ``state``,
     whenever and in whichever process they are judged.
@@ -56,35 +50,23 @@ class Judge:
     """
 
     def __init__(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> None:
-        self.detector = detector_of(settings, mask_picture)
-        self.reference: PreparedFrame | None = None
-        """The last kept frame."""
+        self.settings = settings
+        """What it judges by."""
 
-        self.previous: PreparedFrame | None = None
-        """The frame before the next one, kept or not: the detector learns from their difference."""
+        self._mask_picture = mask_picture
+        self.lanes: dict[Size, Lane] = {}
+        """By picture size (width, height), the longest unused first; ``MOST_LANES`` at most."""
 
         self.pacing = Pacing(settings)
 
     @property
-    def settings(self) -> DetectionSettings:
-        """What it judges by."""
-        return self.detector.settings
-
-    @property
-    def reference_name(self) -> str | None:
-        """Name of the frame that the next one is compared with; None before the first."""
-        key = None if self.reference is None else self.reference.key
-        return key.name if isinstance(key, FileKey) else key
-
-    @property
     def size_bytes(self) -> int:
         """Memory of the judge in bytes, nearly all of it pictures at the working size."""
-        pictures = {id(each): each.prepared.size_bytes for each in (self.reference, self.previous) if each}
-        beside = OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept_at_ns) + self.detector.size_bytes
-        return sum(pictures.values()) + beside
+        lanes = sum(lane.size_bytes for lane in self.lanes.values())
+        return lanes + OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept_at_ns)
 
     def judge(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Decision:
-        """Decide about a frame, learn from it, and make it the reference when it is kept.
+        """Decide about a frame, learn from it, and make it the reference of its size when it is kept.
 
         Args:
             key: which frame it is; it decides nothing.
@@ -97,40 +79,57 @@ class Judge:
         """
         captured_at_ns = storable_ns(captured_at_ns)
         with opencv_out_of_memory_as_memory_error():
-            current = self.prepared(key, captured_at_ns, picture)
-            decision = self._by_time(self._by_content(current.prepared), captured_at_ns)
-            if self.previous is not None and _are_comparable(self.previous.prepared, current.prepared):
-                self.detector.learn(self.previous.prepared, current.prepared)
-        self.previous = current
-        if decision.reason.is_kept:
-            self.reference = current
+            lane = self.lanes.get(picture.size)
+            detector = self._new_detector() if lane is None else lane.detector
+            current = PreparedFrame(key, captured_at_ns, detector.prepare(picture))
+            decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
+            decision = self._by_time(decision, captured_at_ns, lane)
+            if lane is not None:
+                lane.learn(current)
+        is_kept = decision.reason.is_kept
+        if lane is not None:
+            lane.follow(current, is_kept=is_kept)
+            self._use(picture.size, lane)
+        elif is_kept:  # what a storm drops takes no other size's lane
+            self._use(picture.size, Lane(detector, current))
         self.pacing.follow(decision.reason, captured_at_ns)
         return decision
 
-    def judge_repeat(self, captured_at_ns: int) -> Decision | None:
+    def judge_repeat(self, captured_at_ns: int, *, size: Size) -> Decision | None:
         """Decide about a frame that repeats the reference, or the last unchanged frame, byte for byte.
 
         Nothing is learnt from it, and the next frame is compared as if it had not come.
 
+        Args:
+            captured_at_ns: when it was taken, as for ``judge``.
+            size: (width, height) of the picture that it repeats.
+
         Returns:
             The decision to drop it as ``identical``; None when it has to be judged like any other, because it
-            is time to keep a frame, or there is no reference.
+            is time to keep a frame, or there is no reference of its size.
         """
-        if self.reference is None:
+        if (lane := self.lanes.get(size)) is None:
             return None
-        decision = self._by_time(Decision(Reason.UNCHANGED), captured_at_ns)
+        decision = self._by_time(Decision(Reason.UNCHANGED), captured_at_ns, lane)
         if decision.reason.is_kept:
             return None
+        self._use(size, lane)
         self.pacing.follow(Reason.IDENTICAL, captured_at_ns)
-        return Decision(Reason.IDENTICAL)
+        return Decision(Reason.IDENTICAL, reference=lane.reference.name)
 
-    def prepared(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> PreparedFrame:
-        """Return a frame as it becomes the reference, to restore a judge from the file of its reference.
+    def restore_lane(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Lane:
+        """Make a frame that was kept before the reference of its size again, as the one used last.
+
+        Returns:
+            Its lane, to restore what else is known of that size.
 
         Raises:
             TypeError: the picture has not the channels that the preset needs.
         """
-        return PreparedFrame(key, captured_at_ns, self.detector.prepare(picture))
+        detector = self._new_detector()
+        lane = Lane(detector, PreparedFrame(key, captured_at_ns, detector.prepare(picture)))
+        self._use(picture.size, lane)
+        return lane
 
     def retune(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> bool:
         """Judge by other settings from the next frame on, and keep what was learnt.
@@ -140,25 +139,23 @@ class Judge:
         """
         if preparation_of(settings) != preparation_of(self.settings):
             return False
-        detector = detector_of(settings, mask_picture)
-        if (learnt := self.detector.learnt()) is not None:
-            detector.restore(learnt)
-        frames = _prepared_again(detector, *self._saved_frames())  # a mask may be part of what is prepared
-        self.detector = detector
-        self.reference, self.previous = frames
+        lanes = {}
+        for size, lane in self.lanes.items():
+            lanes[size] = _lane_again(detector_of(settings, mask_picture), _saved(lane))
+        self.settings, self._mask_picture, self.lanes = settings, mask_picture, lanes
         self.pacing.retune(settings)
         return True
 
     def state(self) -> bytes:
         """Return all that later decisions depend on besides the settings: pictures, times, what was learnt.
 
-        It is not compressed, so that equal frames give equal bytes on every machine: for 1080p some 0.4 MB
-        with ``adaptive``, 4 MB with ``classic`` at its native size.
+        It is not compressed, so that equal frames give equal bytes on every machine: for each size of 1080p
+        some 0.4 MB with ``adaptive``, 4 MB with ``classic`` at its native size.
         """
         pacing = self.pacing
         storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
-        saved = SavedJudge(*self._saved_frames(), pacing.kept_at_ns, storm, self.detector.learnt())
-        return packed(saved, self.settings)
+        lanes = [_saved(lane) for lane in self.lanes.values()]
+        return packed(SavedJudge(lanes, pacing.kept_at_ns, storm), self.settings)
 
     @classmethod
     def restored(
@@ -177,80 +174,64 @@ class Judge:
         """
         saved, judge = unpacked(data, settings), cls(settings, mask_picture=mask_picture)
         try:
-            frames = _prepared_again(judge.detector, saved.reference, saved.previous)
+            for lane in saved.lanes:
+                judge._use(lane.reference.source_size, _lane_again(judge._new_detector(), lane))
         except TypeError as error:
             raise ValueError(f"these bytes are no state for these settings: {error}") from error
-        judge.reference, judge.previous = frames
         judge.pacing.restore(saved.kept_at_ns, None if saved.storm is None else Storm(*saved.storm))
-        if saved.learnt is not None:
-            judge.detector.restore(saved.learnt)
         return judge
 
-    def _saved_frames(self) -> tuple[SavedFrame | None, SavedFrame | None]:
-        """Return the reference and the previous frame; the time of the latter decides nothing."""
-        reference = None if self.reference is None else _saved(self.reference)
-        if self.previous is self.reference:
-            return reference, reference
-        return reference, None if self.previous is None else _saved(replace(self.previous, captured_at_ns=0))
+    def _new_detector(self) -> Detector[Any]:
+        return detector_of(self.settings, self._mask_picture)
 
-    def _by_content(self, current: Prepared) -> Decision:
-        if self.reference is None:
+    def _without_reference(self, size: Size) -> Decision:
+        if not self.lanes:
             return Decision(Reason.FIRST)
-        decision = compare(self.detector, self.reference.prepared, current)
-        if self.previous is None:
+        return of_another_size(list(self.lanes)[-1], size)
+
+    def _by_time(self, decision: Decision, captured_at_ns: int, lane: Lane | None) -> Decision:
+        if decision.reason is Reason.FIRST:
             return decision
-        # With the reference the light may have changed slowly: dusk is no switch.
-        return named_as_a_whole(decision, self.detector, self.previous.prepared, current)
+        reference_at_ns = None if lane is None else lane.reference.captured_at_ns
+        return self.pacing.applied_to(decision, captured_at_ns, reference_at_ns)
 
-    def _by_time(self, decision: Decision, captured_at_ns: int) -> Decision:
-        if self.reference is None:
-            return decision
-        return self.pacing.applied_to(decision, captured_at_ns, self.reference.captured_at_ns)
-
-
-def compare(detector: Detector[P], reference: P, current: P) -> Decision:
-    """Decide by two pictures alone whether the second is kept: of another size it is, unscored."""
-    if reference.source_size != current.source_size:
-        (width, height), (was_width, was_height) = current.source_size, reference.source_size
-        return Decision(Reason.SIZE_CHANGED, detail=f"{was_width}x{was_height} -> {width}x{height}")
-    if not _are_comparable(reference, current):
-        return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return decide(detector.score(reference, current))
+    def _use(self, size: Size, lane: Lane) -> None:
+        """Make a lane the one used last; the longest unused goes when there are too many."""
+        self.lanes.pop(size, None)
+        self.lanes[size] = lane
+        if len(self.lanes) > MOST_LANES:
+            del self.lanes[next(iter(self.lanes))]
 
 
-def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, current: P) -> Decision:
-    """Return the decision, for the reason ``lighting`` or ``moved`` if most of the picture changed at once.
+def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
+    """Return a lane as it was when it was saved; a mask may be part of what is prepared.
 
-    Args:
-        decision: what ``compare`` says of the reference and the current frame.
-        detector: which has made both pictures.
-        previous, current: the frame before, and the current one.
+    Raises:
+        TypeError: its pictures are not of the detector's preset.
+        ValueError: what was learnt is not.
     """
-    if decision.score is None or not _are_comparable(previous, current):
-        return decision
-    is_changed = decision.reason is Reason.CHANGED
-    whole = detector.whole_change(previous, current, is_changed=is_changed)
-    return decision if whole is None else replace(decision, reason=whole)
+
+    def again(frame: SavedFrame) -> PreparedFrame:
+        prepared = detector.prepared_again(frame.image, frame.source_size)
+        return PreparedFrame(frame.key, frame.captured_at_ns, prepared)
+
+    lane = Lane(detector, again(saved.reference))
+    if saved.previous is not saved.reference:
+        lane.previous = None if saved.previous is None else again(saved.previous)
+    if saved.learnt is not None:
+        detector.restore(saved.learnt)
+    return lane
 
 
-def _are_comparable(one: Prepared, other: Prepared) -> bool:
-    """Return whether both are of one size, whole and prepared; either alone may be equal by chance."""
-    return one.source_size == other.source_size and one.image.shape == other.image.shape
+def _saved(lane: Lane) -> SavedLane:
+    reference, previous = _saved_frame(lane.reference), None
+    if lane.previous is lane.reference:
+        previous = reference
+    elif lane.previous is not None:
+        previous = replace(_saved_frame(lane.previous), captured_at_ns=0)  # its time decides nothing
+    return SavedLane(reference, previous, lane.detector.learnt())
 
 
-def _prepared_again(
-    detector: Detector[Any], reference: SavedFrame | None, previous: SavedFrame | None
-) -> tuple[PreparedFrame | None, PreparedFrame | None]:
-    def again(saved: SavedFrame | None) -> PreparedFrame | None:
-        if saved is None:
-            return None
-        prepared = detector.prepared_again(saved.image, saved.source_size)
-        return PreparedFrame(saved.key, saved.captured_at_ns, prepared)
-
-    first = again(reference)
-    return first, first if previous is reference else again(previous)
-
-
-def _saved(frame: PreparedFrame) -> SavedFrame:
+def _saved_frame(frame: PreparedFrame) -> SavedFrame:
     prepared = frame.prepared
     return SavedFrame(frame.key, frame.captured_at_ns, prepared.source_size, prepared.image)
