@@ -110,6 +110,13 @@ class Camera:
         self._note(picture.size, digests)
         return decision
 
+    def renew(self, before: Entry, now: Entry) -> None:
+        """Know a judged frame by its present version, time and content."""
+        self.judge.renew(before.key, now.key, now.captured_at_ns)
+        for digests in self._digests.values():
+            if before.sha256 == digests.reference:
+                digests.reference = now.sha256
+
     def memory(self) -> Memory:
         """Return what the ledger has to save of the camera."""
         storm = self.judge.pacing.storm
@@ -133,11 +140,6 @@ class Camera:
         lane = self.judge.restore_lane(kept.key, kept.captured_at_ns, picture)
         self._note(picture.size, _Digests(kept.sha256, memory.previous_sha256))
         return lane
-
-    def rename(self, old: FileKey, new: FileKey) -> None:
-        """Follow a judged file that has another version or name now, with the same content."""
-        for lane in self.judge.lanes.values():
-            lane.rename(old, new)
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
         """Judge by other settings; return False, and change nothing, if they prepare pictures otherwise."""

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from framegate.camera import Camera, read_mask
@@ -106,6 +107,12 @@ class Cameras:
             self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
             return Memory()
 
+    def renew(self, before: Entry, now: Entry) -> None:
+        """Know a judged frame by its present version, if its camera is in memory."""
+        if (camera := self._cameras.get(before.camera)) is not None:
+            camera.renew(before, now)
+            self._ledger.learn(camera.name, partial(self.memory_of, camera))
+
     def start_over(self, name: str, error: str) -> None:
         """Replace a camera that failed by one that has no reference and has learnt nothing.
 
@@ -122,15 +129,6 @@ class Cameras:
         self._cameras[name] = camera
         self.measure(name)
         self._emit(CameraReset(name, error))
-
-    def rename(self, name: str, old: FileKey, new: FileKey) -> None:
-        """Let a camera follow a judged file that has another version or name now, with the same content.
-
-        What the ledger saves of a camera finds the rows of its frames by their keys: call it whenever a row's
-        key changes.
-        """
-        if name in self._cameras:
-            self._cameras[name].rename(old, new)
 
     def _make_room(self, besides: str) -> None:
         while self._size_bytes > BUDGET_BYTES:

@@ -131,6 +131,11 @@ class Judge:
         self._use(picture.size, lane)
         return lane
 
+    def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
+        """Know a frame that was judged by its present key and capture time, if it is needed any more."""
+        for lane in self.lanes.values():
+            lane.renew(key, now, captured_at_ns)
+
     def retune(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> bool:
         """Judge by other settings from the next frame on, and keep what was learnt.
 

@@ -73,15 +73,15 @@ class Lane:
         """Go on from a frame that was judged before; its time decides nothing."""
         self.previous = PreparedFrame(key, 0, self.detector.prepare(picture))
 
-    def rename(self, old: FileKey, new: FileKey) -> None:
-        """Follow a file that was judged under another version or name."""
-        is_kept = self.previous is self.reference
-        if self.reference.key == old:
-            self.reference = replace(self.reference, key=new)
-        if is_kept:
-            self.previous = self.reference
-        elif self.previous is not None and self.previous.key == old:
-            self.previous = replace(self.previous, key=new)
+    def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
+        """Know a frame that was judged by its present key and capture time, if it is needed any more."""
+        renewed = {
+            id(frame): replace(frame, key=now, captured_at_ns=captured_at_ns)
+            for frame in (self.reference, self.previous)
+            if frame is not None and frame.key == key
+        }
+        self.reference = renewed.get(id(self.reference), self.reference)
+        self.previous = renewed.get(id(self.previous), self.previous)
 
 
 def compare(detector: Detector[P], reference: P, current: P) -> Decision:
