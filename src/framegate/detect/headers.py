@@ -9,7 +9,8 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from framegate.detect.jpeg.structure import read_structure
+from framegate.detect.jpeg.start import find_start, may_start_later
+from framegate.detect.jpeg.structure import Structure, read_structure
 
 _MOST_SEGMENTS = 10_000
 """A camera writes some dozens; a hostile file of 64 MB could hold 16 million, and take 10 s to read."""
@@ -48,6 +49,15 @@ class Header:
     whole: bool = False
     """Whether the content ends as the format demands. There may be damage in between."""
 
+    unsupported: str = ""
+    """What kind of picture it is, if it is one that nothing here decodes, whole or not: ``12-bit JPEG``."""
+
+    start: int = 0
+    """How many bytes stand before the picture; only a JPEG may have some."""
+
+    jpeg: Structure | None = None
+    """The markers of a JPEG, counted from ``start``."""
+
     @property
     def pixels(self) -> int:
         """Number of pixels after decoding."""
@@ -71,12 +81,22 @@ def read_header(data: bytes) -> Header | None:
                 return reader(data)
             except struct.error:  # it stops within the header
                 return Header(name)
-    return None
+    return _read_late_jpeg(data)
 
 
-def _read_jpeg(data: bytes) -> Header | None:
-    jpeg = read_structure(data)
-    return Header("jpeg", jpeg.width, jpeg.height, jpeg.has_end)
+def _read_jpeg(data: bytes, start: int = 0) -> Header | None:
+    jpeg = read_structure(data[start:])
+    return Header("jpeg", jpeg.width, jpeg.height, jpeg.has_end, jpeg.unsupported, start, jpeg)
+
+
+def _read_late_jpeg(data: bytes) -> Header | None:
+    start = find_start(data)
+    if start is None:
+        return Header("jpeg") if may_start_later(data) else None
+    try:
+        return _read_jpeg(data, start)
+    except struct.error:  # it stops within the header
+        return Header("jpeg", start=start)
 
 
 def _read_png(data: bytes) -> Header | None:
