@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.working import WORKING_SIDE
 from framegate.detect.headers import Header, read_header
+from framegate.detect.jpeg.damage import MARKERS_IN_DATA
 from framegate.detect.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.model import Picture, Reason
@@ -65,13 +66,10 @@ def decode(
     header = read_header(data)
     if header is None:
         return Undecodable(Reason.UNDECODABLE, "no JPEG, PNG, WebP, TIFF or BMP by its content")
+    refusal = _refusal_by_header(data, header, max_pixels)
+    if refusal is not None:
+        return refusal
     size = f"{header.format} {header.width}x{header.height}"
-    if header.pixels > max_pixels:
-        return Undecodable(Reason.TOO_LARGE, f"{size} has more than {max_pixels / 1e6:g} million pixels")
-    if header.unsupported:
-        return Undecodable(Reason.UNDECODABLE, f"{header.unsupported} is not supported")
-    if not header.whole and not header.pixels:
-        return Undecodable(Reason.TRUNCATED, f"{header.format} stops after {len(data)} bytes, in its header")
     data = data[header.start :]
     if not header.whole and header.jpeg and is_final:
         data, header = _completed(data, header)
@@ -82,9 +80,25 @@ def decode(
     if isinstance(pixels, Damaged):
         return Undecodable(Reason.DAMAGED, f"{size}: {pixels.detail}")
     if pixels is None or pixels.ndim != (3 if is_colour else 2):
-        return Undecodable(Reason.UNDECODABLE, f"{size} is damaged")
+        is_lossless = header.jpeg is not None and header.jpeg.is_lossless
+        detail = "lossless JPEG is not supported" if is_lossless else f"{size} is damaged"
+        return Undecodable(Reason.UNDECODABLE, detail)
     pixels.flags.writeable = False
     return Picture(pixels, _size_of_whole(pixels, header))
+
+
+def _refusal_by_header(data: bytes, header: Header, max_pixels: float) -> Undecodable | None:
+    """Return why a picture is refused, whatever the rest of it is like, before memory is used for it."""
+    size = f"{header.format} {header.width}x{header.height}"
+    if header.pixels > max_pixels:
+        return Undecodable(Reason.TOO_LARGE, f"{size} has more than {max_pixels / 1e6:g} million pixels")
+    if header.unsupported:
+        return Undecodable(Reason.UNDECODABLE, f"{header.unsupported} is not supported")
+    if not header.whole and not header.pixels:
+        return Undecodable(Reason.TRUNCATED, f"{header.format} stops after {len(data)} bytes, in its header")
+    if header.jpeg and header.jpeg.has_impossible_marker:
+        return Undecodable(Reason.DAMAGED, f"{size}: {MARKERS_IN_DATA}")
+    return None
 
 
 def _completed(data: bytes, header: Header) -> tuple[bytes, Header]:

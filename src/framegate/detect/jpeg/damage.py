@@ -12,13 +12,14 @@ from framegate.detect.jpeg.turbo import decode_in_spite
 from framegate.detect.jpeg.zeros import zeros_in_data
 
 ENDS_EARLY = "the picture data ends early"
+MARKERS_IN_DATA = "there are markers where picture data should be"
 _WORDS = {
     "extraneous bytes": "picture data is left over after the last row",
     "[Pp]remature end": ENDS_EARLY,
     "bad (Huffman|arithmetic) code": "the picture data has a code that its tables do not have",
     "instead of RST": "restart markers are missing or out of order",
     "Inconsistent progression": "its scans contradict one another",
-    "marker|SO[FIS]|Huffman table": "there are markers where picture data should be",
+    "marker|SO[FIS]|Huffman table": MARKERS_IN_DATA,
 }
 _UNKNOWN_KINDS = ("Could not determine subsampling level", "Unsupported color conversion request")
 """What simplejpeg says of a picture that OpenCV may read all the same: nobody says whether it is whole."""

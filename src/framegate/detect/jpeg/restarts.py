@@ -15,6 +15,9 @@ _RESTART = re.compile(rb"\xff([\xd0-\xd7])", re.DOTALL)
 _NAMES = 8
 """Restart markers are numbered 0 to 7, and again."""
 
+_MOST_SPARE_ROWS = 2
+"""Some encoders code rows below the height that they announce, to the next multiple of 16 or 32 pixels."""
+
 _WIDEST = 65_500
 _TABLES_AND_HEADERS = {0xDB, 0xC4, 0xDD, 0xDA, 0xC0, 0xC1}
 
@@ -35,10 +38,12 @@ def damage_between_restarts(data: bytes, structure: Structure) -> str:
     markers = [(found.start(), found[1][0] - 0xD0) for found in _RESTART.finditer(data, header.end, end)]
     if len(markers) < wanted:
         return f"{wanted - len(markers)} of {wanted} restart markers are missing"
+    if (len(markers) - wanted) * structure.restart_interval > _MOST_SPARE_ROWS * across:
+        return "it has more data between restart markers than its size has room for"
     if any(number != place % _NAMES for place, (_, number) in enumerate(markers[:wanted])):
         return "its restart markers are out of order"
     starts = [header.end, *(at + 2 for at, _ in markers[:wanted])]
-    ends = [*(at for at, _ in markers), end][: len(starts)]  # a scanner writes more rows than its header says
+    ends = [*(at for at, _ in markers), end][: len(starts)]
     left = across * down
     for place, (a, b) in enumerate(zip(starts, ends, strict=True)):
         piece = _as_picture(data, structure, data[a:b], min(structure.restart_interval, left))

@@ -16,4 +16,4 @@ def may_start_later(data: bytes) -> bool:
     """Return whether a file in which no JPEG starts yet begins as those do that have one later."""
     if not data or len(data) > _MOST_BYTES_BEFORE:
         return False
-    return not data.strip(_STRAY_BYTES) or _HTTP_SAYS in data.lower()
+    return data.lstrip(_STRAY_BYTES) in {b"", _START[1:2]} or _HTTP_SAYS in data.lower()

@@ -23,6 +23,7 @@ BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _ARITHMETIC, _ARITHMETIC_PROGRESSIVE, _LOSSLESS = 0xC9, 0xCA, 0xC3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {TABLES, 0xC8, 0xCC} | {_LS}
 _DECODED_FRAMES = {BASELINE, EXTENDED, PROGRESSIVE, _LOSSLESS, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE}
+_AFTER_SCAN = {SCAN, TABLES, RESTARTS, END, 0xCC, 0xDB, 0xDC, 0xFE, *range(0xE0, 0xF0)}
 _BLOCK = 8  # pixels
 
 
@@ -78,6 +79,12 @@ class Structure:
         return bool(self.segments) and self.segments[-1].code == END
 
     @property
+    def has_impossible_marker(self) -> bool:
+        """Whether a marker stands behind the first scan's header that cannot: no more bytes mend that."""
+        codes = [segment.code for segment in self.segments]
+        return SCAN in codes and not _AFTER_SCAN.issuperset(codes[codes.index(SCAN) :])
+
+    @property
     def unsupported(self) -> str:
         """What kind of JPEG it is, if it is one that nothing here decodes; else empty."""
         if self.frame == _LS:
@@ -94,6 +101,11 @@ class Structure:
     def is_sequential(self) -> bool:
         """Whether one pass over the coded data gives all of it, Huffman-coded."""
         return self.frame in {BASELINE, EXTENDED}
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether it is of the lossless kind, which is decoded only where no colours have to be converted."""
+        return self.frame == _LOSSLESS
 
     @property
     def is_in_intervals(self) -> bool:

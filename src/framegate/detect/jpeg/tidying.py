@@ -6,9 +6,10 @@ that the data behind them ends early. A second start marker, which Logitech webc
 does not forgive at all.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
-from framegate.detect.jpeg.structure import SCAN, Structure
+from framegate.detect.jpeg.structure import SCAN, START, Segment, Structure
 
 _JFIF, _COLOUR_PROFILE, _ADOBE = 0xE0, 0xE2, 0xEE
 _ALL_COEFFICIENTS = bytes([0, 63, 0])
@@ -26,17 +27,28 @@ def tidied(data: bytes, structure: Structure) -> bytes:
     Returns:
         The same bytes where there is nothing to take out. Its pixels are the same in any case.
     """
-    parts, position, is_changed = [data[:2]], 2, False
-    for segment, following in pairwise((*structure.segments, None)):
-        assert segment is not None
-        gap = data[position : segment.start]
-        content = data[segment.start : segment.end]
-        tidy = _tidy_content(content, segment.code, structure)
-        is_changed = is_changed or bool(gap.strip(b"\xff")) or tidy != content
-        end = following.start if following and segment.code == SCAN else segment.end
-        parts += [tidy, data[segment.end : end]]
-        position = end
-    return b"".join(parts) if is_changed else data
+    if not _has_gaps(data, structure) and all(
+        tidy == data[segment.start : segment.end] for segment, tidy in _tidy_segments(data, structure)
+    ):
+        return data
+    parts = [data[:2]]
+    coded = {header.start: data[header.end : end] for header, end in structure.scans}
+    for segment, tidy in _tidy_segments(data, structure):
+        parts += [tidy, coded.get(segment.start, b"")]
+    return b"".join(parts)
+
+
+def _has_gaps(data: bytes, structure: Structure) -> bool:
+    start = Segment(START, 0, 2)
+    return any(
+        before.code != SCAN and data[before.end : after.start].strip(b"\xff")
+        for before, after in pairwise((start, *structure.segments))
+    )
+
+
+def _tidy_segments(data: bytes, structure: Structure) -> Iterator[tuple[Segment, bytes]]:
+    for segment in structure.segments:
+        yield segment, _tidy_content(data[segment.start : segment.end], segment.code, structure)
 
 
 def _tidy_content(content: bytes, code: int, structure: Structure) -> bytes:

@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 from framegate.detect.jpeg.structure import TABLES, Structure
 
 HOLE_BYTES = 16
@@ -35,7 +37,9 @@ def zeros_in_data(data: bytes, structure: Structure, spare_bytes: int) -> int | 
     if not structure.is_sequential or not _zeros_mean_texture(data, structure):
         return None
     for header, end in structure.scans:
-        start = data.find(bytes(HOLE_BYTES), header.end, end)  # fast; the pattern alone takes 10 ms for 1080p
+        if np.frombuffer(data, np.uint64, (end - header.end) // 8, header.end).all():
+            continue  # 0.03 ms for 1080p; the next line takes 0.2, and the pattern alone 10
+        start = data.find(bytes(HOLE_BYTES), header.end, end)
         if start < 0:
             continue
         for hole in _HOLE.finditer(data[start:end]):
