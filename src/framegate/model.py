@@ -80,9 +80,10 @@ _DROPPED = {Reason.UNCHANGED, Reason.IDENTICAL, Reason.STORM_DROPPED}
 
 
 class Origin(StrEnum):
-    """What named a file: one of three kinds of events, or a sweep."""
+    """What named a file: one of four kinds of events, or a sweep."""
 
     CREATED = "created"
+    TOUCHED = "touched"
     CLOSED = "closed"
     MOVED = "moved"
     SWEEP = "sweep"

@@ -14,6 +14,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from watchdog import events
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
@@ -32,8 +33,12 @@ from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.observer_probe import ObserverProbe
 from framegate.model import Arrival, Origin
 
+_TOUCHED: type[FileSystemEvent] = getattr(events, "FileAttribEvent", FileModifiedEvent)
+"""A change of mode or times. 6.0 has no class for it: there the first write of an upload looks the same."""
+
 _ORIGINS: dict[type[FileSystemEvent], Origin] = {
     FileCreatedEvent: Origin.CREATED,
+    _TOUCHED: Origin.TOUCHED,
     FileClosedEvent: Origin.CLOSED,
     FileMovedEvent: Origin.MOVED,
 }
@@ -129,6 +134,11 @@ class Watcher:
         """
         return self._hinter is not None and name in self._hinter.unclosed
 
+    def note_closed(self, name: str) -> None:
+        """Count a file as closed: its last event was a change of its mode or times."""
+        if self._hinter is not None:
+            self._hinter.unclosed.pop(name, None)
+
     def stop(self) -> None:
         """Stop watching: hints end at once, and descriptors are closed and threads ended."""
         self._log_tap.detach()
@@ -203,14 +213,17 @@ class _Hinter(FileSystemEventHandler):
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
-        if isinstance(event, FileModifiedEvent):
-            if len(self.unclosed) < _MOST_OPEN and self._watcher.rules.is_frame(name):
-                self.unclosed[name] = None
+        if not self._watcher.rules.is_frame(name):
             return
-        if not isinstance(event, FileCreatedEvent):
+        if isinstance(event, FileModifiedEvent):
+            is_first = name not in self.unclosed and len(self.unclosed) < _MOST_OPEN
+            if is_first:
+                self.unclosed[name] = None
+            if not (is_first and _TOUCHED is FileModifiedEvent):
+                return
+        elif isinstance(event, (FileClosedEvent, FileMovedEvent)):
             self.unclosed.pop(name, None)
-        if self._watcher.rules.is_frame(name):
-            self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
+        self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
 
 
 class _LogTap(logging.Handler):
