@@ -53,6 +53,7 @@ class Reason(StrEnum):
 
     EMPTY = "empty"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     UNDECODABLE = "undecodable"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
