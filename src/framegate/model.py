@@ -51,6 +51,7 @@ class Reason(StrEnum):
     EMPTY = "empty"
     TRUNCATED = "truncated"
     UNDECODABLE = "undecodable"
+    TORN = "torn"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     UNREADABLE = "unreadable"

@@ -98,7 +98,10 @@ class Judge:
         captured_at_ns = storable_ns(captured_at_ns)
         with opencv_out_of_memory_as_memory_error():
             current = self.prepared(key, captured_at_ns, picture)
-            decision = self._by_time(self._by_content(current.prepared), captured_at_ns)
+            decision = self._by_content(current.prepared)
+            if decision.reason is Reason.TORN:
+                return decision  # what it shows is not there: nothing is learnt from it or compared with it
+            decision = self._by_time(decision, captured_at_ns)
             if self.previous is not None and _are_comparable(self.previous.prepared, current.prepared):
                 self.detector.learn(self.previous.prepared, current.prepared)
         self.previous = current
@@ -207,8 +210,12 @@ class Judge:
         if self.reference is None:
             return Decision(Reason.FIRST)
         decision = compare(self.detector, self.reference.prepared, current)
-        if self.previous is None:
+        if self.previous is None or decision.reason is Reason.TORN:
             return decision
+        if self.previous is not self.reference and (
+            tear := _tear(self.detector, self.previous.prepared, current)
+        ):
+            return tear
         # With the reference the light may have changed slowly: dusk is no switch.
         return named_as_a_whole(decision, self.detector, self.previous.prepared, current)
 
@@ -219,13 +226,13 @@ class Judge:
 
 
 def compare(detector: Detector[P], reference: P, current: P) -> Decision:
-    """Decide by two pictures alone whether the second is kept: of another size it is, unscored."""
+    """Decide by two pictures alone whether the second is kept: of another size, or torn, it is not scored."""
     if reference.source_size != current.source_size:
         (width, height), (was_width, was_height) = current.source_size, reference.source_size
         return Decision(Reason.SIZE_CHANGED, detail=f"{was_width}x{was_height} -> {width}x{height}")
     if not _are_comparable(reference, current):
         return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return decide(detector.score(reference, current))
+    return _tear(detector, reference, current) or decide(detector.score(reference, current))
 
 
 def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, current: P) -> Decision:
@@ -241,6 +248,12 @@ def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, cur
     is_changed = decision.reason is Reason.CHANGED
     whole = detector.whole_change(previous, current, is_changed=is_changed)
     return decision if whole is None else replace(decision, reason=whole)
+
+
+def _tear(detector: Detector[P], reference: P, current: P) -> Decision | None:
+    """Return the decision to reject a picture that is torn, as another of its camera proves; else None."""
+    tear = detector.tear(reference, current) if _are_comparable(reference, current) else None
+    return None if tear is None else Decision(Reason.TORN, detail=tear)
 
 
 def _are_comparable(one: Prepared, other: Prepared) -> bool:
