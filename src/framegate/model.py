@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     DAMAGED = "damaged"
     UNDECODABLE = "undecodable"
+    TORN = "torn"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     UNREADABLE = "unreadable"
