@@ -9,6 +9,7 @@ import numpy as np
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judge import Judge
+from framegate.ingest.lateness import Lateness
 from framegate.keep.schema import Memory
 from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason
 
@@ -55,6 +56,7 @@ class Camera:
     def __init__(self, name: str, settings: DetectionSettings, mask: GrayImage | None) -> None:
         self.name = name
         self.judge = Judge(settings, mask_picture=mask)
+        self.lateness = Lateness()
         self.reference_sha256: bytes | None = None
         """Of the reference's bytes; None when there is none."""
 
@@ -99,6 +101,7 @@ class Camera:
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, time and content."""
         self.judge.renew(before.key, now.key, now.captured_at_ns)
+        self.lateness.renew(before.captured_at_ns, now.captured_at_ns)
         if before.sha256 == self.reference_sha256:
             self.reference_sha256 = now.sha256
 
@@ -108,7 +111,7 @@ class Camera:
         previous = None if judge.previous is None else judge.previous.key
         assert not isinstance(previous, str)
         storm = None if (storm := judge.pacing.storm) is None else (storm.kept, storm.dropped)
-        return Memory(previous, judge.detector.learnt(), storm, self.dropped_sha256)
+        return Memory(previous, judge.detector.learnt(), storm, self.dropped_sha256, self.lateness.saved())
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
         """Judge by other settings; return False, and change nothing, if they prepare pictures otherwise."""

@@ -182,7 +182,9 @@ class Cameras:
                 self._mask_at(str(path))
 
     def _restored(self, name: str) -> Camera:
-        camera = self._new(name)
+        camera, memory = self._new(name), self._ledger.memory_of(name)
+        if memory.lateness is not None:
+            camera.lateness.restore(memory.lateness)
         if (last := self._ledger.last_kept(name)) is None:
             return camera
         data, judge = self._bytes_of(last), camera.judge
@@ -192,7 +194,7 @@ class Cameras:
             return camera
         judge.reference = judge.prepared(last.key, last.captured_at_ns, picture)
         camera.reference_sha256 = last.sha256
-        self._restore_memory(camera, self._ledger.memory_of(name))
+        self._restore_memory(camera, memory)
         self._emit(ReferenceRestored(name, last.key.name))
         return camera
 

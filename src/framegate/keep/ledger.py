@@ -201,9 +201,9 @@ class Ledger:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
             return Memory(None, None)
-        name, size_bytes, mtime_ns, sha256, learnt, kept, dropped = row
+        name, size_bytes, mtime_ns, sha256, learnt, kept, dropped, lateness = row
         previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns)
-        return Memory(previous, learnt, None if kept is None else (kept, dropped), sha256)
+        return Memory(previous, learnt, None if kept is None else (kept, dropped), sha256, lateness)
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""
@@ -221,6 +221,13 @@ class Ledger:
         with self._database.lend() as db:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
+
+    def late(self) -> dict[str, int]:
+        """Return how many of the frames in ``totals`` were late, by camera; only cameras that had some."""
+        with self._database.lend() as db:
+            return dict(
+                db.execute("SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0")
+            )
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
@@ -264,7 +271,7 @@ class Ledger:
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
         """Execute the statements, and count by each frame's row before and after them."""
-        totals: Counter[tuple[str, str]] = Counter()
+        totals: Counter[tuple[str, str, int]] = Counter()
         for key, statements in changes:
             before = [] if key is None else db.execute(COUNTED_AS, key_columns(key)).fetchall()
             for statement, values in statements:
