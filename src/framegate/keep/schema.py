@@ -85,7 +85,8 @@ CREATE TABLE camera (
     learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
     storm_dropped INTEGER,
-    previous_sha256 BLOB
+    previous_sha256 BLOB,
+    previous_ctime_ns INTEGER
 ) STRICT;
 {_TOTALS}
 {_LATENESS}
@@ -134,6 +135,7 @@ DROP TABLE frame;
 ALTER TABLE frame_5 RENAME TO frame;
 {_FRAME_INDEXES}
 {_PRESENCE_INDEXES}
+ALTER TABLE camera ADD COLUMN previous_ctime_ns INTEGER;
 {_LATENESS}
 """,
 }
@@ -164,11 +166,11 @@ COLUMNS = (
     " detail, score, threshold, unit, zone, reference, sha256, result, late"
 )
 MEMORY_COLUMNS = (
-    "previous_name, previous_size_bytes, previous_mtime_ns, previous_sha256,"
+    "previous_name, previous_size_bytes, previous_mtime_ns, previous_ctime_ns, previous_sha256,"
     " learnt, storm_kept, storm_dropped, lateness"
 )
 REPLACE_MEMORY = (
-    f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -200,7 +202,9 @@ def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
 def memory_columns(memory: Memory) -> tuple[Any, ...]:
     """Return the values of ``MEMORY_COLUMNS``."""
     key = memory.previous
-    previous = (None, None, None) if key is None else (os.fsencode(key.name), key.size_bytes, key.mtime_ns)
+    previous: tuple[Any, ...] = (None,) * 4
+    if key is not None:
+        previous = os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns
     storm = memory.storm or (None, None)
     return (*previous, memory.previous_sha256, memory.learnt, *storm, memory.lateness)
 
