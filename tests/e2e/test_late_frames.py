@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from forked import framegate
 from framegate import cameras
+from framegate.commands.status import status_of
+from framegate.config.load import load
 from oracle import CAMERAS, DETECTION, Shot, expected, shot, upload
 from running import RunningDaemon, Site, running, scanned
 from stepping import Stepped
@@ -54,7 +57,11 @@ def test_frames_that_come_out_of_order_are_marked_as_late(site: Site) -> None:
         for count, each in enumerate(newest_first(taken), 1):
             upload(each, site.drop)
             daemon.wait_for_verdicts(count)
-    assert late_names(daemon) == [each.name for each in newest_first(taken)[1:]]
+    late = [each.name for each in newest_first(taken)[1:]]
+    assert late_names(daemon) == late
+    status = status_of(site.config, lambda: load(site.config))
+    assert status.totals.late == status.cameras["default"].late == len(late)
+    assert f"late: {len(late)} of default came after" in framegate("status", "-c", site.config).stdout
 
 
 def let_arrive(stepped: Stepped, *arriving: Shot) -> list[bool]:

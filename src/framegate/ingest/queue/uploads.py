@@ -122,9 +122,10 @@ class Uploads:
 
     def forget(self, name: str) -> None:
         """Forget a file: it has its verdict, or is no longer there."""
+        if name in self._settling:
+            self._next_s = -math.inf
         for uploads in self._by_state.values():
             uploads.pop(name, None)
-        self._next_s = -math.inf
 
     def vanished(self, name: str) -> None:
         """Forget a file that is no longer there, unless it is queued: then it gets its verdict."""
