@@ -79,7 +79,7 @@ def test_all_of_a_copied_folder_are_late(seed: int, every_s: int) -> None:
 
 
 def test_a_short_copy_as_quick_as_the_camera_is_late() -> None:
-    """Frames that were taken one a second, and are copied at that pace, are late for a minute each."""
+    """Frames that were taken one a second, and are copied at that pace within a minute, are all late."""
     assert all(late_ones([(0, 0), *live(1, 59, every_s=1, clock_off_s=-3600)])[1:])
 
 
