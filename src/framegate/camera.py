@@ -10,7 +10,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judge import Judge
 from framegate.keep.schema import Memory
-from framegate.model import Decision, FileKey, GrayImage, Picture, Reason
+from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason
 
 DIGESTS_BYTES = 300
 """Memory of a camera besides its judge."""
@@ -95,6 +95,12 @@ class Camera:
         is_settled = decision.reason is Reason.UNCHANGED  # not in a storm: it may have a turn in a minute
         self.dropped_sha256 = self._judged_sha256(sha256) if is_settled else None
         return decision
+
+    def renew(self, before: Entry, now: Entry) -> None:
+        """Know a judged frame by its present version, time and content."""
+        self.judge.renew(before.key, now.key, now.captured_at_ns)
+        if before.sha256 == self.reference_sha256:
+            self.reference_sha256 = now.sha256
 
     def memory(self) -> Memory:
         """Return what the ledger has to save of the camera, besides its reference."""

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from framegate.camera import Camera, read_mask
@@ -104,6 +105,12 @@ class Cameras:
         except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
             self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
             return Memory(None, None)
+
+    def renew(self, before: Entry, now: Entry) -> None:
+        """Know a judged frame by its present version, if its camera is in memory."""
+        if (camera := self._cameras.get(before.camera)) is not None:
+            camera.renew(before, now)
+            self._ledger.learn(camera.name, partial(self.memory_of, camera))
 
     def start_over(self, name: str, error: str) -> None:
         """Replace a camera that failed by one that has no reference and has learnt nothing.

@@ -79,9 +79,10 @@ _DROPPED = {Reason.UNCHANGED, Reason.IDENTICAL, Reason.STORM_DROPPED}
 
 
 class Origin(StrEnum):
-    """What named a file: one of three kinds of events, or a sweep."""
+    """What named a file: one of four kinds of events, or a sweep."""
 
     CREATED = "created"
+    MODIFIED = "modified"
     CLOSED = "closed"
     MOVED = "moved"
     SWEEP = "sweep"

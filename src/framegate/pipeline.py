@@ -8,9 +8,8 @@ pipeline; the daemon only reads ahead, so it need not decode a frame whose bytes
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from framegate.camera import Camera
 from framegate.cameras import Cameras
@@ -19,12 +18,13 @@ from framegate.detect.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
-from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read, sha256_of
-from framegate.ingest.reading import read_frame
+from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.schema import Memory
+from framegate.keeping import Keeping
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
+from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
 
@@ -80,13 +80,13 @@ class Pipeline:
         config_revision: int = 1,
     ) -> None:
         self._settings = settings
-        self._drop = Path(settings.drop.folder)
-        self._deliverer = deliverer
         self._ledger = ledger
         self._emit = emit
         self._config_revision = config_revision
         self._crash_guard = crash_guard
-        self._cameras = Cameras(settings, ledger, emit, self._bytes_of)
+        self._keeping = Keeping(settings, deliverer, ledger)
+        self._cameras = Cameras(settings, ledger, emit, self._keeping.bytes_of)
+        self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=emit)
         self._held: _Judgement | None = None
         """What could not be made durable; it comes before any other frame."""
 
@@ -95,6 +95,8 @@ class Pipeline:
         self._settings = settings
         self._config_revision = config_revision
         self._cameras.retune(settings)
+        self._keeping.retune(settings)
+        self._recogniser.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
         """Read and decode a candidate. May run in any thread, unless there is a crash guard.
@@ -119,17 +121,33 @@ class Pipeline:
         """
         return read(candidate, self._settings, self._crash_guard)
 
-    def conclude(self, examined: Examined) -> Decision | Unsettled:
+    def recognise(self, candidate: Candidate) -> bool:
+        """Read a file whose name was judged, and record its present version if its bytes were judged, too.
+
+        Returns:
+            Whether they were; if not, the file has to be judged.
+
+        Raises:
+            Exhausted: the process may open no more files.
+            SinkError: ledger or results cannot be written now.
+        """
+        examined = read(candidate, self._settings, None)
+        return isinstance(examined, Examined) and self._is_known(examined)
+
+    def conclude(self, examined: Examined) -> Decision | Unsettled | None:
         """Decide about a frame that was read, deliver it if it is kept, record and emit the verdict.
 
         Returns:
-            The decision; or ``Unsettled`` when it cannot be judged yet.
+            The decision; ``Unsettled`` when it cannot be judged yet; None when its bytes were judged before,
+            under this name or the one that it was moved from: that is no new frame.
 
         Raises:
             SinkError: results or ledger cannot be written now. If the frame was decided already, its
                 judgement is held: call ``resume``, and do not conclude it again.
         """
         assert self._held is None, "a held frame comes first: resume()"
+        if self._is_known(examined):
+            return None
         try:
             decided = self._decide(examined)
         except MemoryError:
@@ -163,6 +181,10 @@ class Pipeline:
             if self._crash_guard is not None:
                 self._crash_guard.clear()
 
+    def _is_known(self, examined: Examined) -> bool:
+        with _out_of_memory_as_sink_error():
+            return self._recogniser.records(examined)
+
     def _make_durable(self, judgement: _Judgement) -> None:
         """Record a judgement, deliver the frame if it is kept, and emit the verdict."""
         entry = judgement.entry
@@ -170,21 +192,15 @@ class Pipeline:
             if judgement.encoded is None:
                 self._ledger.note(entry)
             else:
-                entry = replace(entry, result=self._kept_as(judgement, judgement.encoded))
+                entry = self._keep(judgement, judgement.encoded)
         self._emit_verdict(entry, judgement.started_s, judgement.decision)
 
-    def _kept_as(self, judgement: _Judgement, encoded: EncodedFrame) -> str:
-        """Intend, deliver, finish: in this order a crash at any point can be recovered from.
-
-        Returns:
-            The name of the result.
-        """
+    def _keep(self, judgement: _Judgement, encoded: EncodedFrame) -> Entry:
+        """Intend, deliver, finish: in this order a crash at any point can be recovered from."""
         if not judgement.is_intended:
             self._ledger.intend(judgement.entry)
             judgement.is_intended = True
-        delivery = self._deliverer.deliver(encoded, judgement.entry.captured_at_ns)
-        self._ledger.finish(judgement.entry.key, delivery.name)
-        return delivery.name
+        return self._keeping.deliver(judgement.entry, encoded)
 
     def flush(self) -> None:
         """Commit what waits, unless a judgement is held: what was learnt must not be saved before it.
@@ -205,20 +221,9 @@ class Pipeline:
         for intended in self._ledger.intended():
             started_s = time.perf_counter()
             with _out_of_memory_as_sink_error():
-                entry = self._recovered(intended)
+                entry = self._keeping.recover(intended)
                 self._ledger.flush()
             self._emit_verdict(entry, started_s, recovered_from=intended.reason)
-
-    def _recovered(self, entry: Entry) -> Entry:
-        data = self._bytes_of(entry)
-        if data is None:
-            detail = "gone before it could be delivered"
-            self._ledger.abandon(entry.key, Reason.VANISHED, detail)
-            return replace(entry, reason=Reason.VANISHED, detail=detail)
-        encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
-        delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
-        self._ledger.finish(entry.key, delivery.name)
-        return replace(entry, result=delivery.name)
 
     def _decide(self, examined: Examined) -> _Decided | Unsettled:
         if examined.rejection is not None:
@@ -293,15 +298,6 @@ class Pipeline:
         self._emit(FrameDecided(entry, duration_ms, score, recovered_from))
         if (warning := WARNINGS.get(entry.reason)) is not None:
             self._emit(warning(entry.camera, entry.key.name))
-
-    def _bytes_of(self, entry: Entry) -> bytes | None:
-        """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""
-        name = entry.result or entry.key.name
-        for data in self._deliverer.standing(name, entry.captured_at_ns, entry.key.size_bytes):
-            if sha256_of(data) == entry.sha256:
-                return data
-        read = read_frame(self._drop, entry.key, self._settings.drop.max_size)
-        return read.data if isinstance(read, EncodedFrame) and sha256_of(read.data) == entry.sha256 else None
 
 
 @contextmanager

@@ -291,7 +291,9 @@ def test_a_frame_is_refused_only_when_its_trial_dies_too(
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", os.fspath(python))
     for number in range(1, DEATHS_BEFORE_TRIAL + 1):
-        path.write_text(json.dumps([KEY.name, KEY.size_bytes, KEY.mtime_ns, KEY.ctime_ns, number - 1]) + "\n", "ascii")
+        path.write_text(
+            json.dumps([KEY.name, KEY.size_bytes, KEY.mtime_ns, KEY.ctime_ns, number - 1]) + "\n", "ascii"
+        )
         with closing(CrashGuard(path)) as guard:
             refusal = guard.admit(candidate, settings)
             assert guard.admit(Candidate(OTHER, "default", 0), settings) is None

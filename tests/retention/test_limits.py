@@ -11,7 +11,7 @@ from framegate.config.quantities import Duration, Size
 from framegate.config.settings import ResultsSettings
 from framegate.keep.disk import Disk, TidyStep
 from framegate.model import Entry, FileKey, Reason
-from framegate.retention.limits import COARSEST_MTIME_NS, Limits, Removal, Rule, remove_result, result_exists
+from framegate.retention.limits import Limits, Removal, Rule, remove_result, result_exists
 from stepping import FaultyDisk
 
 MTIME_NS = 1_700_000_000_123_456_789
@@ -81,16 +81,14 @@ def test_a_result_that_is_as_it_was_is_removed(results: Path) -> None:
     assert remove_result(results, entry, Disk()) is Removal.MISSING
 
 
-@pytest.mark.parametrize("change", ["content", "time", "link", "folder", "linked folder"])
+@pytest.mark.parametrize("change", ["content", "link", "folder", "linked folder"])
 def test_what_is_not_as_it_was_is_left(results: Path, tmp_path: Path, change: str) -> None:
-    """What somebody replaced, touched or linked is not framegate's to delete."""
+    """What somebody replaced or linked is not framegate's to delete."""
     entry = delivered(results)
     path = results / "gate/a.jpg"
     if change == "content":
         path.write_bytes(DATA + b"!")
         os.utime(path, ns=(MTIME_NS, MTIME_NS))
-    elif change == "time":
-        os.utime(path, ns=(MTIME_NS, MTIME_NS + COARSEST_MTIME_NS))
     elif change == "linked folder":
         (results / "gate").rename(tmp_path / "elsewhere")
         (results / "gate").symlink_to(tmp_path / "elsewhere")
@@ -113,11 +111,11 @@ def test_a_link_of_the_right_size_and_time_is_left(results: Path) -> None:
 
 
 @pytest.mark.parametrize(("data", "removal"), [(DATA, Removal.REMOVED), (DATA[::-1], Removal.FOREIGN)])
-def test_where_times_are_coarse_the_content_decides(results: Path, data: bytes, removal: Removal) -> None:
-    """On a card that keeps times to two seconds a result is known by its bytes."""
+def test_where_times_differ_the_content_decides(results: Path, data: bytes, removal: Removal) -> None:
+    """On a card that keeps times to two seconds, or when it was touched, a result is known by its bytes."""
     entry = delivered(results)
     (results / "gate/a.jpg").write_bytes(data)
-    os.utime(results / "gate/a.jpg", ns=(MTIME_NS, MTIME_NS // COARSEST_MTIME_NS * COARSEST_MTIME_NS))
+    os.utime(results / "gate/a.jpg", ns=(MTIME_NS, MTIME_NS // 10**9 * 10**9))
     assert remove_result(results, entry, Disk()) is removal
 
 

@@ -38,6 +38,9 @@ FLUSH_S = 5.0
 FRAMES_A_TURN, TURN_S = 16, 0.25
 """Most frames, and longest time, that are spent on judging in one turn."""
 
+COMPARING_S = 0.05
+"""Longest time in one turn that is spent on files that were judged before."""
+
 IN_FLIGHT_NAME = "in-flight"
 
 
@@ -185,7 +188,7 @@ class Daemon:
         deadlines += [chore.deadline_s() for chore in self._chores]
         if self._pause is not None:
             deadlines.append(self._pause.retry_at_s)
-        elif self._intake.has_ready:
+        elif self._intake.has_ready or self._intake.has_touched:
             return 0.0
         elif self._ledger.has_pending:
             deadlines.append(self._next_flush_s)
@@ -218,6 +221,15 @@ class Daemon:
                     break
                 self._judge(candidate)
 
+    def _compare_some(self) -> None:
+        """Compare judged files to which something was done since, at least one, with what was judged."""
+        end_s = self._clock() + COMPARING_S
+        while (candidate := self._intake.next_touched()) is not None:
+            is_known = self._pipeline.recognise(candidate)
+            self._intake.compared(candidate, is_known=is_known)
+            if self._is_stopping or self._clock() > end_s:
+                break
+
     def _judge(self, candidate: Candidate) -> None:
         """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
         examined = self._pipeline.read(candidate)
@@ -246,6 +258,8 @@ class Daemon:
             self._pipeline.resume()
             self._flush(now_s)
         self._judge_some()
+        if not self._intake.watch.is_absent:
+            self._compare_some()
         if self._ledger.is_crowded or now_s >= self._next_flush_s:
             self._flush(now_s)
         if self._pause is not None:

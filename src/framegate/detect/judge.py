@@ -132,6 +132,16 @@ class Judge:
         """
         return PreparedFrame(key, captured_at_ns, self.detector.prepare(picture))
 
+    def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
+        """Know a frame that was judged by its present key and capture time, if it is needed any more."""
+        renewed = {
+            id(frame): replace(frame, key=now, captured_at_ns=captured_at_ns)
+            for frame in (self.reference, self.previous)
+            if frame is not None and frame.key == key
+        }
+        self.reference = renewed.get(id(self.reference), self.reference)
+        self.previous = renewed.get(id(self.previous), self.previous)
+
     def retune(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> bool:
         """Judge by other settings from the next frame on, and keep what was learnt.
 

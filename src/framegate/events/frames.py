@@ -74,7 +74,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
 
 
 class FrameSeen(LogEvent, name="frame.seen", level="debug"):
-    """A file was found: by an event of the kernel (`created`, `closed`, `moved`) or by a `sweep`."""
+    """A file was found: by an event (`created`, `modified`, `closed`, `moved`) or by a `sweep`."""
 
     frame: str
     camera: str
@@ -105,6 +105,27 @@ class FramePostponed(LogEvent, name="frame.postponed", level=("debug", "warning"
     def level(self) -> Level:
         """A warning the first time in a row that framegate may not read the file."""
         return "warning" if self.is_warning else "debug"
+
+
+class FrameKnown(LogEvent, name="frame.known", level="debug"):
+    """A file has the bytes of a judged frame: it was `touched`, or `moved` from the name `was`, or neither.
+
+    It is no new frame: there is no verdict.
+    """
+
+    frame: str
+    camera: str
+    change: str
+    was: str | None = None
+
+
+class FrameCompleted(LogEvent, name="frame.completed"):
+    """An upload went on behind a picture that was judged already; `result` has all bytes, if it was kept."""
+
+    frame: str
+    camera: str
+    size_bytes: int
+    result: str | None = None
 
 
 class ReferenceRestored(LogEvent, name="reference.restored"):

@@ -14,14 +14,15 @@ from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
+from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
 from framegate.ingest.reading import has_writer, look_at, was_last_written
 from framegate.ingest.sweep_plan import Cause
 from framegate.ingest.sweeper import Sweeper
-from framegate.ingest.sweeping import Ledger
+from framegate.ingest.sweeping import Ledger, was_judged_as_large
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Arrival, Candidate, NotYet, Origin, Pending, Unsettled
+from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Pending, Unsettled
 
 
 class Intake:
@@ -46,7 +47,8 @@ class Intake:
         self._rules = NameRules(drop)
         self.inbox = Inbox()
         self.watch = Watch(drop, self._rules, self.inbox, emit)
-        self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, emit=emit, clock=clock)
+        self._touched = TouchedFiles()
+        self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, self._touched, emit=emit, clock=clock)
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
         self._in_hand_of = self.watch.identity
@@ -55,6 +57,11 @@ class Intake:
     def __len__(self) -> int:
         """Return how many files are in hand: settling, or queued."""
         return len(self._uploads)
+
+    @property
+    def has_touched(self) -> bool:
+        """Whether a judged file waits to be compared, and the drop folder is there."""
+        return bool(self._touched) and not self.watch.is_absent
 
     @property
     def has_ready(self) -> bool:
@@ -127,6 +134,31 @@ class Intake:
             self._uploads.done(candidate)
         return None
 
+    def next_touched(self) -> Candidate | None:
+        """Return the next judged file to which something was done since; None if none waits.
+
+        It is returned again until ``compared`` is called.
+        """
+        touched = self._touched.next()
+        return None if touched is None else self._rules.candidate(touched.key)
+
+    def compared(self, candidate: Candidate, *, is_known: bool) -> None:
+        """Forget a touched file; if its bytes are not those that were judged, bring it into hand.
+
+        Args:
+            candidate: the file, as ``next_touched`` returned it.
+            is_known: whether its bytes were judged.
+        """
+        name = candidate.key.name
+        touched = self._touched.next()
+        self._touched.forget(name)
+        if is_known:
+            self.watch.note_closed(name)
+        elif touched is not None and (key := look_at(self._folder, name)) is not None:
+            candidate = self._rules.candidate(key)
+            if self._backlog.admit(candidate, len(self)):
+                self._observe(candidate, touched.origin)
+
     def done(self, candidate: Candidate) -> None:
         """Forget a frame that has its verdict."""
         self._uploads.done(candidate)
@@ -192,11 +224,28 @@ class Intake:
         if key is None:
             self._uploads.vanished(arrival.name)
             return
-        if self._uploads.is_queued_as(key) or self._ledger.knows(key):
+        if self._uploads.is_queued_as(key) or self._is_compared_first(key, arrival.origin):
             return
         candidate = self._rules.candidate(key)
         if self._uploads.is_settling(key.name) or self._backlog.admit(candidate, len(self)):
             self._observe(candidate, arrival.origin)
+
+    def _is_compared_first(self, key: FileKey, origin: Origin) -> bool:
+        """Return whether a file need not come into hand yet, because its bytes may have been judged.
+
+        A version that is known is compared, too, if its writer has just closed it: within the 4 ms in which
+        the kernel's clock stands still, or on vfat, other bytes may have come with the same status.
+        """
+        if key.name in self._uploads:
+            return self._ledger.knows(key)
+        if self._ledger.knows(key):
+            if origin.proves_complete:
+                self._touched.add(key, origin)
+            return True
+        if not was_judged_as_large(self._ledger, key):
+            return False
+        self._touched.add(key, origin)
+        return True
 
     def _observe(self, candidate: Candidate, origin: Origin) -> None:
         key = candidate.key

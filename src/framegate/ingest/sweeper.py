@@ -18,13 +18,14 @@ from framegate.events.watch import SweepEnded
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue.backlog import Backlog, Selection
+from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
 from framegate.ingest.reading import look_at
 from framegate.ingest.sweep_plan import Cause, SweepPlan
-from framegate.ingest.sweeping import Ledger, Sweep, entries_of
+from framegate.ingest.sweeping import Ledger, Sweep, entries_of, was_judged_as_large
 from framegate.ingest.unlisted import Unlisted
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Candidate, NotYet, Origin, Pending
+from framegate.model import Candidate, FileKey, NotYet, Origin, Pending
 
 SLICE_S = 0.05
 """How long a sweep runs at a time; hints are handled and frames judged in between."""
@@ -55,6 +56,7 @@ class Sweeper:
         rules: which names are frames.
         ledger: answers which versions of files have their verdict.
         watch: notified of what events missed.
+        touched: gets the judged files to which something was done since.
         emit: receives what the sweeps find.
         clock: monotonic seconds.
     """
@@ -65,6 +67,7 @@ class Sweeper:
         rules: NameRules,
         ledger: Ledger,
         watch: Watch,
+        touched: TouchedFiles,
         *,
         emit: Listener,
         clock: Callable[[], float],
@@ -73,6 +76,7 @@ class Sweeper:
         self._folder = Path(drop.folder)
         self._ledger = ledger
         self._watch = watch
+        self._touched = touched
         self._emit = emit
         self._clock = clock
         self.plan = SweepPlan()
@@ -162,7 +166,7 @@ class Sweeper:
         """Offer new files to the selection until ``end_s``; return whether the sweep has ended."""
         while (new := under_way.sweep.advance()) is not None:
             now_s = self._clock()
-            for key in new:
+            for key in self._without_touched(new, uploads):
                 if key.name in uploads:
                     under_way.still_there.add(key.name)
                 if uploads.is_settling(key.name):
@@ -172,6 +176,14 @@ class Sweeper:
             if time.perf_counter() >= end_s:
                 return False
         return True
+
+    def _without_touched(self, keys: list[FileKey], uploads: Uploads) -> list[FileKey]:
+        """Return the files whose content cannot have been judged; the others are to be compared."""
+        judged = self._ledger.known_names([key.name for key in keys if key.name not in uploads])
+        touched = {key for key in keys if key.name in judged and was_judged_as_large(self._ledger, key)}
+        for key in touched:
+            self._touched.add(key, Origin.SWEEP)
+        return [key for key in keys if key not in touched]
 
     def _end(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
         now_s = self._clock()

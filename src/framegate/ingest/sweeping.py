@@ -16,7 +16,7 @@ from typing import Protocol
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
-from framegate.model import FileKey
+from framegate.model import Entry, FileKey
 
 BATCH = 1000
 """Files listed at a time: some 2 ms when they are known, 8 ms when the ledger has to be asked for each."""
@@ -41,8 +41,17 @@ class Ledger(Protocol):
     def unknown(self, keys: Sequence[FileKey]) -> list[FileKey]:
         """Return the versions that have no verdict, in their order."""
 
+    def last_of(self, name: str) -> Entry | None:
+        """Return the decision about the latest version of the file at a name; None if there is none."""
+
     def known_names(self, names: Sequence[str]) -> set[str]:
         """Return the names of which some version has its verdict."""
+
+
+def was_judged_as_large(ledger: Ledger, key: FileKey) -> bool:
+    """Return whether a file of this name was judged with as many bytes, so that they may be the same."""
+    last = ledger.last_of(key.name)
+    return last is not None and last.sha256 is not None and last.key.size_bytes == key.size_bytes
 
 
 @dataclass(slots=True)

@@ -37,6 +37,16 @@ class Deliverer(Protocol):
             SinkError: that is impossible now.
         """
 
+    def complete(self, result: str, frame: EncodedFrame) -> bool:
+        """Append to a result what its frame's file has got since, and give it the file's present time.
+
+        Returns:
+            False, and nothing is changed, when what stands there is not the beginning of the frame.
+
+        Raises:
+            SinkError: that is impossible now. A part may have been appended; call it again.
+        """
+
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
         """Yield the content of each file at the names that a frame may have got, up to one that is free.
 
@@ -47,8 +57,9 @@ class Deliverer(Protocol):
 class ResultsFolder:
     """Delivers frames into a folder, under the path that they had in the drop folder.
 
-    Nothing is ever overwritten. If a file of other content has the name, the capture time is appended. Where
-    a file or a link has a folder's name, that name becomes the beginning of the result's name.
+    Nothing is ever overwritten; bytes that a frame gets later are appended to its result. If a file of
+    other content has the name, the capture time becomes part of it. Where a file or a link has a folder's
+    name, that name becomes the beginning of the result's name.
 
     Args:
         folder: the results folder; it exists.
@@ -86,6 +97,39 @@ class ResultsFolder:
                 if error.errno not in NO_NAME_HERE or parts == (plain := portable(parts)):
                     raise
                 return self._deliver(frame, plain, captured_at_ns)
+
+    def complete(self, result: str, frame: EncodedFrame) -> bool:
+        """Append to a result what its frame's file has got since, and give it the file's present time.
+
+        A crash at any point leaves the beginning of the frame, which was a whole picture.
+
+        Returns:
+            False, and nothing is changed, when what stands there is not the beginning of the frame.
+
+        Raises:
+            SinkError: that is impossible now. A part may have been appended; call it again.
+        """
+        try:
+            with _as_sink_error(self._folder), self._opened(result.split("/"), may_make=False) as (fd, path):
+                return self._complete(frame, path[-1], fd)
+        except SinkError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
+
+    def _complete(self, frame: EncodedFrame, name: str, folder_fd: int) -> bool:
+        there = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
+        if not there or not frame.data.startswith(there):
+            return False
+        self._require_space(len(frame.data) - len(there))
+        fd = self._disk.open_to_append(name, folder_fd)
+        try:
+            self._disk.write(fd, frame.data[len(there) :])
+            self._disk.stamp(fd, frame.mtime_ns)
+            self._disk.sync_file(fd)
+        finally:
+            os.close(fd)
+        return True
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:
         """Yield the content of each file at the names that a frame may have got, up to one that is free.
@@ -246,6 +290,10 @@ class NoDelivery:
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:  # noqa: ARG002
         """Return the name that a frame would get first."""
         return Delivery(frame.name, already_there=False)
+
+    def complete(self, result: str, frame: EncodedFrame) -> bool:  # noqa: ARG002
+        """Do nothing: nothing was delivered."""
+        return True
 
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:  # noqa: ARG002
         """Yield nothing: nothing was delivered."""

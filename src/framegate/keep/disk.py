@@ -159,6 +159,10 @@ class Disk:
         finally:
             os.close(fd)
 
+    def open_to_append(self, name: str, folder_fd: int) -> int:
+        """Open a result to which more bytes belong."""
+        return os.open(name, WRITE | os.O_APPEND | os.O_NONBLOCK, dir_fd=folder_fd)
+
     def write(self, fd: int, data: bytes) -> None:
         """Write all the bytes."""
         self.reach(Step.WRITE)

@@ -12,9 +12,6 @@ from framegate.folders import opened_below
 from framegate.keep.disk import Disk
 from framegate.model import Entry
 
-COARSEST_MTIME_NS = 2 * 10**9
-"""vfat stores a file's time in steps of two seconds. Within these the content decides whose file it is."""
-
 
 class Rule(StrEnum):
     """The setting because of which a result is deleted."""
@@ -91,7 +88,7 @@ def remove_result(folder: Path, entry: Entry, disk: Disk) -> Removal:
 
 
 def result_exists(folder: Path, entry: Entry) -> bool:
-    """Return whether a frame's result exists, judged by name, size and time alone.
+    """Return whether a frame's result exists, judged by name and size alone.
 
     Raises:
         OSError: that cannot be found out.
@@ -105,13 +102,13 @@ def result_exists(folder: Path, entry: Entry) -> bool:
 
 
 def _looks_like_ours(status: os.stat_result, entry: Entry) -> bool:
-    is_close = abs(status.st_mtime_ns - entry.key.mtime_ns) < COARSEST_MTIME_NS
-    return stat.S_ISREG(status.st_mode) and status.st_size == entry.key.size_bytes and is_close
+    return stat.S_ISREG(status.st_mode) and status.st_size == entry.key.size_bytes
 
 
 def _is_ours(name: str, folder_fd: int, entry: Entry, disk: Disk) -> bool:
     status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
     if not _looks_like_ours(status, entry) or status.st_mtime_ns == entry.key.mtime_ns:
         return _looks_like_ours(status, entry)
+    # Its time may differ: vfat has steps of two seconds, and an uploader may set the frame's time afterwards.
     data = disk.read_existing(name, folder_fd, entry.key.size_bytes + 1)
     return data is not None and hashlib.sha256(data).digest() == entry.sha256

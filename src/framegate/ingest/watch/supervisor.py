@@ -169,6 +169,10 @@ class Watch:
         if self.mode == "inotify" and self.identity is not None:
             self._repair(why, self.identity, now_s)
 
+    def note_closed(self, name: str) -> None:
+        """Count a file as closed: its last event was a change of its mode or times."""
+        self._watcher.note_closed(name)
+
     def note_hint(self, name: str) -> None:
         """Record that a hint named a file: the watch has not missed it."""
         self._suspects.discard(name)

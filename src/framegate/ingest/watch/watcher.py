@@ -34,6 +34,7 @@ from framegate.model import Arrival, Origin
 
 _ORIGINS: dict[type[FileSystemEvent], Origin] = {
     FileCreatedEvent: Origin.CREATED,
+    FileModifiedEvent: Origin.MODIFIED,
     FileClosedEvent: Origin.CLOSED,
     FileMovedEvent: Origin.MOVED,
 }
@@ -129,6 +130,11 @@ class Watcher:
         """
         return self._hinter is not None and name in self._hinter.unclosed
 
+    def note_closed(self, name: str) -> None:
+        """Count a file as closed: its last event was a change of its mode or times."""
+        if self._hinter is not None:
+            self._hinter.unclosed.pop(name, None)
+
     def stop(self) -> None:
         """Stop watching: hints end at once, and descriptors are closed and threads ended."""
         self._log_tap.detach()
@@ -166,7 +172,7 @@ class Watcher:
             self._hinter,
             folder,
             recursive=self._recursive,
-            event_filter=[*_ORIGINS, FileModifiedEvent, *_FOLDERS],
+            event_filter=[*_ORIGINS, *_FOLDERS],
         )
         self._observer.start()
 
@@ -203,14 +209,15 @@ class _Hinter(FileSystemEventHandler):
             return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
-        if isinstance(event, FileModifiedEvent):
-            if len(self.unclosed) < _MOST_OPEN and self._watcher.rules.is_frame(name):
-                self.unclosed[name] = None
+        if not self._watcher.rules.is_frame(name):
             return
-        if not isinstance(event, FileCreatedEvent):
+        if isinstance(event, FileModifiedEvent):
+            if name in self.unclosed or len(self.unclosed) >= _MOST_OPEN:
+                return  # one of the many writes of an upload
+            self.unclosed[name] = None
+        elif not isinstance(event, FileCreatedEvent):
             self.unclosed.pop(name, None)
-        if self._watcher.rules.is_frame(name):
-            self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
+        self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
 
 
 class _LogTap(logging.Handler):
