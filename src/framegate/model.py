@@ -82,7 +82,7 @@ class Origin(StrEnum):
     """What named a file: one of four kinds of events, or a sweep."""
 
     CREATED = "created"
-    MODIFIED = "modified"
+    TOUCHED = "touched"
     CLOSED = "closed"
     MOVED = "moved"
     SWEEP = "sweep"

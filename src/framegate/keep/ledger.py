@@ -201,8 +201,8 @@ class Ledger:
             row = db.execute(query, (camera,)).fetchone()
         if row is None:
             return Memory(None, None)
-        name, size_bytes, mtime_ns, sha256, learnt, kept, dropped = row
-        previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns)
+        name, size_bytes, mtime_ns, ctime_ns, sha256, learnt, kept, dropped = row
+        previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns or 0)
         return Memory(previous, learnt, None if kept is None else (kept, dropped), sha256)
 
     def counts(self) -> dict[Verdict, int]:

@@ -78,7 +78,8 @@ CREATE TABLE camera (
     learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
     storm_dropped INTEGER,
-    previous_sha256 BLOB
+    previous_sha256 BLOB,
+    previous_ctime_ns INTEGER
 ) STRICT;
 {_TOTALS}
 {_PRESENCE_INDEXES}
@@ -126,6 +127,7 @@ DROP TABLE frame;
 ALTER TABLE frame_5 RENAME TO frame;
 {_FRAME_INDEXES}
 {_PRESENCE_INDEXES}
+ALTER TABLE camera ADD COLUMN previous_ctime_ns INTEGER;
 """,
 }
 """Statements that turn the tables of each older version into those of the next version."""
@@ -152,10 +154,12 @@ COLUMNS = (
     " detail, score, threshold, unit, zone, reference, sha256, result"
 )
 MEMORY_COLUMNS = (
-    "previous_name, previous_size_bytes, previous_mtime_ns, previous_sha256,"
+    "previous_name, previous_size_bytes, previous_mtime_ns, previous_ctime_ns, previous_sha256,"
     " learnt, storm_kept, storm_dropped"
 )
-REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+REPLACE_MEMORY = (
+    f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
     f"UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL AND NOT ({IS_KEY})"
@@ -186,7 +190,9 @@ def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
 def memory_columns(memory: Memory) -> tuple[Any, ...]:
     """Return the values of ``MEMORY_COLUMNS``."""
     key = memory.previous
-    previous = (None, None, None) if key is None else (os.fsencode(key.name), key.size_bytes, key.mtime_ns)
+    previous: tuple[Any, ...] = (None,) * 4
+    if key is not None:
+        previous = os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns
     return (*previous, memory.previous_sha256, memory.learnt, *(memory.storm or (None, None)))
 
 
