@@ -171,7 +171,8 @@ class Intake:
             is_warning = self._uploads.put_aside(unsettled, now_s)
         else:
             delay_s = self._drop.settle_s if unsettled.why is NotYet.BEING_WRITTEN else 0.0
-            self._uploads.put_back(unsettled, now_s, delay_s=delay_s)
+            is_done = unsettled.why is NotYet.CHANGED and not self._is_being_written(unsettled.key.name)
+            self._uploads.put_back(unsettled, now_s, delay_s=delay_s, writer_is_done=is_done)
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
