@@ -207,14 +207,15 @@ class Intake:
             others = left.get(camera, Pending())
             since_s = min(others.since_s, unsearchable.since_s)
             left[camera] = Pending(others.count + unsearchable.count, since_s, unsearchable.why)
-        return self._uploads.pending(left)
+        return self._uploads.pending(left, self._clock())
 
     def _start_over(self) -> None:
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
 
     def _settling_rules(self) -> SettlingRules:
-        return SettlingRules(self._drop.settle_s, self._drop.give_up_s, self._is_being_written)
+        drop = self._drop
+        return SettlingRules(drop.settle_s, drop.give_up_s, self._is_being_written, reorder_s=drop.reorder_s)
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""

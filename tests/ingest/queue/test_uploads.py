@@ -259,8 +259,8 @@ def test_what_waits_says_why(uploads: Uploads) -> None:
     """The oldest pending frame of a camera tells since when it is known and what it waits for."""
     put_aside(uploads, "a", 1, 10.0)
     uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
-    assert uploads.pending({}) == {"cam": Pending(2, 10.0, "a: unreadable")}
-    assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}
+    assert uploads.pending({}, 10.0) == {"cam": Pending(2, 10.0, "a: unreadable")}
+    assert uploads.pending({"cam": Pending(3, 5.0)}, 10.0) == {"cam": Pending(5, 5.0)}
 
 
 def test_a_file_that_was_readable_meanwhile_is_warned_of_again(uploads: Uploads) -> None:

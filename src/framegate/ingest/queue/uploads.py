@@ -123,9 +123,10 @@ class Uploads:
 
     def forget(self, name: str) -> None:
         """Forget a file: it has its verdict, or is no longer there."""
+        if name in self._settling:
+            self._next_s = -math.inf
         for uploads in self._by_state.values():
             uploads.pop(name, None)
-        self._next_s = -math.inf
 
     def vanished(self, name: str) -> None:
         """Forget a file that is no longer there, unless it is queued: then it gets its verdict."""
@@ -263,21 +264,28 @@ class Uploads:
             heapq.heappop(self._retries)
         return math.inf
 
-    def pending(self, left: Mapping[str, Pending]) -> dict[str, Pending]:
+    def pending(self, left: Mapping[str, Pending], now_s: float) -> dict[str, Pending]:
         """Return how many frames have no verdict yet, since when, and what the oldest waits for, by camera.
 
         Args:
             left: frames that are in the folder and not in hand, by camera.
+            now_s: the time.
         """
         pending = dict(left)
         for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
             camera = upload.candidate.camera
             before = pending.get(camera, Pending())
-            why = upload.waits_for and f"{upload.candidate.key.name}: {upload.waits_for}"
+            why = self._why_pending(upload, now_s)
             this = Pending(since_s=upload.known_since_s, why=why)
             oldest = min(before, this, key=lambda pending: pending.since_s)
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
+
+    def _why_pending(self, upload: Upload, now_s: float) -> str | None:
+        name, why = upload.candidate.key.name, upload.waits_for
+        if why is None and name in self._settling and self._rules.may_be_overtaken(upload, now_s):
+            why = "waits for older frames (drop.reorder_s)"
+        return why and f"{name}: {why}"
 
     def _find(self, name: str) -> Upload | None:
         return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
