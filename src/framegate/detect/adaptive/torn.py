@@ -204,11 +204,11 @@ class _Pair:
         widest = max(parts, key=lambda part: part.stop - part.left)
         here, there = self._likeness(widest)
         first, end = _extent(there - here, row + STRIP // 2)
-        is_torn = (
-            (len(parts) > 1 and self._has_joint(first, end, widest))
-            or (self._is_clean_cut(first, end, here, there) and self._has_cut(first, widest))
-        )  # fmt: skip
-        return Tear(first, -widest.right, -widest.down) if is_torn else None
+        if end - first < STRIP // 2:
+            return None
+        is_joined = len(parts) > 1 and self._has_joint(first, end, widest)
+        is_cut = self._is_clean_cut(first, end, here, there) and self._has_cut(first, widest)
+        return Tear(first, -widest.right, -widest.down) if is_joined or is_cut else None
 
     def _elsewhere(self, row: int) -> tuple[int, int] | None:
         """Return how far (down, right) a strip of the current picture stands in the reference, roughly.
