@@ -74,7 +74,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
 
 
 class FrameSeen(LogEvent, name="frame.seen", level="debug"):
-    """A file was found: by an event (`created`, `modified`, `closed`, `moved`) or by a `sweep`."""
+    """A file was found: by an event (`created`, `touched`, `closed`, `moved`) or by a `sweep`."""
 
     frame: str
     camera: str
@@ -129,14 +129,14 @@ class FrameCompleted(LogEvent, name="frame.completed"):
 
 
 class ReferenceRestored(LogEvent, name="reference.restored"):
-    """After a restart, or a long time without frames, a camera's last kept frame was loaded again."""
+    """After a restart, or a long time without frames, the last kept frame of a size was loaded again."""
 
     camera: str
     frame: str
 
 
 class ReferenceLost(LogEvent, name="reference.lost", level="warning"):
-    """A camera's last kept frame is gone from both folders: its next frame is kept as `first`."""
+    """The last kept frame of a picture size is gone from both folders: the next frame of it is kept."""
 
     camera: str
     frame: str

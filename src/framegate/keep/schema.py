@@ -1,7 +1,6 @@
 """The ledger's tables, its statements, and how values are stored in the rows."""
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
@@ -67,19 +66,28 @@ CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
 CREATE INDEX content ON frame (mtime_ns, sha256) WHERE sha256 IS NOT NULL;
 """
+_LANE = """
+CREATE TABLE lane (
+    camera TEXT NOT NULL,
+    width INTEGER NOT NULL,            -- of the whole picture, in pixels; 0 by 0: from before schema 5
+    height INTEGER NOT NULL,
+    used INTEGER NOT NULL,             -- the rank among those of the camera: 0 is the longest unused
+    reference INTEGER,                 -- id of the last kept frame of this size
+    previous INTEGER,                  -- id of the frame that the detector learnt from last
+    previous_sha256 BLOB,
+    learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
+    PRIMARY KEY (camera, width, height)
+) STRICT;
+"""
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
-    previous_name BLOB,                -- the frame that the detector learnt from last
-    previous_size_bytes INTEGER,
-    previous_mtime_ns INTEGER,
-    learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
-    storm_dropped INTEGER,
-    previous_sha256 BLOB
+    storm_dropped INTEGER
 ) STRICT;
+{_LANE}
 {_TOTALS}
 {_PRESENCE_INDEXES}
 """
@@ -116,6 +124,19 @@ ALTER TABLE camera ADD COLUMN previous_sha256 BLOB;
 UPDATE camera SET learnt = NULL;
 """,  # what that detector learnt means nothing to this one
     4: f"""
+{_LANE}
+INSERT INTO lane
+    SELECT camera, 0, 0, 0, max(id), (
+            SELECT id FROM frame AS previous WHERE previous.name = old.previous_name
+                AND previous.size_bytes = old.previous_size_bytes
+                AND previous.mtime_ns = old.previous_mtime_ns
+        ), old.previous_sha256, old.learnt
+    FROM frame LEFT JOIN camera AS old USING (camera) WHERE verdict = 'kept' GROUP BY camera;
+ALTER TABLE camera DROP COLUMN previous_name;
+ALTER TABLE camera DROP COLUMN previous_size_bytes;
+ALTER TABLE camera DROP COLUMN previous_mtime_ns;
+ALTER TABLE camera DROP COLUMN previous_sha256;
+ALTER TABLE camera DROP COLUMN learnt;
 {_FRAME.format(table="frame_5")}
 INSERT INTO frame_5
     SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
@@ -131,31 +152,10 @@ ALTER TABLE frame_5 RENAME TO frame;
 """Statements that turn the tables of each older version into those of the next version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a camera has learnt up to one decision."""
-
-    previous: FileKey | None
-    """The last frame that the detector has learnt from."""
-
-    learnt: bytes | None
-
-    storm: tuple[int, int] | None = None
-    """Frames kept and dropped in the present storm; None when there is none."""
-
-    previous_sha256: bytes | None = None
-    """SHA-256 of the previous frame's bytes; None when it is not known."""
-
-
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
     " detail, score, threshold, unit, zone, reference, sha256, result"
 )
-MEMORY_COLUMNS = (
-    "previous_name, previous_size_bytes, previous_mtime_ns, previous_sha256,"
-    " learnt, storm_kept, storm_dropped"
-)
-REPLACE_MEMORY = f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
     f"UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL AND NOT ({IS_KEY})"
@@ -169,6 +169,14 @@ RENEW = (
     "UPDATE OR REPLACE frame SET name = ?, ctime_ns = ?, mtime_ns = ?, size_bytes = ?,"
     f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
 )
+REFERENCE_BEFORE = (
+    "UPDATE lane SET reference = (SELECT max(before.id) FROM frame AS before JOIN frame AS this"
+    " ON before.name = this.reference AND before.camera = this.camera AND before.id < this.id"
+    f" WHERE this.id = lane.reference AND before.verdict = 'kept')"
+    f" WHERE reference = (SELECT id FROM frame WHERE {IS_KEY})"
+)
+"""The frame that one was compared with is the reference again."""
+
 COUNTED_AS = f"SELECT camera, reason FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total VALUES (?, ?, ?)"
@@ -181,13 +189,6 @@ INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join(
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
     """Return the values for ``IS_KEY``: the columns that identify a version of a file."""
     return os.fsencode(key.name), key.ctime_ns, key.mtime_ns, key.size_bytes
-
-
-def memory_columns(memory: Memory) -> tuple[Any, ...]:
-    """Return the values of ``MEMORY_COLUMNS``."""
-    key = memory.previous
-    previous = (None, None, None) if key is None else (os.fsencode(key.name), key.size_bytes, key.mtime_ns)
-    return (*previous, memory.previous_sha256, memory.learnt, *(memory.storm or (None, None)))
 
 
 def entry_columns(entry: Entry) -> tuple[Any, ...]:

@@ -199,7 +199,8 @@ def test_the_frame_before_may_prove_it_where_the_reference_cannot() -> None:
     judge = Judge(DetectionSettings.preset("adaptive", score_threshold="1000x"))
     night = [seen(HERE * 0, 1), seen((HERE * 0.05).astype(np.uint8), 2)]
     reasons = judged(judge, [*night, *(seen(HERE, 3, light) for light in (0.15, 0.3, 0.5))])
-    assert judge.previous is not judge.reference, reasons
+    (lane,) = judge.lanes.values()
+    assert lane.previous is not lane.reference, reasons
     torn = seen(TEARS["sideways to the right"], 9, 0.5)
     assert judge.judge("torn.png", 9 * MINUTE_NS, picture_for(judge.settings, torn)).reason is Reason.TORN
 
