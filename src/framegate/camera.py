@@ -10,6 +10,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judging.judge import Judge
 from framegate.detect.judging.lane import Lane
+from framegate.ingest.lateness import Lateness
 from framegate.keep.memories import LaneMemory, Memory
 from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason, Size
 
@@ -67,6 +68,7 @@ class Camera:
     def __init__(self, name: str, settings: DetectionSettings, mask: GrayImage | None) -> None:
         self.name = name
         self.judge = Judge(settings, mask_picture=mask)
+        self.lateness = Lateness()
         self._digests: dict[Size, _Digests] = {}
         """Of the judge's lanes."""
 
@@ -115,6 +117,7 @@ class Camera:
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, time and content."""
         self.judge.renew(before.key, now.key, now.captured_at_ns)
+        self.lateness.renew(before.captured_at_ns, now.captured_at_ns)
         for digests in self._digests.values():
             if before.sha256 == digests.reference:
                 digests.reference = now.sha256
@@ -123,7 +126,8 @@ class Camera:
         """Return what the ledger has to save of the camera."""
         storm = self.judge.pacing.storm
         lanes = tuple(self._memory_of(size, lane) for size, lane in self.judge.lanes.items())
-        return Memory(lanes, None if storm is None else (storm.kept, storm.dropped))
+        counts = None if storm is None else (storm.kept, storm.dropped)
+        return Memory(lanes, counts, self.lateness.saved())
 
     def _memory_of(self, size: Size, lane: Lane) -> LaneMemory:
         reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key

@@ -299,6 +299,9 @@ class Entry:
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""
 
+    late: bool = False
+    """It was taken before a frame of its camera that was judged already."""
+
 
 def storable_ns(time_ns: int) -> int:
     """Return a time within what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""

@@ -23,7 +23,7 @@ from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
 from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
@@ -38,6 +38,8 @@ class _Decided:
 
     examined: Examined
     decision: Decision
+
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -255,7 +257,9 @@ class Pipeline:
             decision = camera.decide(candidate.key, candidate.captured_at_ns, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         self._emit_storm(camera, storm)
-        return _Decided(examined, decision)
+        is_judged = decision.verdict is not Verdict.REJECTED
+        is_late = is_judged and camera.lateness.follow(candidate.captured_at_ns, time.time_ns())
+        return _Decided(examined, decision, is_late)
 
     def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
         now = camera.judge.pacing.storm
@@ -281,6 +285,7 @@ class Pipeline:
             zone=None if score is None else score.zone,
             reference=decision.reference,
             sha256=examined.sha256,
+            late=decided.is_late,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

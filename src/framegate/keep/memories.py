@@ -18,7 +18,10 @@ _LANES_OF = (
     " FROM lane JOIN frame AS r ON r.id = lane.reference LEFT JOIN frame AS p ON p.id = lane.previous"
     " WHERE lane.camera = ? ORDER BY lane.used"
 )
-_REPLACE_CAMERA = "INSERT OR REPLACE INTO camera (camera, storm_kept, storm_dropped) VALUES (?, ?, ?)"
+_CAMERA = "SELECT storm_kept, storm_dropped, lateness FROM camera WHERE camera = ?"
+_REPLACE_CAMERA = (
+    "INSERT OR REPLACE INTO camera (camera, storm_kept, storm_dropped, lateness) VALUES (?, ?, ?, ?)"
+)
 _SAVE_LANE = (
     "INSERT INTO lane (camera, width, height, used, previous_sha256, learnt, reference, previous)"
     f" VALUES (?, ?, ?, ?, ?, ?, {_ID_OF}, {_ID_OF})"
@@ -59,10 +62,13 @@ class Memory:
     storm: tuple[int, int] | None = None
     """Frames kept and dropped in the present storm; None when there is none."""
 
+    lateness: str | None = None
+    """Which capture time is the newest, as ``ingest.lateness`` saves it; None when nothing was judged."""
+
 
 def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
     """Write what a camera has learnt, after the rows of the frames that it has learnt from."""
-    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None))))
+    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None)), memory.lateness))
     sizes = {lane.size for lane in memory.lanes}
     for size in db.execute("SELECT width, height FROM lane WHERE camera = ?", (camera,)).fetchall():
         if size not in sizes:
@@ -76,9 +82,10 @@ def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
 
 def saved(db: sqlite3.Connection, camera: str) -> Memory:
     """Return what a camera had learnt when it was saved last."""
-    storm = db.execute("SELECT storm_kept, storm_dropped FROM camera WHERE camera = ?", (camera,)).fetchone()
+    row = db.execute(_CAMERA, (camera,)).fetchone()
+    *storm, lateness = (None,) * 3 if row is None else row
     lanes = tuple(_lane(row) for row in db.execute(_LANES_OF, (camera,)))
-    return Memory(lanes, None if storm is None or storm[0] is None else storm)
+    return Memory(lanes, None if storm[0] is None else (storm[0], storm[1]), lateness)
 
 
 def _lane(row: tuple[Any, ...]) -> LaneMemory:
