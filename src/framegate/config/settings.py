@@ -68,7 +68,8 @@ class DropSettings(Table):
 
     give_up_s: Annotated[Number, Field(ge=0, le=86400)] = 60.0
     """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
-    `empty`. If the upload continues later, the file is judged again."""
+    `empty`; a JPEG that lacks only its end marker is judged. If the upload continues later, the file is judged
+    again."""
 
     sweep_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
     """Seconds between sweeps (listings of the whole folder) while the kernel reports arrivals. A sweep finds
