@@ -175,7 +175,8 @@ def test_an_intended_frame_that_is_nowhere_is_rejected(
     (event,) = box.decided
     assert (event.entry.reason, event.entry.result) == (Reason.VANISHED, None)
     assert box.ledger.counts()[Verdict.REJECTED] == 1
-    assert box.ledger.last_kept("c0") is None
+    assert box.ledger.kept(candidate.key) is None
+    assert box.ledger.memory_of("c0").lanes == ()
 
 
 @pytest.mark.parametrize("reason", [Reason.LIGHTING, Reason.MOVED])
