@@ -104,6 +104,8 @@ class Camera:
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
         decision = self.judge.judge(key, captured_at_ns, picture)
+        if decision.reason is Reason.TORN:
+            return decision  # the judge goes on as if it had not come
         digests = self._digests.get(picture.size, _Digests())
         if decision.reason.is_kept:
             digests.reference = sha256
