@@ -15,8 +15,8 @@ from framegate.detect.jpeg.turbo import decode_in_spite, decode_turbo
 _END = b"\xff\xd9"
 _INKS = 4
 _DATA_ZEROS = 2
-"""Zeros at the end may be data: libjpeg takes some too many without a word, and misses each that is gone. None
-is put there that the file has not: in the usual tables zeros end a block, whatever was to follow in it."""
+"""Zeros at the end may be data: libjpeg takes some too many without a word, and misses each that is gone.
+None is put there that the file has not: in the usual tables zeros end a block, whatever should follow."""
 
 
 @dataclass(frozen=True, slots=True)
