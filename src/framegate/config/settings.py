@@ -69,7 +69,8 @@ class DropSettings(Table):
 
     give_up_s: Annotated[Number, Field(ge=0, le=86400)] = 60.0
     """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
-    `empty`. If the upload continues later, the file is judged again."""
+    `empty`; a JPEG that lacks only its end marker is judged. If the upload continues later, the file is
+    judged again."""
 
     reorder_s: Annotated[Number, Field(ge=0, le=3600)] = 0.0
     """For uploads that do not come in the order of capture: seconds that each frame waits, from when it is
