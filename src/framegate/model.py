@@ -23,7 +23,7 @@ Unit = Literal["%", "x"]
 """Of a score and its threshold: percent of the unmasked picture, or times the usual change."""
 
 
-HOUR_NS = 3600 * 10**9
+MINUTE_NS, HOUR_NS = 60 * 10**9, 3600 * 10**9
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 
@@ -125,6 +125,15 @@ class FileKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When a frame was taken, and when its file arrived; nanoseconds since the epoch."""
+
+    captured_at_ns: int
+    arrived_at_ns: int | None = None
+    """None when that is not known, as in a scan and of a backlog."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A settled version of a file, ready to be judged."""
 
@@ -133,11 +142,21 @@ class Candidate:
     captured_at_ns: int
     """Capture time, nanoseconds since the epoch."""
 
+    arrived_at_ns: int | None = None
+    """When this version was first seen, by the wall clock: by an event, or a sweep that found what events had
+    missed. None for what the first sweep after a start found, for what a backlog had left in the folder, and
+    in a scan: it may have been there for any time."""
+
     unchanged_since_s: float = -math.inf
     """Since when nothing about it has changed, by the loop's monotonic clock."""
 
     is_final: bool = True
     """It has not changed for so long that it is judged as it is, even if its content has no end."""
+
+    @property
+    def moment(self) -> Moment:
+        """When it was taken, and arrived."""
+        return Moment(self.captured_at_ns, self.arrived_at_ns)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -278,7 +297,7 @@ class Entry:
     captured_at_ns: int
     reason: Reason
     decided_at_ns: int
-    """By the wall clock. No verdict depends on it; a result's age counts from it, or from a later capture."""
+    """By the wall clock. No verdict depends on it; a result's age counts from it."""
 
     config_revision: int
     detail: str = ""
@@ -296,6 +315,14 @@ class Entry:
 
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""
+
+    arrived_at_ns: int | None = None
+    """As in ``Candidate``."""
+
+    @property
+    def moment(self) -> Moment:
+        """When it was taken, and arrived."""
+        return Moment(self.captured_at_ns, self.arrived_at_ns)
 
 
 def storable_ns(time_ns: int) -> int:

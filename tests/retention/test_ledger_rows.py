@@ -188,7 +188,8 @@ def test_what_a_camera_rests_on_is_never_forgotten(world: World) -> None:
     world.go_round()
     after_the_grace(world)
     assert world.names() == ["hour.jpg", "last.jpg", "other.jpg", "end.jpg"]
-    assert world.ledger.kept_at_ns("c", 5) == [int(9.1 * HOUR_NS), 10 * HOUR_NS]
+    kept = [moment.captured_at_ns for moment in world.ledger.kept_lately("c", 5)]
+    assert kept == [int(9.1 * HOUR_NS), 10 * HOUR_NS]
 
 
 def test_an_intent_is_never_forgotten(world: World) -> None:

@@ -44,6 +44,7 @@ CREATE TABLE {table} (
     ctime_ns INTEGER NOT NULL,         -- 0: not known, as in rows from before schema 5
     camera TEXT NOT NULL,
     captured_at_ns INTEGER NOT NULL,
+    arrived_at_ns INTEGER,             -- NULL: not known, as of a backlog
     verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
@@ -85,7 +86,8 @@ SCHEMA = f"""
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
-    storm_dropped INTEGER
+    storm_dropped INTEGER,
+    clock TEXT                         -- what is known of its clock, in JSON; NULL: nothing
 ) STRICT;
 {_LANE}
 {_TOTALS}
@@ -137,9 +139,10 @@ ALTER TABLE camera DROP COLUMN previous_size_bytes;
 ALTER TABLE camera DROP COLUMN previous_mtime_ns;
 ALTER TABLE camera DROP COLUMN previous_sha256;
 ALTER TABLE camera DROP COLUMN learnt;
+ALTER TABLE camera ADD COLUMN clock TEXT;
 {_FRAME.format(table="frame_5")}
 INSERT INTO frame_5
-    SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
+    SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, NULL, verdict, reason, detail, score,
         threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns,
         unit, zone
     FROM frame;
@@ -154,7 +157,7 @@ ALTER TABLE frame_5 RENAME TO frame;
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result"
+    " detail, score, threshold, unit, zone, reference, sha256, result, arrived_at_ns"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -183,7 +186,7 @@ ADD_TO_TOTAL = (
     " ON CONFLICT (camera, reason) DO UPDATE SET frames = frames + excluded.frames"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 18)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 19)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -198,7 +201,8 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, entry.camera,
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
-        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
+        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.arrived_at_ns,
+        entry.reason.verdict,
     )  # fmt: skip
 
 
@@ -211,12 +215,12 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
-        score, threshold, unit, zone, reference, sha256, result,
+        score, threshold, unit, zone, reference, sha256, result, arrived_at_ns,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
-        _fsdecode(reference), sha256, _fsdecode(result),
+        _fsdecode(reference), sha256, _fsdecode(result), arrived_at_ns,
     )  # fmt: skip
 
 

@@ -92,6 +92,9 @@ class CameraStatus(Totals):
     frozen_s: float | None = None
     """For how long it has repeated one picture, in seconds; None while it is not frozen."""
 
+    clock_fault: str | None = None
+    """Why its capture times cannot be true, as in ``camera.clock``; None while they can."""
+
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
@@ -219,6 +222,7 @@ def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraS
         pending=pending.count,
         oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
         pending_why=pending.why,
+        clock_fault=counters.clock_fault,
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
         last_kept=None if counters.last_kept is None else _frame(counters.last_kept),

@@ -8,6 +8,7 @@ them are read again at the same instants, so that files that become readable tog
 
 import heapq
 import math
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from enum import Enum, auto
@@ -36,13 +37,20 @@ class Uploads:
     Args:
         rules: decide when a file is settled.
         describe: makes a candidate of a key: finds its camera and capture time.
+        wall_ns: the wall clock, nanoseconds since the epoch, for the arrival of each version.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
-    def __init__(self, rules: SettlingRules, describe: Callable[[FileKey], Candidate]) -> None:
+    def __init__(
+        self,
+        rules: SettlingRules,
+        describe: Callable[[FileKey], Candidate],
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._rules = rules
         self._describe = describe
+        self._wall_ns = wall_ns
         self._by_state: dict[State, dict[str, Upload]] = {state: {} for state in State}
         self._settling = self._by_state[State.SETTLING]
         self._queued = self._by_state[State.QUEUED]
@@ -91,7 +99,15 @@ class Uploads:
         """Return whether this version is queued or put aside: that a sweep lists it again changes nothing."""
         return _has_version(self._queued, key) or _has_version(self._aside, key)
 
-    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> bool:
+    def observe(
+        self,
+        key: FileKey,
+        origin: Origin,
+        now_s: float,
+        *,
+        writer_is_done: bool = False,
+        is_backlog: bool = False,
+    ) -> bool:
         """Record that a version of a file was seen.
 
         A file that was put aside, or is queued as another version, settles again.
@@ -101,6 +117,7 @@ class Uploads:
             origin: what named it.
             now_s: the time.
             writer_is_done: no program has it open for writing.
+            is_backlog: it may have been in the folder for any time.
 
         Returns:
             Whether the file was not in hand before.
@@ -108,9 +125,9 @@ class Uploads:
         is_closed = writer_is_done or origin.proves_complete
         upload = self._find(key.name)
         if upload is None:
-            upload = Upload(self._describe(key), now_s, now_s, is_closed)
+            upload = Upload(self._arrived(key, is_backlog=is_backlog), now_s, now_s, is_closed)
         elif upload.candidate.key != key:
-            upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
+            upload.candidate, upload.unchanged_since_s = self._arrived(key), now_s
             upload.is_closed, upload.lacks_its_end = is_closed, False
         elif key.name in self._queued:
             return False
@@ -201,7 +218,8 @@ class Uploads:
             return
         self._pass_turn(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
-        upload.candidate = self._describe(unsettled.key)
+        if not is_unchanged:
+            upload.candidate = self._arrived(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
@@ -265,6 +283,9 @@ class Uploads:
             oldest = min(before, this, key=lambda pending: pending.since_s)
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
+
+    def _arrived(self, key: FileKey, *, is_backlog: bool = False) -> Candidate:
+        return replace(self._describe(key), arrived_at_ns=None if is_backlog else self._wall_ns())
 
     def _find(self, name: str) -> Upload | None:
         return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
