@@ -24,6 +24,9 @@ Unit = Literal["%", "x"]
 
 
 MINUTE_NS, HOUR_NS = 60 * 10**9, 3600 * 10**9
+SET_SINCE_NS = 1_767_225_600 * 10**9
+"""The year 2026: a machine whose clock says that it is earlier has not been told the time yet."""
+
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 

@@ -31,7 +31,8 @@ def clock_after(times: Iterable[tuple[float, float]], clock: CaptureClock | None
 
 def faults_of(times: Iterable[tuple[float, float]]) -> list[ClockFault | None]:
     """Return every change of what is wrong."""
-    clock, faults = CaptureClock(), [None]
+    clock = CaptureClock()
+    faults: list[ClockFault | None] = [None]
     for each in times:
         clock = clock.after(moment(*each))
         if clock.fault is not faults[-1]:

@@ -21,11 +21,8 @@ CREATE TABLE total (
     PRIMARY KEY (camera, reason)
 ) STRICT, WITHOUT ROWID;
 """
-KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
-"""From when a result's age counts: a camera whose clock has no battery captures in the year 2000."""
-
-_DELIVERED = f"""
-CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
+_DELIVERED = """
+CREATE INDEX delivered ON frame (id, size_bytes, decided_at_ns)
     WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
 """
 _PRESENCE_INDEXES = f"""

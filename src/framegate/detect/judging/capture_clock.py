@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from framegate.model import HOUR_NS, MINUTE_NS, Moment
+from framegate.model import HOUR_NS, MINUTE_NS, SET_SINCE_NS, Moment
 
 AHEAD_NS, AHEAD_NO_MORE_NS = 15 * MINUTE_NS, 10 * MINUTE_NS
 """A frame that arrives so long before it was captured is of a clock that is ahead: a wrong time zone is half
@@ -31,9 +31,6 @@ RIGHT_AFTER_NS = 2 * MINUTE_NS
 
 LEAST_FRAMES = 3
 """Fewer frames prove nothing: one or two come late from any camera."""
-
-FIRST_ARRIVAL_NS = 1_767_225_600 * 10**9
-"""A machine whose clock says that it is before 2026 has not been told the time yet."""
 
 _MOST_NS = 2**63 - 1
 
@@ -108,7 +105,7 @@ class CaptureClock:
         A frame whose arrival is not known, as in a scan or a backlog, shows nothing.
         """
         captured_at_ns, arrived_at_ns = moment.captured_at_ns, moment.arrived_at_ns
-        if arrived_at_ns is None or arrived_at_ns < FIRST_ARRIVAL_NS:
+        if arrived_at_ns is None or arrived_at_ns < SET_SINCE_NS:
             return replace(self, last_arrival_ns=None)
         before = self
         if self.last_arrival_ns is None or arrived_at_ns < self.last_arrival_ns:
@@ -133,7 +130,7 @@ class CaptureClock:
         is_true = self.fault is None and (arrived_at_ns is None or arrived_at_ns >= self.true_since_ns)
         if is_true or now_ns is None or self.arrivals_since_ns is None:
             return by_capture_ns
-        if arrived_at_ns is None or not FIRST_ARRIVAL_NS <= arrived_at_ns <= now_ns:
+        if arrived_at_ns is None or not SET_SINCE_NS <= arrived_at_ns <= now_ns:
             arrived_at_ns = self.arrivals_since_ns
         return now_ns - arrived_at_ns
 
