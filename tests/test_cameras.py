@@ -152,6 +152,60 @@ def test_cameras_beyond_the_budget_are_put_away(
     assert 2 < len(box.pipeline._cameras._cameras) < 12
 
 
+# --- several sizes ----------------------------------------------------------------------------------------
+
+
+def shrunk(data: bytes) -> bytes:
+    """Return a picture as the camera's sub stream has it."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return cv2.imencode(".jpg", cv2.resize(picture, (240, 136), interpolation=cv2.INTER_AREA))[1].tobytes()
+
+
+def test_cameras_of_several_sizes_come_back_exactly(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put away after every frame, a camera has all references and all that it learnt, to the bit."""
+    lay(site, [each for data in morning for each in (data, shrunk(data))], cameras=2)
+    plenty = bench()
+    plenty.judge_all()
+    expected, results = plenty.numbers(), site.kept_bytes()
+    reasons = [numbers[1] for numbers in expected]
+    assert (reasons.count(Reason.FIRST), reasons.count(Reason.SIZE_CHANGED)) == (2, 2)
+    assert reasons.count(Reason.CHANGED) >= 8
+    empty(site.state, site.results)
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    scarce = bench()
+    scarce.judge_all()
+    assert scarce.numbers() == expected
+    assert site.kept_bytes() == results
+    assert "reference.lost" not in scarce.said
+
+
+def test_a_size_whose_reference_is_gone_loses_nothing_else(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """When the last kept frame of one size is gone from both folders, the other sizes go on as they were."""
+    lay(site, [morning[0], shrunk(morning[0])])
+    with closing((first := bench()).ledger):
+        first.judge_all()
+        first.pipeline.flush()
+    for folder in (site.drop, site.results):
+        (folder / "c0_0000.jpg").unlink()
+    lay(site, [b"", b"", shrunk(morning[1]), morning[1], morning[2], shrunk(morning[2])])
+    for name in ("c0_0000.jpg", "c0_0001.jpg"):
+        (site.drop / name).unlink()
+    second = bench()
+    second.judge_all()
+    assert [(e.entry.reason, e.entry.reference) for e in second.decided] == [
+        (Reason.UNCHANGED, "c0_0001.jpg"),
+        (Reason.SIZE_CHANGED, None),
+        (Reason.UNCHANGED, "c0_0003.jpg"),
+        (Reason.UNCHANGED, "c0_0001.jpg"),
+    ]
+    assert second.said == ["reference.lost", "reference.restored"]
+
+
 # --- damage -----------------------------------------------------------------------------------------------
 
 

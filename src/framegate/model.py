@@ -56,6 +56,7 @@ class Reason(StrEnum):
 
     EMPTY = "empty"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     UNDECODABLE = "undecodable"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
@@ -88,7 +89,7 @@ class Origin(StrEnum):
     """What named a file: one of four kinds of events, or a sweep."""
 
     CREATED = "created"
-    MODIFIED = "modified"
+    TOUCHED = "touched"
     CLOSED = "closed"
     MOVED = "moved"
     SWEEP = "sweep"

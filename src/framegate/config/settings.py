@@ -28,6 +28,7 @@ from framegate.config.values import (
     SomeSize,
     Version,
 )
+from framegate.model import Verdict
 
 DEFAULT_CAMERA = "default"
 """The camera of a frame if ``camera_pattern`` is not set, or does not match."""
@@ -106,6 +107,15 @@ class DropSettings(Table):
     frozen_after: DurationValue | None = Field(default=None, examples=["1h"])
     """Log a warning when a camera has repeated the very same picture for this long, as `"1h"`, and a line
     when it sends another one."""
+
+    def deletion_rules(self) -> dict[Verdict, str]:
+        """Return the names of the settings that ask for deletion of inputs, by verdict."""
+        rules = {
+            Verdict.KEPT: ("after_kept", self.after_kept),
+            Verdict.DROPPED: ("after_dropped", self.after_dropped),
+            Verdict.REJECTED: ("after_rejected", self.after_rejected),
+        }
+        return {verdict: name for verdict, (name, value) in rules.items() if value == "delete"}
 
 
 class ResultsSettings(Table):

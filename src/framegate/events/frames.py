@@ -74,7 +74,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
 
 
 class FrameSeen(LogEvent, name="frame.seen", level="debug"):
-    """A file was found: by an event (`created`, `modified`, `closed`, `moved`) or by a `sweep`."""
+    """A file was found: by an event (`created`, `touched`, `closed`, `moved`) or by a `sweep`."""
 
     frame: str
     camera: str

@@ -132,7 +132,7 @@ class Ledger:
         return self._versions.last_of(name)
 
     def of_content(self, mtime_ns: int, sha256: bytes) -> list[Entry]:
-        """Return the latest decisions about files of a time and content whose inputs were not deleted."""
+        """Return the latest decisions about files of a time and content, newest first."""
         return self._versions.of_content(mtime_ns, sha256)
 
     def note(self, entry: Entry) -> None:

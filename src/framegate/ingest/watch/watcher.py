@@ -14,6 +14,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from watchdog import events
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
@@ -32,9 +33,12 @@ from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.observer_probe import ObserverProbe
 from framegate.model import Arrival, Origin
 
+_TOUCHED: type[FileSystemEvent] = getattr(events, "FileAttribEvent", FileModifiedEvent)
+"""A change of mode or times. 6.0 has no class for it: there the first write of an upload looks the same."""
+
 _ORIGINS: dict[type[FileSystemEvent], Origin] = {
     FileCreatedEvent: Origin.CREATED,
-    FileModifiedEvent: Origin.MODIFIED,
+    _TOUCHED: Origin.TOUCHED,
     FileClosedEvent: Origin.CLOSED,
     FileMovedEvent: Origin.MOVED,
 }
@@ -172,7 +176,7 @@ class Watcher:
             self._hinter,
             folder,
             recursive=self._recursive,
-            event_filter=[*_ORIGINS, *_FOLDERS],
+            event_filter=[*_ORIGINS, FileModifiedEvent, *_FOLDERS],
         )
         self._observer.start()
 
@@ -212,10 +216,12 @@ class _Hinter(FileSystemEventHandler):
         if not self._watcher.rules.is_frame(name):
             return
         if isinstance(event, FileModifiedEvent):
-            if name in self.unclosed or len(self.unclosed) >= _MOST_OPEN:
-                return  # one of the many writes of an upload
-            self.unclosed[name] = None
-        elif not isinstance(event, FileCreatedEvent):
+            is_first = name not in self.unclosed and len(self.unclosed) < _MOST_OPEN
+            if is_first:
+                self.unclosed[name] = None
+            if not (is_first and _TOUCHED is FileModifiedEvent):
+                return
+        elif isinstance(event, (FileClosedEvent, FileMovedEvent)):
             self.unclosed.pop(name, None)
         self._inbox.hint(Arrival(name, _ORIGINS[type(event)]))
 
