@@ -180,7 +180,7 @@ class Camera:
             kept: the decision to keep the frame.
             picture: the frame.
         """
-        lane = self.judge.restore_lane(kept.key, kept.moment, picture)
+        lane = self.judge.restore_lane(kept.key, Moment(kept.captured_at_ns, kept.arrived_at_ns), picture)
         self._note(picture.size, _Digests(kept.sha256, memory.previous_sha256))
         return lane
 

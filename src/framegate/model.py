@@ -24,9 +24,6 @@ Unit = Literal["%", "x"]
 
 
 MINUTE_NS, HOUR_NS = 60 * 10**9, 3600 * 10**9
-SET_SINCE_NS = 1_767_225_600 * 10**9
-"""The year 2026: a machine whose clock says that it is earlier has not been told the time yet."""
-
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 
@@ -147,20 +144,14 @@ class Candidate:
     """Capture time, nanoseconds since the epoch."""
 
     arrived_at_ns: int | None = None
-    """When this version was first seen, by the wall clock: by an event, or a sweep that found what events had
-    missed. None for what the first sweep after a start found, for what a backlog had left in the folder, and
-    in a scan: it may have been there for any time."""
+    """When this version was first seen, by the wall clock. None in a scan, at the first sweep after a start, and
+    of what a backlog had left in the folder: it may have been there for any time."""
 
     unchanged_since_s: float = -math.inf
     """Since when nothing about it has changed, by the loop's monotonic clock."""
 
     is_final: bool = True
     """It has not changed for so long that it is judged as it is, even if its content has no end."""
-
-    @property
-    def moment(self) -> Moment:
-        """When it was taken, and arrived."""
-        return Moment(self.captured_at_ns, self.arrived_at_ns)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -194,18 +185,6 @@ class Unsettled:
 
     why: NotYet
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """The frames of one camera that have no verdict yet."""
-
-    count: int = 0
-    since_s: float = math.inf
-    """When the oldest of them was first seen; seconds of the monotonic clock."""
-
-    why: str | None = None
-    """What the oldest of them waits for, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,11 +301,6 @@ class Entry:
 
     arrived_at_ns: int | None = None
     """As in ``Candidate``."""
-
-    @property
-    def moment(self) -> Moment:
-        """When it was taken, and arrived."""
-        return Moment(self.captured_at_ns, self.arrived_at_ns)
 
 
 def storable_ns(time_ns: int) -> int:

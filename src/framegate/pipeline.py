@@ -22,7 +22,7 @@ from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
 from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled
 from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
@@ -243,7 +243,8 @@ class Pipeline:
         judge, candidate, sha256 = camera.judge, examined.candidate, examined.sha256
         assert sha256 is not None
         before = judge.pacing.storm, judge.pacing.clock
-        decision = camera.decide_repeat(sha256, candidate.moment)
+        moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
+        decision = camera.decide_repeat(sha256, moment)
         if decision is None:
             ready = decoded(examined, self._settings)
             if isinstance(ready, Unsettled):
@@ -251,7 +252,7 @@ class Pipeline:
             if ready.picture is None:
                 assert ready.rejection is not None
                 return _Decided(ready, ready.rejection)
-            decision = camera.decide(candidate.key, candidate.moment, ready.picture, sha256)
+            decision = camera.decide(candidate.key, moment, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         for event in camera.announcements(candidate, *before):
             self._emit(event)

@@ -144,7 +144,7 @@ def test_the_first_decision_at_a_possible_time_is_found(ledger: Ledger) -> None:
 
 def test_the_references_of_all_sizes_stay(ledger: Ledger) -> None:
     """No picture size's reference is offered, nor its row forgotten, until the camera forgets the size."""
-    kept = [keep(ledger, f"{number}.jpg", number * 10**13) for number in range(5)]
+    kept = [keep(ledger, f"{number}.jpg", decided_at=number * 10**13) for number in range(5)]
     sizes = [
         LaneMemory((8, 6), kept[1].key),
         LaneMemory((6, 8), kept[2].key),

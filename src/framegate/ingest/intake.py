@@ -13,6 +13,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
 from framegate.ingest.names import NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.touched import TouchedFiles
@@ -23,7 +24,7 @@ from framegate.ingest.sweeper import Sweeper
 from framegate.ingest.sweeping import Ledger, was_judged_as_large
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Unsettled
 
 
 class Intake:

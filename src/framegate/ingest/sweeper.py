@@ -17,6 +17,7 @@ from framegate.events.frames import FrameSeen
 from framegate.events.watch import SweepEnded
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
@@ -25,7 +26,7 @@ from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.ingest.sweeping import Ledger, Sweep, entries_of, was_judged_as_large
 from framegate.ingest.unlisted import Unlisted
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending
+from framegate.model import Candidate, FileKey, NotYet, Origin
 
 SLICE_S = 0.05
 """How long a sweep runs at a time; hints are handled and frames judged in between."""

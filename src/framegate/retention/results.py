@@ -8,12 +8,13 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
+from framegate.detect.judging.capture_clock import SET_SINCE_NS
 from framegate.events.base import Listener
 from framegate.events.deleting import ResultDeleted, ResultForeign, ResultUndeletable
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
-from framegate.model import SET_SINCE_NS, iso_utc
+from framegate.model import iso_utc
 from framegate.retention.cleaning import MOST_A_TURN, Cleaner
 from framegate.retention.limits import Limits, Removal, remove_result
 from framegate.retention.wall_clock import WallClock

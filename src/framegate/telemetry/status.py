@@ -11,7 +11,8 @@ from typing import Any
 from framegate import folders
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener
-from framegate.model import Entry, Pending, Reason, Unit, Verdict, iso_utc
+from framegate.ingest.pending import Pending
+from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
 from framegate.telemetry.output_file import OutputFile, replace_text
 

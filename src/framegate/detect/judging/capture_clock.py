@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from framegate.model import HOUR_NS, MINUTE_NS, SET_SINCE_NS, Moment
+from framegate.model import HOUR_NS, MINUTE_NS, Moment
 
 AHEAD_NS, AHEAD_NO_MORE_NS = 15 * MINUTE_NS, 10 * MINUTE_NS
 """A frame that arrives so long before it was captured is of a clock that is ahead: a wrong time zone is half
@@ -31,6 +31,9 @@ RIGHT_AFTER_NS = 2 * MINUTE_NS
 
 LEAST_FRAMES = 3
 """Fewer frames prove nothing: one or two come late from any camera."""
+
+SET_SINCE_NS = 1_767_225_600 * 10**9
+"""The year 2026: a machine whose clock says that it is earlier has not been told the time yet."""
 
 _MOST_NS = 2**63 - 1
 

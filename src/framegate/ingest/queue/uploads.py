@@ -15,8 +15,9 @@ from enum import Enum, auto
 from itertools import chain
 
 from framegate.deadlines import retry_delay_s
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.settling import SettlingRules, Upload
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 MOST_PUT_ASIDE = 65_536
 """Some 30 MB. Those beyond it are forgotten until a sweep finds them again: in hand they would take the
