@@ -144,8 +144,8 @@ class Candidate:
     """Capture time, nanoseconds since the epoch."""
 
     arrived_at_ns: int | None = None
-    """When this version was first seen, by the wall clock. None in a scan, at the first sweep after a start, and
-    of what a backlog had left in the folder: it may have been there for any time."""
+    """When this version was first seen, by the wall clock. None in a scan, at the first sweep after a start,
+    and of what a backlog had left in the folder: it may have been there for any time."""
 
     unchanged_since_s: float = -math.inf
     """Since when nothing about it has changed, by the loop's monotonic clock."""
