@@ -15,6 +15,7 @@ from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraCalm, CameraClock, CameraClockRight, CameraStorm
+from framegate.ingest.lateness import Lateness
 from framegate.keep.memories import LaneMemory, Memory
 from framegate.model import (
     Candidate,
@@ -83,6 +84,7 @@ class Camera:
     def __init__(self, name: str, settings: DetectionSettings, mask: GrayImage | None) -> None:
         self.name = name
         self.judge = Judge(settings, mask_picture=mask)
+        self.lateness = Lateness()
         self._digests: dict[Size, _Digests] = {}
         """Of the judge's lanes."""
 
@@ -155,6 +157,7 @@ class Camera:
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, time and content."""
         self.judge.renew(before.key, now.key, now.captured_at_ns)
+        self.lateness.renew(before.captured_at_ns, now.captured_at_ns)
         for digests in self._digests.values():
             if before.sha256 == digests.reference:
                 digests.reference = now.sha256
@@ -163,8 +166,8 @@ class Camera:
         """Return what the ledger has to save of the camera."""
         storm = self.judge.pacing.storm
         lanes = tuple(self._memory_of(size, lane) for size, lane in self.judge.lanes.items())
-        clock = self.judge.pacing.clock
-        return Memory(lanes, None if storm is None else (storm.kept, storm.dropped), clock.saved())
+        counts = None if storm is None else (storm.kept, storm.dropped)
+        return Memory(lanes, counts, self.lateness.saved(), self.judge.pacing.clock.saved())
 
     def _memory_of(self, size: Size, lane: Lane) -> LaneMemory:
         reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key

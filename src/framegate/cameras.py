@@ -185,6 +185,8 @@ class Cameras:
 
     def _restored(self, name: str) -> Camera:
         camera, memory = self._new(name), self._ledger.memory_of(name)
+        if memory.lateness is not None:
+            camera.lateness.restore(memory.lateness)
         for lane in memory.lanes:
             self._restore_lane(camera, lane)
         has_reference = bool(camera.judge.lanes)

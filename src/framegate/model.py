@@ -22,7 +22,6 @@ Size = tuple[int, int]
 Unit = Literal["%", "x"]
 """Of a score and its threshold: percent of the unmasked picture, or times the usual change."""
 
-
 MINUTE_NS, HOUR_NS = 60 * 10**9, 3600 * 10**9
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
@@ -55,6 +54,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     DAMAGED = "damaged"
     UNDECODABLE = "undecodable"
+    TORN = "torn"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     UNREADABLE = "unreadable"
@@ -127,11 +127,10 @@ class FileKey:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a frame was taken, and when its file arrived; nanoseconds since the epoch."""
+    """When a frame was taken, and when its file arrived if that is known; nanoseconds since the epoch."""
 
     captured_at_ns: int
     arrived_at_ns: int | None = None
-    """None when that is not known, as in a scan and of a backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,7 @@ class Candidate:
     """Capture time, nanoseconds since the epoch."""
 
     arrived_at_ns: int | None = None
-    """When this version was first seen, by the wall clock. None in a scan, at the first sweep after a start,
-    and of what a backlog had left in the folder: it may have been there for any time."""
+    """When this version was first seen; None in a scan, at a start's first sweep, and of a backlog's rest."""
 
     unchanged_since_s: float = -math.inf
     """Since when nothing about it has changed, by the loop's monotonic clock."""
@@ -298,6 +296,9 @@ class Entry:
 
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""
+
+    late: bool = False
+    """It was taken before a frame of its camera that was judged already."""
 
     arrived_at_ns: int | None = None
     """As in ``Candidate``."""

@@ -22,7 +22,7 @@ from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
 from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
@@ -37,6 +37,8 @@ class _Decided:
 
     examined: Examined
     decision: Decision
+
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -256,7 +258,9 @@ class Pipeline:
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         for event in camera.announcements(candidate, *before):
             self._emit(event)
-        return _Decided(examined, decision)
+        is_judged = decision.verdict is not Verdict.REJECTED
+        is_late = is_judged and camera.lateness.follow(candidate.captured_at_ns, time.time_ns())
+        return _Decided(examined, decision, is_late)
 
     def _judgement_of(self, decided: _Decided) -> _Judgement:
         examined, decision = decided.examined, decided.decision
@@ -276,6 +280,7 @@ class Pipeline:
             reference=decision.reference,
             sha256=examined.sha256,
             arrived_at_ns=examined.candidate.arrived_at_ns,
+            late=decided.is_late,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

@@ -20,7 +20,7 @@ from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.ingest.pending import Pending
 from framegate.model import Entry, FileKey, Reason
-from framegate.preflight import check_surroundings
+from framegate.preflight.preflight import check_surroundings
 from framegate.telemetry.counters import Counters
 from framegate.telemetry.metrics import METRICS, Metrics
 from framegate.telemetry.status import Status, Totals, Vitals, current_status
@@ -59,6 +59,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
         for reason, count in camera.reasons.items():
             labels = here | {("verdict", str(reason.verdict)), ("reason", str(reason))}
             shown["framegate_frames_total", labels] = count
+        shown["framegate_late_frames_total", here] = camera.late
         shown["framegate_pending_frames", here] = camera.pending
         shown["framegate_oldest_pending_age_seconds", here] = camera.oldest_pending_s or 0
         shown["framegate_camera_frozen", here] = float(camera.frozen_s is not None)
@@ -92,7 +93,9 @@ def entry(name: str, reason: Reason, at_s: int) -> Entry:
 @pytest.mark.parametrize("is_well", [True, False])
 def test_every_number_of_the_file_is_the_statuss(tmp_path: Path, is_well: bool) -> None:
     """Each metric has the value of its field, whether all is well or nothing is."""
-    counters = Counters({("c1", Reason.CHANGED): 5, ("c1", Reason.EMPTY): 2, ("c2", Reason.FIRST): 1})
+    counters = Counters(
+        {("c1", Reason.CHANGED): 5, ("c1", Reason.EMPTY): 2, ("c2", Reason.FIRST): 1}, late={"c1": 3}
+    )
     counters(FrameDecided(entry("a.jpg", Reason.CHANGED, 1000), 12.0))
     counters(FrameDecided(entry("b.jpg", Reason.UNCHANGED, 1007), 700.0))
     well = Vitals(pid=1, uptime_s=77.5, watch="inotify", config_revision=3, results_free_bytes=123_456_789)

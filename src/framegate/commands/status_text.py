@@ -103,6 +103,8 @@ def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
             lines.append(f"frozen: {shown} has repeated one picture for {age(camera.frozen_s)}")
         if camera.clock_fault is not None:
             lines.append(f"clock of {shown}: {CLOCK_FAULTS.get(camera.clock_fault, camera.clock_fault)}")
+        if camera.late:
+            lines.append(f"late: {camera.late} of {shown} came after a frame that was taken later")
         rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]
         if rejected:
             lines.append(f"rejected of {shown}: {', '.join(f'{count} {r}' for r, count in rejected)}")

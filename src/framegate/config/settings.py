@@ -71,6 +71,11 @@ class DropSettings(Table):
     """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
     `empty`. If the upload continues later, the file is judged again."""
 
+    reorder_s: Annotated[Number, Field(ge=0, le=3600)] = 0.0
+    """For uploads that do not come in the order of capture: seconds that each frame waits, from when it is
+    first seen, for older ones of its camera. A frame that arrives within this time after the first younger
+    one is judged in its order. When polling, add `poll_s`. With 0, frames do not wait."""
+
     sweep_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
     """Seconds between sweeps (listings of the whole folder) while the kernel reports arrivals. A sweep finds
     the frames that were not reported."""

@@ -49,6 +49,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
             "result": entry.result,
             "detail": entry.detail or None,
             "captured_at": iso_utc(entry.captured_at_ns),
+            "late": entry.late or None,
             "size_bytes": entry.key.size_bytes,
             "duration_ms": round(self.duration_ms, 2),
             "config_revision": entry.config_revision,
@@ -68,7 +69,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
         """Return the fields, in reading order."""
         return (
             "camera", "frame", "reason", "score", "threshold", "unit", "zone", "reference", "result",
-            "detail", "captured_at", "size_bytes", "duration_ms", "config_revision", "region_count",
+            "detail", "captured_at", "late", "size_bytes", "duration_ms", "config_revision", "region_count",
             "regions", "working_size",
         )  # fmt: skip
 

@@ -224,6 +224,13 @@ class Ledger:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
 
+    def late(self) -> dict[str, int]:
+        """Return how many of the frames in ``totals`` were late, by camera; only cameras that had some."""
+        with self._database.lend() as db:
+            return dict(
+                db.execute("SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0")
+            )
+
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
         self._database.follow()
@@ -267,7 +274,7 @@ class Ledger:
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
         """Execute the statements, and count by each frame's row before and after them."""
-        totals: Counter[tuple[str, str]] = Counter()
+        totals: Counter[tuple[str, str, int]] = Counter()
         for key, statements in changes:
             before = [] if key is None else db.execute(COUNTED_AS, key_columns(key)).fetchall()
             for statement, values in statements:

@@ -19,9 +19,9 @@ _LANES_OF = (
     " FROM lane JOIN frame AS r ON r.id = lane.reference LEFT JOIN frame AS p ON p.id = lane.previous"
     " WHERE lane.camera = ? ORDER BY lane.used"
 )
-_REPLACE_CAMERA = (
-    "INSERT OR REPLACE INTO camera (camera, storm_kept, storm_dropped, clock) VALUES (?, ?, ?, ?)"
-)
+_CAMERA_COLUMNS = "storm_kept, storm_dropped, lateness, clock"
+_CAMERA = f"SELECT {_CAMERA_COLUMNS} FROM camera WHERE camera = ?"
+_REPLACE_CAMERA = f"INSERT OR REPLACE INTO camera (camera, {_CAMERA_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _SAVE_LANE = (
     "INSERT INTO lane (camera, width, height, used, previous_sha256, learnt, reference, previous)"
     f" VALUES (?, ?, ?, ?, ?, ?, {_ID_OF}, {_ID_OF})"
@@ -62,13 +62,17 @@ class Memory:
     storm: tuple[int, int] | None = None
     """Frames kept and dropped in the present storm; None when there is none."""
 
+    lateness: str | None = None
+    """Which capture time is the newest, as ``ingest.lateness`` saves it; None when nothing was judged."""
+
     clock: object = None
     """What is known of its clock, as values for JSON, the fault first; None when nothing is."""
 
 
 def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
     """Write what a camera has learnt, after the rows of the frames that it has learnt from."""
-    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None)), json.dumps(memory.clock)))
+    clock = json.dumps(memory.clock)
+    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None)), memory.lateness, clock))
     sizes = {lane.size for lane in memory.lanes}
     for size in db.execute("SELECT width, height FROM lane WHERE camera = ?", (camera,)).fetchall():
         if size not in sizes:
@@ -82,11 +86,12 @@ def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
 
 def saved(db: sqlite3.Connection, camera: str) -> Memory:
     """Return what a camera had learnt when it was saved last."""
-    query = "SELECT storm_kept, storm_dropped, clock FROM camera WHERE camera = ?"
-    row: tuple[Any, ...] = db.execute(query, (camera,)).fetchone() or (None, None, None)
-    kept, dropped, clock = row
+    row = db.execute(_CAMERA, (camera,)).fetchone()
+    if row is None:
+        row = (None, None, None, None)
+    kept, dropped, lateness, clock = row
     lanes = tuple(_lane(row) for row in db.execute(_LANES_OF, (camera,)))
-    return Memory(lanes, None if kept is None else (kept, dropped), _clock(clock))
+    return Memory(lanes, None if kept is None else (kept, dropped), lateness, _clock(clock))
 
 
 def clock_faults(db: sqlite3.Connection) -> dict[str, str]:

@@ -21,6 +21,12 @@ CREATE TABLE total (
     PRIMARY KEY (camera, reason)
 ) STRICT, WITHOUT ROWID;
 """
+_LATENESS = """
+ALTER TABLE total ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE camera ADD COLUMN lateness TEXT;
+"""
+"""How many of the frames counted in ``total`` were late; which capture time of a camera is the newest."""
+
 _DELIVERED = """
 CREATE INDEX delivered ON frame (id, size_bytes, decided_at_ns)
     WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
@@ -56,6 +62,7 @@ CREATE TABLE {table} (
     result_gone_ns INTEGER,            -- since when the result is deleted, or not ours; NULL: it may be
     unit TEXT,                         -- of score and threshold: '%' of the picture, 'x' times the usual
     zone TEXT,                         -- the [[detection.zone]] that decided; NULL: the rest of the picture
+    late INTEGER NOT NULL DEFAULT 0,   -- 1: taken before a frame of its camera that was judged already
     UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
 """
@@ -88,6 +95,7 @@ CREATE TABLE camera (
 ) STRICT;
 {_LANE}
 {_TOTALS}
+{_LATENESS}
 {_PRESENCE_INDEXES}
 """
 
@@ -141,12 +149,13 @@ ALTER TABLE camera ADD COLUMN clock TEXT;
 INSERT INTO frame_5
     SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, NULL, verdict, reason, detail, score,
         threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns,
-        unit, zone
+        unit, zone, 0
     FROM frame;
 DROP TABLE frame;
 ALTER TABLE frame_5 RENAME TO frame;
 {_FRAME_INDEXES}
 {_PRESENCE_INDEXES}
+{_LATENESS}
 """,
 }
 """Statements that turn the tables of each older version into those of the next version."""
@@ -154,7 +163,7 @@ ALTER TABLE frame_5 RENAME TO frame;
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result, arrived_at_ns"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -177,13 +186,13 @@ REFERENCE_BEFORE = (
 )
 """The frame that one was compared with is the reference again."""
 
-COUNTED_AS = f"SELECT camera, reason FROM frame WHERE {IS_KEY}"
+COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
-    "INSERT INTO total VALUES (?, ?, ?)"
-    " ON CONFLICT (camera, reason) DO UPDATE SET frames = frames + excluded.frames"
+    "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
+    " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 19)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 20)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -198,7 +207,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, entry.camera,
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
-        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.arrived_at_ns,
+        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late, entry.arrived_at_ns,
         entry.reason.verdict,
     )  # fmt: skip
 
@@ -212,12 +221,12 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
-        score, threshold, unit, zone, reference, sha256, result, arrived_at_ns,
+        score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
-        _fsdecode(reference), sha256, _fsdecode(result), arrived_at_ns,
+        _fsdecode(reference), sha256, _fsdecode(result), bool(late), arrived_at_ns,
     )  # fmt: skip
 
 

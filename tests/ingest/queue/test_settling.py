@@ -294,7 +294,7 @@ STORIES = [
 
 def play(script: list[tuple[float, Action]], until_s: float = 12.0) -> list[tuple[float, Candidate]]:
     """Tell a settler a story, asking it at every tick what is ready."""
-    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe, lambda: 0)
+    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
     taken: list[tuple[float, Candidate]] = []
     last: Taken = {}
     for now_s in (tick * TICK_S for tick in range(int(until_s / TICK_S))):
@@ -323,7 +323,7 @@ def test_a_file_is_taken_when_it_is_complete(story: Story) -> None:
 
 @pytest.fixture
 def uploads() -> Uploads:
-    return Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe, lambda: 0)
+    return Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
 
 
 def test_a_waiting_file_is_contained_until_it_is_taken(uploads: Uploads) -> None:
@@ -391,7 +391,7 @@ def test_nothing_waiting_has_no_deadline(uploads: Uploads) -> None:
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told.replace(" ", "-"))
 def test_the_deadline_is_never_later_than_what_it_is_for(story: Story) -> None:
     """Asked only at hints and deadlines, a settler gives what it gives when it is asked all the time."""
-    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe, lambda: 0)
+    uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
     taken: list[tuple[float, Candidate]] = []
     last: Taken = {}
     told = sorted({at_s for at_s, _ in story.script})

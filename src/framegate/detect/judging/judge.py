@@ -92,6 +92,8 @@ class Judge:
             detector = self._new_detector() if lane is None else lane.detector
             current = PreparedFrame(key, moment, detector.prepare(picture))
             decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
+            if decision.reason is Reason.TORN:
+                return decision  # what it shows is not there: nothing is learnt from it or compared with it
             decision = self._by_time(decision, moment, lane)
             if lane is not None:
                 lane.learn(current)

@@ -53,10 +53,16 @@ class Lane:
     def decision_on(self, current: PreparedFrame) -> Decision:
         """Decide about a frame by what it shows alone."""
         decision = compare(self.detector, self.reference.prepared, current.prepared)
-        if self.previous is not None:
-            # With the reference the light may have changed slowly: dusk is no switch.
-            decision = named_as_a_whole(decision, self.detector, self.previous.prepared, current.prepared)
+        if self.previous is not None and decision.reason is not Reason.TORN:
+            decision = self._beside_previous(decision, self.previous.prepared, current.prepared)
         return replace(decision, reference=self.reference.name)
+
+    def _beside_previous(self, decision: Decision, previous: Prepared, current: Prepared) -> Decision:
+        is_reference = previous is self.reference.prepared
+        if not is_reference and (tear := _tear(self.detector, previous, current)) is not None:
+            return tear
+        # With the reference the light may have changed slowly: dusk is no switch.
+        return named_as_a_whole(decision, self.detector, previous, current)
 
     def learn(self, current: PreparedFrame) -> None:
         """Learn what is usual from the difference between the frame before and the current one."""
@@ -85,12 +91,12 @@ class Lane:
 
 
 def compare(detector: Detector[P], reference: P, current: P) -> Decision:
-    """Decide by two pictures alone whether the second is kept: of another size it is, unscored."""
+    """Decide by two pictures alone whether the second is kept: of another size, or torn, it is not scored."""
     if reference.source_size != current.source_size:
         return of_another_size(reference.source_size, current.source_size)
     if not _are_comparable(reference, current):
         return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return decide(detector.score(reference, current))
+    return _tear(detector, reference, current) or decide(detector.score(reference, current))
 
 
 def of_another_size(before: Size, now: Size) -> Decision:
@@ -111,6 +117,12 @@ def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, cur
     is_changed = decision.reason is Reason.CHANGED
     whole = detector.whole_change(previous, current, is_changed=is_changed)
     return decision if whole is None else replace(decision, reason=whole)
+
+
+def _tear(detector: Detector[P], reference: P, current: P) -> Decision | None:
+    """Return the decision to reject a picture that is torn, as another of its camera proves; else None."""
+    tear = detector.tear(reference, current) if _are_comparable(reference, current) else None
+    return None if tear is None else Decision(Reason.TORN, detail=tear)
 
 
 def _are_comparable(one: Prepared, other: Prepared) -> bool:

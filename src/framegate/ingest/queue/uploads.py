@@ -8,7 +8,6 @@ them are read again at the same instants, so that files that become readable tog
 
 import heapq
 import math
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from enum import Enum, auto
@@ -37,21 +36,14 @@ class Uploads:
 
     Args:
         rules: decide when a file is settled.
-        describe: makes a candidate of a key: finds its camera and capture time.
-        wall_ns: the wall clock, nanoseconds since the epoch, for the arrival of each version.
+        describe: makes a candidate of a key: finds its camera, capture time and arrival.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
-    def __init__(
-        self,
-        rules: SettlingRules,
-        describe: Callable[[FileKey], Candidate],
-        wall_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
+    def __init__(self, rules: SettlingRules, describe: Callable[[FileKey], Candidate]) -> None:
         self._rules = rules
         self._describe = describe
-        self._wall_ns = wall_ns
         self._by_state: dict[State, dict[str, Upload]] = {state: {} for state in State}
         self._settling = self._by_state[State.SETTLING]
         self._queued = self._by_state[State.QUEUED]
@@ -126,9 +118,12 @@ class Uploads:
         is_closed = writer_is_done or origin.proves_complete
         upload = self._find(key.name)
         if upload is None:
-            upload = Upload(self._arrived(key, is_backlog=is_backlog), now_s, now_s, is_closed)
+            upload = Upload(self._describe(key), now_s, now_s, is_closed)
+            if is_backlog:
+                upload.candidate = replace(upload.candidate, arrived_at_ns=None)
         elif upload.candidate.key != key:
-            upload.candidate, upload.unchanged_since_s = self._arrived(key), now_s
+            is_closed = is_closed or (origin is not Origin.CREATED and _stays_closed(upload, key))
+            upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
             upload.is_closed, upload.lacks_its_end = is_closed, False
         elif key.name in self._queued:
             return False
@@ -140,9 +135,10 @@ class Uploads:
 
     def forget(self, name: str) -> None:
         """Forget a file: it has its verdict, or is no longer there."""
+        if name in self._settling:
+            self._next_s = -math.inf
         for uploads in self._by_state.values():
             uploads.pop(name, None)
-        self._next_s = -math.inf
 
     def vanished(self, name: str) -> None:
         """Forget a file that is no longer there, unless it is queued: then it gets its verdict."""
@@ -173,9 +169,7 @@ class Uploads:
             upload.candidate = replace(
                 upload.candidate, unchanged_since_s=upload.unchanged_since_s, is_final=is_final
             )
-            self._move(upload, State.QUEUED)
-            turn = self._turns.setdefault(upload.candidate.camera, [])
-            heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
+            self._queue(upload)
         self._next_s = self._rules.next_deadline_s(self._settling.values(), now_s)
         return sorted((upload.candidate for upload in free), key=lambda c: (c.order, c.key))
 
@@ -208,20 +202,34 @@ class Uploads:
         self._pass_turn(candidate.camera)
         self.forget(candidate.key.name)
 
-    def put_back(self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0) -> None:
+    def put_back(
+        self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0, writer_is_done: bool = False
+    ) -> None:
         """Let a queued file that cannot be judged yet settle again, as the version that is there now.
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
-        closes it.
+        closes it. One whose time was set while it was read stays queued, before younger frames, until
+        ``settle_s`` after it was first seen.
+
+        Args:
+            unsettled: the file, and why it could not be judged.
+            now_s: the time.
+            delay_s: how long it is not tried, unless its writer closes it.
+            writer_is_done: no program has it open for writing.
         """
         upload = self._tried(unsettled)
         if upload is None:
             return
         self._pass_turn(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
+        is_touched = writer_is_done and not is_unchanged and _stays_closed(upload, unsettled.key)
         if not is_unchanged:
-            upload.candidate = self._arrived(unsettled.key)
+            upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
+        if is_touched and now_s < upload.known_since_s + self._rules.settle_s:
+            upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)
+            self._queue(upload)
+            return
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
         upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_unchanged
@@ -269,24 +277,28 @@ class Uploads:
             heapq.heappop(self._retries)
         return math.inf
 
-    def pending(self, left: Mapping[str, Pending]) -> dict[str, Pending]:
+    def pending(self, left: Mapping[str, Pending], now_s: float) -> dict[str, Pending]:
         """Return how many frames have no verdict yet, since when, and what the oldest waits for, by camera.
 
         Args:
             left: frames that are in the folder and not in hand, by camera.
+            now_s: the time.
         """
         pending = dict(left)
         for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
             camera = upload.candidate.camera
             before = pending.get(camera, Pending())
-            why = upload.waits_for and f"{upload.candidate.key.name}: {upload.waits_for}"
+            why = self._why_pending(upload, now_s)
             this = Pending(since_s=upload.known_since_s, why=why)
             oldest = min(before, this, key=lambda pending: pending.since_s)
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
 
-    def _arrived(self, key: FileKey, *, is_backlog: bool = False) -> Candidate:
-        return replace(self._describe(key), arrived_at_ns=None if is_backlog else self._wall_ns())
+    def _why_pending(self, upload: Upload, now_s: float) -> str | None:
+        name, why = upload.candidate.key.name, upload.waits_for
+        if why is None and name in self._settling and self._rules.may_be_overtaken(upload, now_s):
+            why = "waits for older frames (drop.reorder_s)"
+        return why and f"{name}: {why}"
 
     def _find(self, name: str) -> Upload | None:
         return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
@@ -295,6 +307,11 @@ class Uploads:
         """Return the upload that was tried; None when another version was seen meanwhile."""
         is_queued = _has_version(self._queued, unsettled.candidate.key)
         return self._queued[unsettled.candidate.key.name] if is_queued else None
+
+    def _queue(self, upload: Upload) -> None:
+        self._move(upload, State.QUEUED)
+        turn = self._turns.setdefault(upload.candidate.camera, [])
+        heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
 
     def _move(self, upload: Upload, state: State) -> None:
         name = upload.candidate.key.name
@@ -310,6 +327,11 @@ class Uploads:
 
 def _has_version(uploads: Mapping[str, Upload], key: FileKey) -> bool:
     return key.name in uploads and uploads[key.name].candidate.key == key
+
+
+def _stays_closed(upload: Upload, key: FileKey) -> bool:
+    """Return whether a file that its writer has closed is as long as then: FTP clients set its time next."""
+    return upload.is_closed and upload.candidate.key.size_bytes == key.size_bytes
 
 
 def _in_words(unsettled: Unsettled) -> str:
