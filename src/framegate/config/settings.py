@@ -136,8 +136,8 @@ class ResultsSettings(Table):
     never fills up. It resumes when there is enough space again."""
 
     max_age: DurationValue | None = Field(default=None, examples=["30d"])
-    """Delete results of framegate that are older than this, as `"30d"`. The age counts from the later of
-    capture and arrival. Each camera's last kept frame stays."""
+    """Delete results of framegate that are older than this, as `"30d"`. The age counts from when they
+    were kept. Each camera's last kept frame stays."""
 
     max_size: SomeSize | None = Field(default=None, examples=["20GB"])
     """Delete the oldest results of framegate while together they take more than this, as `"20GB"`. Checked
