@@ -206,6 +206,27 @@ def test_a_size_whose_reference_is_gone_loses_nothing_else(
     assert second.said == ["reference.lost", "reference.restored"]
 
 
+def test_a_camera_from_before_sizes_were_told_apart_goes_on(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """An older ledger does not say of which size a reference is: the picture does, and nothing is lost."""
+    lay(site, morning)
+    plain = bench()
+    plain.judge_all()
+    expected = plain.numbers()
+    empty(site.state, site.results)
+    with closing((first := bench()).ledger):
+        for candidate in first.candidates()[:7]:
+            first.judge(candidate)
+        first.pipeline.flush()
+    damage(site, "width = 0, height = 0, used = 0")
+    second = bench()
+    second.judge_all()
+    second.pipeline.flush()
+    assert [*first.numbers(), *second.numbers()] == expected
+    assert [lane.size for lane in second.ledger.memory_of("c0").lanes] == [(480, 270)]
+
+
 # --- damage -----------------------------------------------------------------------------------------------
 
 

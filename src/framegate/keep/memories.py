@@ -83,9 +83,11 @@ def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
 def saved(db: sqlite3.Connection, camera: str) -> Memory:
     """Return what a camera had learnt when it was saved last."""
     row = db.execute(_CAMERA, (camera,)).fetchone()
-    *storm, lateness = (None,) * 3 if row is None else row
+    if row is None:
+        row = (None, None, None)
+    kept, dropped, lateness = row
     lanes = tuple(_lane(row) for row in db.execute(_LANES_OF, (camera,)))
-    return Memory(lanes, None if storm[0] is None else (storm[0], storm[1]), lateness)
+    return Memory(lanes, None if kept is None else (kept, dropped), lateness)
 
 
 def _lane(row: tuple[Any, ...]) -> LaneMemory:

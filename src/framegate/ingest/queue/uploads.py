@@ -196,14 +196,8 @@ class Uploads:
         """Let a queued file that cannot be judged yet settle again, as the version that is there now.
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
-        closes it. One whose time was set while it was read stays queued, before younger frames, until
-        ``settle_s`` after it was first seen.
-
-        Args:
-            unsettled: the file, and why it could not be judged.
-            now_s: the time.
-            delay_s: how long it is not tried, unless its writer closes it.
-            writer_is_done: no program has it open for writing.
+        closes it. One whose time was set while it was read, and that no program has open for writing
+        (``writer_is_done``), stays queued before younger frames, until ``settle_s`` after it was first seen.
         """
         upload = self._tried(unsettled)
         if upload is None:
