@@ -65,8 +65,8 @@ JOINT, NO_LESS = 3.5, 0.8
 the reference is torn instead, 2.7 at most in 2,700 tries, of tears 4 of 5 have more."""
 
 LEAST_ABOVE = 0.25
-"""Share of the rows that are in their place above a cut without a joint: else it may be a banner over a camera
-that was turned, which was called torn in 3 of 352 tries."""
+"""Share of the rows that are in their place above a cut without a joint: else it may be a banner, below which
+the camera was turned. Without this 3 of 352 of those were called torn."""
 
 EDGE, NOT_HERE_AT_ALL = 3, 0.4
 """Rows at a cut that are not sure, and the correlation that what stands in the wrong place has at most."""
