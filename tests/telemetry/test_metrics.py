@@ -63,6 +63,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
         shown["framegate_pending_frames", here] = camera.pending
         shown["framegate_oldest_pending_age_seconds", here] = camera.oldest_pending_s or 0
         shown["framegate_camera_frozen", here] = float(camera.frozen_s is not None)
+        shown["framegate_camera_clock_wrong", here] = float(camera.clock_fault is not None)
         if camera.last_frame is not None:
             shown["framegate_last_frame_timestamp_seconds", here] = camera.last_frame.decided_at_s
         if camera.last_kept is not None:
