@@ -55,6 +55,15 @@ def test_files_that_no_pattern_takes_are_counted_with_an_example(site: Site) -> 
     assert message.startswith("2 files match no pattern")
 
 
+def test_what_is_excluded_is_neither_counted_nor_complained_of(site: Site) -> None:
+    """Files of a NAS system or of Windows are no surprise to anybody: check does not mention them."""
+    site.configure(drop='exclude = ["index.*", "@eaDir"]')
+    (site.drop / "@eaDir").mkdir()
+    for name in ("index.html", "@eaDir/SYNOINDEX_MEDIA_INFO"):
+        (site.drop / name).write_bytes(b"")
+    assert found(site, "drop.include", Grade.WARNING) == []
+
+
 def test_a_huge_folder_is_counted_up_to_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check ends soon however many files there are."""
     site.configure()

@@ -8,7 +8,7 @@ from itertools import combinations, islice
 from pathlib import Path
 
 from framegate.config.settings import DropSettings
-from framegate.ingest.names import UNFINISHED, NameRules
+from framegate.ingest.names import NameRules
 
 MOST_COUNTED = 200_000
 """Files and folders after which a check stops counting: some seconds."""
@@ -117,7 +117,7 @@ class Contents:
     """The errors of folders that cannot be listed."""
 
     unmatched: tuple[str, ...]
-    """Files that no pattern of ``include`` matches, except hidden and unfinished ones."""
+    """Files that no pattern of ``include`` matches, except hidden, excluded and unfinished ones."""
 
 
 def contents_of(drop: DropSettings) -> Contents:
@@ -130,15 +130,17 @@ def contents_of(drop: DropSettings) -> Contents:
         folders += 1
         below[:] = below if drop.recursive else []
         paths = (os.path.relpath(os.path.join(folder, name), drop.folder) for name in names)
-        unmatched += [path for path in islice(paths, MOST_COUNTED - count) if _is_unmatched(path, rules)]
+        unmatched += [path for path in islice(paths, MOST_COUNTED - count) if rules.is_unmatched(path)]
         count += 1 + len(names)
         if count >= MOST_COUNTED:
             break
-    return Contents(folders, tuple(unlisted), tuple(unmatched))
+    ours = (error for error in unlisted if not _is_passed_over(error, drop.folder, rules))
+    return Contents(folders, tuple(ours), tuple(unmatched))
 
 
-def _is_unmatched(name: str, rules: NameRules) -> bool:
-    return not (rules.is_frame(name) or rules.is_hidden(name) or name.lower().endswith(UNFINISHED))
+def _is_passed_over(error: OSError, drop: str, rules: NameRules) -> bool:
+    name = os.path.relpath(error.filename, drop)
+    return name != "." and rules.is_passed_over(name)
 
 
 def check_unlisted(contents: Contents, drop: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import pytest
 from forked import python
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
-from framegate.ingest.sweeping import frames_of
+from framegate.ingest.sweeping import entries_of, frames_of
 
 
 def make(drop: Path, *names: str) -> None:
@@ -44,6 +44,13 @@ def test_hidden_folders_are_passed_over(drop: Path, rules: NameRules) -> None:
     """Thumbnails and trash of file servers are no frames."""
     make(drop, ".Trash/a.jpg", "cam/.thumbs/deep/a.jpg", "cam/a.jpg")
     assert found(drop, rules) == ["cam/a.jpg"]
+
+
+def test_excluded_folders_are_not_even_listed(drop: Path, rules: NameRules) -> None:
+    """What is inside an excluded folder costs nothing, and that it may not be listed is no trouble."""
+    make(drop, "@eaDir/a.jpg/XL.jpg", "cam/#recycle/a.jpg", "lost+found/a.jpg", "cam/a.jpg")
+    listed = [name for name, _ in entries_of(drop, rules, recursive=True)]
+    assert listed == ["cam/a.jpg"]
 
 
 def test_a_flat_sweep_stays_in_the_folder(drop: Path, rules: NameRules) -> None:
@@ -106,7 +113,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from framegate.ingest.names import NameRules
-from framegate.ingest.sweeping import frames_of
+from framegate.ingest.sweeping import entries_of, frames_of
 from framegate.config.settings import DropSettings
 
 if not os.geteuid():

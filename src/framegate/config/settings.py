@@ -19,6 +19,7 @@ from framegate.config.values import (
     CameraPattern,
     CaptureTimes,
     DurationValue,
+    Exclusions,
     FilePath,
     Listen,
     Number,
@@ -47,6 +48,16 @@ class DropSettings(Table):
     """Patterns for the names of frames; upper and lower case count as the same. Dot-files, `*.part`, `*.tmp`,
     `*.filepart` and `*~` are never frames. The content of a file decides which kind of picture it is,
     not its name."""
+
+    exclude: Exclusions = (
+        "@eaDir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "~snapshot",
+        "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "ehthumbs*.db", "desktop.ini", "~$*",
+        "lost+found", "__MACOSX", "Network Trash Folder", "Temporary Items", "~syncthing~*", "*.!sync",
+    )  # fmt: skip
+    """Patterns for the names of files and folders that are no frames and hold none; upper and lower case
+    count as the same. By default what NAS systems, Windows, macOS and sync programs put there. A pattern with
+    `/` is for a path below the folder. An excluded folder is not listed. Your list replaces the default;
+    what is hidden by a dot stays ignored."""
 
     recursive: Annotated[bool, Strict(), RestartOnly()] = True
     """Also watch the folders inside the folder, including those made later."""

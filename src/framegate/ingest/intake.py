@@ -296,4 +296,4 @@ class Intake:
 
 
 def _naming(drop: DropSettings) -> tuple[object, ...]:
-    return drop.include, drop.camera_pattern, drop.capture_time
+    return drop.include, drop.exclude, drop.camera_pattern, drop.capture_time

@@ -128,7 +128,7 @@ def entries_of(
                     name = below + entry.name
                     if not entry.is_dir(follow_symlinks=False):
                         yield name, entry
-                    elif recursive and not rules.is_hidden(entry.name):
+                    elif recursive and not rules.is_passed_over(name):
                         pending.append(name + "/")
         except OSError as error:
             if not below:
