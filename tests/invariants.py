@@ -30,8 +30,8 @@ REASONS = {
     "kept": {"first", "changed", "size_changed", "heartbeat", "storm", "lighting", "moved"},
     "dropped": {"unchanged", "identical", "storm_dropped"},
     "rejected": {
-        "empty", "truncated", "undecodable", "too_large", "not_a_regular_file", "unreadable", "vanished",
-        "crasher", "internal_error",
+        "empty", "truncated", "damaged", "undecodable", "too_large", "not_a_regular_file", "unreadable",
+        "vanished", "crasher", "internal_error",
     },
 }  # fmt: skip
 """Every reason, below the verdict that it explains."""

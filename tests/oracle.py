@@ -54,6 +54,8 @@ class Shot:
     """None: it is no picture, and will be rejected."""
 
     camera: str = "default"
+    is_portrait: bool = False
+    """A camera's portraits and landscapes are two sizes, each with a reference of its own."""
 
     @property
     def version(self) -> tuple[str, int, int]:
@@ -61,10 +63,12 @@ class Shot:
         return self.name, len(self.data), self.mtime_ns
 
 
-def scene_jpeg(scene: int, number: int, size_bytes: int = DEFAULT_SIZE_BYTES) -> bytes:
+def scene_jpeg(
+    scene: int, number: int, size_bytes: int = DEFAULT_SIZE_BYTES, *, is_portrait: bool = False
+) -> bytes:
     """Return a JPEG of a scene, exactly ``size_bytes`` long; another number gives other bytes."""
     assert size_bytes >= SMALLEST_SIZE_BYTES
-    plain = _flat(GREYS[scene])
+    plain = _flat(GREYS[scene], is_portrait=is_portrait)
     noise = random.Random(f"{scene} {number}")
     # JFIF wants its own segment first, so the comments stand behind that.
     behind_jfif = 4 + int.from_bytes(plain[4:6], "big")
@@ -79,12 +83,15 @@ def shot(
     camera: str = "default",
     folder: str = "",
     size_bytes: int = DEFAULT_SIZE_BYTES,
+    is_portrait: bool = False,
 ) -> Shot:
     """Return the frame of a number: a later number was taken later."""
-    data = b"no picture " * 50 + b"%d" % number if scene is None else scene_jpeg(scene, number, size_bytes)
+    data = b"no picture " * 50 + b"%d" % number
+    if scene is not None:
+        data = scene_jpeg(scene, number, size_bytes, is_portrait=is_portrait)
     prefix = "" if camera == "default" else f"{camera}_"
     name = os.path.join(folder, f"{prefix}{number:06d}.jpg")
-    return Shot(name, data, FIRST_MTIME_NS + number * 1_000_000, scene, camera)
+    return Shot(name, data, FIRST_MTIME_NS + number * 1_000_000, scene, camera, is_portrait)
 
 
 def upload(taken: Shot, drop: Path) -> None:
@@ -98,12 +105,13 @@ def upload(taken: Shot, drop: Path) -> None:
 
 
 def expected(shots: Iterable[Shot]) -> list[Shot]:
-    """Return the frames that are kept, in capture order: of each camera the first, and every other scene."""
-    scenes: dict[str, int] = {}
+    """Return the frames that are kept, in capture order: of each camera and size the first, then the new."""
+    scenes: dict[tuple[str, bool], int] = {}
     kept = []
     for taken in in_capture_order(shots):
-        if taken.scene is not None and taken.scene != scenes.get(taken.camera):
-            scenes[taken.camera] = taken.scene
+        lane = taken.camera, taken.is_portrait
+        if taken.scene is not None and taken.scene != scenes.get(lane):
+            scenes[lane] = taken.scene
             kept.append(taken)
     return kept
 
@@ -114,8 +122,9 @@ def in_capture_order(shots: Iterable[Shot]) -> list[Shot]:
 
 
 @cache
-def _flat(grey: int) -> bytes:
-    done, encoded = cv2.imencode(".jpg", np.full((HEIGHT, WIDTH), grey, np.uint8))
+def _flat(grey: int, *, is_portrait: bool) -> bytes:
+    shape = (WIDTH, HEIGHT) if is_portrait else (HEIGHT, WIDTH)
+    done, encoded = cv2.imencode(".jpg", np.full(shape, grey, np.uint8))
     assert done
     return encoded.tobytes()
 

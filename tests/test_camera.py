@@ -463,10 +463,10 @@ def test_a_mask_that_is_gone_holds_frames_up_and_rejects_none(site: Site) -> Non
 
 
 def test_a_camera_that_changes_its_size_all_the_time_is_a_storm_too(site: Site) -> None:
-    """A camera that flips between two streams fills no disk: of its frames one a minute is kept as well."""
+    """Crops of motion, each of a size of its own, fill no disk: one frame a minute is kept as well."""
     site.configure(detection=f"{DETECTION}\nmax_kept_per_hour = 6")
     for number in range(40):
-        size = (64, 48) if number % 2 else (80, 60)
+        size = (64 + number, 48)
         _, encoded = cv2.imencode(".jpg", np.full((size[1], size[0]), 90, np.uint8))
         path = site.drop / f"{number:04d}.jpg"
         path.write_bytes(encoded.tobytes())
@@ -474,5 +474,4 @@ def test_a_camera_that_changes_its_size_all_the_time_is_a_storm_too(site: Site) 
     with running(site) as run:
         run.judge()
     assert run.reasons[:6] == ["first", *["size_changed"] * 5]
-    assert set(run.reasons[6:]) == {"storm", "storm_dropped", "identical"}
-    assert run.reasons.count("storm") <= 34 * 20 // 60 + 1
+    assert run.reasons[6:] == ["storm_dropped", "storm_dropped", "storm"] * 11 + ["storm_dropped"]

@@ -17,7 +17,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
-from framegate.keep.schema import Memory
+from framegate.keep.memories import Memory
 from framegate.model import FileKey, Reason
 from pictures import picture_for
 from running import Site
@@ -152,20 +152,75 @@ def test_cameras_beyond_the_budget_are_put_away(
     assert 2 < len(box.pipeline._cameras._cameras) < 12
 
 
+# --- several sizes ----------------------------------------------------------------------------------------
+
+
+def shrunk(data: bytes) -> bytes:
+    """Return a picture as the camera's sub stream has it."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return cv2.imencode(".jpg", cv2.resize(picture, (240, 136), interpolation=cv2.INTER_AREA))[1].tobytes()
+
+
+def test_cameras_of_several_sizes_come_back_exactly(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put away after every frame, a camera has all references and all that it learnt, to the bit."""
+    lay(site, [each for data in morning for each in (data, shrunk(data))], cameras=2)
+    plenty = bench()
+    plenty.judge_all()
+    expected, results = plenty.numbers(), site.kept_bytes()
+    reasons = [numbers[1] for numbers in expected]
+    assert (reasons.count(Reason.FIRST), reasons.count(Reason.SIZE_CHANGED)) == (2, 2)
+    assert reasons.count(Reason.CHANGED) >= 8
+    empty(site.state, site.results)
+    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    scarce = bench()
+    scarce.judge_all()
+    assert scarce.numbers() == expected
+    assert site.kept_bytes() == results
+    assert "reference.lost" not in scarce.said
+
+
+def test_a_size_whose_reference_is_gone_loses_nothing_else(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """When the last kept frame of one size is gone from both folders, the other sizes go on as they were."""
+    lay(site, [morning[0], shrunk(morning[0])])
+    with closing((first := bench()).ledger):
+        first.judge_all()
+        first.pipeline.flush()
+    for folder in (site.drop, site.results):
+        (folder / "c0_0000.jpg").unlink()
+    lay(site, [b"", b"", shrunk(morning[1]), morning[1], morning[2], shrunk(morning[2])])
+    for name in ("c0_0000.jpg", "c0_0001.jpg"):
+        (site.drop / name).unlink()
+    second = bench()
+    second.judge_all()
+    assert [(e.entry.reason, e.entry.reference) for e in second.decided] == [
+        (Reason.UNCHANGED, "c0_0001.jpg"),
+        (Reason.SIZE_CHANGED, None),
+        (Reason.UNCHANGED, "c0_0003.jpg"),
+        (Reason.UNCHANGED, "c0_0001.jpg"),
+    ]
+    assert second.said == ["reference.lost", "reference.restored"]
+
+
 # --- damage -----------------------------------------------------------------------------------------------
 
 
 def damage(site: Site, change: str) -> None:
     """Change what the ledger has saved of camera c0, as a bad disk or a hand would."""
+    table = "camera" if change.startswith("storm") else "lane"
     with closing(sqlite3.connect(site.state / "ledger.sqlite3")) as db:
-        (count,) = db.execute(f"UPDATE camera SET {change} WHERE camera = 'c0' RETURNING 1").fetchone()
+        (count,) = db.execute(f"UPDATE {table} SET {change} WHERE camera = 'c0' RETURNING 1").fetchone()
         assert count
         db.commit()
 
 
 def usual_of(box: Bench) -> Any:
     """Return what camera c0 has learnt."""
-    return box.pipeline._cameras.get("c0").judge.detector._usual  # type: ignore[attr-defined]
+    return box.pipeline._cameras.get("c0").judge.lanes[480, 270].detector._usual  # type: ignore[attr-defined]
 
 
 DAMAGES = {
@@ -180,9 +235,13 @@ DAMAGES = {
     "half a storm": "storm_kept = 3, storm_dropped = NULL",
     "a storm of less than nothing": "storm_kept = -5, storm_dropped = 1",
     "a storm beyond all counting": "storm_kept = 9223372036854775807, storm_dropped = 0",
-    "no size of the previous frame": "previous_name = x'61', previous_size_bytes = NULL",
-    "a name that no file can have": "previous_name = x'610062', previous_size_bytes = 1",
-    "a previous frame outside": "previous_name = CAST('../../../etc/passwd' AS BLOB)",
+    "no previous frame": "previous = NULL",
+    "a previous frame that is in no row": "previous = 9223372036854775807",
+    "the previous frame of another camera": "previous = (SELECT max(id) FROM frame WHERE camera = 'c1')",
+    "another size": "width = -1, height = 0",
+    "an order beyond all counting": "used = -9223372036854775808",
+    "a reference that is in no row": "reference = 0",
+    "a reference that was dropped": "reference = (SELECT max(id) FROM frame WHERE verdict = 'dropped')",
 }
 
 
@@ -235,7 +294,7 @@ def test_a_camera_whose_arithmetic_fails_costs_one_frame_and_starts_over(
     usual_of(box)._steps[:] = 32_000  # a fault in memory: there is no such level
     box.judge(candidates[12])
     box.pipeline.flush()
-    assert box.ledger.memory_of("c0") == Memory(None, None)
+    assert box.ledger.memory_of("c0") == Memory()
     for candidate in candidates[13:]:
         box.judge(candidate)
     fault, after = [event for event in box.decided[12:] if event.entry.camera == "c0"][:2]
@@ -271,8 +330,8 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     assert isinstance(reset, LogEvent)
     assert (reset.level, reset.fields["camera"]) == ("error", "c0")
     assert "Traceback" in reset.fields["error"]
-    assert box.ledger.memory_of("c0") == Memory(None, None)
-    assert box.ledger.memory_of("c1").learnt is not None
+    assert box.ledger.memory_of("c0") == Memory()
+    assert box.ledger.memory_of("c1").lanes[0].learnt is not None
     assert sum(box.ledger.counts().values()) == 4
     for candidate in candidates[4:]:
         box.judge(candidate)
@@ -297,7 +356,7 @@ def test_without_memory_to_save_a_camera_the_intake_waits(
     usual._steps = learnt
     box.pipeline.flush()
     assert "camera.reset" not in box.said
-    assert box.ledger.memory_of("c0").learnt == usual.to_bytes()
+    assert box.ledger.memory_of("c0").lanes[0].learnt == usual.to_bytes()
 
 
 def test_only_our_own_faults_are_logged_as_errors(site: Site, bench: Callable[..., Bench]) -> None:

@@ -27,16 +27,21 @@ ADAPTIVE = 'preset = "adaptive"\n'
 FIRST_NS = 1_700_000_000 * 10**9
 
 
-def encoded(level: int, seed: int = 0, car: int | None = None) -> bytes:
+def encoded(level: int, seed: int = 0, car: int | None = None, size: tuple[int, int] = (160, 90)) -> bytes:
     """Return a photo of a wall with faint noise: another seed gives other bytes of the same scene."""
-    noise = np.random.default_rng(seed).integers(0, 3, (90, 160, 3), np.uint8)
-    picture = (np.full((90, 160, 3), level, np.uint8) + noise).astype(np.uint8)
+    width, height = size
+    noise = np.random.default_rng(seed).integers(0, 3, (height, width, 3), np.uint8)
+    picture = (np.full((height, width, 3), level, np.uint8) + noise).astype(np.uint8)
     if car is not None:
         picture[30:60, car : car + 40] = (20, 200, 230)
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
 A, A2, A3, B, B2 = (encoded(100), encoded(100, 1), encoded(100, 2), encoded(100, car=20), encoded(100, 1, 20))
+UP, UP2, UP3, UP_B = (
+    encoded(100, seed, car, (90, 160)) for seed, car in ((0, None), (1, None), (2, None), (0, 20))
+)
+SIZES = [encoded(100, size=(100 + 4 * number, 80)) for number in range(5)]
 FRAMES = {
     "the reference": ([A, A, A], ["first", "identical", "identical"]),
     "the last unchanged": ([A, A2, A2, A2], ["first", "unchanged", "identical", "identical"]),
@@ -59,6 +64,34 @@ FRAMES = {
     "with damage between": (
         [A, A2, b"", A2, b"no picture", A, A2[:-20], A2],
         ["first", "unchanged", "empty", "identical", "undecodable", "identical", "truncated", "identical"],
+    ),
+    "two sizes by turns": (
+        [A, UP, A, UP, A2, UP2, A2, UP2, A, B, UP2, UP, B, UP3, UP_B, B2, UP_B, A],
+        [
+            "first",
+            "size_changed",
+            *["identical"] * 2,
+            *["unchanged"] * 2,
+            *["identical"] * 3,
+            "changed",
+            *["identical"] * 3,
+            "unchanged",
+            "changed",
+            "unchanged",
+            "identical",
+            "changed",
+        ],
+    ),
+    "four sizes, then a fifth": (
+        [*SIZES[:4], *SIZES[:4], SIZES[4], *SIZES[1:], SIZES[0]],
+        [
+            "first",
+            *["size_changed"] * 3,
+            *["identical"] * 4,
+            "size_changed",
+            *["identical"] * 4,
+            "size_changed",
+        ],
     ),
     "damage twice": ([A, b"no picture", b"no picture"], ["first", "undecodable", "undecodable"]),
 }
@@ -167,7 +200,7 @@ def test_identical_frames_teach_nothing(site: Site, bench: Callable[..., Bench],
     kept = [line[1:] for line in plain.numbers()]
     scores, learnt = (
         [line[1] for line in kept],
-        plain.pipeline._cameras.get("default").judge.detector.learnt(),
+        plain.pipeline._cameras.get("default").judge.lanes[160, 90].detector.learnt(),
     )
     shutil.rmtree(site.state)
     site.state.mkdir()
@@ -177,7 +210,7 @@ def test_identical_frames_teach_nothing(site: Site, bench: Callable[..., Bench],
     judged = [line for line in repeating.numbers() if line[1] is not Reason.IDENTICAL]
     assert [line[1:4] for line in judged] == [line[:3] for line in kept]
     assert len(scores) == len(judged)
-    assert repeating.pipeline._cameras.get("default").judge.detector.learnt() == learnt
+    assert repeating.pipeline._cameras.get("default").judge.lanes[160, 90].detector.learnt() == learnt
 
 
 @by_each_preset
@@ -186,7 +219,7 @@ def test_damaged_frames_teach_nothing(site: Site, bench: Callable[..., Bench], p
     lay(site, [A, A2, B, A3], preset)
     whole = bench(deliverer=NoDelivery())
     conclude_all(whole)
-    learnt = whole.pipeline._cameras.get("default").judge.detector.learnt()
+    learnt = whole.pipeline._cameras.get("default").judge.lanes[160, 90].detector.learnt()
     broken = A2[: len(A2) // 2] + bytes(40) + A2[len(A2) // 2 + 40 :]
     shutil.rmtree(site.state)
     site.state.mkdir()
@@ -195,7 +228,7 @@ def test_damaged_frames_teach_nothing(site: Site, bench: Callable[..., Bench], p
     conclude_all(torn)
     rejected = [event for event in torn.decided if event.entry.reason.verdict == "rejected"]
     assert len(rejected) == 5
-    assert torn.pipeline._cameras.get("default").judge.detector.learnt() == learnt
+    assert torn.pipeline._cameras.get("default").judge.lanes[160, 90].detector.learnt() == learnt
     judged = [line[1:4] for line in torn.numbers() if line[1].verdict != "rejected"]
     assert judged == [line[1:4] for line in whole.numbers()]
 

@@ -175,7 +175,8 @@ def test_an_intended_frame_that_is_nowhere_is_rejected(
     (event,) = box.decided
     assert (event.entry.reason, event.entry.result) == (Reason.VANISHED, None)
     assert box.ledger.counts()[Verdict.REJECTED] == 1
-    assert box.ledger.last_kept("c0") is None
+    assert box.ledger.kept(candidate.key) is None
+    assert box.ledger.memory_of("c0").lanes == ()
 
 
 @pytest.mark.parametrize("reason", [Reason.LIGHTING, Reason.MOVED])
@@ -210,7 +211,7 @@ def test_recovery_waits_for_a_disk_that_cannot_be_written(
     assert site.kept_bytes() == {"c0_0000.jpg": morning[0]}
 
 
-@pytest.mark.parametrize("cut", [0, 100, -2], ids=["nothing", "in-the-header", "at-the-end"])
+@pytest.mark.parametrize("cut", [0, 100, -9], ids=["nothing", "in-the-header", "near-the-end"])
 def test_a_frame_without_its_end_is_rejected_only_when_no_more_can_be_expected(
     site: Site, bench: Callable[..., Bench], morning: list[bytes], cut: int
 ) -> None:

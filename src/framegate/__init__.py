@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framegate.config.detection import DetectionSettings
     from framegate.detect.decoding import Undecodable, decode
-    from framegate.detect.judge import Judge
+    from framegate.detect.judging.judge import Judge
     from framegate.model import ChangeScore, Decision, FileKey, Picture, Reason, Region, Verdict
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 
 _HOME = {
     "DetectionSettings": "framegate.config.detection",
-    "Judge": "framegate.detect.judge",
+    "Judge": "framegate.detect.judging.judge",
     "Undecodable": "framegate.detect.decoding",
     "decode": "framegate.detect.decoding",
 }

@@ -1,19 +1,32 @@
 """One camera of the daemon: its judge, what the ledger remembers of it, and which bytes it has sent last."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
-from framegate.detect.judge import Judge
-from framegate.keep.schema import Memory
-from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason
+from framegate.detect.judging.judge import Judge
+from framegate.detect.judging.lane import Lane
+from framegate.ingest.lateness import Lateness
+from framegate.keep.memories import LaneMemory, Memory
+from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason, Size
 
 DIGESTS_BYTES = 300
-"""Memory of a camera besides its judge."""
+"""Memory of a camera besides its judge, and of the digests of each picture size."""
+
+
+@dataclass(slots=True)
+class _Digests:
+    """Which bytes would be decided without being decoded, for one picture size."""
+
+    reference: bytes | None = None
+    """SHA-256 of the reference's bytes; None where it is not known."""
+
+    dropped: bytes | None = None
+    """Of the last frame's bytes and the settings by which it was dropped as unchanged, if it was."""
 
 
 def read_mask(path: str) -> GrayImage:
@@ -55,18 +68,16 @@ class Camera:
     def __init__(self, name: str, settings: DetectionSettings, mask: GrayImage | None) -> None:
         self.name = name
         self.judge = Judge(settings, mask_picture=mask)
-        self.reference_sha256: bytes | None = None
-        """Of the reference's bytes; None when there is none."""
-
-        self.dropped_sha256: bytes | None = None
-        """Of the last frame's bytes and the settings by which it was dropped as unchanged, if it was."""
+        self.lateness = Lateness()
+        self._digests: dict[Size, _Digests] = {}
+        """Of the judge's lanes."""
 
         self._settings_sha256 = _settings_sha256(settings, mask)
 
     @property
     def size_bytes(self) -> int:
         """Memory of the camera in bytes, nearly all of it pictures at the working size."""
-        return DIGESTS_BYTES + self.judge.size_bytes
+        return DIGESTS_BYTES * (1 + len(self._digests)) + self.judge.size_bytes
 
     def decide_repeat(self, sha256: bytes, captured_at_ns: int) -> Decision | None:
         """Drop a frame as ``identical`` if its bytes have just been judged; return None if they have to be.
@@ -74,13 +85,16 @@ class Camera:
         Those of the reference cannot differ from it. Those of a frame that was dropped as unchanged would be
         dropped again, by the same settings: after an edit they are judged once more.
         """
-        if sha256 == self.reference_sha256:
-            repeated = "kept"
-        elif self._judged_sha256(sha256) == self.dropped_sha256:
-            repeated = "unchanged"
-        else:
-            return None
-        decision = self.judge.judge_repeat(captured_at_ns)
+        judged = self._judged_sha256(sha256)
+        for size, digests in self._digests.items():
+            if sha256 == digests.reference:
+                return self._repeat(size, "kept", captured_at_ns)
+            if judged == digests.dropped:
+                return self._repeat(size, "unchanged", captured_at_ns)
+        return None
+
+    def _repeat(self, size: Size, repeated: str, captured_at_ns: int) -> Decision | None:
+        decision = self.judge.judge_repeat(captured_at_ns, size=size)
         return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
 
     def decide(self, key: FileKey, captured_at_ns: int, picture: Picture, sha256: bytes) -> Decision:
@@ -90,25 +104,46 @@ class Camera:
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
         decision = self.judge.judge(key, captured_at_ns, picture)
+        digests = self._digests.get(picture.size, _Digests())
         if decision.reason.is_kept:
-            self.reference_sha256 = sha256
+            digests.reference = sha256
         is_settled = decision.reason is Reason.UNCHANGED  # not in a storm: it may have a turn in a minute
-        self.dropped_sha256 = self._judged_sha256(sha256) if is_settled else None
+        digests.dropped = self._judged_sha256(sha256) if is_settled else None
+        self._note(picture.size, digests)
         return decision
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, time and content."""
         self.judge.renew(before.key, now.key, now.captured_at_ns)
-        if before.sha256 == self.reference_sha256:
-            self.reference_sha256 = now.sha256
+        self.lateness.renew(before.captured_at_ns, now.captured_at_ns)
+        for digests in self._digests.values():
+            if before.sha256 == digests.reference:
+                digests.reference = now.sha256
 
     def memory(self) -> Memory:
-        """Return what the ledger has to save of the camera, besides its reference."""
-        judge = self.judge
-        previous = None if judge.previous is None else judge.previous.key
+        """Return what the ledger has to save of the camera."""
+        storm = self.judge.pacing.storm
+        lanes = tuple(self._memory_of(size, lane) for size, lane in self.judge.lanes.items())
+        counts = None if storm is None else (storm.kept, storm.dropped)
+        return Memory(lanes, counts, self.lateness.saved())
+
+    def _memory_of(self, size: Size, lane: Lane) -> LaneMemory:
+        reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key
+        assert not isinstance(reference, str)
         assert not isinstance(previous, str)
-        storm = None if (storm := judge.pacing.storm) is None else (storm.kept, storm.dropped)
-        return Memory(previous, judge.detector.learnt(), storm, self.dropped_sha256)
+        return LaneMemory(size, reference, previous, lane.detector.learnt(), self._digests[size].dropped)
+
+    def restore_lane(self, memory: LaneMemory, kept: Entry, picture: Picture) -> Lane:
+        """Make a kept frame the reference of its picture size again, as the size used last.
+
+        Args:
+            memory: what was saved of this size.
+            kept: the decision to keep the frame.
+            picture: the frame.
+        """
+        lane = self.judge.restore_lane(kept.key, kept.captured_at_ns, picture)
+        self._note(picture.size, _Digests(kept.sha256, memory.previous_sha256))
+        return lane
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
         """Judge by other settings; return False, and change nothing, if they prepare pictures otherwise."""
@@ -116,6 +151,11 @@ class Camera:
             return False
         self._settings_sha256 = _settings_sha256(settings, mask)
         return True
+
+    def _note(self, size: Size, digests: _Digests) -> None:
+        """Remember digests, and forget those of sizes that the judge has forgotten."""
+        digests_of = self._digests | {size: digests}
+        self._digests = {each: digests_of[each] for each in self.judge.lanes}
 
     def _judged_sha256(self, sha256: bytes) -> bytes:
         return hashlib.sha256(self._settings_sha256 + sha256).digest()

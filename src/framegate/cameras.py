@@ -10,20 +10,21 @@ from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.judge import Judge, PreparedFrame
-from framegate.detect.pacing import Storm
+from framegate.detect.judging.lane import Lane
+from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
 from framegate.keep.ledger import Ledger
-from framegate.keep.schema import Memory
+from framegate.keep.memories import LaneMemory, Memory
 from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Picture
 
 BUDGET_BYTES = 256_000_000
 """For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 1.4 MB with
-``adaptive``, and 4.3 MB with ``classic`` at the native size of 1080p: so 180 or 60 cameras fit. If more send
-in turn, a frame costs twice as much: two pictures are read and decoded again."""
+``adaptive``, and 4.3 MB with ``classic`` at the native size of 1080p: so 180 or 60 cameras fit, or a quarter
+of them if each sends four sizes. If more send in turn, a frame costs twice as much: two pictures of each size
+are read and decoded again."""
 
 MOST_IN_A_STORM = 2**53
 """Frames of one storm: a larger count is damage, and could not be saved when it grows."""
@@ -104,7 +105,7 @@ class Cameras:
             raise SinkError("out of memory while saving what a camera has learnt") from error
         except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
             self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
-            return Memory(None, None)
+            return Memory()
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, if its camera is in memory."""
@@ -182,39 +183,43 @@ class Cameras:
                 self._mask_at(str(path))
 
     def _restored(self, name: str) -> Camera:
-        camera = self._new(name)
-        if (last := self._ledger.last_kept(name)) is None:
-            return camera
-        data, judge = self._bytes_of(last), camera.judge
-        picture = None if data is None else self._decoded(data, judge.settings)
-        if picture is None:
-            self._emit(ReferenceLost(name, last.key.name))
-            return camera
-        judge.reference = judge.prepared(last.key, last.captured_at_ns, picture)
-        camera.reference_sha256 = last.sha256
-        self._restore_memory(camera, self._ledger.memory_of(name))
-        self._emit(ReferenceRestored(name, last.key.name))
+        camera, memory = self._new(name), self._ledger.memory_of(name)
+        if memory.lateness is not None:
+            camera.lateness.restore(memory.lateness)
+        for lane in memory.lanes:
+            self._restore_lane(camera, lane)
+        if camera.judge.lanes:
+            kept_at_ns = self._kept_lately(name, camera.judge.settings)
+            camera.judge.pacing.restore(kept_at_ns, _storm_of(memory))
         return camera
 
-    def _restore_memory(self, camera: Camera, memory: Memory) -> None:
-        judge = camera.judge
+    def _restore_lane(self, camera: Camera, memory: LaneMemory) -> None:
+        kept, settings = self._ledger.kept(memory.reference), camera.judge.settings
+        data = None if kept is None else self._bytes_of(kept)
+        picture = None if data is None else self._decoded(data, settings)
+        if kept is None or picture is None:
+            self._emit(ReferenceLost(camera.name, memory.reference.name))
+            return
+        lane = camera.restore_lane(memory, kept, picture)
         if memory.learnt is not None:
             try:
-                judge.detector.restore(memory.learnt)
+                lane.detector.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
-        judge.pacing.restore(self._kept_lately(camera.name, judge.settings), _storm_of(memory))
-        judge.previous = self._previous_again(memory.previous, judge)
-        camera.dropped_sha256 = memory.previous_sha256
+        if memory.previous != kept.key:
+            self._restore_previous(lane, memory.previous, settings)
+        self._emit(ReferenceRestored(camera.name, kept.key.name))
 
-    def _previous_again(self, key: FileKey | None, judge: Judge) -> PreparedFrame | None:
+    def _restore_previous(self, lane: Lane, key: FileKey | None, settings: DetectionSettings) -> None:
         """Read the previous frame from the drop folder; if it is gone, one difference is not learnt."""
-        if key is None or (judge.reference is not None and judge.reference.key == key):
-            return judge.reference
+        lane.previous = None
+        if key is None:
+            return
         drop = self._settings.drop
         read = read_frame(Path(drop.folder), key, drop.max_size)
-        picture = self._decoded(read.data, judge.settings) if isinstance(read, EncodedFrame) else None
-        return None if picture is None else judge.prepared(key, 0, picture)  # its time decides nothing
+        picture = self._decoded(read.data, settings) if isinstance(read, EncodedFrame) else None
+        if picture is not None:
+            lane.restore_previous(key, picture)
 
     def _decoded(self, data: bytes, settings: DetectionSettings) -> Picture | None:
         picture = decode(data, settings, max_pixels=self._settings.drop.max_megapixels * 1e6)

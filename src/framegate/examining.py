@@ -127,7 +127,8 @@ def _decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
     candidate, encoded = examined.candidate, examined.encoded
     assert encoded is not None
     max_pixels = settings.drop.max_megapixels * 1e6
-    picture = decode(encoded.data, settings.detection_of(candidate.camera), max_pixels=max_pixels)
+    detection = settings.detection_of(candidate.camera)
+    picture = decode(encoded.data, detection, max_pixels=max_pixels, is_final=candidate.is_final)
     if not isinstance(picture, Undecodable):
         return replace(examined, picture=picture)
     if picture.may_be_unfinished and not candidate.is_final:

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 GrayImage = NDArray[np.uint8]
 """A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
 
+Size = tuple[int, int]
+"""(width, height) of a whole picture in pixels, turned as its EXIF orientation says."""
+
 Unit = Literal["%", "x"]
 """Of a score and its threshold: percent of the unmasked picture, or times the usual change."""
 
@@ -50,7 +53,9 @@ class Reason(StrEnum):
 
     EMPTY = "empty"
     TRUNCATED = "truncated"
+    DAMAGED = "damaged"
     UNDECODABLE = "undecodable"
+    TORN = "torn"
     TOO_LARGE = "too_large"
     NOT_A_REGULAR_FILE = "not_a_regular_file"
     UNREADABLE = "unreadable"
@@ -199,8 +204,7 @@ class Picture:
     """uint8, read-only: (height, width) of gray for ``classic``, (height, width, 3) of blue, green, red for
     ``adaptive``. A JPEG may have been decoded at a half, a quarter or an eighth of its size."""
 
-    size: tuple[int, int]
-    """(width, height) of the whole picture in pixels, turned as its EXIF orientation says."""
+    size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,9 @@ class Decision:
     detail: str = ""
     """What is wrong with a rejected frame, or how the size changed, in words."""
 
+    reference: str | None = None
+    """Name of the frame it was compared with: the last kept one of its picture size; None without one."""
+
     @property
     def verdict(self) -> Verdict:
         """Exactly one of kept, dropped, rejected."""
@@ -284,13 +291,16 @@ class Entry:
     """As in ``ChangeScore``; None when nothing was compared."""
 
     reference: str | None = None
-    """Name of the frame it was compared with; None for a camera's first."""
+    """Name of the frame it was compared with; None for the first of a picture size."""
 
     sha256: bytes | None = None
     """SHA-256 of the frame's bytes; None when they were not read, or before schema 5 of the ledger."""
 
     result: str | None = None
     """Name in the results folder; None unless kept and delivered."""
+
+    late: bool = False
+    """It was taken before a frame of its camera that was judged already."""
 
 
 def storable_ns(time_ns: int) -> int:

@@ -14,16 +14,16 @@ from functools import partial
 from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
-from framegate.detect.pacing import Storm
+from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
 from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.keep.schema import Memory
+from framegate.keep.memories import Memory
 from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
@@ -38,8 +38,8 @@ class _Decided:
 
     examined: Examined
     decision: Decision
-    reference: str | None = None
-    """Name of the frame it was compared with."""
+
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -237,7 +237,7 @@ class Pipeline:
             raise
         except Exception as error:  # noqa: BLE001 - as in read
             self._cameras.start_over(name, repr(error))  # what it has learnt may be the cause, and fail again
-            self._ledger.learn(name, lambda: Memory(None, None))
+            self._ledger.learn(name, Memory)
             return _Decided(examined, internal_error())
         return decided
 
@@ -245,7 +245,7 @@ class Pipeline:
         """Decide by the bytes alone if they have just been judged, else by the picture."""
         judge, candidate, sha256 = camera.judge, examined.candidate, examined.sha256
         assert sha256 is not None
-        reference, storm = judge.reference_name, judge.pacing.storm
+        storm = judge.pacing.storm
         decision = camera.decide_repeat(sha256, candidate.captured_at_ns)
         if decision is None:
             ready = decoded(examined, self._settings)
@@ -257,7 +257,9 @@ class Pipeline:
             decision = camera.decide(candidate.key, candidate.captured_at_ns, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         self._emit_storm(camera, storm)
-        return _Decided(examined, decision, reference)
+        is_judged = decision.verdict is not Verdict.REJECTED
+        is_late = is_judged and camera.lateness.follow(candidate.captured_at_ns, time.time_ns())
+        return _Decided(examined, decision, is_late)
 
     def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
         now = camera.judge.pacing.storm
@@ -281,8 +283,9 @@ class Pipeline:
             threshold=None if score is None else score.threshold,
             unit=None if score is None else score.unit,
             zone=None if score is None else score.zone,
-            reference=decided.reference,
+            reference=decision.reference,
             sha256=examined.sha256,
+            late=decided.is_late,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

@@ -77,6 +77,9 @@ class Recogniser:
         self._stamp_ns = settings.drop.settle_s * 1e9
         """A file's time that is set so soon after the last write is its capture time."""
 
+        self._deleted = frozenset(settings.drop.deletion_rules())
+        """The verdicts whose inputs are deleted: what is gone from its name was not moved then."""
+
     def records(self, examined: Examined) -> bool:
         """Record the present version of a frame that was judged before; return whether it was.
 
@@ -85,24 +88,38 @@ class Recogniser:
         """
         if examined.encoded is None or examined.sha256 is None:
             return False
+        self._tell_apart(examined.candidate, examined.sha256)
         known = self._known(examined.candidate, examined.encoded, examined.sha256)
         if known is not None and known.change is not Change.NONE:
             self._record(known, examined.encoded)
         return known is not None
 
     def _known(self, candidate: Candidate, encoded: EncodedFrame, sha256: bytes) -> _Known | None:
-        last = self._ledger.last_of(candidate.key.name)
-        if last is not None and last.sha256 == sha256:
-            change = Change.NONE if last.key == candidate.key else Change.TOUCHED
+        key = candidate.key
+        last = self._ledger.last_of(key.name)
+        is_same = last is not None and last.sha256 == sha256
+        if last is not None and is_same and last.key.mtime_ns == key.mtime_ns:
+            change = Change.NONE if last.key == key else Change.TOUCHED
+        elif (moved := self._moved_here(candidate, sha256)) is not None:
+            last, change = moved, Change.MOVED
+        elif is_same:
+            change = Change.TOUCHED
         elif last is not None and _has_grown(last, encoded.data):
             change = Change.GROWN
         else:
-            last, change = self._moved_here(candidate, sha256), Change.MOVED
-        if last is None:
             return None
+        assert last is not None
         captured_at_ns = candidate.captured_at_ns if self._is_stamp(last, candidate) else last.captured_at_ns
         now = replace(last, key=candidate.key, sha256=sha256, captured_at_ns=captured_at_ns)
         return _Known(last, now, change)
+
+    def _tell_apart(self, candidate: Candidate, sha256: bytes) -> None:
+        """Record a frame as older by a nanosecond if other bytes have come with its very status since."""
+        last = self._ledger.last_of(candidate.key.name)
+        if last is not None and last.key == candidate.key and last.sha256 not in {None, sha256}:
+            older = replace(last, key=replace(last.key, ctime_ns=last.key.ctime_ns - 1))
+            self._ledger.renew(last, older)
+            self._renew(last, older)
 
     def _is_stamp(self, before: Entry, candidate: Candidate) -> bool:
         is_same_name = before.key.name == candidate.key.name
@@ -111,8 +128,10 @@ class Recogniser:
     def _moved_here(self, candidate: Candidate, sha256: bytes) -> Entry | None:
         """Return the frame that was moved to this name; a copy leaves the file at the old name as it was."""
         for entry in self._ledger.of_content(candidate.key.mtime_ns, sha256):
+            if entry.key.name == candidate.key.name or entry.reason.verdict in self._deleted:
+                continue
             there = look_at(self._drop, entry.key.name)
-            if entry.key.name != candidate.key.name and (there is None or not entry.key.matches(there)):
+            if there is None or not entry.key.matches(there):
                 return entry
         return None
 

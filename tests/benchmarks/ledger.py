@@ -88,7 +88,7 @@ def report(path: Path, rows: int) -> None:
     ledger = Ledger(path)
     measured("totals", 10, lambda: [ledger.totals() for _ in range(10)])
     measured("latest(30)", 10, lambda: [ledger.latest(30) for _ in range(10)])
-    measured("last_kept", 100, lambda: [ledger.last_kept("c07") for _ in range(100)])
+    measured("memory_of", 100, lambda: [ledger.memory_of("c07") for _ in range(100)])
     mixed = random.Random(1)
     known = [key(number) for number in mixed.sample(range(rows), min(rows, 5_000))]
     measured("knows, known key", len(known), lambda: ask_one_by_one(ledger, known))

@@ -39,7 +39,7 @@ from stepping import Stepped
 FRAMEGATE = (sys.executable, "-m", "framegate")
 
 
-COUNTS = {"kept": 3, "dropped": 1, "rejected": 1, "pending": 1}
+COUNTS = {"kept": 3, "dropped": 1, "rejected": 1, "pending": 1, "late": 0}
 
 
 def status(site: Site, *options: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def test_the_books_balance_after_a_kill(site: Site) -> None:
     with running(site):
         wait_until(lambda: status(site)["totals"]["kept"] == len(shots))
         now = status(site)
-    assert now["totals"] == {"seen": 40, "kept": 40, "dropped": 0, "rejected": 0, "pending": 0}
+    assert now["totals"] == {"seen": 40, "kept": 40, "dropped": 0, "rejected": 0, "pending": 0, "late": 0}
 
 
 def test_a_refused_edit_is_shown_and_the_daemon_found_all_the_same(site: Site) -> None:

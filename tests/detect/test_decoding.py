@@ -187,8 +187,15 @@ def test_the_example_of_decode_is_true() -> None:
 
 def test_no_beginning_of_a_picture_is_a_frame(encoded: Encoded) -> None:
     """However far an upload has got, its beginning is never decoded to a frame."""
-    taken = [n for n in range(len(encoded.data)) if isinstance(decode(encoded.data[:n], CLASSIC), Picture)]
-    assert taken == []
+    beginnings = (decode(encoded.data[:n], CLASSIC, is_final=False) for n in range(len(encoded.data)))
+    assert [n for n, said in enumerate(beginnings) if isinstance(said, Picture)] == []
+
+
+def test_what_lacks_only_its_end_marker_is_a_frame_when_no_more_comes(encoded: Encoded) -> None:
+    """A JPEG without its end marker is decoded once it is final; whatever lacks more, or else, is not."""
+    finals = [decode(encoded.data[:n], CLASSIC) for n in range(len(encoded.data))]
+    taken = [len(encoded.data) - n for n, said in enumerate(finals) if isinstance(said, Picture)]
+    assert taken == ([2, 1] if encoded.way.startswith("jpeg") else [])
 
 
 def test_the_beginning_of_a_picture_may_be_unfinished(encoded: Encoded) -> None:

@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from framegate import Decision, DetectionSettings, FileKey, Judge, Picture, Reason, decode
-from framegate.detect import judge as room
 from framegate.detect.detector import DETECTOR_VERSION
+from framegate.detect.judging import judge as room
 from pictures import decoded, picture_for, png
 
 SECOND_NS = 10**9
@@ -68,9 +68,10 @@ def test_the_example_in_the_documentation_is_true() -> None:
 def test_what_changed_is_kept_and_becomes_the_reference(settings: DetectionSettings) -> None:
     """The first frame is kept, a car is, the same car again is not, and its leaving is."""
     judge = Judge(settings)
-    reasons = [str(decision.reason) for decision in walk(judge, [png(yard(n % 7)) for n in (0, 1, 3, 4, 5)])]
+    decisions = walk(judge, [png(yard(n % 7)) for n in (0, 1, 3, 4, 5)])
+    reasons = [str(decision.reason) for decision in decisions]
     assert reasons == ["first", "unchanged", "changed", "unchanged", "changed"]
-    assert judge.reference_name == "4.jpg"
+    assert [decision.reference for decision in decisions] == [None, "0.jpg", "0.jpg", "2.jpg", "2.jpg"]
 
 
 @PRESETS
@@ -88,7 +89,7 @@ def test_pictures_of_unlike_size_never_meet(
     decision = judge.judge("b", 1, picture_for(settings, yard(0, other)))
     assert (decision.reason, decision.score) == (Reason.SIZE_CHANGED, None)
     assert decision.detail == f"{one[1]}x{one[0]} -> {other[1]}x{other[0]}"
-    assert judge.detector.learnt() is None
+    assert [lane.detector.learnt() for lane in judge.lanes.values()] == [None, None]
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1282, 722), (720, 1281)], ids=str)
@@ -147,12 +148,13 @@ def test_a_repeat_is_dropped_and_teaches_nothing() -> None:
     """What repeats a frame byte for byte is identical, unless a heartbeat is due; the state stays."""
     settings = ADAPTIVE.model_copy(update={"keep_every": 3600.0})
     judge = Judge(settings)
-    assert judge.judge_repeat(0) is None
+    assert judge.judge_repeat(0, size=(160, 90)) is None
     judge.judge("0", 0, picture_for(settings, yard(0)))
     before = judge.state()
-    assert judge.judge_repeat(1) == Decision(Reason.IDENTICAL)
+    assert judge.judge_repeat(1, size=(160, 90)) == Decision(Reason.IDENTICAL, reference="0")
+    assert judge.judge_repeat(1, size=(90, 160)) is None
     assert judge.state() == before
-    assert judge.judge_repeat(HOUR_NS) is None
+    assert judge.judge_repeat(HOUR_NS, size=(160, 90)) is None
 
 
 def test_a_picture_of_another_preset_is_refused() -> None:
@@ -254,13 +256,13 @@ for settings in (CLASSIC, ADAPTIVE):
 
 def test_an_empty_judge_and_names_of_every_kind_come_back() -> None:
     """Before its first frame, and with names that are no UTF-8, a judge is restored."""
-    assert Judge.restored(CLASSIC, Judge(CLASSIC).state()).judge_repeat(0) is None
+    assert Judge.restored(CLASSIC, Judge(CLASSIC).state()).lanes == {}
     for key in ("\udcff\ud800", FileKey("a\udce4.jpg", 2**60, -(2**63))):
         judge = Judge(CLASSIC)
         judge.judge(key, -(2**70), picture_for(CLASSIC, yard(0)))
         again = Judge.restored(CLASSIC, judge.state())
-        assert again.reference is not None
-        assert (again.reference.key, again.reference.captured_at_ns) == (key, -(2**63))
+        (lane,) = again.lanes.values()
+        assert (lane.reference.key, lane.reference.captured_at_ns) == (key, -(2**63))
 
 
 def full_state(settings: DetectionSettings = ADAPTIVE) -> bytes:
@@ -312,10 +314,13 @@ def test_every_cut_and_every_flipped_byte_is_found() -> None:
 
 
 def forged(change: dict[str, Any], payload: bytes | None = None) -> bytes:
-    """Return a state whose description says something else, with a checksum that fits."""
+    """Return a state whose description says something else, of its one lane or all, and has its checksum."""
     data = full_state()
     tag, form, version, _, length = struct.unpack_from("<8sHHII", data)  # the length counts as content
-    description = json.loads(data[20 : 20 + length]) | change
+    description = json.loads(data[20 : 20 + length])
+    (lane,) = description["lanes"]
+    description["lanes"] = [lane | {key: change[key] for key in lane.keys() & change.keys()}]
+    description |= {key: change[key] for key in change.keys() - lane.keys()}
     text = json.dumps(description).encode()
     return sealed(tag, form, version, text, data[20 + length :] if payload is None else payload)
 
@@ -325,6 +330,7 @@ def sealed(tag: bytes, form: int, version: int, text: bytes, payload: bytes) -> 
     return struct.pack("<8sHHI", tag, form, version, zlib.crc32(rest)) + rest
 
 
+EMPTY_LANE: dict[str, Any] = {"frames": [], "previous": None, "learnt": None}
 FORGERIES: dict[str, dict[str, Any]] = {
     "a billion times": {"times": 10**9},
     "a negative number of times": {"times": -1},
@@ -332,14 +338,19 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "an empty picture": {"frames": [["a", 0, [9, 9], [0, 5, 3]]]},
     "a picture of many dimensions": {"frames": [["a", 0, [9, 9], [1] * 60]]},
     "a picture of two channels": {"frames": [["a", 0, [9, 9], [2, 2, 2]]]},
-    "no whole blocks": {"frames": [["a", 0, [9, 9], [2, 2, 3]]], "reference": 0, "previous": 0},
-    "a gray picture": {"frames": [["a", 0, [9, 9], [2, 2]]], "reference": 0, "previous": 0},
+    "no whole blocks": {"frames": [["a", 0, [9, 9], [2, 2, 3]]], "previous": 0},
+    "a gray picture": {"frames": [["a", 0, [9, 9], [2, 2]]], "previous": 0},
     "no frames": {"frames": []},
     "frames of nothing": {"frames": [None]},
     "a number as frames": {"frames": 5},
-    "a reference that is not there": {"reference": 7},
-    "a negative reference": {"reference": -1},
-    "a true reference": {"reference": True},
+    "a previous frame that is not there": {"previous": 7},
+    "a negative previous frame": {"previous": -1},
+    "a true previous frame": {"previous": True},
+    "lanes of nothing": {"lanes": [None]},
+    "a number as lanes": {"lanes": 5},
+    "lanes by name": {"lanes": {"frames": []}},
+    "more lanes than there can be": {"lanes": [EMPTY_LANE] * 5},
+    "many lanes": {"lanes": [EMPTY_LANE] * 10_000},
     "a name that is a list": {"frames": [[["a"], 0, [9, 9], [1, 1, 3]]]},
     "more learnt than there is": {"learnt": 10**15},
     "learnt of text": {"learnt": "many"},
@@ -364,7 +375,7 @@ def test_hostile_bytes_are_refused_and_cost_no_memory(change: dict[str, Any]) ->
 def test_a_deeply_nested_description_is_refused() -> None:
     """JSON that would exhaust the stack, or that is very long, is a ValueError as well."""
     for text in (b"[" * 100_000, b"[]" * 600_000, b"5", b"null", b"{}"):
-        data = sealed(b"FGJUDGE\n", 1, DETECTOR_VERSION["adaptive"], text, bytes(10))
+        data = sealed(b"FGJUDGE\n", 2, DETECTOR_VERSION["adaptive"], text, bytes(10))
         with pytest.raises(ValueError, match="state"):
             Judge.restored(ADAPTIVE, data)
 
@@ -373,18 +384,28 @@ def test_a_deeply_nested_description_is_refused() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_judge_or_a_value_error(data: bytes) -> None:
     """No bytes end in another exception."""
-    for begin in (b"", b"FGJUDGE\n\x01\0\x02\0"):
+    for begin in (b"", b"FGJUDGE\n\x02\0\x02\0"):
         with pytest.raises(ValueError, match=r"state|prepared"):
             Judge.restored(ADAPTIVE, begin + data)
 
 
 def test_frames_that_a_state_holds_need_not_fit_each_other() -> None:
-    """A forged reference of another working size than its frame's is no exception: the frame is kept."""
-    picture = bytes(4 * 4 * 3)
-    frame = ["a", 0, [160, 90], [4, 4, 3]]
-    change = {"frames": [frame], "reference": 0, "previous": 0, "times": 0, "learnt": None, "storm": None}
-    judge = Judge.restored(ADAPTIVE, forged(change, picture))
-    assert judge.judge("b", 1, picture_for(ADAPTIVE, yard(0))).reason is Reason.SIZE_CHANGED
+    """A forged reference, or frame before, of another size than its frame's is no exception."""
+    small, picture = ["a", 0, [160, 90], [4, 4, 3]], picture_for(ADAPTIVE, yard(0))
+    rest = {"times": 0, "learnt": None, "storm": None}
+    judge = Judge.restored(ADAPTIVE, forged({"frames": [small], "previous": 0} | rest, bytes(48)))
+    assert judge.judge("b", 1, picture).reason is Reason.SIZE_CHANGED
+    for previous in (small, ["a", 0, [9, 9], [4, 4, 3]]):
+        frames = [["a", 0, [160, 90], [92, 160, 3]], previous]
+        data = forged({"frames": frames, "previous": 1} | rest, bytes(92 * 160 * 3 + 48))
+        assert Judge.restored(ADAPTIVE, data).judge("b", 1, picture).reference == "a"
+
+
+def test_a_state_with_one_size_twice_is_refused() -> None:
+    """Two references of one picture size are no state of a judge."""
+    lane = {"frames": [["a", 0, [160, 90], [4, 4, 3]]], "previous": 0, "learnt": None}
+    with pytest.raises(ValueError, match="size twice"):
+        Judge.restored(ADAPTIVE, forged({"lanes": [lane] * 2, "times": 0, "storm": None}, bytes(96)))
 
 
 def test_another_process_comes_to_the_same_bytes() -> None:

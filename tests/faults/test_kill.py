@@ -49,6 +49,9 @@ SIZES_BYTES = (600, 60_000)
 NO_PICTURES = 0.03
 """Share of files that are no pictures."""
 
+PORTRAITS = 0.3
+"""Share of frames of another picture size: each size of a camera has a reference of its own."""
+
 MOST_DESCRIPTORS = 40
 MOST_RSS_BYTES = 400_000_000
 
@@ -206,7 +209,10 @@ class Cameras(Thread):
         camera = self._chance.choice(["c1", "c2"])
         scene = None if self._chance.random() < NO_PICTURES else self._chance.randrange(len(GREYS))
         size_bytes = self._chance.randint(*SIZES_BYTES)
-        taken = shot(len(self.shots), scene, camera=camera, folder=camera, size_bytes=size_bytes)
+        portrait = self._chance.random() < PORTRAITS
+        taken = shot(
+            len(self.shots), scene, camera=camera, folder=camera, size_bytes=size_bytes, is_portrait=portrait
+        )
         self.shots.append(taken)
         upload(taken, self._site.drop)
 

@@ -10,7 +10,7 @@ import pytest
 
 from drawn import FRAMES, frame
 from framegate.config.detection import DetectionSettings
-from framegate.detect.judge import Judge
+from framegate.detect.judging.judge import Judge
 from pictures import picture_for
 
 BOOK = Path(__file__).with_name("drawn_scores.json")

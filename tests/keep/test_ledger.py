@@ -19,7 +19,8 @@ from framegate.keep import database
 from framegate.keep import ledger as ledger_module
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
-from framegate.keep.schema import SCHEMA_VERSION, Memory
+from framegate.keep.memories import LaneMemory, Memory
+from framegate.keep.schema import SCHEMA_VERSION
 from framegate.keep.versions import MOST_VALUES
 from framegate.model import Entry, FileKey, Reason, Verdict
 
@@ -101,7 +102,8 @@ def test_what_was_flushed_is_there_when_opened_again(ledger: Ledger, reopen: Cal
     ledger.flush()
     ledger.close()
     again = reopen()
-    assert again.last_kept("c") == replace(full, result="b_1.jpg")
+    assert again.kept(full.key) == replace(full, result="b_1.jpg")
+    assert again.kept(entry("a.jpg").key) is None
     assert again.knows(entry("a.jpg").key)
     assert again.counts() == {Verdict.KEPT: 1, Verdict.DROPPED: 0, Verdict.REJECTED: 1}
 
@@ -153,13 +155,13 @@ def test_an_abandoned_intent_is_a_rejected_frame(ledger: Ledger, path: Path) -> 
     """An intent whose bytes are gone counts as rejected, says why, and is no one's reference."""
     ledger.intend(kept("a.jpg"))
     ledger.finish(kept("a.jpg").key, "a.jpg")
-    ledger.intend(kept("b.jpg"))
+    ledger.learn("c", lambda: Memory((LaneMemory((8, 6), kept("b.jpg").key),)))
+    ledger.intend(replace(kept("b.jpg"), reference="a.jpg"))
     ledger.abandon(kept("b.jpg").key, Reason.VANISHED, "gone")
     ledger.flush()
     assert ledger.intended() == []
-    last = ledger.last_kept("c")
-    assert last is not None
-    assert last.key.name == "a.jpg"
+    assert ledger.kept(kept("b.jpg").key) is None
+    assert [lane.reference.name for lane in ledger.memory_of("c").lanes] == ["a.jpg"]
     assert rows(path, "verdict, reason, detail, sha256, result")[1] == (
         "rejected",
         "vanished",
@@ -167,16 +169,6 @@ def test_an_abandoned_intent_is_a_rejected_frame(ledger: Ledger, path: Path) -> 
         None,
         None,
     )
-
-
-def test_the_last_kept_frame_is_each_cameras_own(ledger: Ledger) -> None:
-    """A camera's reference is its own latest kept frame; one that never kept any has none."""
-    for frame in (kept("a.jpg", "north"), kept("b.jpg", "south"), kept("c.jpg", "north")):
-        ledger.intend(frame)
-    ledger.note(entry("d.jpg", camera="north"))
-    ledger.flush()
-    found = {camera: ledger.last_kept(camera) for camera in ("north", "south", "east")}
-    assert found == {"north": kept("c.jpg", "north"), "south": kept("b.jpg", "south"), "east": None}
 
 
 @pytest.mark.parametrize("is_flushed", [True, False], ids=["flushed", "pending"])
@@ -326,16 +318,77 @@ def test_what_a_camera_learnt_is_asked_for_at_the_commit(
     ledger: Ledger, reopen: Callable[[], Ledger]
 ) -> None:
     """The memory that is saved is the one of the commit, so that it fits the rows saved with it."""
-    learnt = [Memory(None, None), Memory(FileKey(NOT_UTF8, 5, 7), b"learnt", (3, 500), b"hash")]
+    full = Memory((LaneMemory((8, 6), kept(NOT_UTF8).key, entry("a.jpg").key, b"learnt", b"hash"),), (3, 500))
+    learnt = [Memory(), full]
+    ledger.note(entry("a.jpg"))
     ledger.learn("c", learnt.pop)
     assert ledger.has_pending
-    assert ledger.memory_of("c") == Memory(None, None)
-    ledger.flush()
-    assert reopen().memory_of("c") == Memory(FileKey(NOT_UTF8, 5, 7), b"learnt", (3, 500), b"hash")
+    assert ledger.memory_of("c") == Memory()
+    ledger.intend(kept(NOT_UTF8))
+    assert reopen().memory_of("c") == full
     ledger.learn("c", learnt.pop)
+    ledger.intend(kept("b.jpg"))
+    assert reopen().memory_of("c") == Memory()
+    assert ledger.memory_of("unknown") == Memory()
+
+
+SIZES = [(1920, 1080), (320, 180), (1080, 1920)]
+
+
+def lanes(*numbered: tuple[int, int]) -> Memory:
+    """Return a memory of some sizes by number, each with its previous frame, and a.jpg for a reference."""
+    return Memory(
+        tuple(
+            LaneMemory(SIZES[size], kept("a.jpg").key, entry(f"{frame}.jpg").key, bytes([frame]), b"hash")
+            for size, frame in numbered
+        )
+    )
+
+
+def test_the_sizes_of_a_camera_are_saved_in_their_order(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
+    """Each picture size comes back with what was learnt last; one that the camera has forgotten does not."""
     ledger.intend(kept("a.jpg"))
-    assert reopen().memory_of("c") == Memory(None, None)
-    assert ledger.memory_of("unknown") == Memory(None, None)
+    for frame in range(5):
+        ledger.note(entry(f"{frame}.jpg"))
+    for memory in (lanes((0, 0)), lanes((0, 1), (1, 0)), lanes((1, 0), (0, 2)), lanes((0, 2), (2, 3), (1, 4)),
+                   lanes((2, 3), (1, 4)), lanes((1, 4), (2, 3)), Memory(), lanes((2, 0))):  # fmt: skip
+        ledger.learn("c", lambda memory=memory: memory)  # type: ignore[misc]
+        ledger.learn("d", lambda: lanes((1, 2)))
+        ledger.flush()
+        assert ledger.memory_of("c") == memory
+        assert reopen().memory_of("c") == memory
+        assert reopen().memory_of("d") == lanes((1, 2))
+
+
+def test_a_size_of_which_no_frame_came_is_not_written_again(ledger: Ledger) -> None:
+    """A camera that sends one of its sizes only now and then does not wear out the memory card."""
+    ledger.intend(kept("a.jpg"))
+    for frame in range(5):
+        ledger.note(entry(f"{frame}.jpg"))
+    ledger.learn("c", lambda: lanes((0, 1), (1, 2)))
+    ledger.flush()
+    with ledger._database.lend() as db:
+        db.execute("CREATE TEMP TABLE written (width)")
+        db.execute(
+            "CREATE TEMP TRIGGER w AFTER UPDATE ON lane BEGIN INSERT INTO written VALUES (new.width); END"
+        )
+        ledger.learn("c", lambda: lanes((0, 1), (1, 3)))
+        ledger.flush()
+        assert db.execute("SELECT width FROM written").fetchall() == [(SIZES[1][0],)]
+
+
+def test_a_frame_that_is_touched_or_moved_is_still_the_reference(ledger: Ledger) -> None:
+    """What a camera has learnt goes by the rows of its frames: they may get other keys and names."""
+    for each in (kept("a.jpg"), kept("b.jpg")):
+        ledger.intend(each)
+        ledger.finish(each.key, each.key.name)
+    ledger.learn("c", lambda: Memory((LaneMemory((8, 6), kept("b.jpg").key, kept("b.jpg").key),)))
+    ledger.flush()
+    new = replace(kept("b.jpg"), key=FileKey("day/b.jpg", 10, 21, 9), result="b.jpg")
+    ledger.renew(kept("b.jpg"), new)
+    ledger.flush()
+    assert ledger.memory_of("c") == Memory((LaneMemory((8, 6), new.key, new.key),))
+    assert ledger.kept(new.key) == new
 
 
 def test_names_of_any_bytes_come_back_as_they_were(ledger: Ledger, reopen: Callable[[], Ledger]) -> None:
@@ -346,7 +399,7 @@ def test_names_of_any_bytes_come_back_as_they_were(ledger: Ledger, reopen: Calla
     ledger.flush()
     again = reopen()
     assert again.knows(odd.key)
-    assert again.last_kept("c") == replace(odd, result=NOT_UTF8)
+    assert again.kept(odd.key) == replace(odd, result=NOT_UTF8)
 
 
 @pytest.mark.parametrize("number", [0, -1, -(2**63), 2**63 - 1])
@@ -433,8 +486,9 @@ def test_a_flush_of_nothing_writes_nothing(ledger: Ledger) -> None:
 
 def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> None:
     """Let a flush and an intent fail, then succeed; nothing may be lost or stand twice."""
+    memory = Memory((LaneMemory((8, 6), kept("b.jpg").key, entry("a.jpg").key, b"learnt" * 200_000),))
     ledger.note(entry("a.jpg"))
-    ledger.learn("c", lambda: Memory(FileKey("a.jpg", 5, 7), b"learnt" * 200_000))
+    ledger.learn("c", lambda: memory)
     with fail():
         with pytest.raises(SinkError, match=r"^cannot use the ledger "):
             ledger.flush()
@@ -444,9 +498,10 @@ def survives_failure(ledger: Ledger, fail: Callable[[], Any], path: Path) -> Non
         assert not ledger.knows(kept("b.jpg").key)
         ledger.note(entry("c.jpg"))
     ledger.flush()
+    ledger.learn("c", lambda: memory)
     ledger.intend(kept("b.jpg"))
     assert rows(path, "name") == [(b"a.jpg",), (b"c.jpg",), (b"b.jpg",)]
-    assert ledger.memory_of("c") == Memory(FileKey("a.jpg", 5, 7), b"learnt" * 200_000)
+    assert ledger.memory_of("c") == memory
     assert not ledger.has_pending
 
 
@@ -679,7 +734,8 @@ def test_a_crash_while_the_schema_is_made_leaves_an_empty_file_that_opens(path: 
         pytest.param("UPDATE frame SET camera = NULL", id="no-camera"),
         pytest.param("INSERT INTO frame SELECT NULL, * FROM (SELECT name, size_bytes, mtime_ns, ctime_ns,"
                      " camera, captured_at_ns, verdict, reason, detail, score, threshold, reference,"
-                     " config_revision, decided_at_ns, sha256, result, NULL, NULL, unit, zone FROM frame)",
+                     " config_revision, decided_at_ns, sha256, result, NULL, NULL, unit, zone, late"
+                     " FROM frame)",
                      id="a-version-twice"),
     ],
 )  # fmt: skip

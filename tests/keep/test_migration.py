@@ -9,6 +9,7 @@ from framegate.errors import SinkError
 from framegate.keep import schema, totals
 from framegate.keep.database import Database
 from framegate.keep.ledger import Ledger
+from framegate.keep.memories import LaneMemory
 from framegate.model import FileKey, Reason, Verdict
 
 SCHEMA_1 = """
@@ -73,9 +74,10 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     before = queried(path, f"SELECT {OLD_COLUMNS} FROM frame")
     ledger = Ledger(path)
     assert [entry.key.name for entry in ledger.intended()] == ["6.jpg"]
-    last = ledger.last_kept("a")
+    (lane,) = ledger.memory_of("a").lanes
+    assert lane == LaneMemory((0, 0), FileKey("1.jpg", 10, 20), FileKey("4.jpg", 10, 20))
+    last = ledger.kept(lane.reference)
     assert last is not None
-    assert last.key == FileKey("1.jpg", 10, 20)
     assert (last.score, last.threshold, last.unit) == (1.5, 0.2, "%")
     assert ledger.knows(FileKey("4.jpg", 10, 20))
     ledger.close()
@@ -124,6 +126,7 @@ def test_an_old_file_becomes_like_a_new_one(
         "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') ORDER BY name",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('frame')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('camera')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('lane')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
     ):
         assert queried(path, query) == queried(new, query)
@@ -167,13 +170,20 @@ OLD = (
 def test_what_later_versions_wrote_is_all_there(version: str, request: pytest.FixtureRequest) -> None:
     """After the migration every row, mark, total, intent, reference and storm is as it was."""
     path = request.getfixturevalue(version)
-    before = [queried(path, OLD.format("_percent")), queried(path, "SELECT * FROM total")]
+    before = [
+        queried(path, OLD.format("_percent")),
+        queried(path, "SELECT camera, reason, frames FROM total"),
+    ]
     ledger = Ledger(path)
     assert ledger.totals() == TOTALS_OF_BOTH
     assert [entry.key.name for entry in ledger.intended()] == ["5.jpg"]
-    assert ledger.memory_of("a") == schema.Memory(FileKey("2.jpg", 10, 20), None, (3, 500))
+    memory = ledger.memory_of("a")
+    assert (memory.storm, [lane.previous for lane in memory.lanes]) == ((3, 500), [FileKey("2.jpg", 10, 20)])
     ledger.close()
-    assert [queried(path, OLD.format("")), queried(path, "SELECT * FROM total")] == before
+    assert [
+        queried(path, OLD.format("")),
+        queried(path, "SELECT camera, reason, frames FROM total"),
+    ] == before
     assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
@@ -184,7 +194,7 @@ def test_old_scores_are_percents_and_old_noise_maps_are_forgotten(third: Path) -
         (0, "%", None),
         (1, None, None),
     ]
-    assert queried(third, "SELECT learnt, previous_sha256 FROM camera") == [(None, None)]
+    assert queried(third, "SELECT DISTINCT learnt, previous_sha256 FROM lane") == [(None, None)]
 
 
 @pytest.mark.parametrize("version", ["second", "third"])

@@ -1,9 +1,10 @@
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from framegate.keep.ledger import Ledger
+from framegate.keep.memories import LaneMemory, Memory
 from framegate.keep.presence import Recorded
-from framegate.keep.schema import Memory
 from framegate.model import Entry, FileKey, Reason, Verdict
 
 BEFORE_ALL = (-(2**63), 0)
@@ -68,9 +69,11 @@ def test_a_kept_frame_may_be_cleared_when_its_result_is_noted(ledger: Ledger) ->
 
 def test_the_frame_that_the_noise_map_goes_on_from_is_not_cleared(ledger: Ledger) -> None:
     """A camera's last dropped frame waits until what was learnt from the next one is committed."""
+    first = keep(ledger, "first.jpg").key
     for name in ("a.jpg", "b.jpg"):
         ledger.note(entry(name))
-        ledger.learn("c", lambda name=name: Memory(FileKey(name, 10, 20), b"learnt"))  # type: ignore[misc]
+        lane = LaneMemory((8, 6), first, FileKey(name, 10, 20), b"learnt")
+        ledger.learn("c", lambda lane=lane: Memory((lane,)))  # type: ignore[misc]
         if name == "a.jpg":
             ledger.flush()
             assert clearable(ledger, Verdict.DROPPED) == []
@@ -141,6 +144,50 @@ def test_the_age_of_a_result_counts_from_the_later_of_capture_and_decision(ledge
     ]  # fmt: skip
     after = offered[1]
     assert names(ledger.presence.oldest_results((after.kept_since_ns, after.id), 100)) == ["3", "4"]
+
+
+def test_the_references_of_all_sizes_stay(ledger: Ledger) -> None:
+    """No picture size's reference is offered, nor its row forgotten, until the camera forgets the size."""
+    kept = [keep(ledger, f"{number}.jpg", number * 10**13) for number in range(5)]
+    sizes = [
+        LaneMemory((8, 6), kept[1].key),
+        LaneMemory((6, 8), kept[2].key),
+        LaneMemory((4, 3), kept[4].key),
+    ]
+    for lanes, offered in ((sizes, ["0.jpg", "3.jpg"]), (sizes[1:], ["0.jpg", "1.jpg", "3.jpg"])):
+        ledger.learn("c", lambda lanes=lanes: Memory(tuple(lanes)))  # type: ignore[misc]
+        ledger.flush()
+        assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == offered
+    every = dict.fromkeys(range(1, 6), 5)
+    ledger.presence.mark(inputs=every, results=every)
+    ledger.note(entry("last.jpg"))
+    ledger.flush()
+    assert names(ledger.presence.gone(9, 100)) == ["0.jpg", "1.jpg", "3.jpg"]
+
+
+def test_the_last_frame_of_each_size_is_not_cleared(ledger: Ledger) -> None:
+    """What each size's detector has learnt from last waits in the drop folder for the next of that size."""
+    first = keep(ledger, "first.jpg").key
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        ledger.note(entry(name))
+    previous = [FileKey(name, 10, 20) for name in ("a.jpg", "b.jpg")]
+    sizes = [LaneMemory((8, 6), first, previous[0]), LaneMemory((6, 8), first, previous[1])]
+    ledger.learn("c", lambda: Memory(tuple(sizes)))
+    ledger.flush()
+    assert clearable(ledger, Verdict.DROPPED) == ["c.jpg"]
+
+
+def test_the_reference_that_an_intent_of_any_size_replaces_is_not_offered(ledger: Ledger) -> None:
+    """Should the intent's bytes be gone, the last of its own size is the reference again."""
+    for number in range(3):
+        keep(ledger, f"{number}.jpg", number)
+    sizes = [LaneMemory((6, 8), FileKey("2.jpg", 10, 20)), LaneMemory((8, 6), FileKey("new.jpg", 10, 20))]
+    ledger.learn("c", lambda: Memory(tuple(sizes)))
+    ledger.intend(replace(entry("new.jpg", Reason.CHANGED, at=5), reference="1.jpg"))
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["0.jpg"]
+    ledger.abandon(FileKey("new.jpg", 10, 20), Reason.VANISHED, "gone")
+    ledger.flush()
+    assert [lane.reference.name for lane in ledger.memory_of("c").lanes] == ["2.jpg", "1.jpg"]
 
 
 def test_the_reference_before_an_intent_is_not_offered(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 import errno
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,22 @@ def test_a_frame_that_is_decided_again_counts_once(ledger: Ledger) -> None:
         ledger.flush()
     ledger.intend(entry("1.jpg", Reason.FIRST, "d"))
     assert ledger.totals() == {("d", Reason.FIRST): 1}
+
+
+def test_late_frames_are_counted_with_the_totals(ledger: Ledger) -> None:
+    """How many frames of a camera were late survives pruning; one that is decided again counts once."""
+    late = replace(entry("1.jpg"), late=True)
+    ledger.note(late)
+    ledger.note(entry("2.jpg"))
+    ledger.intend(replace(entry("3.jpg", Reason.CHANGED), late=True))
+    ledger.note(late)
+    ledger.note(entry("4.jpg", camera="d"))
+    ledger.flush()
+    assert ledger.late() == {"c": 2}
+    assert {each.key.name for each in ledger.latest(9) if each.late} == {"1.jpg", "3.jpg"}
+    ledger.note(replace(late, late=False))
+    ledger.flush()
+    assert ledger.late() == {"c": 1}
 
 
 def test_an_abandoned_intent_is_counted_as_what_it_became(ledger: Ledger) -> None:

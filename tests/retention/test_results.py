@@ -3,6 +3,7 @@ import os
 import shutil
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,34 @@ def test_each_cameras_last_kept_frame_stays(site: Site, daemon: Stepped) -> None
     daemon.stop()
     assert daemon.verdicts()[-1].entry.reference == shots[-1].name
     assert daemon.verdicts()[-1].entry.key.name == same.name
+
+
+def test_the_last_kept_frame_of_each_picture_size_stays(site: Site, daemon: Stepped) -> None:
+    """Whatever max_age says, each size of a camera is still compared with its reference after a restart."""
+    configure(site, "")
+    ages = [(taken_ago(number, 50 - number, scene=number), number < 3) for number in range(4)]
+    shots = [
+        replace(taken, data=scene_jpeg(taken.scene or 0, number, is_portrait=portrait), is_portrait=portrait)
+        for number, (taken, portrait) in enumerate(ages)
+    ]
+    for taken in shots:
+        upload(taken, site.drop)
+    daemon.start()
+    daemon.go(20)
+    limit(site, daemon, 'max_age = "1h"')
+    daemon.go(LOOK_S + 5)
+    daemon.stop()
+    assert set(contents(site.results)) == names(shots[2:])
+    for taken in shots:
+        (site.drop / taken.name).unlink()
+    daemon.start()
+    again = [(5, 2, True), (6, 3, False)]
+    for number, scene, portrait in again:
+        taken = taken_ago(number, 0.1, scene=scene)
+        upload(replace(taken, data=scene_jpeg(scene, number, is_portrait=portrait)), site.drop)
+    daemon.go(20)
+    decided = [(e.entry.reason, e.entry.reference) for e in daemon.verdicts()[len(shots) :]]
+    assert decided == [("unchanged", shots[2].name), ("unchanged", shots[3].name)]
 
 
 @pytest.mark.parametrize("hours", [24 * 365 * 26, 24 * 365 * 120])

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 from framegate.events.frames import FrameDecided
 from framegate.keep.schema import THE_OTHERS
@@ -36,6 +37,15 @@ def test_a_frame_that_is_recovered_is_not_counted_again() -> None:
     counters(decided("a", Reason.CHANGED, before=Reason.CHANGED))
     counters(decided("a", Reason.VANISHED, before=Reason.CHANGED))
     assert +counters.cameras["a"].reasons == {Reason.CHANGED: 1, Reason.VANISHED: 1}
+
+
+def test_late_frames_are_counted_once() -> None:
+    """Counted are the late frames in the ledger and those since; one that is recovered was counted before."""
+    counters = Counters(late={"a": 2})
+    for before in (None, Reason.CHANGED):
+        event = decided("a", Reason.CHANGED, before=before)
+        counters(replace(event, entry=replace(event.entry, late=True)))
+    assert counters.cameras["a"].late == 3
 
 
 def test_the_last_frames_and_scores_are_remembered() -> None:

@@ -58,6 +58,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
         for reason, count in camera.reasons.items():
             labels = here | {("verdict", str(reason.verdict)), ("reason", str(reason))}
             shown["framegate_frames_total", labels] = count
+        shown["framegate_late_frames_total", here] = camera.late
         shown["framegate_pending_frames", here] = camera.pending
         shown["framegate_oldest_pending_age_seconds", here] = camera.oldest_pending_s or 0
         shown["framegate_camera_frozen", here] = float(camera.frozen_s is not None)
@@ -91,7 +92,9 @@ def entry(name: str, reason: Reason, at_s: int) -> Entry:
 @pytest.mark.parametrize("is_well", [True, False])
 def test_every_number_of_the_file_is_the_statuss(tmp_path: Path, is_well: bool) -> None:
     """Each metric has the value of its field, whether all is well or nothing is."""
-    counters = Counters({("c1", Reason.CHANGED): 5, ("c1", Reason.EMPTY): 2, ("c2", Reason.FIRST): 1})
+    counters = Counters(
+        {("c1", Reason.CHANGED): 5, ("c1", Reason.EMPTY): 2, ("c2", Reason.FIRST): 1}, late={"c1": 3}
+    )
     counters(FrameDecided(entry("a.jpg", Reason.CHANGED, 1000), 12.0))
     counters(FrameDecided(entry("b.jpg", Reason.UNCHANGED, 1007), 700.0))
     well = Vitals(pid=1, uptime_s=77.5, watch="inotify", config_revision=3, results_free_bytes=123_456_789)

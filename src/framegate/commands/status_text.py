@@ -93,6 +93,8 @@ def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
             lines.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
         if camera.frozen_s is not None:
             lines.append(f"frozen: {shown} has repeated one picture for {age(camera.frozen_s)}")
+        if camera.late:
+            lines.append(f"late: {camera.late} of {shown} came after a frame that was taken later")
         rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]
         if rejected:
             lines.append(f"rejected of {shown}: {', '.join(f'{count} {r}' for r, count in rejected)}")

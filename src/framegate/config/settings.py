@@ -29,6 +29,7 @@ from framegate.config.values import (
     SomeSize,
     Version,
 )
+from framegate.model import Verdict
 
 DEFAULT_CAMERA = "default"
 """The camera of a frame if ``camera_pattern`` is not set, or does not match."""
@@ -81,6 +82,11 @@ class DropSettings(Table):
     """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
     `empty`. If the upload continues later, the file is judged again."""
 
+    reorder_s: Annotated[Number, Field(ge=0, le=3600)] = 0.0
+    """For uploads that do not come in the order of capture: seconds that each frame waits, from when it is
+    first seen, for older ones of its camera. A frame that arrives within this time after the first younger
+    one is judged in its order. When polling, add `poll_s`. With 0, frames do not wait."""
+
     sweep_s: Annotated[Number, Field(ge=0.1, le=86400)] = 30.0
     """Seconds between sweeps (listings of the whole folder) while the kernel reports arrivals. A sweep finds
     the frames that were not reported."""
@@ -117,6 +123,15 @@ class DropSettings(Table):
     frozen_after: DurationValue | None = Field(default=None, examples=["1h"])
     """Log a warning when a camera has repeated the very same picture for this long, as `"1h"`, and a line
     when it sends another one."""
+
+    def deletion_rules(self) -> dict[Verdict, str]:
+        """Return the names of the settings that ask for deletion of inputs, by verdict."""
+        rules = {
+            Verdict.KEPT: ("after_kept", self.after_kept),
+            Verdict.DROPPED: ("after_dropped", self.after_dropped),
+            Verdict.REJECTED: ("after_rejected", self.after_rejected),
+        }
+        return {verdict: name for verdict, (name, value) in rules.items() if value == "delete"}
 
 
 class ResultsSettings(Table):

@@ -11,7 +11,7 @@ from pathlib import Path
 from framegate.camera import mask_of
 from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
-from framegate.detect.judge import Judge
+from framegate.detect.judging.judge import Judge
 from framegate.ingest.reading import look_at, read_frame
 from framegate.model import EncodedFrame, Picture
 

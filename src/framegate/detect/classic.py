@@ -84,6 +84,9 @@ class Classic:
         _require_gray(image)
         return PreparedGray(image, source_size)
 
+    def tear(self, reference: PreparedGray, current: PreparedGray) -> str | None:
+        """Return None: the published algorithm knows no torn pictures."""
+
     def score(self, reference: PreparedGray, current: PreparedGray) -> ChangeScore:
         """Return how much of the picture changed from ``reference`` to ``current``.
 

@@ -1,6 +1,6 @@
 """Decodes the bytes of a file to a picture, or finds the reason why that is impossible."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.working import WORKING_SIDE
 from framegate.detect.headers import Header, read_header
+from framegate.detect.jpeg.damage import MARKERS_IN_DATA
+from framegate.detect.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.model import Picture, Reason
 
@@ -29,7 +31,9 @@ class Undecodable:
         return self.reason in {Reason.EMPTY, Reason.TRUNCATED}
 
 
-def decode(data: bytes, settings: DetectionSettings, *, max_pixels: float = 100e6) -> Picture | Undecodable:
+def decode(
+    data: bytes, settings: DetectionSettings, *, max_pixels: float = 100e6, is_final: bool = True
+) -> Picture | Undecodable:
     """Decode an encoded picture as the preset of the settings wants it. An EXIF orientation is honoured.
 
     ``classic`` gets the gray values that the decoder makes: for JPEG the luma plane as stored, which is exact
@@ -48,10 +52,11 @@ def decode(data: bytes, settings: DetectionSettings, *, max_pixels: float = 100e
         data: a whole JPEG, PNG, WebP, TIFF or BMP file.
         settings: of the camera; only the preset matters.
         max_pixels: a picture with more pixels is refused by its header, before memory is used for it.
+        is_final: whether the file will not grow any more: then a JPEG may lack its end marker.
 
     Returns:
         The picture; or why there is none: ``empty``, ``truncated`` (the content does not end as its format
-        demands), ``too_large``, ``undecodable``.
+        demands), ``too_large``, ``damaged`` (there are bytes missing or wrong within it), ``undecodable``.
 
     Raises:
         MemoryError: there is too little memory for the picture now.
@@ -61,32 +66,58 @@ def decode(data: bytes, settings: DetectionSettings, *, max_pixels: float = 100e
     header = read_header(data)
     if header is None:
         return Undecodable(Reason.UNDECODABLE, "no JPEG, PNG, WebP, TIFF or BMP by its content")
+    refusal = _refusal_by_header(data, header, max_pixels)
+    if refusal is not None:
+        return refusal
+    size = f"{header.format} {header.width}x{header.height}"
+    data = data[header.start :]
+    if not header.whole and header.jpeg and is_final:
+        data, header = _completed(data, header)
+    if not header.whole:
+        return Undecodable(Reason.TRUNCATED, f"{size} stops after {len(data)} bytes without an end")
+    is_colour = settings.preset_name != "classic"
+    pixels = _decoded(data, header, is_colour=is_colour)
+    if isinstance(pixels, Damaged):
+        return Undecodable(Reason.DAMAGED, f"{size}: {pixels.detail}")
+    if pixels is None or pixels.ndim != (3 if is_colour else 2):
+        is_lossless = header.jpeg is not None and header.jpeg.is_lossless
+        detail = "lossless JPEG is not supported" if is_lossless else f"{size} is damaged"
+        return Undecodable(Reason.UNDECODABLE, detail)
+    pixels.flags.writeable = False
+    return Picture(pixels, _size_of_whole(pixels, header))
+
+
+def _refusal_by_header(data: bytes, header: Header, max_pixels: float) -> Undecodable | None:
+    """Return why a picture is refused, whatever the rest of it is like, before memory is used for it."""
     size = f"{header.format} {header.width}x{header.height}"
     if header.pixels > max_pixels:
         return Undecodable(Reason.TOO_LARGE, f"{size} has more than {max_pixels / 1e6:g} million pixels")
+    if header.unsupported:
+        return Undecodable(Reason.UNDECODABLE, f"{header.unsupported} is not supported")
     if not header.whole and not header.pixels:
         return Undecodable(Reason.TRUNCATED, f"{header.format} stops after {len(data)} bytes, in its header")
-    if not header.whole:
-        return Undecodable(Reason.TRUNCATED, f"{size} stops after {len(data)} bytes without an end")
-    picture = _as_gray(data) if settings.preset_name == "classic" else _in_colour(data, header)
-    return picture or Undecodable(Reason.UNDECODABLE, f"{size} is damaged")
+    if header.jpeg and header.jpeg.has_impossible_marker:
+        return Undecodable(Reason.DAMAGED, f"{size}: {MARKERS_IN_DATA}")
+    return None
 
 
-def _as_gray(data: bytes) -> Picture | None:
-    gray = _pixels(data, cv2.IMREAD_GRAYSCALE)
-    return None if gray is None or gray.ndim != 2 else Picture(gray, _size_of(gray))  # noqa: PLR2004
+def _completed(data: bytes, header: Header) -> tuple[bytes, Header]:
+    """Return a JPEG and its header, whole if nothing but the end marker was missing."""
+    completed = with_end(data)
+    if completed is None:
+        return data, header
+    return completed[0], replace(header, whole=True, jpeg=completed[1])
 
 
-def _in_colour(data: bytes, header: Header) -> Picture | None:
-    reduction = _reduction_of(header)
-    colour = _pixels(data, _REDUCED.get(reduction, cv2.IMREAD_COLOR))
-    if colour is None or colour.ndim != 3:  # noqa: PLR2004
-        return None
-    width, height = _size_of(colour)
-    if reduction == 1:
-        return Picture(colour, (width, height))
-    is_turned = (width < height) != (header.width < header.height)
-    return Picture(colour, (header.height, header.width) if is_turned else (header.width, header.height))
+def _decoded(data: bytes, header: Header, *, is_colour: bool) -> NDArray[np.uint8] | Damaged | None:
+    reduction = _reduction_of(header) if is_colour else 1
+    pixels = None
+    if header.jpeg:
+        pixels = decode_jpeg(data, header.jpeg, is_colour=is_colour, reduction=reduction)
+    if pixels is None:
+        in_colour = _REDUCED.get(reduction, cv2.IMREAD_COLOR)
+        pixels = _decode_opencv(data, in_colour if is_colour else cv2.IMREAD_GRAYSCALE)
+    return pixels
 
 
 def _reduction_of(header: Header) -> int:
@@ -102,18 +133,19 @@ def _reduction_of(header: Header) -> int:
     return 1
 
 
-def _pixels(data: bytes, flags: int) -> NDArray[np.uint8] | None:
+def _decode_opencv(data: bytes, flags: int) -> NDArray[np.uint8] | None:
     try:
         with opencv_out_of_memory_as_memory_error():
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         return None  # for example OpenCV's own limit of pixels
-    if pixels is None:
-        return None
-    as_bytes: NDArray[np.uint8] = pixels.astype(np.uint8, copy=False)
-    as_bytes.flags.writeable = False
-    return as_bytes
+    return None if pixels is None else pixels.astype(np.uint8, copy=False)
 
 
-def _size_of(pixels: NDArray[np.uint8]) -> tuple[int, int]:
-    return pixels.shape[1], pixels.shape[0]
+def _size_of_whole(pixels: NDArray[np.uint8], header: Header) -> tuple[int, int]:
+    """Return the (width, height) that the picture has before it is reduced, and after it is turned."""
+    height, width = pixels.shape[:2]
+    if max(width, height) == max(header.width, header.height):
+        return width, height
+    is_turned = (width < height) != (header.width < header.height)
+    return (header.height, header.width) if is_turned else (header.width, header.height)

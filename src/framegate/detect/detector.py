@@ -54,6 +54,13 @@ class Detector(Protocol[P]):
             TypeError: the image has not the channels of this preset's.
         """
 
+    def tear(self, reference: P, current: P) -> str | None:
+        """Return in words where the current picture is torn, as the reference proves; None if it does not.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+
     def score(self, reference: P, current: P) -> ChangeScore:
         """Return how much has changed from ``reference`` to ``current``, and the threshold for it.
 

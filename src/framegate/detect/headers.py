@@ -5,20 +5,15 @@ of 13000 x 13000), and an upload that stopped half way, or whose size was set fi
 second decodes without an error in more than one library; only the end of the content shows it.
 """
 
-import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from framegate.detect.jpeg.start import find_start, may_start_later
+from framegate.detect.jpeg.structure import Structure, read_structure
+
 _MOST_SEGMENTS = 10_000
 """A camera writes some dozens; a hostile file of 64 MB could hold 16 million, and take 10 s to read."""
-
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
-"""A marker that is neither a stuffed zero, nor fill, nor a restart: what can end a scan. One FF and no
-repetition, so that a file full of FF costs linear time."""
-
-_JPEG_END, _JPEG_START, _JPEG_TEMPORARY = 0xD9, 0xD8, 0x01
-_JPEG_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNK_FRAME = 12  # length, kind and checksum around a chunk's content
@@ -54,6 +49,15 @@ class Header:
     whole: bool = False
     """Whether the content ends as the format demands. There may be damage in between."""
 
+    unsupported: str = ""
+    """What kind of picture it is, if it is one that nothing here decodes, whole or not: ``12-bit JPEG``."""
+
+    start: int = 0
+    """How many bytes stand before the picture; only a JPEG may have some."""
+
+    jpeg: Structure | None = None
+    """The markers of a JPEG, counted from ``start``."""
+
     @property
     def pixels(self) -> int:
         """Number of pixels after decoding."""
@@ -77,26 +81,22 @@ def read_header(data: bytes) -> Header | None:
                 return reader(data)
             except struct.error:  # it stops within the header
                 return Header(name)
-    return None
+    return _read_late_jpeg(data)
 
 
-def _read_jpeg(data: bytes) -> Header | None:
-    width = height = 0
-    position = 2
-    for _ in range(_MOST_SEGMENTS):
-        marker = _JPEG_MARKER.search(data, position)
-        if marker is None:
-            break
-        code, position = marker[1][0], marker.end()
-        if code == _JPEG_END:
-            return Header("jpeg", width, height, whole=True)
-        if code in {_JPEG_START, _JPEG_TEMPORARY}:
-            continue
-        (length,) = struct.unpack_from(">H", data, position)
-        if code in _JPEG_FRAME_HEADERS and not width:  # libjpeg, too, uses the first
-            height, width = struct.unpack_from(">HH", data, position + 3)
-        position += length
-    return Header("jpeg", width, height)
+def _read_jpeg(data: bytes, start: int = 0) -> Header | None:
+    jpeg = read_structure(data[start:])
+    return Header("jpeg", jpeg.width, jpeg.height, jpeg.has_end, jpeg.unsupported, start, jpeg)
+
+
+def _read_late_jpeg(data: bytes) -> Header | None:
+    start = find_start(data)
+    if start is None:
+        return Header("jpeg") if may_start_later(data) else None
+    try:
+        return _read_jpeg(data, start)
+    except struct.error:  # it stops within the header
+        return Header("jpeg", start=start)
 
 
 def _read_png(data: bytes) -> Header | None:

@@ -49,6 +49,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
             "result": entry.result,
             "detail": entry.detail or None,
             "captured_at": iso_utc(entry.captured_at_ns),
+            "late": entry.late or None,
             "size_bytes": entry.key.size_bytes,
             "duration_ms": round(self.duration_ms, 2),
             "config_revision": entry.config_revision,
@@ -68,7 +69,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
         """Return the fields, in reading order."""
         return (
             "camera", "frame", "reason", "score", "threshold", "unit", "zone", "reference", "result",
-            "detail", "captured_at", "size_bytes", "duration_ms", "config_revision", "region_count",
+            "detail", "captured_at", "late", "size_bytes", "duration_ms", "config_revision", "region_count",
             "regions", "working_size",
         )  # fmt: skip
 
@@ -129,14 +130,14 @@ class FrameCompleted(LogEvent, name="frame.completed"):
 
 
 class ReferenceRestored(LogEvent, name="reference.restored"):
-    """After a restart, or a long time without frames, a camera's last kept frame was loaded again."""
+    """After a restart, or a long time without frames, the last kept frame of a size was loaded again."""
 
     camera: str
     frame: str
 
 
 class ReferenceLost(LogEvent, name="reference.lost", level="warning"):
-    """A camera's last kept frame is gone from both folders: its next frame is kept as `first`."""
+    """The last kept frame of a picture size is gone from both folders: the next frame of it is kept."""
 
     camera: str
     frame: str

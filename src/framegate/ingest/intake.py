@@ -171,7 +171,8 @@ class Intake:
             is_warning = self._uploads.put_aside(unsettled, now_s)
         else:
             delay_s = self._drop.settle_s if unsettled.why is NotYet.BEING_WRITTEN else 0.0
-            self._uploads.put_back(unsettled, now_s, delay_s=delay_s)
+            is_done = unsettled.why is NotYet.CHANGED and not self._is_being_written(unsettled.key.name)
+            self._uploads.put_back(unsettled, now_s, delay_s=delay_s, writer_is_done=is_done)
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
 
@@ -206,14 +207,15 @@ class Intake:
             others = left.get(camera, Pending())
             since_s = min(others.since_s, unsearchable.since_s)
             left[camera] = Pending(others.count + unsearchable.count, since_s, unsearchable.why)
-        return self._uploads.pending(left)
+        return self._uploads.pending(left, self._clock())
 
     def _start_over(self) -> None:
         self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
         self._backlog = Backlog()
 
     def _settling_rules(self) -> SettlingRules:
-        return SettlingRules(self._drop.settle_s, self._drop.give_up_s, self._is_being_written)
+        drop = self._drop
+        return SettlingRules(drop.settle_s, drop.give_up_s, self._is_being_written, reorder_s=drop.reorder_s)
 
     def _handle_hint(self, arrival: Arrival) -> None:
         """Look at the file that a hint names, and bring it into hand if it is new and there is room."""

@@ -82,5 +82,5 @@ class JudgedFiles:
 
 def _hashes(keys: list[FileKey]) -> tuple[Hashes, Hashes]:
     names = np.fromiter((hash(key.name) for key in keys), np.int64, len(keys))
-    versions = np.fromiter((hash((key.size_bytes, key.mtime_ns)) for key in keys), np.int64, len(keys))
-    return names, versions
+    versions = (hash((key.size_bytes, key.mtime_ns, key.ctime_ns)) for key in keys)
+    return names, np.fromiter(versions, np.int64, len(keys))

@@ -19,8 +19,10 @@ from typing import Any
 
 from framegate.errors import SinkError
 from framegate.events.base import Listener
+from framegate.keep import memories
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
+from framegate.keep.memories import Memory
 from framegate.keep.presence import FilePresence
 from framegate.keep.schema import (
     ABANDON,
@@ -28,18 +30,16 @@ from framegate.keep.schema import (
     COUNTED_AS,
     FINISH,
     INSERT,
-    MEMORY_COLUMNS,
+    IS_KEY,
     MIGRATIONS,
+    REFERENCE_BEFORE,
     RENEW,
-    REPLACE_MEMORY,
     SCHEMA,
     SCHEMA_VERSION,
     TAKE_RESULT_FROM_OTHERS,
-    Memory,
     entry_columns,
     entry_of,
     key_columns,
-    memory_columns,
     renewed_columns,
 )
 from framegate.keep.totals import Totals
@@ -132,7 +132,7 @@ class Ledger:
         return self._versions.last_of(name)
 
     def of_content(self, mtime_ns: int, sha256: bytes) -> list[Entry]:
-        """Return the latest decisions about files of a time and content whose inputs were not deleted."""
+        """Return the latest decisions about files of a time and content, newest first."""
         return self._versions.of_content(mtime_ns, sha256)
 
     def note(self, entry: Entry) -> None:
@@ -169,7 +169,9 @@ class Ledger:
 
     def abandon(self, key: FileKey, reason: Reason, detail: str) -> None:
         """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
-        self._append(key, (ABANDON, (reason.verdict, reason, detail, *key_columns(key))))
+        values = key_columns(key)
+        abandoned = (ABANDON, (reason.verdict, reason, detail, *values))
+        self._append(key, (REFERENCE_BEFORE, values), abandoned)
         self._versions.forget(key)  # it vanished, and is judged if it comes back
 
     def flush(self) -> None:
@@ -181,11 +183,12 @@ class Ledger:
         """Return the frames whose delivery the last run did not finish, oldest first."""
         return self._entries("verdict = 'kept' AND result IS NULL ORDER BY id")
 
-    def last_kept(self, camera: str) -> Entry | None:
-        """Return a camera's latest kept frame: its reference."""
-        return next(
-            iter(self._entries("verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT 1", camera)), None
-        )
+    def kept(self, key: FileKey) -> Entry | None:
+        """Return the decision to keep a version of a file; None if it was not kept."""
+        query = f"SELECT {COLUMNS} FROM frame WHERE {IS_KEY} AND verdict = 'kept'"
+        with self._database.lend() as db:
+            row = db.execute(query, key_columns(key)).fetchone()
+        return None if row is None else entry_of(row)
 
     def kept_at_ns(self, camera: str, most: int) -> list[int]:
         """Return the capture times of a camera's latest kept frames, at most ``most``, oldest first."""
@@ -196,14 +199,8 @@ class Ledger:
 
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last commit."""
-        query = f"SELECT {MEMORY_COLUMNS} FROM camera WHERE camera = ?"
         with self._database.lend() as db:
-            row = db.execute(query, (camera,)).fetchone()
-        if row is None:
-            return Memory(None, None)
-        name, size_bytes, mtime_ns, ctime_ns, sha256, learnt, kept, dropped = row
-        previous = None if name is None else FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns or 0)
-        return Memory(previous, learnt, None if kept is None else (kept, dropped), sha256)
+            return memories.saved(db, camera)
 
     def counts(self) -> dict[Verdict, int]:
         """Return how many frames got each verdict, as of the last commit."""
@@ -221,6 +218,13 @@ class Ledger:
         with self._database.lend() as db:
             rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
         return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
+
+    def late(self) -> dict[str, int]:
+        """Return how many of the frames in ``totals`` were late, by camera; only cameras that had some."""
+        with self._database.lend() as db:
+            return dict(
+                db.execute("SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0")
+            )
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
@@ -253,10 +257,11 @@ class Ledger:
         with self._database.as_sink_error():
             self._disk.reach(step)
         self.presence.is_durable = False  # a commit that fails may have come true all the same
-        memories = self._memories_as_rows()
+        learnt = [(camera, memory()) for camera, memory in self._memories.items()]
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
             self._write(db, changes)
-            db.executemany(REPLACE_MEMORY, memories)
+            for camera, memory in learnt:
+                memories.save(db, camera, memory)
         self._pending, self._memories = [], {}
         self._versions.committed()
         self.commits += 1
@@ -264,7 +269,7 @@ class Ledger:
 
     def _write(self, db: sqlite3.Connection, changes: list[Change]) -> None:
         """Execute the statements, and count by each frame's row before and after them."""
-        totals: Counter[tuple[str, str]] = Counter()
+        totals: Counter[tuple[str, str, int]] = Counter()
         for key, statements in changes:
             before = [] if key is None else db.execute(COUNTED_AS, key_columns(key)).fetchall()
             for statement, values in statements:
@@ -274,6 +279,3 @@ class Ledger:
                 totals.subtract(before)
                 totals.update(after)
         self._totals.add(db, totals)
-
-    def _memories_as_rows(self) -> list[tuple[Any, ...]]:
-        return [(camera, *memory_columns(memory())) for camera, memory in self._memories.items()]

@@ -13,12 +13,9 @@ from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.schema import COLUMNS, KEPT_SINCE, entry_of
 from framegate.model import HOUR_NS, Entry, Verdict
 
-# Not an intent: should its bytes be gone, the one before is the reference again.
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
-_IS_PREVIOUS = (
-    "EXISTS (SELECT 1 FROM camera AS c WHERE c.camera = f.camera AND c.previous_name = f.name"
-    " AND c.previous_size_bytes = f.size_bytes AND c.previous_mtime_ns = f.mtime_ns)"
-)
+_IS_PREVIOUS = "EXISTS (SELECT 1 FROM lane WHERE lane.camera = f.camera AND lane.previous = f.id)"
+_IS_REFERENCE = "EXISTS (SELECT 1 FROM lane WHERE lane.camera = f.camera AND lane.reference = f.id)"
 _IS_DELIVERED = "verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL"
 _IS_GONE = "input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL)"
 
@@ -30,13 +27,16 @@ _CLEARABLE = (
 _OLDEST_RESULTS = (
     # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
     f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"
+    f" AND NOT {_IS_REFERENCE}"
     " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    # Should an intent's bytes be gone, the frame that it was compared with is the reference again.
+    " AND name NOT IN (SELECT coalesce(reference, x'') FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
 # What was kept within an hour before the last stays: a storm is counted by it.
 _GONE_SINCE = (
-    f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame)"
+    f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame) AND NOT {_IS_REFERENCE}"
     " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
     f" (SELECT captured_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
     " ORDER BY input_gone_ns LIMIT ?"
@@ -87,9 +87,9 @@ class FilePresence:
     def clearable(self, verdict: Verdict, after_id: int, most: int) -> list[Recorded]:
         """Return at most ``most`` frames of a verdict whose input may be deleted, after a row, in row order.
 
-        Never one whose result is not recorded yet. Never a camera's last frame if it was dropped: the noise
-        map continues from it after a restart. (A kept one is read from the results.) Never what is not a
-        regular file, or vanished before it could be read.
+        Never one whose result is not recorded yet. Never the last frame of a picture size if it was dropped:
+        the noise map continues from it after a restart. (A kept one is read from the results.) Never what is
+        not a regular file, or vanished before it could be read.
         """
         return self._recorded(_CLEARABLE, verdict, after_id, most)
 
@@ -102,8 +102,8 @@ class FilePresence:
     def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
         """Return at most ``most`` frames whose result may be deleted, in the order of ``kept_since_ns``.
 
-        Never a camera's last kept frame: it is the reference. Never one of the same name as an unfinished
-        intent: if that is delivered again, the same names must be taken.
+        Never a camera's last kept frame, nor the reference of any of its picture sizes. Never one of the same
+        name as an unfinished intent: if that is delivered again, the same names must be taken.
 
         Args:
             after: ``kept_since_ns`` and row of the frame before the first.
@@ -124,8 +124,8 @@ class FilePresence:
     def gone(self, before_ns: int, most: int) -> list[Recorded]:
         """Return at most ``most`` frames whose files were gone before a time, and that are needed no more.
 
-        Never what a camera kept last, or within the hour before that. Never the last row: SQLite would use
-        its number again.
+        Never what a camera kept last, or within the hour before that, nor a reference. Never the last row:
+        SQLite would use its number again.
         """
         return self._recorded(_GONE_SINCE, before_ns, before_ns, most)
 

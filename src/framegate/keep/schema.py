@@ -1,7 +1,6 @@
 """The ledger's tables, its statements, and how values are stored in the rows."""
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
@@ -22,6 +21,12 @@ CREATE TABLE total (
     PRIMARY KEY (camera, reason)
 ) STRICT, WITHOUT ROWID;
 """
+_LATENESS = """
+ALTER TABLE total ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE camera ADD COLUMN lateness TEXT;
+"""
+"""How many of the frames counted in ``total`` were late; which capture time of a camera is the newest."""
+
 KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
 """From when a result's age counts: a camera whose clock has no battery captures in the year 2000."""
 
@@ -59,6 +64,7 @@ CREATE TABLE {table} (
     result_gone_ns INTEGER,            -- since when the result is deleted, or not ours; NULL: it may be
     unit TEXT,                         -- of score and threshold: '%' of the picture, 'x' times the usual
     zone TEXT,                         -- the [[detection.zone]] that decided; NULL: the rest of the picture
+    late INTEGER NOT NULL DEFAULT 0,   -- 1: taken before a frame of its camera that was judged already
     UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
 """
@@ -67,21 +73,30 @@ CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
 CREATE INDEX content ON frame (mtime_ns, sha256) WHERE sha256 IS NOT NULL;
 """
+_LANE = """
+CREATE TABLE lane (
+    camera TEXT NOT NULL,
+    width INTEGER NOT NULL,            -- of the whole picture, in pixels; 0 by 0: from before schema 5
+    height INTEGER NOT NULL,
+    used INTEGER NOT NULL,             -- the rank among those of the camera: 0 is the longest unused
+    reference INTEGER,                 -- id of the last kept frame of this size
+    previous INTEGER,                  -- id of the frame that the detector learnt from last
+    previous_sha256 BLOB,
+    learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
+    PRIMARY KEY (camera, width, height)
+) STRICT;
+"""
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
-    previous_name BLOB,                -- the frame that the detector learnt from last
-    previous_size_bytes INTEGER,
-    previous_mtime_ns INTEGER,
-    learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
-    storm_dropped INTEGER,
-    previous_sha256 BLOB,
-    previous_ctime_ns INTEGER
+    storm_dropped INTEGER
 ) STRICT;
+{_LANE}
 {_TOTALS}
+{_LATENESS}
 {_PRESENCE_INDEXES}
 """
 
@@ -117,48 +132,38 @@ ALTER TABLE camera ADD COLUMN previous_sha256 BLOB;
 UPDATE camera SET learnt = NULL;
 """,  # what that detector learnt means nothing to this one
     4: f"""
+{_LANE}
+INSERT INTO lane
+    SELECT camera, 0, 0, 0, max(id), (
+            SELECT id FROM frame AS previous WHERE previous.name = old.previous_name
+                AND previous.size_bytes = old.previous_size_bytes
+                AND previous.mtime_ns = old.previous_mtime_ns
+        ), old.previous_sha256, old.learnt
+    FROM frame LEFT JOIN camera AS old USING (camera) WHERE verdict = 'kept' GROUP BY camera;
+ALTER TABLE camera DROP COLUMN previous_name;
+ALTER TABLE camera DROP COLUMN previous_size_bytes;
+ALTER TABLE camera DROP COLUMN previous_mtime_ns;
+ALTER TABLE camera DROP COLUMN previous_sha256;
+ALTER TABLE camera DROP COLUMN learnt;
 {_FRAME.format(table="frame_5")}
 INSERT INTO frame_5
     SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
         threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns,
-        unit, zone
+        unit, zone, 0
     FROM frame;
 DROP TABLE frame;
 ALTER TABLE frame_5 RENAME TO frame;
 {_FRAME_INDEXES}
 {_PRESENCE_INDEXES}
-ALTER TABLE camera ADD COLUMN previous_ctime_ns INTEGER;
+{_LATENESS}
 """,
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a camera has learnt up to one decision."""
-
-    previous: FileKey | None
-    """The last frame that the detector has learnt from."""
-
-    learnt: bytes | None
-
-    storm: tuple[int, int] | None = None
-    """Frames kept and dropped in the present storm; None when there is none."""
-
-    previous_sha256: bytes | None = None
-    """SHA-256 of the previous frame's bytes; None when it is not known."""
-
-
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result"
-)
-MEMORY_COLUMNS = (
-    "previous_name, previous_size_bytes, previous_mtime_ns, previous_ctime_ns, previous_sha256,"
-    " learnt, storm_kept, storm_dropped"
-)
-REPLACE_MEMORY = (
-    f"INSERT OR REPLACE INTO camera (camera, {MEMORY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -173,27 +178,26 @@ RENEW = (
     "UPDATE OR REPLACE frame SET name = ?, ctime_ns = ?, mtime_ns = ?, size_bytes = ?,"
     f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
 )
-COUNTED_AS = f"SELECT camera, reason FROM frame WHERE {IS_KEY}"
+REFERENCE_BEFORE = (
+    "UPDATE lane SET reference = (SELECT max(before.id) FROM frame AS before JOIN frame AS this"
+    " ON before.name = this.reference AND before.camera = this.camera AND before.id < this.id"
+    f" WHERE this.id = lane.reference AND before.verdict = 'kept')"
+    f" WHERE reference = (SELECT id FROM frame WHERE {IS_KEY})"
+)
+"""The frame that one was compared with is the reference again."""
+
+COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
-    "INSERT INTO total VALUES (?, ?, ?)"
-    " ON CONFLICT (camera, reason) DO UPDATE SET frames = frames + excluded.frames"
+    "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
+    " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 18)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 19)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
     """Return the values for ``IS_KEY``: the columns that identify a version of a file."""
     return os.fsencode(key.name), key.ctime_ns, key.mtime_ns, key.size_bytes
-
-
-def memory_columns(memory: Memory) -> tuple[Any, ...]:
-    """Return the values of ``MEMORY_COLUMNS``."""
-    key = memory.previous
-    previous: tuple[Any, ...] = (None,) * 4
-    if key is not None:
-        previous = os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns
-    return (*previous, memory.previous_sha256, memory.learnt, *(memory.storm or (None, None)))
 
 
 def entry_columns(entry: Entry) -> tuple[Any, ...]:
@@ -203,7 +207,8 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, entry.camera,
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
-        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.reason.verdict,
+        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late,
+        entry.reason.verdict,
     )  # fmt: skip
 
 
@@ -216,12 +221,12 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
-        score, threshold, unit, zone, reference, sha256, result,
+        score, threshold, unit, zone, reference, sha256, result, late,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
-        _fsdecode(reference), sha256, _fsdecode(result),
+        _fsdecode(reference), sha256, _fsdecode(result), bool(late),
     )  # fmt: skip
 
 

@@ -16,11 +16,11 @@ class Totals:
         self._names: set[str] | None = None
         """Cameras that have counts of their own; None until they are read from the file."""
 
-    def add(self, db: sqlite3.Connection, changes: Mapping[tuple[str, str], int]) -> None:
-        """Change the counts of cameras and reasons by numbers of frames, which may be negative."""
+    def add(self, db: sqlite3.Connection, changes: Mapping[tuple[str, str, int], int]) -> None:
+        """Change the counts of camera, reason and lateness by numbers of frames, which may be negative."""
         named = [
-            (self._counted_as(db, camera), reason, frames)
-            for (camera, reason), frames in changes.items()
+            (self._counted_as(db, camera), reason, frames, late * frames)
+            for (camera, reason, late), frames in changes.items()
             if frames
         ]
         db.executemany(ADD_TO_TOTAL, named)

@@ -28,7 +28,7 @@ _LAST_OF = (
     " ORDER BY ctime_ns DESC, mtime_ns DESC, size_bytes DESC LIMIT 1"
 )
 _OF_CONTENT = (
-    f"SELECT {COLUMNS} FROM frame WHERE mtime_ns = ? AND sha256 = ? AND input_gone_ns IS NULL"
+    f"SELECT {COLUMNS} FROM frame WHERE mtime_ns = ? AND sha256 = ?"
     f" AND reason <> 'vanished' ORDER BY id DESC LIMIT {MOST_OF_ONE_CONTENT}"
 )
 
@@ -138,7 +138,7 @@ class Versions:
         return next((entry for entry in found if entry.key not in self._left), None)
 
     def of_content(self, mtime_ns: int, sha256: bytes) -> list[Entry]:
-        """Return the latest decisions about files of a time and content whose inputs were not deleted."""
+        """Return the latest decisions about files of a time and content."""
         waiting = self._by_content.get((mtime_ns, sha256))
         committed = self._entries(_OF_CONTENT, mtime_ns, sha256)
         return [*([waiting] if waiting else []), *(e for e in committed if e.key not in self._left)]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from framegate.config.settings import DropSettings, Settings
+from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener
 from framegate.events.deleting import InputDeleted, InputUndeletable
@@ -26,16 +26,6 @@ PAUSE_S = 0.1
 
 AWAY_S = 10.0
 """Pause after an error of the drop folder or the ledger."""
-
-
-def rules_of(drop: DropSettings) -> dict[Verdict, str]:
-    """Return the names of the settings that ask for deletion, by verdict."""
-    rules = {
-        Verdict.KEPT: ("after_kept", drop.after_kept),
-        Verdict.DROPPED: ("after_dropped", drop.after_dropped),
-        Verdict.REJECTED: ("after_rejected", drop.after_rejected),
-    }
-    return {verdict: name for verdict, (name, value) in rules.items() if value == "delete"}
 
 
 class InputCleaner(Cleaner):
@@ -64,7 +54,7 @@ class InputCleaner(Cleaner):
 
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on, also for frames that were judged before."""
-        self._rules = rules_of(settings.drop)
+        self._rules = settings.drop.deletion_rules()
         self._after: dict[Verdict, int] = {}
         """The last row that this pass has handled, by verdict."""
 

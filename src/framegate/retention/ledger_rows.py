@@ -20,7 +20,6 @@ from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
 from framegate.model import Verdict
 from framegate.retention.day_folders import remove_day_folders
-from framegate.retention.inputs import rules_of
 from framegate.retention.limits import Limits, result_exists
 from framegate.retention.removing import version_exists
 from framegate.retention.wall_clock import WallClock
@@ -72,7 +71,7 @@ class LedgerPruner:
 
     def retune(self, settings: Settings) -> None:
         """Use other settings: folders are removed only where files are deleted."""
-        self._rules = rules_of(settings.drop)
+        self._rules = settings.drop.deletion_rules()
         self._limits = Limits.of(settings.results)
 
     def deadline_s(self) -> float:

@@ -29,6 +29,9 @@ class CameraCounters:
     """One camera's counts."""
 
     reasons: Counter[Reason] = field(default_factory=Counter)
+    late: int = 0
+    """Frames that were taken before one that was judged already."""
+
     last: Entry | None = None
     """The frame judged last."""
 
@@ -78,15 +81,21 @@ class Counters:
     Args:
         totals: earlier verdicts, by camera and reason.
         latest: the last decisions of each camera, oldest first.
+        late: how many of the earlier frames were late, by camera.
     """
 
     def __init__(
-        self, totals: Mapping[tuple[str, Reason], int] | None = None, latest: Iterable[Entry] = ()
+        self,
+        totals: Mapping[tuple[str, Reason], int] | None = None,
+        latest: Iterable[Entry] = (),
+        late: Mapping[str, int] | None = None,
     ) -> None:
         self.cameras: dict[str, CameraCounters] = {}
         self.durations = Durations()
         for (camera, reason), count in (totals or {}).items():
             self._of(camera).reasons[reason] += count
+        for camera, count in (late or {}).items():
+            self._of(camera).late += count
         for entry in latest:
             self._of(entry.camera).remember(entry)
 
@@ -98,6 +107,7 @@ class Counters:
         if event.recovered_from is not None:  # counted before the restart
             counters.reasons[event.recovered_from] -= 1
         counters.reasons[event.entry.reason] += 1
+        counters.late += event.entry.late and event.recovered_from is None
         counters.remember(event.entry)
         self.durations.add(event.duration_ms / 1000)
 
@@ -120,4 +130,4 @@ def counters_of(ledger: Ledger) -> Counters:
     Raises:
         SinkError: the ledger cannot be read.
     """
-    return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES))
+    return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES), ledger.late())

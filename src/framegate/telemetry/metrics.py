@@ -26,6 +26,7 @@ SERVED_S, TEXTFILE_S = 1.0, 15.0
 
 METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_frames": ("counter", "Frames that have a verdict.", ("camera", "verdict", "reason")),
+    "framegate_late_frames": ("counter", "Frames taken before one that was judged already.", ("camera",)),
     "framegate_pending_frames": ("gauge", "Frames in the drop folder without a verdict.", ("camera",)),
     "framegate_oldest_pending_age_seconds": (
         "gauge", "Age of the oldest frame without a verdict.", ("camera",),
@@ -71,6 +72,7 @@ def samples(status: Status) -> Iterator[Sample]:
     for name, camera in status.cameras.items():
         for reason, count in camera.reasons.items():
             yield "framegate_frames", (name, reason.verdict, reason), count
+        yield "framegate_late_frames", (name,), camera.late
         yield "framegate_pending_frames", (name,), camera.pending
         yield "framegate_oldest_pending_age_seconds", (name,), camera.oldest_pending_s or 0.0
         if camera.last_frame is not None:

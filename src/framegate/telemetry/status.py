@@ -70,13 +70,15 @@ class FrameStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Counts of frames: ``seen`` is the sum of the others."""
+    """Counts of frames: ``seen`` is the sum of kept, dropped, rejected and pending."""
 
     seen: int = 0
     kept: int = 0
     dropped: int = 0
     rejected: int = 0
     pending: int = 0
+    late: int = 0
+    """Those of the kept and dropped that were taken before a frame of their camera judged already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def current_status(
     for name, since_s in frozen_since_s.items():
         if name in cameras:  # it may be counted among the others
             cameras[name] = replace(cameras[name], frozen_s=round(now_s - since_s, 1))
-    totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in COUNTS}
+    totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in (*COUNTS, "late")}
     return Status(
         **asdict(vitals),
         at=iso_utc(time.time_ns()),
@@ -217,6 +219,7 @@ def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraS
         seen=sum(counts.values()) + pending.count,
         **counts,
         pending=pending.count,
+        late=counters.late,
         oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
         pending_why=pending.why,
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},

@@ -16,7 +16,7 @@ from framegate.detect.adaptive.quantities import Codes
 from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Detector
-from framegate.detect.judge import compare, named_as_a_whole
+from framegate.detect.judging.lane import compare, named_as_a_whole
 from framegate.errors import FramegateError
 from framegate.model import ChangeScore, Decision, GrayImage, Picture, Reason, Region
 

@@ -41,10 +41,12 @@ class Belief:
 class SettlingMachine(RuleBasedStateMachine):
     """A folder whose writers do what they like, and whose watcher hears what it likes."""
 
+    reorder_s = 0.0
+
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self.uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
+        self.uploads = self.new_uploads()
         self.folder: dict[str, FileKey] = {}
         self.decided: set[FileKey] = set()
         self.waiting: dict[str, Belief] = {}
@@ -52,6 +54,9 @@ class SettlingMachine(RuleBasedStateMachine):
         """Of what was taken last, by name."""
 
         self.versions = 0
+
+    def new_uploads(self) -> Uploads:
+        return Uploads(SettlingRules(SETTLE_S, GIVE_UP_S, reorder_s=self.reorder_s), describe)
 
     def write(self, name: str, size: int) -> None:
         self.versions += 1
@@ -119,7 +124,7 @@ class SettlingMachine(RuleBasedStateMachine):
     @rule()
     def lose_all_hints(self) -> None:
         """A restart: everything in memory is gone, and a sweep makes good for it."""
-        self.uploads = Uploads(SettlingRules(SETTLE_S, GIVE_UP_S), describe)
+        self.uploads = self.new_uploads()
         self.waiting = {}
         self.sweep()
 
@@ -134,7 +139,7 @@ class SettlingMachine(RuleBasedStateMachine):
         for candidate in candidates:
             self.check(candidate)
         # Taking out one that was settled lets nobody go: only the unsettled hold others.
-        assert all(self.is_held(belief) for belief in self.waiting.values() if self.is_settled(belief))
+        assert not any(self.is_free(belief) for belief in self.waiting.values())
         for candidate in candidates:
             self.decided.add(candidate.key)
         for candidate in candidates[1:] if is_put_back else candidates:
@@ -196,14 +201,26 @@ class SettlingMachine(RuleBasedStateMachine):
             for other in self.waiting.values()
         )
 
+    def is_free(self, belief: Belief) -> bool:
+        """Tell whether a file is complete and need not wait for others, or a younger one need not."""
+        mine = describe(belief.key)
+        return self.is_ready(belief) and any(
+            self.is_ready(other)
+            and describe(other.key).camera == mine.camera
+            and describe(other.key).order >= mine.order
+            and self.now_s - other.first_seen_s >= self.reorder_s
+            for other in self.waiting.values()
+        )
+
+    def is_ready(self, belief: Belief) -> bool:
+        return self.is_settled(belief) and not self.is_held(belief)
+
     @invariant()
     def would_hand_out_now_what_is_complete_and_not_held(self) -> None:
         """Ask a copy, so that it is asked at every step and not only when somebody takes."""
         would_take = copy.deepcopy(self.uploads).settle(self.now_s)
         expected = {
-            (belief.key, belief.changed_s)
-            for belief in self.waiting.values()
-            if self.is_settled(belief) and not self.is_held(belief)
+            (belief.key, belief.changed_s) for belief in self.waiting.values() if self.is_free(belief)
         }
         assert {(candidate.key, candidate.unchanged_since_s) for candidate in would_take} == expected
 
@@ -216,7 +233,7 @@ class SettlingMachine(RuleBasedStateMachine):
         assert (deadline_s == math.inf) == (len(asked._settling) == 0)
         assert deadline_s > self.now_s
         if deadline_s < math.inf:
-            assert deadline_s <= self.now_s + GIVE_UP_S + LONGEST_DELAY_S
+            assert deadline_s <= self.now_s + max(self.reorder_s, GIVE_UP_S + LONGEST_DELAY_S)
             assert deadline_s - TICK_S <= self.now_s or asked.settle(deadline_s - TICK_S) == []
 
     @invariant()
@@ -226,7 +243,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When nothing changes any more, everything that waits is handed out."""
-        self.now_s += GIVE_UP_S + LONGEST_DELAY_S
+        self.now_s += self.reorder_s + GIVE_UP_S + LONGEST_DELAY_S
         for candidate in self.uploads.settle(self.now_s):
             self.check(candidate)
         assert not self.waiting
@@ -238,3 +255,16 @@ SettlingMachine.TestCase.settings = settings(stateful_step_count=40, deadline=No
 
 class TestWritersDoWhatTheyLike(SettlingMachine.TestCase):  # type: ignore[valid-type,misc]
     """Whatever writers do and watchers hear, a file is taken once, complete, in order, and in the end."""
+
+
+class ReorderingMachine(SettlingMachine):
+    """The same, where each file waits for older ones."""
+
+    reorder_s = 3.0
+
+
+ReorderingMachine.TestCase.settings = SettlingMachine.TestCase.settings
+
+
+class TestFilesWaitForOlderOnes(ReorderingMachine.TestCase):  # type: ignore[valid-type,misc]
+    """Whatever writers do, a file waits for older ones for a bounded time, and they go before it."""

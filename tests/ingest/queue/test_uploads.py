@@ -136,6 +136,43 @@ def test_an_older_frame_that_settles_later_comes_first(uploads: Uploads) -> None
     assert taken == sorted(names)
 
 
+@pytest.mark.parametrize("origin", [Origin.TOUCHED, Origin.SWEEP])
+def test_a_time_that_is_set_after_the_close_delays_nothing(uploads: Uploads, origin: Origin) -> None:
+    """A closed file whose times change, as by FTP's MFMT, is tried at once; one that has grown is not."""
+    uploads.observe(FileKey("a.jpg", 1, 5), Origin.CLOSED, 0.0)
+    uploads.observe(FileKey("b.jpg", 1, 5), Origin.CLOSED, 0.0)
+    uploads.observe(FileKey("a.jpg", 1, 3), origin, 0.1)
+    uploads.observe(FileKey("b.jpg", 2, 3), origin, 0.1)
+    assert [candidate.key for candidate in uploads.settle(0.1)] == [FileKey("a.jpg", 1, 3)]
+
+
+def test_a_frame_whose_time_is_set_while_it_is_read_keeps_its_turn(uploads: Uploads) -> None:
+    """It is read again before younger frames until settle_s after it was first seen; then they go on."""
+    for name in ("a.jpg", "b.jpg"):
+        uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
+    uploads.settle(0.0)
+    for set_ns, now_s, next_name in ((1, 0.1, "a.jpg"), (2, 1.9, "a.jpg"), (3, 2.0, "b.jpg")):
+        tried = uploads.next()
+        assert tried is not None
+        now = FileKey("a.jpg", 1, set_ns)
+        uploads.put_back(Unsettled(tried, now, NotYet.CHANGED), now_s, writer_is_done=True)
+        following = uploads.next()
+        assert following is not None
+        assert following.key.name == next_name
+
+
+def test_a_frame_that_is_written_again_while_it_is_read_loses_its_turn(uploads: Uploads) -> None:
+    """What a program has open, or what is no longer as long as it was, settles again."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
+    uploads.settle(0.0)
+    for now, is_done in ((FileKey("a.jpg", 1, 1), False), (FileKey("b.jpg", 2, 1), True)):
+        tried = uploads.next()
+        assert tried is not None
+        uploads.put_back(Unsettled(tried, now, NotYet.CHANGED), 0.1, writer_is_done=is_done)
+        assert uploads.is_settling(now.name)
+
+
 def test_unfinished_uploads_do_not_stop_the_line(stepped: Stepped, picture: bytes) -> None:
     """A backlog of cut files is not waited for while it takes the room of the frames behind it."""
     drop = stepped.site.drop
@@ -222,8 +259,8 @@ def test_what_waits_says_why(uploads: Uploads) -> None:
     """The oldest pending frame of a camera tells since when it is known and what it waits for."""
     put_aside(uploads, "a", 1, 10.0)
     uploads.observe(FileKey("b", 1, 0), Origin.CREATED, 12.0)
-    assert uploads.pending({}) == {"cam": Pending(2, 10.0, "a: unreadable")}
-    assert uploads.pending({"cam": Pending(3, 5.0)}) == {"cam": Pending(5, 5.0)}
+    assert uploads.pending({}, 10.0) == {"cam": Pending(2, 10.0, "a: unreadable")}
+    assert uploads.pending({"cam": Pending(3, 5.0)}, 10.0) == {"cam": Pending(5, 5.0)}
 
 
 def test_a_file_that_was_readable_meanwhile_is_warned_of_again(uploads: Uploads) -> None:

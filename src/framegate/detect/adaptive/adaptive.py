@@ -12,6 +12,7 @@ from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE, corrections
 from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
 from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
 from framegate.detect.adaptive.strength import Strength, strength
+from framegate.detect.adaptive.torn import torn
 from framegate.detect.adaptive.usual import Usual
 from framegate.detect.adaptive.whole import whole_change
 from framegate.detect.adaptive.working import (
@@ -94,6 +95,16 @@ class Adaptive:
         if image.ndim != 3 or image.shape[0] % BLOCK or image.shape[1] % BLOCK:  # noqa: PLR2004
             raise TypeError("adaptive compares pictures of three channels, prepared in whole blocks")
         return working_picture(image, source_size, self._layout_for(image, source_size).pixels)
+
+    def tear(self, reference: WorkingPicture, current: WorkingPicture) -> str | None:
+        """Return in words where the current picture is torn, as the reference proves; None if it does not.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        require_one_size(reference.image, current.image)
+        found = torn(self._masked(reference), self._masked(current))
+        return None if found is None else found.in_words(current.source_size)
 
     def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
         """Return how many times more than usual the strongest place changed.

@@ -56,11 +56,18 @@ class SettlingRules:
         give_up_s: seconds without a change after which a file without an end is judged as it is.
         is_being_written: whether a program on this machine is known to write a file; asked only about one
             that holds up younger frames.
+        reorder_s: seconds that a frame waits, from when it was first seen, for older ones of its camera.
     """
 
     def __init__(
-        self, settle_s: float, give_up_s: float, is_being_written: Callable[[str], bool] = lambda _name: False
+        self,
+        settle_s: float,
+        give_up_s: float,
+        is_being_written: Callable[[str], bool] = lambda _name: False,
+        *,
+        reorder_s: float = 0.0,
     ) -> None:
+        self.reorder_s = reorder_s
         self.settle_s = settle_s
         self.give_up_s = max(settle_s, give_up_s)
         self.is_hurried = False
@@ -80,6 +87,9 @@ class SettlingRules:
         A frame waits for older frames of its camera that are still settling, so that a backlog is judged
         before what arrives meanwhile: for each at most until ``settle_s`` after that was first seen, and for
         one that is being written at most ``WRITER_HOLD_S``, so that a slow upload holds up no others.
+
+        And each waits for older frames that may still arrive, until it has been known for ``reorder_s``. Then
+        all older ones go with it, so that they are judged before it.
         """
         settled, holders = [], defaultdict(list)
         for upload in uploads:
@@ -89,19 +99,39 @@ class SettlingRules:
                 holders[upload.candidate.camera].append(upload)
         cameras = {upload.candidate.camera for upload in settled} & holders.keys()
         oldest = {camera: self._oldest_holder(holders[camera], now_s) for camera in cameras}
-        return [upload for upload in settled if not _is_held(upload, oldest.get(upload.candidate.camera))]
+        free = [upload for upload in settled if not _is_held(upload, oldest.get(upload.candidate.camera))]
+        return self._in_capture_order(free, now_s) if self.reorder_s else free
 
     def next_deadline_s(self, uploads: Iterable[Upload], now_s: float) -> float:
         """Return when ``free_to_go`` may next return more than it does now; infinity if nothing waits."""
         next_s = math.inf
         for upload in uploads:
             if self._is_settled(upload, now_s):
+                if self.may_be_overtaken(upload, now_s):
+                    next_s = min(next_s, upload.known_since_s + self.reorder_s)
                 continue
             next_s = min(next_s, max(self._settles_at_s(upload), upload.not_before_s))
             for hold_s in (WRITER_HOLD_S, self.settle_s):
                 if now_s < upload.known_since_s + hold_s:
                     next_s = min(next_s, upload.known_since_s + hold_s)
         return next_s
+
+    def may_be_overtaken(self, upload: Upload, now_s: float) -> bool:
+        """Return whether a frame waits for older ones that may arrive, unless a younger one need not wait."""
+        return now_s < upload.known_since_s + self.reorder_s
+
+    def _in_capture_order(self, uploads: list[Upload], now_s: float) -> list[Upload]:
+        """Return those that have waited for ``reorder_s``, and those of their cameras that are older."""
+        newest: dict[str, tuple[int, str]] = {}
+        for upload in uploads:
+            if not self.may_be_overtaken(upload, now_s):
+                order = upload.candidate.order
+                newest[upload.candidate.camera] = max(newest.get(upload.candidate.camera, order), order)
+        return [
+            upload
+            for upload in uploads
+            if upload.candidate.camera in newest and upload.candidate.order <= newest[upload.candidate.camera]
+        ]
 
     def _settles_at_s(self, upload: Upload) -> float:
         if upload.is_closed:

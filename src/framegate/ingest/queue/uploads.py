@@ -110,6 +110,7 @@ class Uploads:
         if upload is None:
             upload = Upload(self._describe(key), now_s, now_s, is_closed)
         elif upload.candidate.key != key:
+            is_closed = is_closed or (origin is not Origin.CREATED and _stays_closed(upload, key))
             upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
             upload.is_closed, upload.lacks_its_end = is_closed, False
         elif key.name in self._queued:
@@ -122,9 +123,10 @@ class Uploads:
 
     def forget(self, name: str) -> None:
         """Forget a file: it has its verdict, or is no longer there."""
+        if name in self._settling:
+            self._next_s = -math.inf
         for uploads in self._by_state.values():
             uploads.pop(name, None)
-        self._next_s = -math.inf
 
     def vanished(self, name: str) -> None:
         """Forget a file that is no longer there, unless it is queued: then it gets its verdict."""
@@ -155,9 +157,7 @@ class Uploads:
             upload.candidate = replace(
                 upload.candidate, unchanged_since_s=upload.unchanged_since_s, is_final=is_final
             )
-            self._move(upload, State.QUEUED)
-            turn = self._turns.setdefault(upload.candidate.camera, [])
-            heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
+            self._queue(upload)
         self._next_s = self._rules.next_deadline_s(self._settling.values(), now_s)
         return sorted((upload.candidate for upload in free), key=lambda c: (c.order, c.key))
 
@@ -190,19 +190,33 @@ class Uploads:
         self._pass_turn(candidate.camera)
         self.forget(candidate.key.name)
 
-    def put_back(self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0) -> None:
+    def put_back(
+        self, unsettled: Unsettled, now_s: float, *, delay_s: float = 0.0, writer_is_done: bool = False
+    ) -> None:
         """Let a queued file that cannot be judged yet settle again, as the version that is there now.
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
-        closes it.
+        closes it. One whose time was set while it was read stays queued, before younger frames, until
+        ``settle_s`` after it was first seen.
+
+        Args:
+            unsettled: the file, and why it could not be judged.
+            now_s: the time.
+            delay_s: how long it is not tried, unless its writer closes it.
+            writer_is_done: no program has it open for writing.
         """
         upload = self._tried(unsettled)
         if upload is None:
             return
         self._pass_turn(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
+        is_touched = writer_is_done and not is_unchanged and _stays_closed(upload, unsettled.key)
         upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
+        if is_touched and now_s < upload.known_since_s + self._rules.settle_s:
+            upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)
+            self._queue(upload)
+            return
         upload.is_closed = False
         upload.not_before_s = now_s + delay_s
         upload.lacks_its_end = unsettled.why is NotYet.UNFINISHED and is_unchanged
@@ -250,21 +264,28 @@ class Uploads:
             heapq.heappop(self._retries)
         return math.inf
 
-    def pending(self, left: Mapping[str, Pending]) -> dict[str, Pending]:
+    def pending(self, left: Mapping[str, Pending], now_s: float) -> dict[str, Pending]:
         """Return how many frames have no verdict yet, since when, and what the oldest waits for, by camera.
 
         Args:
             left: frames that are in the folder and not in hand, by camera.
+            now_s: the time.
         """
         pending = dict(left)
         for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
             camera = upload.candidate.camera
             before = pending.get(camera, Pending())
-            why = upload.waits_for and f"{upload.candidate.key.name}: {upload.waits_for}"
+            why = self._why_pending(upload, now_s)
             this = Pending(since_s=upload.known_since_s, why=why)
             oldest = min(before, this, key=lambda pending: pending.since_s)
             pending[camera] = replace(oldest, count=before.count + 1)
         return pending
+
+    def _why_pending(self, upload: Upload, now_s: float) -> str | None:
+        name, why = upload.candidate.key.name, upload.waits_for
+        if why is None and name in self._settling and self._rules.may_be_overtaken(upload, now_s):
+            why = "waits for older frames (drop.reorder_s)"
+        return why and f"{name}: {why}"
 
     def _find(self, name: str) -> Upload | None:
         return next((uploads[name] for uploads in self._by_state.values() if name in uploads), None)
@@ -273,6 +294,11 @@ class Uploads:
         """Return the upload that was tried; None when another version was seen meanwhile."""
         is_queued = _has_version(self._queued, unsettled.candidate.key)
         return self._queued[unsettled.candidate.key.name] if is_queued else None
+
+    def _queue(self, upload: Upload) -> None:
+        self._move(upload, State.QUEUED)
+        turn = self._turns.setdefault(upload.candidate.camera, [])
+        heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
 
     def _move(self, upload: Upload, state: State) -> None:
         name = upload.candidate.key.name
@@ -288,6 +314,11 @@ class Uploads:
 
 def _has_version(uploads: Mapping[str, Upload], key: FileKey) -> bool:
     return key.name in uploads and uploads[key.name].candidate.key == key
+
+
+def _stays_closed(upload: Upload, key: FileKey) -> bool:
+    """Return whether a file that its writer has closed is as long as then: FTP clients set its time next."""
+    return upload.is_closed and upload.candidate.key.size_bytes == key.size_bytes
 
 
 def _in_words(unsettled: Unsettled) -> str:

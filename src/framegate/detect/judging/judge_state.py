@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION, preparation_of
+from framegate.detect.judging.lane import MOST_LANES
 from framegate.model import FileKey
 
-_TAG, _FORMAT = b"FGJUDGE\n", 1
+_TAG, _FORMAT = b"FGJUDGE\n", 2
 _HEAD, _LENGTH = struct.Struct("<8sHHI"), struct.Struct("<I")
 """The tag, the versions of this format and of the detector, the checksum of what follows; the length of the
 description."""
@@ -45,43 +46,43 @@ class SavedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedJudge:
-    """All that a judge knows."""
+class SavedLane:
+    """All that a judge knows of one picture size."""
 
-    reference: SavedFrame | None
+    reference: SavedFrame
     previous: SavedFrame | None
     """The very same object when the last frame was kept."""
 
+    learnt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedJudge:
+    """All that a judge knows."""
+
+    lanes: Sequence[SavedLane]
+    """The longest unused first, each of another picture size."""
+
     kept_at_ns: Sequence[int]
     storm: tuple[int, int] | None
-    learnt: bytes | None
 
 
 def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
     """Return a judge as bytes; equal judges give equal bytes."""
-    frames = [frame for frame in (judge.reference, judge.previous) if frame is not None]
-    if judge.previous is judge.reference:
-        del frames[1:]
     description = {
         "preparation": preparation_of(settings),
-        "frames": [_described(frame) for frame in frames],
-        "reference": _place_of(judge.reference, frames),
-        "previous": _place_of(judge.previous, frames),
+        "lanes": [_described_lane(lane) for lane in judge.lanes],
         "times": len(judge.kept_at_ns),
         "storm": judge.storm,
-        "learnt": None if judge.learnt is None else len(judge.learnt),
     }
     text = json.dumps(description, separators=(",", ":")).encode("ascii")
     times = np.array(judge.kept_at_ns, "<i8").tobytes()
-    rest = b"".join(
-        (
-            _LENGTH.pack(len(text)),
-            text,
-            times,
-            *(frame.image.tobytes() for frame in frames),
-            judge.learnt or b"",
-        )
+    lanes = (
+        part
+        for lane in judge.lanes
+        for part in (*(frame.image.tobytes() for frame in _frames_of(lane)), lane.learnt or b"")
     )
+    rest = b"".join((_LENGTH.pack(len(text)), text, times, *lanes))
     version = DETECTOR_VERSION[settings.preset_name]
     return _HEAD.pack(_TAG, _FORMAT, version, zlib.crc32(rest)) + rest
 
@@ -127,23 +128,48 @@ def _require_same_preparation(preparation: object, version: int, settings: Detec
 def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
     times = _number(description["times"], _MOST_TIMES)
     kept_at_ns = np.frombuffer(payload, "<i8", times).tolist()
-    at, frames = 8 * times, []
-    for described in description["frames"][:2]:
-        frame = _frame_of(described, payload[at:])
-        frames.append(frame)
-        at += frame.image.nbytes
-    length = description["learnt"]
-    learnt = None if length is None else bytes(payload[at : at + _number(length, len(payload) - at)])
-    _require(at + len(learnt or b"") == len(payload), "of another length")
-    reference, previous = (
-        None if place is None else frames[_number(place, len(frames) - 1)]
-        for place in (description["reference"], description["previous"])
-    )
+    payload, lanes = payload[8 * times :], []
+    _require(len(description["lanes"]) <= MOST_LANES, "of too many picture sizes")
+    for described in description["lanes"]:
+        lane, payload = _lane_of(described, payload)
+        lanes.append(lane)
+    _require(not payload, "of another length")
+    sizes = {lane.reference.source_size for lane in lanes}
+    _require(len(sizes) == len(lanes), "of one picture size twice")
     storm = description["storm"]
     if storm is not None:
         kept, dropped = (_number(count, _MOST_IN_A_STORM) for count in storm)
         storm = kept, dropped
-    return SavedJudge(reference, previous, kept_at_ns, storm, learnt)
+    return SavedJudge(lanes, kept_at_ns, storm)
+
+
+def _lane_of(described: dict[str, Any], payload: memoryview) -> tuple[SavedLane, memoryview]:
+    """Return a lane at the begin of the payload, and the rest of that."""
+    frames = []
+    for each in described["frames"][:2]:
+        frame = _frame_of(each, payload)
+        frames.append(frame)
+        payload = payload[frame.image.nbytes :]
+    place, length = described["previous"], described["learnt"]
+    previous = None if place is None else frames[_number(place, len(frames) - 1)]
+    learnt = None if length is None else bytes(payload[: _number(length, len(payload))])
+    return SavedLane(frames[0], previous, learnt), payload[len(learnt or b"") :]
+
+
+def _described_lane(lane: SavedLane) -> dict[str, object]:
+    frames = _frames_of(lane)
+    return {
+        "frames": [_described(frame) for frame in frames],
+        "previous": None if lane.previous is None else len(frames) - 1,
+        "learnt": None if lane.learnt is None else len(lane.learnt),
+    }
+
+
+def _frames_of(lane: SavedLane) -> list[SavedFrame]:
+    """Return the frames to be saved: the reference, and the previous one if it is another."""
+    if lane.previous is None or lane.previous is lane.reference:
+        return [lane.reference]
+    return [lane.reference, lane.previous]
 
 
 def _described(frame: SavedFrame) -> tuple[object, ...]:
@@ -180,7 +206,3 @@ def _number(number: object, most: int, least: int = 0) -> int:
     if type(number) is not int or not least <= number <= most:
         raise ValueError(f"{number!r:.40} is not from {least} to {most}")
     return number
-
-
-def _place_of(frame: SavedFrame | None, frames: list[SavedFrame]) -> int | None:
-    return next((place for place, each in enumerate(frames) if each is frame), None)

@@ -44,22 +44,24 @@ class Pacing:
         self._forget_old_times()
         self.storm = storm
 
-    def applied_to(self, decision: Decision, captured_at_ns: int, reference_at_ns: int) -> Decision:
-        """Return what becomes of a decision about a frame that has a reference.
+    def applied_to(self, decision: Decision, captured_at_ns: int, reference_at_ns: int | None) -> Decision:
+        """Return what becomes of a decision about a frame, unless it is the camera's first.
 
         Args:
             decision: by what the picture shows.
             captured_at_ns: when the frame was taken.
-            reference_at_ns: when its reference was taken.
+            reference_at_ns: when its reference was taken; None when nothing of its size was kept.
         """
         # A camera's clock may be set back: without abs() there would be no heartbeat, and no frame of a storm
         # kept, until it had caught up.
-        since_ns = abs(captured_at_ns - reference_at_ns)
-        keep_every_s = self._settings.keep_every
         if decision.reason is Reason.UNCHANGED:
-            is_due = keep_every_s is not None and since_ns >= keep_every_s * 1e9
+            keep_every_s = self._settings.keep_every
+            if keep_every_s is None or reference_at_ns is None:
+                return decision
+            is_due = abs(captured_at_ns - reference_at_ns) >= keep_every_s * 1e9
             return replace(decision, reason=Reason.HEARTBEAT) if is_due else decision
         if self._is_storm_at(captured_at_ns):
+            since_ns = abs(captured_at_ns - self.kept_at_ns[-1])  # of any size: one a minute for the camera
             return replace(decision, reason=Reason.STORM if since_ns >= MINUTE_NS else Reason.STORM_DROPPED)
         return decision
 

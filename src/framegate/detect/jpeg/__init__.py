@@ -1,0 +1,1 @@
+"""Reading a JPEG: what its markers say, its pixels, and whether its data is whole."""

@@ -1,0 +1,1 @@
+"""The whole decision about the frames of one camera, in their order."""

@@ -1,0 +1,244 @@
+"""The whole decision about the frames of one camera, without ledger, clock or file."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+from framegate.config.detection import DetectionSettings
+from framegate.detect.detector import Detector, detector_of, preparation_of
+from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLane, packed, unpacked
+from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
+from framegate.detect.judging.pacing import Pacing, Storm
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
+from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, Size, storable_ns
+
+OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
+"""Memory of a judge besides its pictures (2.3 kB measured), and of each time in ``kept_at_ns``."""
+
+
+class Judge:
+    """Decides about the frames of one camera, in their order; the daemon and ``scan`` use it as well.
+
+    A camera may send pictures of several sizes by turns: each of the last four sizes has a reference and a
+    learnt state of its own. How often frames are kept is counted for the camera as a whole.
+
+    Only the frames and their own times count: the same frames give the same decisions and the same ``state``,
+    whenever and in whichever process they are judged.
+
+    Example:
+        >>> import cv2, numpy as np
+        >>> from framegate import DetectionSettings, Judge, decode
+        >>> settings = DetectionSettings.preset("classic", min_contour_area="500px", score_threshold="2%")
+        >>> photos = [np.full((720, 1280), 90, np.uint8) for _ in range(3)]
+        >>> photos[2][300:400, 200:420] = 200
+        >>> judge, second_ns = Judge(settings), 10**9
+        >>> for number, photo in enumerate(photos):
+        ...     picture = decode(cv2.imencode(".png", photo)[1].tobytes(), settings)
+        ...     decision = judge.judge(f"{number}.png", number * second_ns, picture)
+        ...     print(decision.verdict, decision.reason)
+        kept first
+        dropped unchanged
+        kept changed
+        >>> Judge.restored(settings, judge.state()).state() == judge.state()
+        True
+
+    Args:
+        settings: see ``DetectionSettings.preset``.
+        mask_picture: the picture in ``settings.mask_file``, uint8 (any height, any width), 0 where it is
+            ignored; a judge reads no files.
+
+    Not safe to share between threads.
+    """
+
+    def __init__(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> None:
+        self.settings = settings
+        """What it judges by."""
+
+        self._mask_picture = mask_picture
+        self.lanes: dict[Size, Lane] = {}
+        """By picture size (width, height), the longest unused first; ``MOST_LANES`` at most."""
+
+        self.pacing = Pacing(settings)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the judge in bytes, nearly all of it pictures at the working size."""
+        lanes = sum(lane.size_bytes for lane in self.lanes.values())
+        return lanes + OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept_at_ns)
+
+    def judge(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Decision:
+        """Decide about a frame, learn from it, and make it the reference of its size when it is kept.
+
+        Args:
+            key: which frame it is; it decides nothing.
+            captured_at_ns: when it was taken, nanoseconds since the epoch, in the years 1677 to 2262.
+            picture: as ``decode`` returns it for the same settings.
+
+        Raises:
+            TypeError: the picture has not the channels that the preset needs.
+            MemoryError: there is too little memory now. Nothing was learnt from the frame.
+        """
+        captured_at_ns = storable_ns(captured_at_ns)
+        with opencv_out_of_memory_as_memory_error():
+            lane = self.lanes.get(picture.size)
+            detector = self._new_detector() if lane is None else lane.detector
+            current = PreparedFrame(key, captured_at_ns, detector.prepare(picture))
+            decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
+            if decision.reason is Reason.TORN:
+                return decision  # what it shows is not there: nothing is learnt from it or compared with it
+            decision = self._by_time(decision, captured_at_ns, lane)
+            if lane is not None:
+                lane.learn(current)
+        is_kept = decision.reason.is_kept
+        if lane is not None:
+            lane.follow(current, is_kept=is_kept)
+            self._use(picture.size, lane)
+        elif is_kept:  # what a storm drops takes no other size's lane
+            self._use(picture.size, Lane(detector, current))
+        self.pacing.follow(decision.reason, captured_at_ns)
+        return decision
+
+    def judge_repeat(self, captured_at_ns: int, *, size: Size) -> Decision | None:
+        """Decide about a frame that repeats the reference, or the last unchanged frame, byte for byte.
+
+        Nothing is learnt from it, and the next frame is compared as if it had not come.
+
+        Args:
+            captured_at_ns: when it was taken, as for ``judge``.
+            size: (width, height) of the picture that it repeats.
+
+        Returns:
+            The decision to drop it as ``identical``; None when it has to be judged like any other, because it
+            is time to keep a frame, or there is no reference of its size.
+        """
+        if (lane := self.lanes.get(size)) is None:
+            return None
+        decision = self._by_time(Decision(Reason.UNCHANGED), captured_at_ns, lane)
+        if decision.reason.is_kept:
+            return None
+        self._use(size, lane)
+        self.pacing.follow(Reason.IDENTICAL, captured_at_ns)
+        return Decision(Reason.IDENTICAL, reference=lane.reference.name)
+
+    def restore_lane(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Lane:
+        """Make a frame that was kept before the reference of its size again, as the one used last.
+
+        Returns:
+            Its lane, to restore what else is known of that size.
+
+        Raises:
+            TypeError: the picture has not the channels that the preset needs.
+        """
+        detector = self._new_detector()
+        lane = Lane(detector, PreparedFrame(key, captured_at_ns, detector.prepare(picture)))
+        self._use(picture.size, lane)
+        return lane
+
+    def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
+        """Know a frame that was judged by its present key and capture time, if it is needed any more."""
+        for lane in self.lanes.values():
+            lane.renew(key, now, captured_at_ns)
+
+    def retune(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> bool:
+        """Judge by other settings from the next frame on, and keep what was learnt.
+
+        Returns:
+            False, and nothing is changed, when pictures would have to be prepared in another way.
+        """
+        if preparation_of(settings) != preparation_of(self.settings):
+            return False
+        lanes = {}
+        for size, lane in self.lanes.items():
+            lanes[size] = _lane_again(detector_of(settings, mask_picture), _saved(lane))
+        self.settings, self._mask_picture, self.lanes = settings, mask_picture, lanes
+        self.pacing.retune(settings)
+        return True
+
+    def state(self) -> bytes:
+        """Return all that later decisions depend on besides the settings: pictures, times, what was learnt.
+
+        It is not compressed, so that equal frames give equal bytes on every machine: for each size of 1080p
+        some 0.4 MB with ``adaptive``, 4 MB with ``classic`` at its native size.
+        """
+        pacing = self.pacing
+        storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
+        lanes = [_saved(lane) for lane in self.lanes.values()]
+        return packed(SavedJudge(lanes, pacing.kept_at_ns, storm), self.settings)
+
+    @classmethod
+    def restored(
+        cls, settings: DetectionSettings, data: bytes, *, mask_picture: GrayImage | None = None
+    ) -> Self:
+        """Return a judge that goes on where another was when ``state`` returned these bytes.
+
+        Args:
+            settings: may differ from those of the other judge in all that prepares pictures alike.
+            data: from anywhere; the memory used is no more than some times their length.
+            mask_picture: as for the constructor.
+
+        Raises:
+            ValueError: they are no such state, are damaged, or come from another version of the detector,
+                another preset, or ``classic`` with another ``working_height`` or ``blur``.
+        """
+        saved, judge = unpacked(data, settings), cls(settings, mask_picture=mask_picture)
+        try:
+            for lane in saved.lanes:
+                judge._use(lane.reference.source_size, _lane_again(judge._new_detector(), lane))
+        except TypeError as error:
+            raise ValueError(f"these bytes are no state for these settings: {error}") from error
+        judge.pacing.restore(saved.kept_at_ns, None if saved.storm is None else Storm(*saved.storm))
+        return judge
+
+    def _new_detector(self) -> Detector[Any]:
+        return detector_of(self.settings, self._mask_picture)
+
+    def _without_reference(self, size: Size) -> Decision:
+        if not self.lanes:
+            return Decision(Reason.FIRST)
+        return of_another_size(list(self.lanes)[-1], size)
+
+    def _by_time(self, decision: Decision, captured_at_ns: int, lane: Lane | None) -> Decision:
+        if decision.reason is Reason.FIRST:
+            return decision
+        reference_at_ns = None if lane is None else lane.reference.captured_at_ns
+        return self.pacing.applied_to(decision, captured_at_ns, reference_at_ns)
+
+    def _use(self, size: Size, lane: Lane) -> None:
+        """Make a lane the one used last; the longest unused goes when there are too many."""
+        self.lanes.pop(size, None)
+        self.lanes[size] = lane
+        if len(self.lanes) > MOST_LANES:
+            del self.lanes[next(iter(self.lanes))]
+
+
+def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
+    """Return a lane as it was when it was saved; a mask may be part of what is prepared.
+
+    Raises:
+        TypeError: its pictures are not of the detector's preset.
+        ValueError: what was learnt is not.
+    """
+
+    def again(frame: SavedFrame) -> PreparedFrame:
+        prepared = detector.prepared_again(frame.image, frame.source_size)
+        return PreparedFrame(frame.key, frame.captured_at_ns, prepared)
+
+    lane = Lane(detector, again(saved.reference))
+    if saved.previous is not saved.reference:
+        lane.previous = None if saved.previous is None else again(saved.previous)
+    if saved.learnt is not None:
+        detector.restore(saved.learnt)
+    return lane
+
+
+def _saved(lane: Lane) -> SavedLane:
+    reference, previous = _saved_frame(lane.reference), None
+    if lane.previous is lane.reference:
+        previous = reference
+    elif lane.previous is not None:
+        previous = replace(_saved_frame(lane.previous), captured_at_ns=0)  # its time decides nothing
+    return SavedLane(reference, previous, lane.detector.learnt())
+
+
+def _saved_frame(frame: PreparedFrame) -> SavedFrame:
+    prepared = frame.prepared
+    return SavedFrame(frame.key, frame.captured_at_ns, prepared.source_size, prepared.image)

@@ -1,0 +1,130 @@
+"""A lane: what the frames of one picture size are compared with, and what was learnt from them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from framegate.detect.deciding import decide
+from framegate.detect.detector import Detector, P, Prepared
+from framegate.model import Decision, FileKey, Picture, Reason, Size
+
+MOST_LANES = 4
+"""Of one camera: main and sub stream, portrait and landscape. More sizes than that are crops of motion, of
+which each has a size of its own and none comes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFrame:
+    """A frame, ready to be compared, and which one it is."""
+
+    key: FileKey | str
+    captured_at_ns: int
+    prepared: Prepared
+
+    @property
+    def name(self) -> str:
+        """Its file's name, or what the caller of the library calls it."""
+        return self.key.name if isinstance(self.key, FileKey) else self.key
+
+
+class Lane:
+    """The reference of one picture size, the frame before, and a detector that has learnt from this size.
+
+    Args:
+        detector: by which the reference was prepared.
+        reference: a frame that is kept.
+    """
+
+    def __init__(self, detector: Detector[Any], reference: PreparedFrame) -> None:
+        self.detector = detector
+        self.reference = reference
+        """The last kept frame of this size."""
+
+        self.previous: PreparedFrame | None = reference
+        """The last frame of this size, kept or not: the detector learns from its difference to the next.
+
+        None when a restart could not read it again."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the lane in bytes, nearly all of it pictures at the working size."""
+        pictures = {id(each): each.prepared.size_bytes for each in (self.reference, self.previous) if each}
+        return sum(pictures.values()) + self.detector.size_bytes
+
+    def decision_on(self, current: PreparedFrame) -> Decision:
+        """Decide about a frame by what it shows alone."""
+        decision = compare(self.detector, self.reference.prepared, current.prepared)
+        if self.previous is not None and decision.reason is not Reason.TORN:
+            decision = self._beside_previous(decision, self.previous.prepared, current.prepared)
+        return replace(decision, reference=self.reference.name)
+
+    def _beside_previous(self, decision: Decision, previous: Prepared, current: Prepared) -> Decision:
+        is_reference = previous is self.reference.prepared
+        if not is_reference and (tear := _tear(self.detector, previous, current)) is not None:
+            return tear
+        # With the reference the light may have changed slowly: dusk is no switch.
+        return named_as_a_whole(decision, self.detector, previous, current)
+
+    def learn(self, current: PreparedFrame) -> None:
+        """Learn what is usual from the difference between the frame before and the current one."""
+        if self.previous is not None and _are_comparable(self.previous.prepared, current.prepared):
+            self.detector.learn(self.previous.prepared, current.prepared)
+
+    def follow(self, current: PreparedFrame, *, is_kept: bool) -> None:
+        """Make a frame that was decided the previous one, and the reference if it was kept."""
+        self.previous = current
+        if is_kept:
+            self.reference = current
+
+    def restore_previous(self, key: FileKey | str, picture: Picture) -> None:
+        """Go on from a frame that was judged before; its time decides nothing."""
+        self.previous = PreparedFrame(key, 0, self.detector.prepare(picture))
+
+    def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
+        """Know a frame that was judged by its present key and capture time, if it is needed any more."""
+        renewed = {
+            id(frame): replace(frame, key=now, captured_at_ns=captured_at_ns)
+            for frame in (self.reference, self.previous)
+            if frame is not None and frame.key == key
+        }
+        self.reference = renewed.get(id(self.reference), self.reference)
+        self.previous = renewed.get(id(self.previous), self.previous)
+
+
+def compare(detector: Detector[P], reference: P, current: P) -> Decision:
+    """Decide by two pictures alone whether the second is kept: of another size, or torn, it is not scored."""
+    if reference.source_size != current.source_size:
+        return of_another_size(reference.source_size, current.source_size)
+    if not _are_comparable(reference, current):
+        return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
+    return _tear(detector, reference, current) or decide(detector.score(reference, current))
+
+
+def of_another_size(before: Size, now: Size) -> Decision:
+    """Return the decision to keep a frame that cannot be compared, because of its (width, height)."""
+    return Decision(Reason.SIZE_CHANGED, detail=f"{before[0]}x{before[1]} -> {now[0]}x{now[1]}")
+
+
+def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, current: P) -> Decision:
+    """Return the decision, for the reason ``lighting`` or ``moved`` if most of the picture changed at once.
+
+    Args:
+        decision: what ``compare`` says of the reference and the current frame.
+        detector: which has made both pictures.
+        previous, current: the frame before, and the current one.
+    """
+    if decision.score is None or not _are_comparable(previous, current):
+        return decision
+    is_changed = decision.reason is Reason.CHANGED
+    whole = detector.whole_change(previous, current, is_changed=is_changed)
+    return decision if whole is None else replace(decision, reason=whole)
+
+
+def _tear(detector: Detector[P], reference: P, current: P) -> Decision | None:
+    """Return the decision to reject a picture that is torn, as another of its camera proves; else None."""
+    tear = detector.tear(reference, current) if _are_comparable(reference, current) else None
+    return None if tear is None else Decision(Reason.TORN, detail=tear)
+
+
+def _are_comparable(one: Prepared, other: Prepared) -> bool:
+    """Return whether both are of one size, whole and prepared; either alone may be equal by chance."""
+    return one.source_size == other.source_size and one.image.shape == other.image.shape
