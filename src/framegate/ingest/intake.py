@@ -11,6 +11,7 @@ from framegate.config.settings import DropSettings, Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
+from framegate.ingest.links import Links
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
@@ -45,6 +46,7 @@ class Intake:
         self._clock = clock
 
         self._rules = NameRules(drop)
+        self._links = Links(self._folder, ledger.last_of)
         self.inbox = Inbox()
         self.watch = Watch(drop, self._rules, self.inbox, emit)
         self._touched = TouchedFiles()
@@ -223,7 +225,7 @@ class Intake:
             return
         self.watch.note_hint(arrival.name)
         key = look_at(self._folder, arrival.name)
-        if key is None:
+        if key is None or self._links.is_passed_over(arrival.name):
             self._uploads.vanished(arrival.name)
             return
         if self._uploads.is_queued_as(key) or self._is_compared_first(key, arrival.origin):
@@ -253,6 +255,7 @@ class Intake:
         key = candidate.key
         # watchdog reports files that are moved in from another folder, or linked, as created, too.
         is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
+        is_done = is_done or self._links.is_one(key.name)
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
 

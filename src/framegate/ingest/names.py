@@ -29,7 +29,7 @@ class NameRules:
         self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
 
     def is_frame(self, name: str) -> bool:
-        """Return whether a name is a frame's: included, not passed over, and not that of an unfinished upload."""
+        """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""
         low = name.lower()
         last = low.rpartition("/")[2]
         if not any(fnmatchcase(low if "/" in pattern else last, pattern) for pattern in self._include):

@@ -16,6 +16,7 @@ from framegate.events.base import Listener
 from framegate.events.frames import FrameSeen
 from framegate.events.watch import SweepEnded
 from framegate.ingest.judged import JudgedFiles
+from framegate.ingest.links import Links
 from framegate.ingest.names import NameRules
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
@@ -80,6 +81,7 @@ class Sweeper:
         self._emit = emit
         self._clock = clock
         self.plan = SweepPlan()
+        self._links = Links(self._folder, ledger.last_of)
         self._judged, self._judged_by = JudgedFiles(), ledger.set_aside
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
@@ -137,7 +139,7 @@ class Sweeper:
         self._judged.begin_sweep(looks_at_all=looks_at_all)
         skipped = self._unlisted.note
         entries = entries_of(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped)
-        sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped)
+        sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped, self._links)
         is_round = cause is Cause.ROUND and not backlog.is_left
         return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
 
@@ -221,7 +223,10 @@ class Sweeper:
         looks = (look_at(self._folder, candidate.key.name) for candidate in found)
         new = []
         for key in self._ledger.unknown([key for key in looks if key is not None]):
-            if not uploads.is_waiting_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+            is_link = self._links.is_one(key.name)
+            if uploads.is_waiting_as(key):
+                continue
+            if uploads.observe(key, Origin.SWEEP, now_s, writer_is_done=is_link):
                 new.append(key.name)
                 camera = self._rules.camera_of(key.name)
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))
