@@ -12,7 +12,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
 from framegate.ingest.links import Links
-from framegate.ingest.names import NameRules
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.touched import TouchedFiles
@@ -69,6 +69,11 @@ class Intake:
     def has_ready(self) -> bool:
         """Whether a frame may be judged now: one is queued, and the drop folder is there."""
         return self._uploads.has_queued and not self.watch.is_absent
+
+    @property
+    def unmatched(self) -> Examples:
+        """The files that no pattern of ``include`` takes, as of the last sweep."""
+        return self._sweeper.unmatched
 
     def start(self) -> None:
         """Begin to watch; the first ``gather`` begins the first sweep."""

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from itertools import accumulate
 
-from framegate.config.capture_time import reader_of
+from framegate.config.capture_time import MTIME, reader_of
 from framegate.config.settings import DEFAULT_CAMERA, DropSettings
 from framegate.model import Candidate, FileKey, storable_ns
 
@@ -13,6 +14,20 @@ UNFINISHED = (".part", ".tmp", ".filepart", "~")
 """Endings under which FTP and SMB clients, rsync and editors write before they rename."""
 
 _WILD = frozenset("*?[")
+
+
+@dataclass(slots=True)
+class Examples:
+    """A number of names, and one of them."""
+
+    count: int = 0
+    example: str | None = None
+    """The first in alphabetical order."""
+
+    def add(self, name: str) -> None:
+        """Count a name."""
+        self.count += 1
+        self.example = name if self.example is None else min(self.example, name)
 
 
 class NameRules:
@@ -26,20 +41,16 @@ class NameRules:
         self._excluded_parts = _any_of(set(excluded) - plain, is_path=False)
         self._excluded_paths = _any_of(excluded, is_path=True)
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
+        self._may_use_mtime = MTIME in settings.capture_time
         self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
 
     def is_frame(self, name: str) -> bool:
         """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""
-        low = name.lower()
-        last = low.rpartition("/")[2]
-        if not any(fnmatchcase(low if "/" in pattern else last, pattern) for pattern in self._include):
-            return False
-        return not last.endswith(UNFINISHED) and not self.is_passed_over(name)
+        return self._is_included(name) and not self._is_foreign(name)
 
     def is_unmatched(self, name: str) -> bool:
         """Return whether a file is ignored for the one reason that no pattern of ``include`` takes it."""
-        is_foreign = self.is_passed_over(name) or name.lower().endswith(UNFINISHED)
-        return not is_foreign and not self.is_frame(name)
+        return not self._is_included(name) and not self._is_foreign(name)
 
     def is_passed_over(self, name: str) -> bool:
         """Return whether a file or folder, or one that it is in, is hidden by a dot or excluded."""
@@ -52,6 +63,23 @@ class NameRules:
             return True
         matches = self._excluded_paths
         return matches is not None and any(map(matches, accumulate(parts, "{}/{}".format)))
+
+    def _is_included(self, name: str) -> bool:
+        low = name.lower()
+        last = low.rpartition("/")[2]
+        return any(fnmatchcase(low if "/" in pattern else last, pattern) for pattern in self._include)
+
+    def _is_foreign(self, name: str) -> bool:
+        return name.lower().endswith(UNFINISHED) or self.is_passed_over(name)
+
+    def lacks_time(self, name: str) -> bool:
+        """Return whether ``capture_time`` does not say ``mtime``, and reads no time from a name."""
+        return not self._may_use_mtime and all(read(name, 0) is None for read in self._times)
+
+    def lacks_camera(self, name: str) -> bool:
+        """Return whether there is a ``camera_pattern``, and it finds no camera in a name."""
+        match = self._camera.search(name) if self._camera else None
+        return self._camera is not None and not (match and match["camera"])
 
     def camera_of(self, name: str) -> str:
         """Return the camera that a frame belongs to; ``default`` when the pattern does not match.

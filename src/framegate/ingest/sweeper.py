@@ -14,10 +14,10 @@ from pathlib import Path
 from framegate.config.settings import DropSettings
 from framegate.events.base import Listener
 from framegate.events.frames import FrameSeen
-from framegate.events.watch import SweepEnded
+from framegate.events.watch import FilesUnmatched, SweepEnded
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.links import Links
-from framegate.ingest.names import NameRules
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
@@ -85,6 +85,10 @@ class Sweeper:
         self._judged, self._judged_by = JudgedFiles(), ledger.set_aside
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
+        self._has_reported_unmatched = False
+        self.unmatched = Examples()
+        """Files that no pattern of ``include`` takes, as of the last sweep."""
+
         self.unsearchable: dict[str, Pending] = {}
         """Frames in folders that the last sweep could list but not search, by camera."""
 
@@ -110,6 +114,7 @@ class Sweeper:
     def use(self, drop: DropSettings, rules: NameRules) -> None:
         """Use other settings, and sweep by them at once."""
         self._drop, self._rules = drop, rules
+        self._has_reported_unmatched = False
         self.give_up()
         self.plan.request_now(self._clock())
 
@@ -197,6 +202,7 @@ class Sweeper:
         new = self._add_to(uploads, found, now_s)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
         self._report_to_watch(under_way, new, now_s)
+        self._report_unmatched(under_way.sweep.unmatched)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
@@ -238,6 +244,13 @@ class Sweeper:
             camera: Pending(count, self.unsearchable.get(camera, Pending(since_s=now_s)).since_s, why)
             for camera, count in cameras.items()
         }
+
+    def _report_unmatched(self, unmatched: Examples) -> None:
+        """Log once, and again after an edit of the settings, that files are ignored for their names."""
+        self.unmatched = unmatched
+        if unmatched.example is not None and not self._has_reported_unmatched:
+            self._has_reported_unmatched = True
+            self._emit(FilesUnmatched(unmatched.count, unmatched.example))
 
     def _report_to_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
         if self._unlisted.end_of_sweep():

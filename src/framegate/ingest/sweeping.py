@@ -15,7 +15,7 @@ from typing import Protocol
 
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.links import Links, is_inner
-from framegate.ingest.names import NameRules
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.reading import key_of
 from framegate.model import Entry, FileKey
 
@@ -67,6 +67,9 @@ class Sweep:
     ledger: Ledger
     skipped: Skipped
     links: Links | None = None
+    unmatched: Examples = field(default_factory=Examples)
+    """Files that no pattern of ``include`` takes."""
+
     unsearchable: Counter[str] = field(default_factory=Counter)
     """Frames in folders that may be listed and not searched, by camera; ``*`` are those beyond the first
     ``MOST_CAMERAS``, for their names come from outside."""
@@ -88,12 +91,21 @@ class Sweep:
         looks = self.judged.to_look_at([name for name, _ in batch])
         there = zip(batch, looks, strict=True)
         keys = [key for (name, entry), look in there if look and (key := self._key(name, entry))]
-        keys = [key for key in self.judged.take_out(keys) if self.rules.is_frame(key.name)]
+        keys = self._frames_among(self.judged.take_out(keys))
         unknown = self._without_links(self.ledger.unknown(keys), batch)
         if len(unknown) < len(keys):
             new = set(unknown)
             self.judged.note([key for key in keys if key not in new])
         return unknown
+
+    def _frames_among(self, keys: list[FileKey]) -> list[FileKey]:
+        frames = []
+        for key in keys:
+            if self.rules.is_frame(key.name):
+                frames.append(key)
+            elif self.rules.is_unmatched(key.name):
+                self.unmatched.add(key.name)
+        return frames
 
     def _without_links(self, keys: list[FileKey], batch: list[tuple[str, os.DirEntry[str]]]) -> list[FileKey]:
         if self.links is None or not keys:
