@@ -18,7 +18,7 @@ from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.memories import Memory
-from framegate.model import FileKey, Reason
+from framegate.model import FileKey, Moment, Reason
 from pictures import picture_for
 from running import Site
 
@@ -108,7 +108,7 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
 
     def judge(camera: Camera, moment: int) -> None:
         picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
-        camera.decide(FileKey(f"{moment}.jpg", moment, moment), moment, picture, bytes(32))
+        camera.decide(FileKey(f"{moment}.jpg", moment, moment), Moment(moment), picture, bytes(32))
 
     warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's
@@ -204,6 +204,27 @@ def test_a_size_whose_reference_is_gone_loses_nothing_else(
         (Reason.UNCHANGED, "c0_0001.jpg"),
     ]
     assert second.said == ["reference.lost", "reference.restored"]
+
+
+def test_a_camera_from_before_sizes_were_told_apart_goes_on(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """An older ledger does not say of which size a reference is: the picture does, and nothing is lost."""
+    lay(site, morning)
+    plain = bench()
+    plain.judge_all()
+    expected = plain.numbers()
+    empty(site.state, site.results)
+    with closing((first := bench()).ledger):
+        for candidate in first.candidates()[:7]:
+            first.judge(candidate)
+        first.pipeline.flush()
+    damage(site, "width = 0, height = 0, used = 0")
+    second = bench()
+    second.judge_all()
+    second.pipeline.flush()
+    assert [*first.numbers(), *second.numbers()] == expected
+    assert [lane.size for lane in second.ledger.memory_of("c0").lanes] == [(480, 270)]
 
 
 # --- damage -----------------------------------------------------------------------------------------------

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from framegate import folder_checks, preflight
 from framegate.config.load import load
 from framegate.errors import ConfigError
-from framegate.folder_checks import Finding, Grade
-from framegate.preflight import check_surroundings, prepare_to_scan, prepare_to_serve
+from framegate.preflight import folder_checks, preflight
+from framegate.preflight.folder_checks import Finding, Grade
+from framegate.preflight.preflight import check_surroundings, prepare_to_scan, prepare_to_serve
 from running import Site
 
 

@@ -186,8 +186,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
-    from framegate.folder_checks import Grade  # noqa: PLC0415
-    from framegate.preflight import check_surroundings  # noqa: PLC0415
+    from framegate.preflight.folder_checks import Grade  # noqa: PLC0415
+    from framegate.preflight.preflight import check_surroundings  # noqa: PLC0415
 
     findings = check_surroundings(_load(config))
     if as_json:

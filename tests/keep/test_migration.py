@@ -9,7 +9,7 @@ from framegate.errors import SinkError
 from framegate.keep import schema, totals
 from framegate.keep.database import Database
 from framegate.keep.ledger import Ledger
-from framegate.keep.memories import LaneMemory
+from framegate.keep.memories import LaneMemory, Memory
 from framegate.model import FileKey, Reason, Verdict
 
 SCHEMA_1 = """
@@ -195,6 +195,23 @@ def test_old_scores_are_percents_and_old_noise_maps_are_forgotten(third: Path) -
         (1, None, None),
     ]
     assert queried(third, "SELECT DISTINCT learnt, previous_sha256 FROM lane") == [(None, None)]
+
+
+def test_what_the_fourth_version_learnt_carries_over(third: Path) -> None:
+    """Its cameras had one reference and knew no sizes: all of it becomes that of a size not known yet."""
+    database = Database(third, schema.SCHEMA, 4, lambda _event: None, migrations=schema.MIGRATIONS)
+    with database.lend() as db:
+        db.execute("UPDATE camera SET learnt = x'beef', previous_sha256 = x'01' WHERE camera = 'a'")
+    database.close()
+    reference = queried(third, "SELECT max(id) FROM frame WHERE camera = 'a' AND verdict = 'kept'")
+    ledger = Ledger(third)
+    memory = ledger.memory_of("a")
+    assert memory == Memory(
+        (LaneMemory((0, 0), FileKey("1.jpg", 10, 20), FileKey("2.jpg", 10, 20), b"\xbe\xef", b"\x01"),),
+        (3, 500),
+    )
+    ledger.close()
+    assert queried(third, "SELECT reference FROM lane WHERE camera = 'a'") == reference
 
 
 @pytest.mark.parametrize("version", ["second", "third"])

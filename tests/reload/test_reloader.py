@@ -257,7 +257,7 @@ def test_what_is_not_installed_is_said_instead_of_inviting_a_restart(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without prometheus-client a restart for `metrics.listen` would fail: only that package is named."""
-    monkeypatch.setattr("framegate.preflight.find_spec", lambda _name: None)
+    monkeypatch.setattr("framegate.preflight.preflight.find_spec", lambda _name: None)
     ((event, fields),) = bench.after_edit(rest='[metrics]\nlisten = "127.0.0.1:9188"')
     assert event == "config.refused"
     (error,) = fields["errors"]

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from running import WITHIN_S, Site, wait_until
 from writers.clients import SHARE, Server, names_in, run_in
-from writers.servers import hiding_proftpd, proftpd, pure_ftpd, rsyncd, samba, sshd, vsftpd
+from writers.servers import hiding_proftpd, proftpd, program, pure_ftpd, rsyncd, samba, sshd, vsftpd
 
 Command = Callable[[str, str], list[str]]
 """Returns the command that sends one frame, by relative name, to a server, given by what it yielded."""
@@ -30,7 +31,8 @@ class Resuming:
 
     def cut(self, site: Site, name: str, server: str) -> None:
         """Begin to send a frame, and be killed when some of it has arrived."""
-        command = self.begin(name, server)
+        binary, *options = self.begin(name, server)
+        command = [program(binary), *options]
         process = subprocess.Popen(
             command, cwd=site.home / "outbox", stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -113,4 +115,6 @@ def rsync_one(*options: str) -> Command:
 
 def has_arrived_in_part(site: Site) -> bool:
     """Tell whether a file in the drop folder has some bytes, under whatever name."""
-    return any((site.drop / name).stat().st_size for name in names_in(site.drop))
+    with suppress(FileNotFoundError):  # its server has just renamed it
+        return any((site.drop / name).stat().st_size for name in names_in(site.drop))
+    return False

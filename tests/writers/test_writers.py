@@ -13,7 +13,7 @@ from running import Line, RunningDaemon, Site, running, scanned
 from writers.clients import Writer, names_in, writers
 from writers.resuming import Resuming, resuming
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 FRAMES = 15
 BY_NAME = 'capture_time = "%Y-%m-%d_%H_%M_%S"\nsweep_s = 0.5'

@@ -28,9 +28,9 @@ from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
-from framegate.folder_checks import check_unmatched, check_unread, contents_of
 from framegate.model import Candidate, Verdict
-from framegate.preflight import prepare_to_scan
+from framegate.preflight.folder_checks import check_unmatched, check_unread, contents_of
+from framegate.preflight.preflight import prepare_to_scan
 
 MOST_REJECTED_LISTED = 1000
 """More rejected frames than this are only counted."""

@@ -10,7 +10,7 @@ from framegate.daemon.loop import Daemon
 from framegate.daemon.systemd import Notifier
 from framegate.events.daemon import ThreadFailed
 from framegate.keep.disk import Disk
-from framegate.preflight import prepare_to_serve
+from framegate.preflight.preflight import prepare_to_serve
 from framegate.telemetry.log import Log
 from framegate.telemetry.log_stream import own_stderr
 

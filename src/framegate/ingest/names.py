@@ -34,6 +34,9 @@ class NameRules:
     """The rules of one drop folder, compiled. Names are relative to it, with ``/`` between folders."""
 
     def __init__(self, settings: DropSettings) -> None:
+        self._made_from = (
+            settings.include, settings.exclude, settings.camera_pattern, settings.capture_time,
+        )  # fmt: skip
         self._include = tuple(pattern.lower() for pattern in settings.include)
         excluded = [pattern.lower() for pattern in settings.exclude]
         plain = {pattern for pattern in excluded if _WILD.isdisjoint(pattern)}
@@ -43,6 +46,10 @@ class NameRules:
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
         self._may_use_mtime = MTIME in settings.capture_time
         self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
+
+    def are_like(self, others: "NameRules") -> bool:
+        """Return whether they read all names as other rules do."""
+        return self._made_from == others._made_from
 
     def is_frame(self, name: str) -> bool:
         """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""

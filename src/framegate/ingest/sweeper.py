@@ -18,6 +18,7 @@ from framegate.events.watch import FilesUnmatched, SweepEnded
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.links import Links
 from framegate.ingest.names import Examples, NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
@@ -26,7 +27,7 @@ from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.ingest.sweeping import Ledger, Sweep, entries_of, was_judged_as_large
 from framegate.ingest.unlisted import Unlisted
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending
+from framegate.model import Candidate, FileKey, NotYet, Origin
 
 SLICE_S = 0.05
 """How long a sweep runs at a time; hints are handled and frames judged in between."""
@@ -42,6 +43,9 @@ class _UnderWay:
     selection: Selection
     is_round: bool
     """It is a regular one, without a backlog: what it finds, events should have announced."""
+
+    is_of_backlog: bool
+    """What it finds may have been in the folder for any time."""
 
     still_there: set[str] = field(default_factory=set)
     """Files that were in hand before, and that it has listed."""
@@ -146,7 +150,8 @@ class Sweeper:
         entries = entries_of(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped)
         sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped, self._links)
         is_round = cause is Cause.ROUND and not backlog.is_left
-        return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
+        is_of_backlog = cause is Cause.FIRST or backlog.is_left
+        return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round, is_of_backlog)
 
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
         """List some more; at the end bring what is new into hand."""
@@ -197,9 +202,10 @@ class Sweeper:
         for name in uploads.unseen(under_way.still_there, under_way.began_s):
             if look_at(self._folder, name) is None:
                 uploads.vanished(name)
+        is_backlog = under_way.is_of_backlog or backlog.is_left
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
         self._return_to_folder(uploads, backlog)
-        new = self._add_to(uploads, found, now_s)
+        new = self._add_to(uploads, found, now_s, is_backlog=is_backlog)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
         self._report_to_watch(under_way, new, now_s)
         self._report_unmatched(under_way.sweep.unmatched)
@@ -217,7 +223,9 @@ class Sweeper:
                 backlog.leave(candidate)
                 uploads.forget(candidate.key.name)
 
-    def _add_to(self, uploads: Uploads, found: list[Candidate], now_s: float) -> list[str]:
+    def _add_to(
+        self, uploads: Uploads, found: list[Candidate], now_s: float, *, is_backlog: bool
+    ) -> list[str]:
         """Let what a sweep found settle; return the names that were not in hand before.
 
         The sweep may have listed a file seconds ago: each is looked at again, for events may have named a
@@ -232,7 +240,7 @@ class Sweeper:
             is_link = self._links.is_one(key.name)
             if uploads.is_waiting_as(key):
                 continue
-            if uploads.observe(key, Origin.SWEEP, now_s, writer_is_done=is_link):
+            if uploads.observe(key, Origin.SWEEP, now_s, writer_is_done=is_link, is_backlog=is_backlog):
                 new.append(key.name)
                 camera = self._rules.camera_of(key.name)
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))

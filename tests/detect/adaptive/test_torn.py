@@ -126,7 +126,9 @@ def panned(right: int, down: int, banner: int = 0) -> Pixels:
 
 def blinds(down: int) -> Pixels:
     scene = HERE.copy()
-    scene[100:] = np.where((np.arange(100, ROWS) + down) // 9 % 2, 200, 90)[:, None, None]
+    stripes = np.where((np.arange(100, ROWS) + down) // 16 % 2, 210, 90)[:, None, None]
+    grain = np.random.default_rng(9).normal(0, 5, (ROWS - 100, COLUMNS, 1))  # of the lens: it does not move
+    scene[100:] = np.clip(stripes + grain, 0, 255)
     return scene
 
 
@@ -143,7 +145,7 @@ WHOLE = {
     "a train comes": (HERE, train(100)),
     "a shutter closes": (shutter(60), shutter(240)),
     "a shutter opens": (shutter(260), shutter(130)),
-    "blinds on a shaking mast": (blinds(0), blinds(9)),
+    "blinds on a shaking mast": (blinds(0), blinds(21)),
     "a camera is turned": (panned(0, 0), panned(220, 0)),
     "a camera is turned and tilted": (panned(0, 0), panned(-150, 90)),
     "a camera below a banner is turned": (panned(0, 0, banner=50), panned(180, 0, banner=50)),

@@ -11,8 +11,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from framegate.detect.adaptive.rows import (
+    contrast,
+    details,
+    halved,
+    likeness_of_rows,
+    likeness_of_runs,
+    step_across,
+    step_down,
+)
 from framegate.detect.adaptive.working import BLOCK, Floats, WorkingPicture, floats, working_size
 from framegate.model import GrayImage
 
@@ -141,8 +149,8 @@ def torn(reference: WorkingPicture, current: WorkingPicture) -> Tear | None:
 
 def _missing(reference: WorkingPicture, current: WorkingPicture) -> list[int]:
     """Return the first rows of the strips that do not show what the reference shows there."""
-    was, now = (_details(each.block_luma, _BLOCKS_AROUND, _BLOCK_DETAIL) for each in (reference, current))
-    likeness = _by_rows(was, now, STRIP // BLOCK)
+    was, now = (details(each.block_luma, _BLOCKS_AROUND, _BLOCK_DETAIL) for each in (reference, current))
+    likeness = likeness_of_runs(was, now, STRIP // BLOCK)
     rows: list[int] = []
     for row in np.flatnonzero(likeness < NOT_HERE):
         if not rows or row * BLOCK >= rows[-1] + STRIP:
@@ -156,36 +164,17 @@ def _whole(picture: WorkingPicture) -> GrayImage:
     return np.ascontiguousarray(picture.image[:rows, :columns, 0])
 
 
-def _details(luma: NDArray[np.floating | np.uint8], around: int, noise: int) -> Floats:
-    """Return how each pixel differs from its surroundings, in times the usual there: light does not count."""
-    above = luma.astype(np.float32)
-    above -= cv2.boxFilter(above, -1, (around, around))
-    spread = np.sqrt(np.maximum(cv2.boxFilter(above * above, -1, (around, around)), 0))
-    return floats(above / (spread + np.float32(noise)))
-
-
-def _by_rows(one: Floats, other: Floats, rows: int) -> NDArray[np.float64]:
-    """Return the correlation of each run of so many rows; 1 where there is nothing to correlate."""
-
-    def sums(product: Floats) -> NDArray[np.float64]:
-        total = np.concatenate(([0.0], np.cumsum(product.sum(axis=1, dtype=np.float64))))
-        return total[rows:] - total[:-rows]
-
-    both = np.sqrt(sums(one * one) * sums(other * other))
-    return np.where(both > 1, sums(one * other) / np.maximum(both, 1), 1.0)
-
-
 class _Pair:
     """The reference and the current picture, and where strips of one stand in the other."""
 
     def __init__(self, reference: GrayImage, current: GrayImage) -> None:
         self.was, self.now = reference, current
         self.rows, self.columns = current.shape
-        self.was_details = _details(reference, _AROUND, _DETAIL)
-        self.now_details = _details(current, _AROUND, _DETAIL)
-        self.was_half, self.now_half = _halved(self.was_details), _halved(self.now_details)
+        self.was_details = details(reference, _AROUND, _DETAIL)
+        self.now_details = details(current, _AROUND, _DETAIL)
+        self.was_half, self.now_half = halved(self.was_details), halved(self.now_details)
         self.was_spectrum = cv2.dft(self.was_half)
-        self.gain = _contrast(reference) / _contrast(current)
+        self.gain = contrast(reference) / contrast(current)
         """What makes steps of the current picture comparable with the reference's: the light may differ."""
         self.was_energy = float(np.square(self.was_half).mean())
 
@@ -204,11 +193,11 @@ class _Pair:
         widest = max(parts, key=lambda part: part.stop - part.left)
         here, there = self._likeness(widest)
         first, end = _extent(there - here, row + STRIP // 2)
-        is_torn = (
-            (len(parts) > 1 and self._has_joint(first, end, widest))
-            or (self._is_clean_cut(first, end, here, there) and self._has_cut(first, widest))
-        )  # fmt: skip
-        return Tear(first, -widest.right, -widest.down) if is_torn else None
+        if end - first < STRIP // 2:
+            return None
+        is_joined = len(parts) > 1 and self._has_joint(first, end, widest)
+        is_cut = self._is_clean_cut(first, end, here, there) and self._has_cut(first, widest)
+        return Tear(first, -widest.right, -widest.down) if is_joined or is_cut else None
 
     def _elsewhere(self, row: int) -> tuple[int, int] | None:
         """Return how far (down, right) a strip of the current picture stands in the reference, roughly.
@@ -259,18 +248,18 @@ class _Pair:
         there[to:since, max(0, -left) : now.shape[1] - max(0, stop - self.columns)] = self.was_details[
             to + part.down : since + part.down, max(0, left) : stop
         ]
-        return _by_row(now, here), _by_row(now, there)
+        return likeness_of_rows(now, here), likeness_of_rows(now, there)
 
     def _has_joint(self, first: int, end: int, part: _Part) -> bool:
         """Return whether both ends of the picture meet in it, where the reference shows no such edge."""
         x, was_x = -part.right % self.columns, part.right % self.columns
         down = min(max(part.down, -first), self.rows - end)
-        joined = self.gain * _step_across(self.now[first:end], x)
-        usual = _step_across(self.was[first:end], x), _step_across(self.was[first + down : end + down], was_x)
+        joined = self.gain * step_across(self.now[first:end], x)
+        usual = step_across(self.was[first:end], x), step_across(self.was[first + down : end + down], was_x)
         along = joined / max(*usual, 1.0)
         rows = [row for row in (first, end) if EDGE < row < self.rows - EDGE]
         now, was = (
-            sum(_step_down(each[:, part.left : part.stop], row) for row in rows)
+            sum(step_down(each[:, part.left : part.stop], row) for row in rows)
             for each in (self.now, self.was)
         )
         across = self.gain * now / max(was, 1.0) if rows else 1.0
@@ -290,10 +279,10 @@ class _Pair:
         """Return whether there is an edge at a row, where the reference shows none."""
         if 2 * (part.stop - part.left) < self.columns:
             return False
-        now = self.gain * _step_down(self.now[:, part.left : part.stop], first)
-        here = _step_down(self.was[:, part.left : part.stop], first)
+        now = self.gain * step_down(self.now[:, part.left : part.stop], first)
+        here = step_down(self.was[:, part.left : part.stop], first)
         left, stop = max(0, part.left + part.right), min(self.columns, part.stop + part.right)
-        there = _step_down(self.was[:, left:stop], first + part.down)
+        there = step_down(self.was[:, left:stop], first + part.down)
         return now > CUT * max(here, there, 1.0)
 
 
@@ -310,34 +299,3 @@ def _around(down: int, right: int, rows: int, columns: int, shape: tuple[int, in
         np.arange(down - rows, down + rows + 1) % shape[0],
         np.arange(right - columns, right + columns + 1) % shape[1],
     )
-
-
-def _by_row(one: Floats, other: Floats) -> Floats:
-    """Return the correlation of each row and the two on each side."""
-
-    def sums(product: Floats) -> Floats:
-        return floats(cv2.blur(product.sum(axis=1, keepdims=True), (1, 5), borderType=cv2.BORDER_REPLICATE))
-
-    both = np.sqrt(sums(one * one) * sums(other * other))
-    return floats(np.ravel(sums(one * other) / np.maximum(both, np.float32(1))))
-
-
-def _step_across(rows: GrayImage, column: int) -> float:
-    """Return the mean step from one column to the next around this one, in gray levels."""
-    steps = np.abs(np.diff(rows[:, max(0, column - 2) : column + 2].astype(np.int16), axis=1)).mean(axis=0)
-    return float(steps.max(initial=0))
-
-
-def _step_down(columns: GrayImage, row: int) -> float:
-    """Return the mean step from one row to the next around this one, in gray levels."""
-    return _step_across(columns.T, row)
-
-
-def _contrast(luma: GrayImage) -> float:
-    """Return the mean step from one column to the next in gray levels, 1 at least."""
-    return max(1.0, float(cv2.absdiff(luma[:, 1:], luma[:, :-1]).mean()))
-
-
-def _halved(details: Floats) -> Floats:
-    rows, columns = details.shape
-    return floats(cv2.resize(details, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA))

@@ -14,8 +14,9 @@ from enum import Enum, auto
 from itertools import chain
 
 from framegate.deadlines import retry_delay_s
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.settling import SettlingRules, Upload
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 MOST_PUT_ASIDE = 65_536
 """Some 30 MB. Those beyond it are forgotten until a sweep finds them again: in hand they would take the
@@ -35,7 +36,7 @@ class Uploads:
 
     Args:
         rules: decide when a file is settled.
-        describe: makes a candidate of a key: finds its camera and capture time.
+        describe: makes a candidate of a key: finds its camera, capture time and arrival.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -91,7 +92,15 @@ class Uploads:
         """Return whether this version is queued or put aside: that a sweep lists it again changes nothing."""
         return _has_version(self._queued, key) or _has_version(self._aside, key)
 
-    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> bool:
+    def observe(
+        self,
+        key: FileKey,
+        origin: Origin,
+        now_s: float,
+        *,
+        writer_is_done: bool = False,
+        is_backlog: bool = False,
+    ) -> bool:
         """Record that a version of a file was seen.
 
         A file that was put aside, or is queued as another version, settles again.
@@ -101,6 +110,7 @@ class Uploads:
             origin: what named it.
             now_s: the time.
             writer_is_done: no program has it open for writing.
+            is_backlog: it may have been in the folder for any time.
 
         Returns:
             Whether the file was not in hand before.
@@ -109,6 +119,8 @@ class Uploads:
         upload = self._find(key.name)
         if upload is None:
             upload = Upload(self._describe(key), now_s, now_s, is_closed)
+            if is_backlog:
+                upload.candidate = replace(upload.candidate, arrived_at_ns=None)
         elif upload.candidate.key != key:
             is_closed = is_closed or (origin is not Origin.CREATED and _stays_closed(upload, key))
             upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
@@ -196,14 +208,8 @@ class Uploads:
         """Let a queued file that cannot be judged yet settle again, as the version that is there now.
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
-        closes it. One whose time was set while it was read stays queued, before younger frames, until
-        ``settle_s`` after it was first seen.
-
-        Args:
-            unsettled: the file, and why it could not be judged.
-            now_s: the time.
-            delay_s: how long it is not tried, unless its writer closes it.
-            writer_is_done: no program has it open for writing.
+        closes it. One whose time was set while it was read, and that no program has open for writing
+        (``writer_is_done``), stays queued before younger frames, until ``settle_s`` after it was first seen.
         """
         upload = self._tried(unsettled)
         if upload is None:
@@ -211,7 +217,8 @@ class Uploads:
         self._pass_turn(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
         is_touched = writer_is_done and not is_unchanged and _stays_closed(upload, unsettled.key)
-        upload.candidate = self._describe(unsettled.key)
+        if not is_unchanged:
+            upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
         if is_touched and now_s < upload.known_since_s + self._rules.settle_s:
             upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)

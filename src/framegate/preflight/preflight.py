@@ -14,7 +14,12 @@ from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
 from framegate.config.settings import DEFAULT_CAMERA, Settings
 from framegate.errors import ConfigError, Problem
-from framegate.folder_checks import (
+from framegate.folders import free_bytes
+from framegate.ingest.names import NameRules
+from framegate.ingest.watch.inbox import Inbox
+from framegate.ingest.watch.mounts import mount_of, sees_all_writers
+from framegate.ingest.watch.watcher import Watcher
+from framegate.preflight.folder_checks import (
     Finding,
     Grade,
     check_drop_folder,
@@ -27,11 +32,6 @@ from framegate.folder_checks import (
     make_folder,
     nearest_existing,
 )
-from framegate.folders import free_bytes
-from framegate.ingest.names import NameRules
-from framegate.ingest.watch.inbox import Inbox
-from framegate.ingest.watch.mounts import mount_of, sees_all_writers
-from framegate.ingest.watch.watcher import Watcher
 
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 

@@ -1,0 +1,1 @@
+"""What must be true outside the config file: folders, space, inotify, extras."""
