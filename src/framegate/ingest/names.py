@@ -34,7 +34,7 @@ class NameRules:
     """The rules of one drop folder, compiled. Names are relative to it, with ``/`` between folders."""
 
     def __init__(self, settings: DropSettings) -> None:
-        self._made_from = (
+        self.source = (
             settings.include, settings.exclude, settings.camera_pattern, settings.capture_time,
         )  # fmt: skip
         self._include = tuple(pattern.lower() for pattern in settings.include)
@@ -49,7 +49,7 @@ class NameRules:
 
     def are_like(self, others: "NameRules") -> bool:
         """Return whether they read all names as other rules do."""
-        return self._made_from == others._made_from
+        return self.source == others.source
 
     def is_frame(self, name: str) -> bool:
         """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""
