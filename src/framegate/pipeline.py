@@ -259,7 +259,9 @@ class Pipeline:
         for event in camera.announcements(candidate, *before):
             self._emit(event)
         is_judged = decision.verdict is not Verdict.REJECTED
-        is_late = is_judged and camera.lateness.follow(candidate.captured_at_ns, time.time_ns())
+        is_late = is_judged and camera.lateness.follow(
+            candidate.captured_at_ns, moment.arrived_at_ns or time.time_ns()
+        )
         return _Decided(examined, decision, is_late)
 
     def _judgement_of(self, decided: _Decided) -> _Judgement:

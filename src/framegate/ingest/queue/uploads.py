@@ -16,6 +16,7 @@ from itertools import chain
 from framegate.deadlines import retry_delay_s
 from framegate.ingest.pending import Pending
 from framegate.ingest.queue.settling import SettlingRules, Upload
+from framegate.ingest.queue.turns import Turns
 from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 MOST_PUT_ASIDE = 65_536
@@ -48,10 +49,7 @@ class Uploads:
         self._settling = self._by_state[State.SETTLING]
         self._queued = self._by_state[State.QUEUED]
         self._aside = self._by_state[State.PUT_ASIDE]
-        self._turns: dict[str, list[tuple[tuple[int, str], FileKey]]] = {}
-        """The queue: a heap by capture time for each camera, the cameras in turn. An entry whose version is
-        no longer queued is skipped."""
-
+        self._turns = Turns()
         self._retries: list[tuple[float, str]] = []
         """A heap of when to read each file that is put aside. An outdated entry is skipped."""
 
@@ -186,20 +184,11 @@ class Uploads:
 
     def next(self) -> Candidate | None:
         """Return the queued file that is judged next: a camera's oldest, the cameras taking turns."""
-        while self._turns:
-            camera, turn = next(iter(self._turns.items()))
-            while turn:
-                key = turn[0][1]
-                upload = self._queued.get(key.name)
-                if upload is not None and upload.candidate.key == key:
-                    return upload.candidate
-                heapq.heappop(turn)
-            del self._turns[camera]
-        return None
+        return self._turns.next(self._queued_as)
 
     def done(self, candidate: Candidate) -> None:
         """Forget a queued file that has its verdict; the next camera is next."""
-        self._pass_turn(candidate.camera)
+        self._turns.pass_on(candidate.camera)
         self.forget(candidate.key.name)
 
     def put_back(
@@ -214,7 +203,7 @@ class Uploads:
         upload = self._tried(unsettled)
         if upload is None:
             return
-        self._pass_turn(upload.candidate.camera)
+        self._turns.pass_on(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
         is_touched = writer_is_done and not is_unchanged and _stays_closed(upload, unsettled.key)
         if not is_unchanged:
@@ -243,7 +232,7 @@ class Uploads:
             return False
         delay_s = retry_delay_s(upload.failed_reads)
         upload.failed_reads += 1
-        self._pass_turn(upload.candidate.camera)
+        self._turns.pass_on(upload.candidate.camera)
         if len(self._aside) >= MOST_PUT_ASIDE:
             self.forget(upload.candidate.key.name)
             return False
@@ -304,8 +293,10 @@ class Uploads:
 
     def _queue(self, upload: Upload) -> None:
         self._move(upload, State.QUEUED)
-        turn = self._turns.setdefault(upload.candidate.camera, [])
-        heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
+        self._turns.add(upload.candidate)
+
+    def _queued_as(self, key: FileKey) -> Candidate | None:
+        return self._queued[key.name].candidate if _has_version(self._queued, key) else None
 
     def _move(self, upload: Upload, state: State) -> None:
         name = upload.candidate.key.name
@@ -313,10 +304,6 @@ class Uploads:
             uploads.pop(name, None)
         self._by_state[state][name] = upload
         self._next_s = -math.inf
-
-    def _pass_turn(self, camera: str) -> None:
-        if camera in self._turns:
-            self._turns[camera] = self._turns.pop(camera)
 
 
 def _has_version(uploads: Mapping[str, Upload], key: FileKey) -> bool:
