@@ -55,6 +55,26 @@ def test_files_that_no_pattern_takes_are_counted_with_an_example(site: Site) -> 
     assert message.startswith("2 files match no pattern")
 
 
+def test_what_is_excluded_is_neither_counted_nor_complained_of(site: Site) -> None:
+    """Files of a NAS system or of Windows are no surprise to anybody: check does not mention them."""
+    site.configure(drop='exclude = ["index.*", "@eaDir"]')
+    (site.drop / "@eaDir").mkdir()
+    for name in ("index.html", "@eaDir/SYNOINDEX_MEDIA_INFO"):
+        (site.drop / name).write_bytes(b"")
+    assert found(site, "drop.include", Grade.WARNING) == []
+
+
+def test_names_that_are_not_read_are_counted_with_an_example(site: Site) -> None:
+    """Check tells of frames whose time or camera their names do not show, each with an example."""
+    site.configure(drop="capture_time = '%Y-%m-%d'\ncamera_pattern = '(?P<camera>c[0-9]+)'")
+    for name in ("c1_2021-03-06.jpg", "c2_2021-3-6.jpg", "x_2021-03-06.jpg", "x_2021-3-6.jpg", "c3.txt"):
+        (site.drop / name).write_bytes(b"")
+    (time,) = found(site, "drop.capture_time", Grade.WARNING)
+    assert time.startswith("drop.capture_time does not read 2 names, for example 'c2_2021-3-6.jpg'")
+    (camera,) = found(site, "drop.camera_pattern", Grade.WARNING)
+    assert camera.startswith("drop.camera_pattern does not read 2 names, for example 'x_2021-03-06.jpg'")
+
+
 def test_a_huge_folder_is_counted_up_to_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check ends soon however many files there are."""
     site.configure()

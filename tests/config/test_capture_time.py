@@ -275,3 +275,18 @@ def test_patterns_are_tried_in_order_and_then_the_mtime() -> None:
         for name in ("c21_2021_03_26__16_44_04.png", "c23-1616694872510.png", "gate.png")
     ]
     assert taken == [_ns(2021, 3, 26, 16, 44, 4, offset_h=-4), 1_616_694_872_510_000_000, MTIME_NS]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "moment_ns"),
+    [
+        ("epoch_us", "c23-1616694872510123.png", 1_616_694_872_510_123_000),
+        ("epoch_ns", "1616694872510123456_c1.jpg", 1_616_694_872_510_123_456),
+        ("epoch_us", "c23-1616694872510.png", None),
+        ("epoch_ns", "c23-1616694872510123.png", None),
+        ("epoch_ms", "c23-1616694872510123.png", None),
+    ],
+)
+def test_finer_times_since_the_epoch_are_read(pattern: str, name: str, moment_ns: int | None) -> None:
+    """Micro- and nanoseconds since the epoch are told apart by their digits."""
+    assert reader_of(pattern)(name, 0) == moment_ns

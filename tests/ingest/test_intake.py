@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from framegate.commands.demo.scene import Lot
+from framegate.events.watch import FilesUnmatched
 from framegate.ingest import sweeper, sweeping
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.queue import backlog
@@ -400,3 +401,21 @@ def test_frames_are_judged_again_when_the_ledger_is_set_aside(stepped: Stepped, 
     stepped.go(100)
     assert stepped.count("ledger.damaged") == 1
     assert set(names(stepped)[MANY:]) == {path.name for path in stepped.site.drop.iterdir()}
+
+
+def test_files_that_no_pattern_takes_are_told_of_once(stepped: Stepped, picture: bytes) -> None:
+    """They are one line in the log after a start, and one after an edit; the last sweep's count stays."""
+    for name in ("a.jpg", "b.jfif", "c.jfif", "d.jpg.part", ".e.jfif", "Thumbs.db"):
+        (stepped.site.drop / name).write_bytes(picture)
+    stepped.start()
+    stepped.go(100)
+    (event,) = [event for event in stepped.events if isinstance(event, FilesUnmatched)]
+    assert event == FilesUnmatched(2, "b.jfif")
+    assert stepped.daemon is not None
+    assert stepped.daemon._reporting.status().unmatched_files == 2
+    settings = stepped.daemon._reloader.config.settings
+    drop = settings.drop.model_copy(update={"include": ["*.jpg", "b.*"]})
+    stepped.daemon._intake.retune(settings.model_copy(update={"drop": drop}))
+    stepped.go(100)
+    events = [event for event in stepped.events if isinstance(event, FilesUnmatched)]
+    assert events[1:] == [FilesUnmatched(1, "c.jfif")]

@@ -133,3 +133,47 @@ def test_a_candidate_carries_what_its_name_says(make_rules: MakeRules) -> None:
     candidate = rules.candidate(key)
     assert (candidate.key, candidate.camera) == (key, "c23")
     assert candidate.captured_at_ns == 1_616_694_872_510_000_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg",
+        "lot1/@eadir/a.jpg/SYNOFILE_THUMB_M.jpg",
+        "#recycle/2026/a.jpg",
+        "#snapshot/GMT+01-2026.11.26/a.jpg",
+        "@Recycle/a.jpg",
+        "@Recently-Snapshot/a.jpg",
+        "$Recycle.Bin/S-1-5-21/$RABC.jpg",
+        "System Volume Information/a.jpg",
+        "lost+found/#1234.jpg",
+        "~snapshot/hourly.0/a.jpg",
+        "cam/__MACOSX/a.jpg",
+        "~syncthing~a.jpg.tmp.jpg",
+        "cam/~$a.jpg",
+    ],
+)
+def test_what_nas_systems_and_sync_programs_make_is_no_frame(make_rules: MakeRules, name: str) -> None:
+    """Thumbnails, recycle bins, snapshots and half-synced files are passed over at any depth."""
+    rules = make_rules()
+    assert not rules.is_frame(name)
+    assert not rules.is_unmatched(name)
+    assert make_rules(exclude=[]).is_frame(name)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "excluded", "others"),
+    [
+        ("lastsnap.*", {"lastsnap.jpg", "cam/LastSnap.PNG"}, {"snap.jpg", "cam/a-lastsnap.jpg"}),
+        ("thumbs/", {"thumbs/a.jpg", "Cam/Thumbs/b/c.jpg"}, {"thumbs2/a.jpg", "cam/thumbs.jpg"}),
+        ("cam1/old", {"cam1/old/a.jpg", "CAM1/Old/b/c.jpg"}, {"cam2/old/a.jpg", "cam1/a.jpg", "old/a.jpg"}),
+        ("cam?/*.png", {"cam1/a.png", "cam2/b/c.png"}, {"cam10/a.png", "a.png"}),
+        ("/test", {"test/a.jpg", "Test/b/a.jpg"}, {"testing/a.jpg", "cam/test/a.jpg"}),
+    ],
+)
+def test_excluded_is_a_name_a_folder_or_a_path(
+    make_rules: MakeRules, pattern: str, excluded: set[str], others: set[str]
+) -> None:
+    """A pattern of exclude is for every part of a path; one with a slash inside is for the path itself."""
+    rules = make_rules(exclude=pattern)
+    assert {name for name in excluded | others if not rules.is_frame(name)} == excluded

@@ -10,7 +10,7 @@ import pytest
 from forked import python
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import key_of
-from framegate.ingest.sweeping import frames_of
+from framegate.ingest.sweeping import entries_of, frames_of
 
 
 def make(drop: Path, *names: str) -> None:
@@ -46,6 +46,13 @@ def test_hidden_folders_are_passed_over(drop: Path, rules: NameRules) -> None:
     assert found(drop, rules) == ["cam/a.jpg"]
 
 
+def test_excluded_folders_are_not_even_listed(drop: Path, rules: NameRules) -> None:
+    """What is inside an excluded folder costs nothing, and that it may not be listed is no trouble."""
+    make(drop, "@eaDir/a.jpg/XL.jpg", "cam/#recycle/a.jpg", "lost+found/a.jpg", "cam/a.jpg")
+    listed = [name for name, _ in entries_of(drop, rules, recursive=True)]
+    assert listed == ["cam/a.jpg"]
+
+
 def test_a_flat_sweep_stays_in_the_folder(drop: Path, rules: NameRules) -> None:
     """With recursive = false, folders inside do not count."""
     make(drop, "a.jpg", "cam/b.jpg")
@@ -73,7 +80,7 @@ def test_what_is_no_regular_file_is_found_too(drop: Path, rules: NameRules) -> N
     os.mkfifo(drop / "fifo.jpg")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.fspath(drop / "socket.jpg"))
-    (drop / "dangling.jpg").symlink_to("nowhere")
+    (drop / "dangling.jpg").symlink_to("../nowhere")
     (drop / "folder.jpg").mkdir()
     assert found(drop, rules) == ["dangling.jpg", "fifo.jpg", "socket.jpg"]
 
@@ -106,7 +113,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from framegate.ingest.names import NameRules
-from framegate.ingest.sweeping import frames_of
+from framegate.ingest.sweeping import entries_of, frames_of
 from framegate.config.settings import DropSettings
 
 if not os.geteuid():

@@ -81,6 +81,9 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
         "watch_overflows_total": status.watch_overflows,
         "found_by_sweep_total": status.found_by_sweep,
         "log_lines_lost_total": status.log_lines_lost,
+        "unmatched_files": status.unmatched_files,
+        "unread_times": status.unread_times,
+        "unread_cameras": status.unread_cameras,
     }
     shown |= {(f"framegate_{name}", frozenset[tuple[str, str]]()): float(v) for name, v in alone.items()}
     shown["framegate_build_info", frozenset({("version", framegate.__version__)})] = 1

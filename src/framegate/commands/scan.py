@@ -29,7 +29,7 @@ from framegate.config.load import Config
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
 from framegate.model import Candidate, Verdict
-from framegate.preflight.folder_checks import check_unmatched, contents_of
+from framegate.preflight.folder_checks import check_unmatched, check_unread, contents_of
 from framegate.preflight.preflight import prepare_to_scan
 
 MOST_REJECTED_LISTED = 1000
@@ -56,7 +56,8 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         SinkError: a result cannot be written.
     """
     prepare_to_scan(config, needs_results=not dry_run)
-    for finding in check_unmatched(contents_of(config.settings.drop)):
+    contents = contents_of(config.settings.drop)
+    for finding in (*check_unmatched(contents), *check_unread(contents)):
         print(f"warning: {finding.message}", file=sys.stderr)
     candidates = candidates_of(config.settings, _report_skipped)
     if config.settings.drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -44,6 +44,7 @@ def drawn(status: Status, width: int = 80) -> RenderableType:
         *(Text(line, style="bold red") for line in _troubles(status)),
         _cameras(status.cameras, width),
         *(Text(line, style="yellow") for line in _remarks(status.cameras)),
+        *(Text(line, style="yellow") for line in _odd_names(status)),
         *(Text(line, style="dim") for line in _footer(status, width)),
     )
 
@@ -109,6 +110,17 @@ def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
         if rejected:
             lines.append(f"rejected of {shown}: {', '.join(f'{count} {r}' for r, count in rejected)}")
     return lines
+
+
+def _odd_names(status: Status) -> Iterator[str]:
+    for count, example, words in (
+        (status.unmatched_files, status.unmatched_example, "no pattern of drop.include takes"),
+        (status.unread_times, status.unread_times_example, "drop.capture_time did not read"),
+        (status.unread_cameras, status.unread_cameras_example, "drop.camera_pattern did not read"),
+    ):
+        if count:
+            names = "1 name" if count == 1 else f"{count} names"
+            yield f"{words} {names}, for example {escape_control_chars(example or '')}"
 
 
 def _pending(camera: CameraStatus) -> str:

@@ -12,6 +12,8 @@ MTIME = "mtime"
 _EPOCHS = {
     "epoch_s": (re.compile(r"(?<!\d)\d{9,10}(?!\d)", re.ASCII), 1_000_000_000),
     "epoch_ms": (re.compile(r"(?<!\d)\d{12,13}(?!\d)", re.ASCII), 1_000_000),
+    "epoch_us": (re.compile(r"(?<!\d)\d{15,16}(?!\d)", re.ASCII), 1_000),
+    "epoch_ns": (re.compile(r"(?<!\d)\d{18,19}(?!\d)", re.ASCII), 1),
 }
 _DIRECTIVES = {
     "Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "j": r"\d{3}",
@@ -34,7 +36,8 @@ def reader_of(pattern: str) -> ReadTime:
     """Return the function that reads times written as ``pattern``.
 
     Args:
-        pattern: ``mtime`` (never in the name), ``epoch_s``, ``epoch_ms``, or a strptime pattern. It may match
+        pattern: ``mtime`` (never in the name), ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, or a
+            strptime pattern. It may match
             anywhere in the name; the last match counts. Without ``%z`` it is local time. The date has to be
             complete; without a time of day it is 0:00, as where each day has a folder of numbered frames.
 
@@ -62,7 +65,8 @@ def _strptime_reader(pattern: str) -> ReadTime:
     if not directives or any(directive not in _DIRECTIVES for directive in directives):
         known = " ".join(f"%{directive}" for directive in _DIRECTIVES)
         raise ValueError(
-            f'{pattern!r} is neither "mtime", "epoch_s", "epoch_ms" nor a strptime pattern of {known}'
+            f'{pattern!r} is no "mtime", "epoch_s", "epoch_ms", "epoch_us" or "epoch_ns", and no strptime'
+            f" pattern of {known}"
         )
     if len(set(directives)) < len(directives):
         raise ValueError(f"{pattern!r} names a part of the time twice")

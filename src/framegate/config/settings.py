@@ -19,6 +19,7 @@ from framegate.config.values import (
     CameraPattern,
     CaptureTimes,
     DurationValue,
+    Exclusions,
     FilePath,
     Listen,
     Number,
@@ -49,6 +50,16 @@ class DropSettings(Table):
     `*.filepart` and `*~` are never frames. The content of a file decides which kind of picture it is,
     not its name."""
 
+    exclude: Exclusions = (
+        "@eaDir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "~snapshot",
+        "$RECYCLE.BIN", "System Volume Information", "Thumbs.db", "ehthumbs*.db", "desktop.ini", "~$*",
+        "lost+found", "__MACOSX", "Network Trash Folder", "Temporary Items", "~syncthing~*", "*.!sync",
+    )  # fmt: skip
+    """Patterns for the names of files and folders that are no frames and hold none; upper and lower case
+    count as the same. By default what NAS systems, Windows, macOS and sync programs put there. A pattern with
+    `/` is for a path below the folder. An excluded folder is not listed. Your list replaces the default;
+    what is hidden by a dot stays ignored."""
+
     recursive: Annotated[bool, Strict(), RestartOnly()] = True
     """Also watch the folders inside the folder, including those made later."""
 
@@ -60,8 +71,8 @@ class DropSettings(Table):
     capture_time: CaptureTimes = (MTIME,)
     """Where to read the time at which a frame was taken; frames are judged in the order of these times.
     `mtime` is the file's modification time. A strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local
-    time), `epoch_s` or `epoch_ms` reads it from the path below the folder. A list is tried in order; when
-    none fits, `mtime` is used."""
+    time), or `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, reads it from the path below the folder.
+    A list is tried in order; when none fits, `mtime` is used."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
     """Seconds without a change after which a file counts as complete. A file whose writer has closed it, or

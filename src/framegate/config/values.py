@@ -48,6 +48,11 @@ def _readable_times(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+def _without_slash_at_end(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return patterns for folders as those for files: people write a slash behind folders."""
+    return tuple(pattern.rstrip("/") or pattern for pattern in patterns)
+
+
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -197,4 +202,5 @@ OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]
 Version = Annotated[Whole, AfterValidator(_known_version)]
 CameraPattern = Annotated[Text, AfterValidator(_has_camera_group)]
 Patterns = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+Exclusions = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), AfterValidator(_without_slash_at_end)]
 CaptureTimes = Annotated[Patterns, AfterValidator(_readable_times)]

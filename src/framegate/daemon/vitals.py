@@ -43,4 +43,6 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         config_refused=reloader.refused,
         results_free_bytes=free_bytes(Path(config.settings.results.folder)),
         log_lines_lost=log_lines_lost,
+        unmatched_files=intake.unmatched.count,
+        unmatched_example=intake.unmatched.example,
     )

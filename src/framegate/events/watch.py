@@ -74,6 +74,29 @@ class FolderUnlisted(LogEvent, name="folder.unlisted", level="warning"):
     error: str
 
 
+class FilesUnmatched(LogEvent, name="files.unmatched"):
+    """No pattern of `drop.include` takes these files, and none of `drop.exclude`: they are ignored.
+
+    Logged once after a start, and once after an edit of `[drop]`.
+    """
+
+    files: int
+    for_example: str
+
+
+class NamesUnread(LogEvent, name="names.unread", level="warning"):
+    """`setting`, `drop.capture_time` or `drop.camera_pattern`, reads nothing from a camera's first names.
+
+    Frames are ordered by their mtimes, or belong to the camera `default`. Logged once for a camera after a
+    start, and again after an edit of `[drop]`.
+    """
+
+    setting: str
+    camera: str
+    frames: int
+    for_example: str
+
+
 class SweepEnded(LogEvent, name="sweep.ended", level="debug"):
     """The whole drop folder was listed, because of `cause`: `round`, `refill`, `events_lost` or `first`.
 

@@ -13,7 +13,8 @@ from framegate.config.settings import DropSettings, Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
-from framegate.ingest.names import NameRules
+from framegate.ingest.links import Links
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
@@ -54,6 +55,7 @@ class Intake:
         self._clock, self._wall_ns = clock, wall_ns
 
         self._rules = NameRules(drop)
+        self._links = Links(self._folder, ledger.last_of)
         self.inbox = Inbox()
         self.watch = Watch(drop, self._rules, self.inbox, emit)
         self._touched = TouchedFiles()
@@ -77,6 +79,11 @@ class Intake:
         """Whether a frame may be judged now: one is queued, and the drop folder is there."""
         return self._uploads.has_queued and not self.watch.is_absent
 
+    @property
+    def unmatched(self) -> Examples:
+        """The files that no pattern of ``include`` takes, as of the last sweep."""
+        return self._sweeper.unmatched
+
     def start(self) -> None:
         """Begin to watch; the first ``gather`` begins the first sweep."""
         self.watch.start(self._clock())
@@ -95,10 +102,10 @@ class Intake:
         before, self._drop = self._drop, settings.drop
         if self._drop == before:
             return
-        self._rules = NameRules(self._drop)
+        rules_before, self._rules = self._rules, NameRules(self._drop)
         self.watch.retune(self._drop, self._rules)
         self._uploads.use(self._settling_rules())
-        if _naming(self._drop) != _naming(before):
+        if not self._rules.are_like(rules_before):
             self._start_over()
         self._sweeper.use(self._drop, self._rules)
 
@@ -238,7 +245,7 @@ class Intake:
             return
         self.watch.note_hint(arrival.name)
         key = look_at(self._folder, arrival.name)
-        if key is None:
+        if key is None or self._links.is_passed_over(arrival.name):
             self._uploads.vanished(arrival.name)
             return
         if self._uploads.is_queued_as(key) or self._is_compared_first(key, arrival.origin):
@@ -268,6 +275,7 @@ class Intake:
         key = candidate.key
         # watchdog reports files that are moved in from another folder, or linked, as created, too.
         is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
+        is_done = is_done or self._links.is_one(key.name)
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
 
@@ -310,7 +318,3 @@ class Intake:
         if has_it_open is None:
             return self.watch.was_written_to(name) and was_last_written(self._folder, name)
         return has_it_open
-
-
-def _naming(drop: DropSettings) -> tuple[object, ...]:
-    return drop.include, drop.camera_pattern, drop.capture_time

@@ -1,36 +1,92 @@
 """What a file's name shows: whether it is a frame's, which camera took it, and when."""
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+from itertools import accumulate
 
-from framegate.config.capture_time import reader_of
+from framegate.config.capture_time import MTIME, reader_of
 from framegate.config.settings import DEFAULT_CAMERA, DropSettings
 from framegate.model import Candidate, FileKey, storable_ns
 
 UNFINISHED = (".part", ".tmp", ".filepart", "~")
 """Endings under which FTP and SMB clients, rsync and editors write before they rename."""
 
+_WILD = frozenset("*?[")
+
+
+@dataclass(slots=True)
+class Examples:
+    """A number of names, and one of them."""
+
+    count: int = 0
+    example: str | None = None
+    """The first in alphabetical order."""
+
+    def add(self, name: str) -> None:
+        """Count a name."""
+        self.count += 1
+        self.example = name if self.example is None else min(self.example, name)
+
 
 class NameRules:
     """The rules of one drop folder, compiled. Names are relative to it, with ``/`` between folders."""
 
     def __init__(self, settings: DropSettings) -> None:
+        self.source = (
+            settings.include, settings.exclude, settings.camera_pattern, settings.capture_time,
+        )  # fmt: skip
         self._include = tuple(pattern.lower() for pattern in settings.include)
+        excluded = [pattern.lower() for pattern in settings.exclude]
+        plain = {pattern for pattern in excluded if _WILD.isdisjoint(pattern)}
+        self._excluded_names = {pattern for pattern in plain if "/" not in pattern}
+        self._excluded_parts = _any_of(set(excluded) - plain, is_path=False)
+        self._excluded_paths = _any_of(excluded, is_path=True)
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
+        self._may_use_mtime = MTIME in settings.capture_time
         self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
 
+    def are_like(self, others: "NameRules") -> bool:
+        """Return whether they read all names as other rules do."""
+        return self.source == others.source
+
     def is_frame(self, name: str) -> bool:
-        """Return whether a name is a frame's: included, not hidden, and not that of an unfinished upload."""
+        """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""
+        return self._is_included(name) and not self._is_foreign(name)
+
+    def is_unmatched(self, name: str) -> bool:
+        """Return whether a file is ignored for the one reason that no pattern of ``include`` takes it."""
+        return not self._is_included(name) and not self._is_foreign(name)
+
+    def is_passed_over(self, name: str) -> bool:
+        """Return whether a file or folder, or one that it is in, is hidden by a dot or excluded."""
+        if name.startswith(".") or "/." in name:
+            return True
+        parts = name.lower().split("/")
+        if not self._excluded_names.isdisjoint(parts):
+            return True
+        if self._excluded_parts is not None and any(map(self._excluded_parts, parts)):
+            return True
+        matches = self._excluded_paths
+        return matches is not None and any(map(matches, accumulate(parts, "{}/{}".format)))
+
+    def _is_included(self, name: str) -> bool:
         low = name.lower()
         last = low.rpartition("/")[2]
-        if self.is_hidden(low) or last.endswith(UNFINISHED):
-            return False
         return any(fnmatchcase(low if "/" in pattern else last, pattern) for pattern in self._include)
 
-    @staticmethod
-    def is_hidden(name: str) -> bool:
-        """Return whether a file's name, or that of a folder it is in, begins with a dot."""
-        return name.startswith(".") or "/." in name
+    def _is_foreign(self, name: str) -> bool:
+        return name.lower().endswith(UNFINISHED) or self.is_passed_over(name)
+
+    def lacks_time(self, name: str) -> bool:
+        """Return whether ``capture_time`` does not say ``mtime``, and reads no time from a name."""
+        return not self._may_use_mtime and all(read(name, 0) is None for read in self._times)
+
+    def lacks_camera(self, name: str) -> bool:
+        """Return whether there is a ``camera_pattern``, and it finds no camera in a name."""
+        match = self._camera.search(name) if self._camera else None
+        return self._camera is not None and not (match and match["camera"])
 
     def camera_of(self, name: str) -> str:
         """Return the camera that a frame belongs to; ``default`` when the pattern does not match.
@@ -53,3 +109,9 @@ class NameRules:
     def candidate(self, key: FileKey) -> Candidate:
         """Return a version of a file with its camera and capture time, ready to be judged."""
         return Candidate(key, self.camera_of(key.name), self.captured_at_ns(key.name, key.mtime_ns))
+
+
+def _any_of(patterns: Iterable[str], *, is_path: bool) -> Callable[[str], object] | None:
+    """Return a function that tells whether one of the patterns matches; None if none is for such names."""
+    spellings = [translate(pattern.lstrip("/")) for pattern in patterns if ("/" in pattern) is is_path]
+    return re.compile("|".join(spellings)).match if spellings else None

@@ -14,9 +14,10 @@ from pathlib import Path
 from framegate.config.settings import DropSettings
 from framegate.events.base import Listener
 from framegate.events.frames import FrameSeen
-from framegate.events.watch import SweepEnded
+from framegate.events.watch import FilesUnmatched, SweepEnded
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.names import NameRules
+from framegate.ingest.links import Links
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
@@ -84,9 +85,14 @@ class Sweeper:
         self._emit = emit
         self._clock = clock
         self.plan = SweepPlan()
+        self._links = Links(self._folder, ledger.last_of)
         self._judged, self._judged_by = JudgedFiles(), ledger.set_aside
         self._unlisted = Unlisted(emit)
         self._under_way: _UnderWay | None = None
+        self._has_reported_unmatched = False
+        self.unmatched = Examples()
+        """Files that no pattern of ``include`` takes, as of the last sweep."""
+
         self.unsearchable: dict[str, Pending] = {}
         """Frames in folders that the last sweep could list but not search, by camera."""
 
@@ -112,6 +118,7 @@ class Sweeper:
     def use(self, drop: DropSettings, rules: NameRules) -> None:
         """Use other settings, and sweep by them at once."""
         self._drop, self._rules = drop, rules
+        self._has_reported_unmatched = False
         self.give_up()
         self.plan.request_now(self._clock())
 
@@ -141,7 +148,7 @@ class Sweeper:
         self._judged.begin_sweep(looks_at_all=looks_at_all)
         skipped = self._unlisted.note
         entries = entries_of(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped)
-        sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped)
+        sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped, self._links)
         is_round = cause is Cause.ROUND and not backlog.is_left
         is_of_backlog = cause is Cause.FIRST or backlog.is_left
         return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round, is_of_backlog)
@@ -201,6 +208,7 @@ class Sweeper:
         new = self._add_to(uploads, found, now_s, is_backlog=is_backlog)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
         self._report_to_watch(under_way, new, now_s)
+        self._report_unmatched(under_way.sweep.unmatched)
         left = sum(backlog.left.values())
         took_s = round(under_way.took_s, 3)
         self._emit(SweepEnded(under_way.cause.name.lower(), len(found) + left, left, took_s))
@@ -229,9 +237,10 @@ class Sweeper:
         looks = (look_at(self._folder, candidate.key.name) for candidate in found)
         new = []
         for key in self._ledger.unknown([key for key in looks if key is not None]):
+            is_link = self._links.is_one(key.name)
             if uploads.is_waiting_as(key):
                 continue
-            if uploads.observe(key, Origin.SWEEP, now_s, is_backlog=is_backlog):
+            if uploads.observe(key, Origin.SWEEP, now_s, writer_is_done=is_link, is_backlog=is_backlog):
                 new.append(key.name)
                 camera = self._rules.camera_of(key.name)
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))
@@ -243,6 +252,13 @@ class Sweeper:
             camera: Pending(count, self.unsearchable.get(camera, Pending(since_s=now_s)).since_s, why)
             for camera, count in cameras.items()
         }
+
+    def _report_unmatched(self, unmatched: Examples) -> None:
+        """Log once, and again after an edit of the settings, that files are ignored for their names."""
+        self.unmatched = unmatched
+        if unmatched.example is not None and not self._has_reported_unmatched:
+            self._has_reported_unmatched = True
+            self._emit(FilesUnmatched(unmatched.count, unmatched.example))
 
     def _report_to_watch(self, under_way: _UnderWay, new: list[str], now_s: float) -> None:
         if self._unlisted.end_of_sweep():

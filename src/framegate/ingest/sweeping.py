@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from framegate.ingest.judged import JudgedFiles
-from framegate.ingest.names import NameRules
+from framegate.ingest.links import Links, is_inner
+from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.reading import key_of
 from framegate.model import Entry, FileKey
 
@@ -65,6 +66,10 @@ class Sweep:
     judged: JudgedFiles
     ledger: Ledger
     skipped: Skipped
+    links: Links | None = None
+    unmatched: Examples = field(default_factory=Examples)
+    """Files that no pattern of ``include`` takes."""
+
     unsearchable: Counter[str] = field(default_factory=Counter)
     """Frames in folders that may be listed and not searched, by camera; ``*`` are those beyond the first
     ``MOST_CAMERAS``, for their names come from outside."""
@@ -72,7 +77,8 @@ class Sweep:
     def advance(self) -> list[FileKey] | None:
         """List up to ``BATCH`` files; return the frames among them without a verdict, None at the end.
 
-        What is not a regular file is returned, too: reading it gives the reason for its rejection.
+        What is not a regular file is returned, too: reading it gives the reason for its rejection. Links that
+        get no verdict are not.
 
         Raises:
             OSError: the drop folder itself cannot be listed.
@@ -85,12 +91,27 @@ class Sweep:
         looks = self.judged.to_look_at([name for name, _ in batch])
         there = zip(batch, looks, strict=True)
         keys = [key for (name, entry), look in there if look and (key := self._key(name, entry))]
-        keys = [key for key in self.judged.take_out(keys) if self.rules.is_frame(key.name)]
-        unknown = self.ledger.unknown(keys)
+        keys = self._frames_among(self.judged.take_out(keys))
+        unknown = self._without_links(self.ledger.unknown(keys), batch)
         if len(unknown) < len(keys):
             new = set(unknown)
             self.judged.note([key for key in keys if key not in new])
         return unknown
+
+    def _frames_among(self, keys: list[FileKey]) -> list[FileKey]:
+        frames = []
+        for key in keys:
+            if self.rules.is_frame(key.name):
+                frames.append(key)
+            elif self.rules.is_unmatched(key.name):
+                self.unmatched.add(key.name)
+        return frames
+
+    def _without_links(self, keys: list[FileKey], batch: list[tuple[str, os.DirEntry[str]]]) -> list[FileKey]:
+        if self.links is None or not keys:
+            return keys
+        names = {name for name, entry in batch if entry.is_symlink()}
+        return [key for key in keys if key.name not in names or not self.links.is_passed_over(key.name)]
 
     def _key(self, name: str, entry: os.DirEntry[str]) -> FileKey | None:
         try:
@@ -128,7 +149,7 @@ def entries_of(
                     name = below + entry.name
                     if not entry.is_dir(follow_symlinks=False):
                         yield name, entry
-                    elif recursive and not rules.is_hidden(entry.name):
+                    elif recursive and not rules.is_passed_over(name):
                         pending.append(name + "/")
         except OSError as error:
             if not below:
@@ -144,9 +165,12 @@ def frames_of(
     recursive: bool,
     skipped: Skipped = lambda _name, _error: None,
 ) -> Iterator[FileKey]:
-    """Yield the present version of every file whose name is a frame's, in no order; see ``entries_of``."""
+    """Yield the present version of every file whose name is a frame's, in no order; see ``entries_of``.
+
+    Links to files inside the folder are left out.
+    """
     for name, entry in entries_of(folder, rules, recursive=recursive, skipped=skipped):
-        if rules.is_frame(name):
+        if rules.is_frame(name) and not (entry.is_symlink() and is_inner(folder, name)):
             try:
                 yield key_of(name, entry.stat(follow_symlinks=False))
             except OSError as error:

@@ -1,17 +1,20 @@
 """Checks of folders: whether they exist, may be used, and do not overlap; what is in the drop folder."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations, islice
 from pathlib import Path
 
-from framegate.config.settings import DropSettings
-from framegate.ingest.names import UNFINISHED, NameRules
+from framegate.config.settings import DEFAULT_CAMERA, DropSettings
+from framegate.ingest.names import Examples, NameRules
 
 MOST_COUNTED = 200_000
 """Files and folders after which a check stops counting: some seconds."""
+
+MOST_READ = 20_000
+"""Frames whose names are tried with ``capture_time`` and ``camera_pattern``: half a second."""
 
 MOST_FOLDERS_NAMED = 20
 
@@ -117,7 +120,13 @@ class Contents:
     """The errors of folders that cannot be listed."""
 
     unmatched: tuple[str, ...]
-    """Files that no pattern of ``include`` matches, except hidden and unfinished ones."""
+    """Files that no pattern of ``include`` matches, except hidden, excluded and unfinished ones."""
+
+    unread_times: Examples
+    """Frames whose names ``capture_time`` does not read, of the first ``MOST_READ``."""
+
+    unread_cameras: Examples
+    """The same for ``camera_pattern``."""
 
 
 def contents_of(drop: DropSettings) -> Contents:
@@ -125,20 +134,35 @@ def contents_of(drop: DropSettings) -> Contents:
     rules = NameRules(drop)
     unlisted: list[OSError] = []
     unmatched: list[str] = []
+    frames: list[str] = []
     folders = count = 0
     for folder, below, names in os.walk(drop.folder, onerror=unlisted.append):
         folders += 1
         below[:] = below if drop.recursive else []
-        paths = (os.path.relpath(os.path.join(folder, name), drop.folder) for name in names)
-        unmatched += [path for path in islice(paths, MOST_COUNTED - count) if _is_unmatched(path, rules)]
+        prefix = os.path.relpath(folder, drop.folder) + "/"
+        paths = [prefix.removeprefix("./") + name for name in names[: MOST_COUNTED - count]]
+        unmatched += [path for path in paths if rules.is_unmatched(path)]
+        frames += islice(filter(rules.is_frame, paths), MOST_READ - len(frames))
         count += 1 + len(names)
         if count >= MOST_COUNTED:
             break
-    return Contents(folders, tuple(unlisted), tuple(unmatched))
+    ours = (error for error in unlisted if not _is_passed_over(error, drop.folder, rules))
+    return Contents(folders, tuple(ours), tuple(unmatched), *_unread(frames, rules))
 
 
-def _is_unmatched(name: str, rules: NameRules) -> bool:
-    return not (rules.is_frame(name) or rules.is_hidden(name) or name.lower().endswith(UNFINISHED))
+def _unread(names: Iterable[str], rules: NameRules) -> tuple[Examples, Examples]:
+    times, cameras = Examples(), Examples()
+    for name in names:
+        if rules.lacks_time(name):
+            times.add(name)
+        if rules.lacks_camera(name):
+            cameras.add(name)
+    return times, cameras
+
+
+def _is_passed_over(error: OSError, drop: str, rules: NameRules) -> bool:
+    name = os.path.relpath(error.filename, drop)
+    return name != "." and rules.is_passed_over(name)
 
 
 def check_unlisted(contents: Contents, drop: str) -> Iterator[Finding]:
@@ -155,6 +179,18 @@ def check_unmatched(contents: Contents) -> Iterator[Finding]:
         files = "1 file matches" if len(names) == 1 else f"{len(names)} files match"
         words = f"{files} no pattern of drop.include and will be ignored, for example {min(names)!r}"
         yield Finding(Grade.WARNING, "drop.include", words)
+
+
+def check_unread(contents: Contents) -> Iterator[Finding]:
+    """Count the frames whose time or camera is not read from their names."""
+    for key, unread, instead in (
+        ("drop.capture_time", contents.unread_times, "their mtimes count"),
+        ("drop.camera_pattern", contents.unread_cameras, f"they belong to the camera {DEFAULT_CAMERA!r}"),
+    ):
+        if unread.count:
+            names = "1 name" if unread.count == 1 else f"{unread.count} names"
+            words = f"{key} does not read {names}, for example {unread.example!r}: {instead}"
+            yield Finding(Grade.WARNING, key, words)
 
 
 def nearest_existing(folder: str) -> str:

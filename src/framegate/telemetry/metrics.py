@@ -49,6 +49,9 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_watch_rebuilds": ("counter", "Times that the watch was set up again.", ()),
     "framegate_watch_overflows": ("counter", "Overflows of the kernel's event queue.", ()),
     "framegate_found_by_sweep": ("counter", "Frames that the kernel had not reported.", ()),
+    "framegate_unmatched_files": ("gauge", "Files that no pattern of drop.include takes.", ()),
+    "framegate_unread_times": ("gauge", "Names that drop.capture_time has not read.", ()),
+    "framegate_unread_cameras": ("gauge", "Names that drop.camera_pattern has not read.", ()),
     "framegate_log_lines_lost": ("counter", "Log lines that could not be written.", ()),
     "framegate_build_info": ("gauge", "Always 1; the label has the version.", ("version",)),
 }  # fmt: skip
@@ -94,6 +97,9 @@ def samples(status: Status) -> Iterator[Sample]:
     yield "framegate_watch_rebuilds", (), status.watch_rebuilds
     yield "framegate_watch_overflows", (), status.watch_overflows
     yield "framegate_found_by_sweep", (), status.found_by_sweep
+    yield "framegate_unmatched_files", (), status.unmatched_files
+    yield "framegate_unread_times", (), status.unread_times
+    yield "framegate_unread_cameras", (), status.unread_cameras
     yield "framegate_log_lines_lost", (), status.log_lines_lost
     yield "framegate_build_info", (__version__,), 1
 

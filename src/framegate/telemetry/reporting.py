@@ -22,6 +22,7 @@ from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics
 from framegate.telemetry.silence import Silence
 from framegate.telemetry.status import Status, StatusFile, Vitals, current_status, in_one_line
+from framegate.telemetry.unread_names import UnreadNames
 
 LEAST_PAUSE_S = 1.0
 """Seconds between two statuses, at least: making one walks over every pending frame."""
@@ -64,6 +65,7 @@ class Reporting:
         self._made_at_s = -NEVER_S
         self._counters = counters_of(ledger)
         self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, emit, clock)
+        self._unread = UnreadNames(settings.drop, emit)
         self._freezing = Freezing(settings.drop.frozen_after, emit, clock)
         assert settings.state.folder is not None
         self._status_file = StatusFile(Path(settings.state.folder), emit)
@@ -75,6 +77,7 @@ class Reporting:
         self._counters(event)
         self._silence(event)
         self._freezing(event)
+        self._unread(event)
         if isinstance(event, IntakePaused):
             self._paused = event.error
         elif isinstance(event, IntakeResumed):
@@ -85,6 +88,7 @@ class Reporting:
 
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on."""
+        self._unread.retune(settings.drop)
         self._silence.retune(settings.drop.silent_after)
         self._freezing.retune(settings.drop.frozen_after)
         self._metrics.retune(settings.metrics.textfile)
@@ -118,6 +122,10 @@ class Reporting:
             uptime_s=round(now_s - self._started_at_s, 1),
             paused=self._paused,
             config_loaded_at=self._loaded_at,
+            unread_times=self._unread.times.count,
+            unread_times_example=self._unread.times.example,
+            unread_cameras=self._unread.cameras.count,
+            unread_cameras_example=self._unread.cameras.example,
         )
         return current_status(self._counters, vitals, self._pending(), now_s, self._freezing.since_s())
 

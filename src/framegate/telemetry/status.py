@@ -49,6 +49,18 @@ class Vitals:
     """None when the folder is missing, or not known."""
 
     log_lines_lost: int = 0
+    unmatched_files: int = 0
+    """Files in the drop folder that no pattern of ``drop.include`` takes, as of the last sweep."""
+
+    unmatched_example: str | None = None
+    unread_times: int = 0
+    """Names that ``drop.capture_time`` did not read since the start, or since an edit of ``[drop]``."""
+
+    unread_times_example: str | None = None
+    unread_cameras: int = 0
+    """The same for ``drop.camera_pattern``."""
+
+    unread_cameras_example: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

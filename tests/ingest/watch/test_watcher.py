@@ -463,3 +463,12 @@ def test_rules_may_change_while_it_watches(
     (drop / "a.jpg").write_bytes(DATA)
     (drop / "b.raw").write_bytes(DATA)
     assert {name for name, _ in watched.until_fence(eventually)} == {"b.raw"}
+
+
+def test_excluded_folders_give_no_hints(drop: Path, watch: Watch, eventually: Callable[..., None]) -> None:
+    """A NAS that makes a folder of thumbnails beside each frame causes no sweeps and names no files."""
+    watched = watch(drop)
+    (drop / "@eaDir" / "a.jpg").mkdir(parents=True)
+    (drop / "@eaDir" / "a.jpg" / "SYNOPHOTO_THUMB_M.jpg").write_bytes(DATA)
+    assert watched.until_fence(eventually) == []
+    assert not watched.inbox.take_sweep_request()

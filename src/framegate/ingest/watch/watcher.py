@@ -208,11 +208,12 @@ class _Hinter(FileSystemEventHandler):
             self._inbox.request_sweep()
 
     def _hint(self, event: FileSystemEvent) -> None:
-        if isinstance(event, _FOLDERS):  # it may have come with files that no event will name
-            self._inbox.request_sweep()
-            return
         path = os.fsdecode(event.dest_path or event.src_path)
         name = path.removeprefix(self._prefix)
+        if isinstance(event, _FOLDERS):  # it may have come with files that no event will name
+            if not self._watcher.rules.is_passed_over(name):
+                self._inbox.request_sweep()
+            return
         if not self._watcher.rules.is_frame(name):
             return
         if isinstance(event, FileModifiedEvent):
