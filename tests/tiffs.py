@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+Order = Literal["<", ">"]
 PLAIN, DEFLATE, PACK_BITS = 1, 8, 32773
 
 
@@ -47,7 +48,7 @@ class Sheet:
     tags: dict[int, int] = field(default_factory=dict)
     """More of them, or others."""
 
-    def parts(self, order: Literal["<", ">"]) -> list[bytes]:
+    def parts(self, order: Order) -> list[bytes]:
         """Return the strips or tiles, packed."""
         pixels = self.pixels.astype(self.pixels.dtype.newbyteorder(order))
         planes = [pixels[:, :, n] for n in range(3)] if self.is_planar else [pixels]
@@ -68,7 +69,7 @@ class Sheet:
         ]
 
 
-def tiff(sheets: Sequence[Sheet], *, order: Literal["<", ">"] = "<", is_big: bool = False) -> bytes:
+def tiff(sheets: Sequence[Sheet], *, order: Order = "<", is_big: bool = False) -> bytes:
     """Return a TIFF of these pages, with the directories behind the pixels."""
     offset = "Q" if is_big else "I"
     file = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "H", 43 if is_big else 42))

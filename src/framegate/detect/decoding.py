@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect import heif
 from framegate.detect.adaptive.working import WORKING_SIDE
-from framegate.detect.damage import find_damage
 from framegate.detect.headers import Header, read_header
+from framegate.detect.headers import heif_decoding as heif
+from framegate.detect.headers.damage import find_damage
 from framegate.detect.headers.strangers import name_of
 from framegate.detect.headers.tiff import with_first_page
 from framegate.detect.jpeg.damage import MARKERS_IN_DATA

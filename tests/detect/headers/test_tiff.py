@@ -1,6 +1,5 @@
 import struct
 import time
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,9 +8,8 @@ import pytest
 from framegate import DetectionSettings, Undecodable, decode
 from framegate.detect.headers import Header, read_header
 from framegate.model import Picture, Reason
-from tiffs import DEFLATE, PACK_BITS, PLAIN, Sheet, tiff
+from tiffs import DEFLATE, PACK_BITS, PLAIN, Order, Sheet, tiff
 
-Order = Literal["<", ">"]
 ADAPTIVE = DetectionSettings.preset("adaptive")
 SCENE = cv2.GaussianBlur(np.random.default_rng(3).integers(1, 256, (60, 80, 3), np.uint8), (5, 5), 0)
 GRAY, SMALL = SCENE[:, :, 0].copy(), SCENE[::4, ::4, 0].copy()
