@@ -18,7 +18,7 @@ from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.memories import Memory
-from framegate.model import FileKey, Reason
+from framegate.model import FileKey, Moment, Reason
 from pictures import picture_for
 from running import Site
 
@@ -108,7 +108,7 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
 
     def judge(camera: Camera, moment: int) -> None:
         picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
-        camera.decide(FileKey(f"{moment}.jpg", moment, moment), moment, picture, bytes(32))
+        camera.decide(FileKey(f"{moment}.jpg", moment, moment), Moment(moment), picture, bytes(32))
 
     warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's

@@ -14,7 +14,7 @@ from stepping import Stepped
 EVERY_FIELD = FrameDecided(
     Entry(
         FileKey("a.jpg", 1, 2), "cam", 3, Reason.CHANGED, 4, 5, "odd", 2.5, 2.3, "x", "gate", "b.jpg", b"",
-        "a.jpg",
+        "a.jpg", late=True,
     ),
     duration_ms=7.0,
     score=ChangeScore(2.5, 2.3, "x", (Region(1, 2, 3, 4, 10.0),), 10.0, (640, 360), "gate"),

@@ -1,6 +1,7 @@
 """One camera of the daemon: its judge, what the ledger remembers of it, and which bytes it has sent last."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -8,11 +9,26 @@ import numpy as np
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION
+from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.judge import Judge
 from framegate.detect.judging.lane import Lane
+from framegate.detect.judging.pacing import Storm
+from framegate.events.base import LogEvent
+from framegate.events.frames import CameraCalm, CameraClock, CameraClockRight, CameraStorm
 from framegate.ingest.lateness import Lateness
 from framegate.keep.memories import LaneMemory, Memory
-from framegate.model import Decision, Entry, FileKey, GrayImage, Picture, Reason, Size
+from framegate.model import (
+    Candidate,
+    Decision,
+    Entry,
+    FileKey,
+    GrayImage,
+    Moment,
+    Picture,
+    Reason,
+    Size,
+    iso_utc,
+)
 
 DIGESTS_BYTES = 300
 """Memory of a camera besides its judge, and of the digests of each picture size."""
@@ -79,7 +95,7 @@ class Camera:
         """Memory of the camera in bytes, nearly all of it pictures at the working size."""
         return DIGESTS_BYTES * (1 + len(self._digests)) + self.judge.size_bytes
 
-    def decide_repeat(self, sha256: bytes, captured_at_ns: int) -> Decision | None:
+    def decide_repeat(self, sha256: bytes, moment: Moment) -> Decision | None:
         """Drop a frame as ``identical`` if its bytes have just been judged; return None if they have to be.
 
         Those of the reference cannot differ from it. Those of a frame that was dropped as unchanged would be
@@ -88,22 +104,24 @@ class Camera:
         judged = self._judged_sha256(sha256)
         for size, digests in self._digests.items():
             if sha256 == digests.reference:
-                return self._repeat(size, "kept", captured_at_ns)
+                return self._repeat(size, "kept", moment)
             if judged == digests.dropped:
-                return self._repeat(size, "unchanged", captured_at_ns)
+                return self._repeat(size, "unchanged", moment)
         return None
 
-    def _repeat(self, size: Size, repeated: str, captured_at_ns: int) -> Decision | None:
-        decision = self.judge.judge_repeat(captured_at_ns, size=size)
+    def _repeat(self, size: Size, repeated: str, moment: Moment) -> Decision | None:
+        decision = self.judge.judge_repeat(
+            moment.captured_at_ns, size=size, arrived_at_ns=moment.arrived_at_ns
+        )
         return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
 
-    def decide(self, key: FileKey, captured_at_ns: int, picture: Picture, sha256: bytes) -> Decision:
+    def decide(self, key: FileKey, moment: Moment, picture: Picture, sha256: bytes) -> Decision:
         """Decide about a frame that has to be judged, and learn from it.
 
         Raises:
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        decision = self.judge.judge(key, captured_at_ns, picture)
+        decision = self.judge.judge(key, moment.captured_at_ns, picture, arrived_at_ns=moment.arrived_at_ns)
         if decision.reason is Reason.TORN:
             return decision  # the judge goes on as if it had not come
         digests = self._digests.get(picture.size, _Digests())
@@ -113,6 +131,30 @@ class Camera:
         digests.dropped = self._judged_sha256(sha256) if is_settled else None
         self._note(picture.size, digests)
         return decision
+
+    def announcements(
+        self, candidate: Candidate, storm: Storm | None, clock: CaptureClock
+    ) -> Iterator[LogEvent]:
+        """Yield what is to be logged of the camera after a frame, besides the verdict.
+
+        Args:
+            candidate: the frame.
+            storm: in which the camera was before it.
+            clock: what was known of the camera's clock before it.
+        """
+        now = self.judge.pacing
+        if now.storm is not None and storm is None:
+            yield CameraStorm(self.name, self.judge.settings.max_kept_per_hour)
+        elif now.storm is None and storm is not None:
+            yield CameraCalm(self.name, storm.kept, storm.dropped)
+        arrived_at_ns = candidate.arrived_at_ns
+        if now.clock.fault is not clock.fault and arrived_at_ns is not None:
+            ahead_s = round((candidate.captured_at_ns - arrived_at_ns) / 1e9)
+            captured_at, frame = iso_utc(candidate.captured_at_ns), candidate.key.name
+            if now.clock.fault is not None:
+                yield CameraClock(self.name, frame, now.clock.fault, captured_at, ahead_s)
+            else:
+                yield CameraClockRight(self.name, frame, captured_at, ahead_s)
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, time and content."""
@@ -127,7 +169,7 @@ class Camera:
         storm = self.judge.pacing.storm
         lanes = tuple(self._memory_of(size, lane) for size, lane in self.judge.lanes.items())
         counts = None if storm is None else (storm.kept, storm.dropped)
-        return Memory(lanes, counts, self.lateness.saved())
+        return Memory(lanes, counts, self.lateness.saved(), self.judge.pacing.clock.saved())
 
     def _memory_of(self, size: Size, lane: Lane) -> LaneMemory:
         reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key
@@ -143,7 +185,7 @@ class Camera:
             kept: the decision to keep the frame.
             picture: the frame.
         """
-        lane = self.judge.restore_lane(kept.key, kept.captured_at_ns, picture)
+        lane = self.judge.restore_lane(kept.key, Moment(kept.captured_at_ns, kept.arrived_at_ns), picture)
         self._note(picture.size, _Digests(kept.sha256, memory.previous_sha256))
         return lane
 

@@ -10,6 +10,7 @@ from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
+from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
@@ -18,7 +19,7 @@ from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, Refer
 from framegate.ingest.reading import read_frame
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory
-from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Picture
+from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Moment, Picture
 
 BUDGET_BYTES = 256_000_000
 """For all cameras together: a quarter of what the service may use. A camera of 16:9 takes 1.4 MB with
@@ -151,13 +152,13 @@ class Cameras:
         camera, settings = self._cameras[name], self._settings.detection_of(name)
         if camera.retune(settings, self._mask_of(settings)):
             pacing = camera.judge.pacing
-            pacing.restore(self._kept_lately(name, settings), pacing.storm)
+            pacing.restore(self._kept_lately(name, settings), pacing.storm, pacing.clock)
         else:
             self._put_away(name)
 
-    def _kept_lately(self, name: str, settings: DetectionSettings) -> list[int]:
+    def _kept_lately(self, name: str, settings: DetectionSettings) -> list[Moment]:
         most = settings.max_kept_per_hour
-        return [] if most is None else self._ledger.kept_at_ns(name, most)
+        return [] if most is None else self._ledger.kept_lately(name, most)
 
     def _new(self, name: str) -> Camera:
         settings = self._settings.detection_of(name)
@@ -188,9 +189,9 @@ class Cameras:
             camera.lateness.restore(memory.lateness)
         for lane in memory.lanes:
             self._restore_lane(camera, lane)
-        if camera.judge.lanes:
-            kept_at_ns = self._kept_lately(name, camera.judge.settings)
-            camera.judge.pacing.restore(kept_at_ns, _storm_of(memory))
+        has_reference = bool(camera.judge.lanes)
+        kept = self._kept_lately(name, camera.judge.settings) if has_reference else []
+        camera.judge.pacing.restore(kept, _storm_of(memory) if has_reference else None, _clock_of(memory))
         return camera
 
     def _restore_lane(self, camera: Camera, memory: LaneMemory) -> None:
@@ -232,3 +233,10 @@ def _storm_of(memory: Memory) -> Storm | None:
         return None
     is_sound = all(isinstance(count, int) and 0 <= count < MOST_IN_A_STORM for count in memory.storm)
     return Storm(*memory.storm) if is_sound else None
+
+
+def _clock_of(memory: Memory) -> CaptureClock:
+    """Return what was known of a camera's clock; nothing if what was saved is damaged."""
+    with suppress(ValueError):
+        return CaptureClock() if memory.clock is None else CaptureClock.restored(memory.clock)
+    return CaptureClock()

@@ -22,8 +22,7 @@ Size = tuple[int, int]
 Unit = Literal["%", "x"]
 """Of a score and its threshold: percent of the unmasked picture, or times the usual change."""
 
-
-HOUR_NS = 3600 * 10**9
+MINUTE_NS, HOUR_NS = 60 * 10**9, 3600 * 10**9
 YEAR_1_S, YEAR_9999_S = -62_135_596_800, 253_402_300_799
 """What a datetime can hold, in seconds since the epoch."""
 
@@ -127,6 +126,14 @@ class FileKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When a frame was taken, and when its file arrived if that is known; nanoseconds since the epoch."""
+
+    captured_at_ns: int
+    arrived_at_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A settled version of a file, ready to be judged."""
 
@@ -134,6 +141,9 @@ class Candidate:
     camera: str
     captured_at_ns: int
     """Capture time, nanoseconds since the epoch."""
+
+    arrived_at_ns: int | None = None
+    """When this version was first seen; None in a scan, at a start's first sweep, and of a backlog's rest."""
 
     unchanged_since_s: float = -math.inf
     """Since when nothing about it has changed, by the loop's monotonic clock."""
@@ -173,18 +183,6 @@ class Unsettled:
 
     why: NotYet
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """The frames of one camera that have no verdict yet."""
-
-    count: int = 0
-    since_s: float = math.inf
-    """When the oldest of them was first seen; seconds of the monotonic clock."""
-
-    why: str | None = None
-    """What the oldest of them waits for, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +278,7 @@ class Entry:
     captured_at_ns: int
     reason: Reason
     decided_at_ns: int
-    """By the wall clock. No verdict depends on it; a result's age counts from it, or from a later capture."""
+    """By the wall clock. No verdict depends on it; a result's age counts from it."""
 
     config_revision: int
     detail: str = ""
@@ -301,6 +299,9 @@ class Entry:
 
     late: bool = False
     """It was taken before a frame of its camera that was judged already."""
+
+    arrived_at_ns: int | None = None
+    """As in ``Candidate``."""
 
 
 def storable_ns(time_ns: int) -> int:

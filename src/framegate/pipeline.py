@@ -14,16 +14,15 @@ from functools import partial
 from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
-from framegate.detect.judging.pacing import Storm
 from framegate.errors import SinkError
 from framegate.events.base import Listener
-from framegate.events.frames import CameraCalm, CameraLighting, CameraMoved, CameraStorm, FrameDecided
+from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
 from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Reason, Unsettled, Verdict
+from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
 
 __all__ = ["CrashGuard", "Examined", "Pipeline"]
@@ -245,8 +244,9 @@ class Pipeline:
         """Decide by the bytes alone if they have just been judged, else by the picture."""
         judge, candidate, sha256 = camera.judge, examined.candidate, examined.sha256
         assert sha256 is not None
-        storm = judge.pacing.storm
-        decision = camera.decide_repeat(sha256, candidate.captured_at_ns)
+        before = judge.pacing.storm, judge.pacing.clock
+        moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
+        decision = camera.decide_repeat(sha256, moment)
         if decision is None:
             ready = decoded(examined, self._settings)
             if isinstance(ready, Unsettled):
@@ -254,19 +254,15 @@ class Pipeline:
             if ready.picture is None:
                 assert ready.rejection is not None
                 return _Decided(ready, ready.rejection)
-            decision = camera.decide(candidate.key, candidate.captured_at_ns, ready.picture, sha256)
+            decision = camera.decide(candidate.key, moment, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
-        self._emit_storm(camera, storm)
+        for event in camera.announcements(candidate, *before):
+            self._emit(event)
         is_judged = decision.verdict is not Verdict.REJECTED
-        is_late = is_judged and camera.lateness.follow(candidate.captured_at_ns, time.time_ns())
+        is_late = is_judged and camera.lateness.follow(
+            candidate.captured_at_ns, moment.arrived_at_ns or time.time_ns()
+        )
         return _Decided(examined, decision, is_late)
-
-    def _emit_storm(self, camera: Camera, before: Storm | None) -> None:
-        now = camera.judge.pacing.storm
-        if now is not None and before is None:
-            self._emit(CameraStorm(camera.name, camera.judge.settings.max_kept_per_hour))
-        elif now is None and before is not None:
-            self._emit(CameraCalm(camera.name, before.kept, before.dropped))
 
     def _judgement_of(self, decided: _Decided) -> _Judgement:
         examined, decision = decided.examined, decided.decision
@@ -285,6 +281,7 @@ class Pipeline:
             zone=None if score is None else score.zone,
             reference=decision.reference,
             sha256=examined.sha256,
+            arrived_at_ns=examined.candidate.arrived_at_ns,
             late=decided.is_late,
         )
         return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)

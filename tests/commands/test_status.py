@@ -20,8 +20,9 @@ from framegate.commands.status import NoStatusError, run_status, status_of
 from framegate.commands.status_text import age, drawn, sparkline
 from framegate.config.load import load
 from framegate.events.base import LogEvent
+from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
-from framegate.model import Pending, Reason
+from framegate.model import Reason
 from framegate.telemetry.counters import MOST_CAMERAS, Counters
 from framegate.telemetry.output_file import OutputFile
 from framegate.telemetry.status import (

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framegate.config.capture_time import reader_of
@@ -138,11 +138,11 @@ AUTUMN = [(minute, offset_h) for offset_h in (-4, -5) for minute in (0, 1, 30, 5
 
 
 @pytest.mark.parametrize(("minute", "offset_h"), AUTUMN)
-@pytest.mark.parametrize("late_s", [0, 5, 20 * 60])
+@pytest.mark.parametrize("late_s", [-14 * 60, 0, 5, 20 * 60, 44 * 60])
 def test_the_hour_that_comes_twice_is_told_apart_by_the_mtime(
     minute: int, offset_h: int, late_s: int
 ) -> None:
-    """A name of the repeated hour is read as the one of the two that is nearer to the time of its file."""
+    """A name of the repeated hour is of the second pass if its file was written then, or later."""
     taken_ns = _ns(2021, 11, 7, 1, minute, offset_h=offset_h)
     read = reader_of("%Y%m%d_%H%M")
     assert read(f"20211107_01{minute:02}.jpg", taken_ns + late_s * 10**9) == taken_ns
@@ -210,6 +210,61 @@ def test_no_name_breaks_a_reader(pattern: str, name: str) -> None:
     """Any name says a time or none."""
     moment = reader_of(pattern)(name, MTIME_NS)
     assert moment is None or isinstance(moment, int)
+
+
+ZONES = [
+    "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "America/Asuncion", "Australia/Lord_Howe",
+    "Australia/Sydney", "Asia/Beirut", "Africa/Cairo", "America/Havana", "Pacific/Apia", "Asia/Kathmandu",
+    "CET-1CEST,M3.5.0,M10.5.0/3", "UTC",
+]  # fmt: skip
+"""North and south, half an hour, changes at midnight, a whole day left out, and a rule without a name."""
+
+
+ONE_ZONE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@pytest.fixture(params=ZONES)
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+def test_in_every_zone_a_local_time_with_the_mtime_of_its_file_is_read_back() -> None:
+    """Each half hour of the days in which clocks are changed, for ten years, is read as it was taken."""
+    read = reader_of("%Y%m%d_%H%M%S")
+    for day_s in range(1_262_304_000, 1_577_836_800, 86_400):
+        offsets = {time.localtime(at_s).tm_gmtoff for at_s in (day_s, day_s + 86_400)}
+        for at_s in range(day_s, day_s + 86_400, 1800 if len(offsets) > 1 else 86_400):
+            name = time.strftime("%Y%m%d_%H%M%S.jpg", time.localtime(at_s))
+            assert read(name, at_s * 10**9 + 3 * 10**9) == at_s * 10**9, name
+
+
+@pytest.mark.usefixtures("zone")
+@ONE_ZONE
+@given(st.integers(1_262_304_000, 1_900_000_000), st.integers(-(2**62), 2**62))
+def test_in_every_zone_names_tell_the_time_within_an_hour(at_s: int, mtime_ns: int) -> None:
+    """With an mtime that tells nothing, a name is read at most one change of clocks off."""
+    name = time.strftime("%Y%m%d_%H%M%S.jpg", time.localtime(at_s))
+    moment_ns = reader_of("%Y%m%d_%H%M%S")(name, mtime_ns)
+    assert moment_ns is not None
+    assert abs(moment_ns - at_s * 10**9) in {0, 1800 * 10**9, 3600 * 10**9}
+
+
+@pytest.mark.usefixtures("zone")
+@ONE_ZONE
+@given(st.integers(1_262_304_000, 1_900_000_000), st.sampled_from(["+0000", "+05:45", "-0930", "Z"]))
+def test_in_every_zone_a_name_with_its_own_zone_needs_no_other(at_s: int, offset: str) -> None:
+    """A time with ``%z`` is the same moment wherever it is read."""
+    shift_s = 0
+    if offset != "Z":
+        hours, minutes = offset[1:3], offset[-2:]
+        shift_s = (3600 * int(hours) + 60 * int(minutes)) * (-1 if offset[0] == "-" else 1)
+    local = datetime.fromtimestamp(at_s + shift_s, UTC)
+    assert reader_of("%Y%m%dT%H%M%S%z")(f"{local:%Y%m%dT%H%M%S}{offset}.jpg", 0) == at_s * 10**9
 
 
 def test_patterns_are_tried_in_order_and_then_the_mtime() -> None:

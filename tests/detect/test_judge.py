@@ -262,7 +262,7 @@ def test_an_empty_judge_and_names_of_every_kind_come_back() -> None:
         judge.judge(key, -(2**70), picture_for(CLASSIC, yard(0)))
         again = Judge.restored(CLASSIC, judge.state())
         (lane,) = again.lanes.values()
-        assert (lane.reference.key, lane.reference.captured_at_ns) == (key, -(2**63))
+        assert (lane.reference.key, lane.reference.moment.captured_at_ns) == (key, -(2**63))
 
 
 def full_state(settings: DetectionSettings = ADAPTIVE) -> bytes:
@@ -281,8 +281,8 @@ def test_times_and_storms_are_part_of_the_state(settings: DetectionSettings) -> 
     walk(plain, [png(yard(n)) for n in (0, 3, 1)])
     judge = Judge.restored(settings, full_state(settings))
     assert plain.pacing.storm is not None
-    assert (judge.pacing.storm, judge.pacing.kept_at_ns) == (plain.pacing.storm, plain.pacing.kept_at_ns)
-    assert len(judge.pacing.kept_at_ns) == 1
+    assert (judge.pacing.storm, judge.pacing.kept) == (plain.pacing.storm, plain.pacing.kept)
+    assert len(judge.pacing.kept) == 1
 
 
 @PRESETS
@@ -334,12 +334,12 @@ EMPTY_LANE: dict[str, Any] = {"frames": [], "previous": None, "learnt": None}
 FORGERIES: dict[str, dict[str, Any]] = {
     "a billion times": {"times": 10**9},
     "a negative number of times": {"times": -1},
-    "a huge picture": {"frames": [["a", 0, [9, 9], [2**30, 2**30, 3]]]},
-    "an empty picture": {"frames": [["a", 0, [9, 9], [0, 5, 3]]]},
-    "a picture of many dimensions": {"frames": [["a", 0, [9, 9], [1] * 60]]},
-    "a picture of two channels": {"frames": [["a", 0, [9, 9], [2, 2, 2]]]},
-    "no whole blocks": {"frames": [["a", 0, [9, 9], [2, 2, 3]]], "previous": 0},
-    "a gray picture": {"frames": [["a", 0, [9, 9], [2, 2]]], "previous": 0},
+    "a huge picture": {"frames": [["a", [0, None], [9, 9], [2**30, 2**30, 3]]]},
+    "an empty picture": {"frames": [["a", [0, None], [9, 9], [0, 5, 3]]]},
+    "a picture of many dimensions": {"frames": [["a", [0, None], [9, 9], [1] * 60]]},
+    "a picture of two channels": {"frames": [["a", [0, None], [9, 9], [2, 2, 2]]]},
+    "no whole blocks": {"frames": [["a", [0, None], [9, 9], [2, 2, 3]]], "previous": 0},
+    "a gray picture": {"frames": [["a", [0, None], [9, 9], [2, 2]]], "previous": 0},
     "no frames": {"frames": []},
     "frames of nothing": {"frames": [None]},
     "a number as frames": {"frames": 5},
@@ -351,12 +351,19 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "lanes by name": {"lanes": {"frames": []}},
     "more lanes than there can be": {"lanes": [EMPTY_LANE] * 5},
     "many lanes": {"lanes": [EMPTY_LANE] * 10_000},
-    "a name that is a list": {"frames": [[["a"], 0, [9, 9], [1, 1, 3]]]},
+    "a name that is a list": {"frames": [[["a"], [0, None], [9, 9], [1, 1, 3]]]},
     "more learnt than there is": {"learnt": 10**15},
     "learnt of text": {"learnt": "many"},
     "half a storm": {"storm": [1]},
     "a storm of words": {"storm": ["a", "b"]},
     "an endless storm": {"storm": [10**30, 0]},
+    "no clock": {"clock": None},
+    "a clock of another fault": {"clock": ["late", 0, None, None, None, None, None]},
+    "a clock that lacks a part": {"clock": [None, 0, None, None, None, None]},
+    "a clock of words": {"clock": [None, "now", None, None, None, None, None]},
+    "a clock of half a stretch": {"clock": [None, 0, None, None, [1, 2], None, None]},
+    "a clock beyond all times": {"clock": [None, 2**70, None, None, None, None, None]},
+    "an arrival of words": {"frames": [["a", [0, "now"], [9, 9], [4, 4, 3]]], "previous": 0},
 }
 
 
@@ -375,7 +382,7 @@ def test_hostile_bytes_are_refused_and_cost_no_memory(change: dict[str, Any]) ->
 def test_a_deeply_nested_description_is_refused() -> None:
     """JSON that would exhaust the stack, or that is very long, is a ValueError as well."""
     for text in (b"[" * 100_000, b"[]" * 600_000, b"5", b"null", b"{}"):
-        data = sealed(b"FGJUDGE\n", 2, DETECTOR_VERSION["adaptive"], text, bytes(10))
+        data = sealed(b"FGJUDGE\n", 3, DETECTOR_VERSION["adaptive"], text, bytes(10))
         with pytest.raises(ValueError, match="state"):
             Judge.restored(ADAPTIVE, data)
 
@@ -384,26 +391,26 @@ def test_a_deeply_nested_description_is_refused() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_judge_or_a_value_error(data: bytes) -> None:
     """No bytes end in another exception."""
-    for begin in (b"", b"FGJUDGE\n\x02\0\x02\0"):
+    for begin in (b"", b"FGJUDGE\n\x03\0\x02\0"):
         with pytest.raises(ValueError, match=r"state|prepared"):
             Judge.restored(ADAPTIVE, begin + data)
 
 
 def test_frames_that_a_state_holds_need_not_fit_each_other() -> None:
     """A forged reference, or frame before, of another size than its frame's is no exception."""
-    small, picture = ["a", 0, [160, 90], [4, 4, 3]], picture_for(ADAPTIVE, yard(0))
+    small, picture = ["a", [0, None], [160, 90], [4, 4, 3]], picture_for(ADAPTIVE, yard(0))
     rest = {"times": 0, "learnt": None, "storm": None}
     judge = Judge.restored(ADAPTIVE, forged({"frames": [small], "previous": 0} | rest, bytes(48)))
     assert judge.judge("b", 1, picture).reason is Reason.SIZE_CHANGED
-    for previous in (small, ["a", 0, [9, 9], [4, 4, 3]]):
-        frames = [["a", 0, [160, 90], [92, 160, 3]], previous]
+    for previous in (small, ["a", [0, None], [9, 9], [4, 4, 3]]):
+        frames = [["a", [0, None], [160, 90], [92, 160, 3]], previous]
         data = forged({"frames": frames, "previous": 1} | rest, bytes(92 * 160 * 3 + 48))
         assert Judge.restored(ADAPTIVE, data).judge("b", 1, picture).reference == "a"
 
 
 def test_a_state_with_one_size_twice_is_refused() -> None:
     """Two references of one picture size are no state of a judge."""
-    lane = {"frames": [["a", 0, [160, 90], [4, 4, 3]]], "previous": 0, "learnt": None}
+    lane = {"frames": [["a", [0, None], [160, 90], [4, 4, 3]]], "previous": 0, "learnt": None}
     with pytest.raises(ValueError, match="size twice"):
         Judge.restored(ADAPTIVE, forged({"lanes": [lane] * 2, "times": 0, "storm": None}, bytes(96)))
 

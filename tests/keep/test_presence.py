@@ -7,7 +7,7 @@ from framegate.keep.memories import LaneMemory, Memory
 from framegate.keep.presence import Recorded
 from framegate.model import Entry, FileKey, Reason, Verdict
 
-BEFORE_ALL = (-(2**63), 0)
+BEFORE_ALL = 0
 
 
 def entry(
@@ -124,31 +124,27 @@ def test_a_ledger_that_was_just_opened_is_not_taken_for_durable(ledger: Ledger, 
 
 
 def test_results_are_offered_oldest_first_but_for_each_cameras_last(ledger: Ledger) -> None:
-    """The order is that of capture; a reference is never offered, nor what is not delivered."""
-    for name, at, camera in [("3", 3, "c"), ("1", 1, "c"), ("2", 2, "d"), ("4", 4, "d"), ("0", 0, "c")]:
+    """The order is that of decisions; a reference is never offered, nor what is not delivered."""
+    for name, at, camera in [("1", 3, "c"), ("2", 10**18, "c"), ("3", -5, "d"), ("4", 4, "d"), ("0", 0, "c")]:
         keep(ledger, name, at, camera)
     ledger.intend(entry("5", Reason.CHANGED, at=5))
     assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["1", "2", "3"]
     assert names(ledger.presence.oldest_results(BEFORE_ALL, 2)) == ["1", "2"]
     first = ledger.presence.oldest_results(BEFORE_ALL, 1)[0]
-    assert names(ledger.presence.oldest_results((1, first.id), 100)) == ["2", "3"]
+    assert names(ledger.presence.oldest_results(first.id, 100)) == ["2", "3"]
 
 
-def test_the_age_of_a_result_counts_from_the_later_of_capture_and_decision(ledger: Ledger) -> None:
-    """A camera whose clock stands in the past has no old results, and a late decision makes none younger."""
-    for name, at, decided_at in [("3", -(10**18), 3), ("1", 1, 0), ("2", -5, 2), ("4", 4, 3), ("5", 5, 5)]:
-        keep(ledger, name, at, decided_at=decided_at)
-    offered = ledger.presence.oldest_results(BEFORE_ALL, 100)
-    assert [(row.entry.key.name, row.kept_since_ns) for row in offered] == [
-        ("1", 1), ("2", 2), ("3", 3), ("4", 4)
-    ]  # fmt: skip
-    after = offered[1]
-    assert names(ledger.presence.oldest_results((after.kept_since_ns, after.id), 100)) == ["3", "4"]
+def test_the_first_decision_at_a_possible_time_is_found(ledger: Ledger) -> None:
+    """What was decided while the machine's clock was wrong tells no age."""
+    for name, decided_at in [("a", 5), ("b", 10**18), ("c", 200), ("d", 150), ("e", 10**18)]:
+        keep(ledger, name, decided_at=decided_at)
+    assert ledger.presence.first_decided_ns(100, 1000) == 200
+    assert ledger.presence.first_decided_ns(300, 1000) is None
 
 
 def test_the_references_of_all_sizes_stay(ledger: Ledger) -> None:
     """No picture size's reference is offered, nor its row forgotten, until the camera forgets the size."""
-    kept = [keep(ledger, f"{number}.jpg", number * 10**13) for number in range(5)]
+    kept = [keep(ledger, f"{number}.jpg", decided_at=number * 10**13) for number in range(5)]
     sizes = [
         LaneMemory((8, 6), kept[1].key),
         LaneMemory((6, 8), kept[2].key),
@@ -258,6 +254,7 @@ def test_no_question_goes_through_all_rows(ledger: Ledger, path: Path) -> None:
     seen = synced(ledger)
     ledger.presence.clearable(Verdict.DROPPED, 0, 20)
     ledger.presence.oldest_results(BEFORE_ALL, 20)
+    ledger.presence.first_decided_ns(1, 2)
     ledger.presence.results_bytes()
     ledger.presence.gone(10**18, 500)
     ledger.finish(FileKey("a.jpg", 1, 2), "a.jpg")

@@ -18,7 +18,8 @@ from framegate.commands.status import status_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
-from framegate.model import Entry, FileKey, Pending, Reason
+from framegate.ingest.pending import Pending
+from framegate.model import Entry, FileKey, Reason
 from framegate.preflight.preflight import check_surroundings
 from framegate.telemetry.counters import Counters
 from framegate.telemetry.metrics import METRICS, Metrics

@@ -16,8 +16,9 @@ from framegate.events.daemon import (
     IntakeResumed,
 )
 from framegate.events.frames import FrameDecided
+from framegate.ingest.pending import Pending
 from framegate.keep.ledger import Ledger
-from framegate.model import Entry, FileKey, Pending, Reason
+from framegate.model import Entry, FileKey, Reason
 from framegate.telemetry.reporting import Reporting
 from framegate.telemetry.status import Vitals
 from running import Site

@@ -19,9 +19,9 @@ from framegate.config.settings import Settings
 from framegate.daemon.lock import folders_held_open, is_served
 from framegate.errors import ConfigError, FramegateError
 from framegate.ingest.names import NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.ledger import LEDGER_NAME, Ledger
-from framegate.model import Pending
 from framegate.telemetry.counters import counters_of
 from framegate.telemetry.status import FILE_NAME, Status, Vitals, current_status, free_bytes, from_json
 

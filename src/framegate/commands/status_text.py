@@ -19,6 +19,14 @@ BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"
 HEIGHTS = (1.5, 3.0, 6.0)
 """Multiples of the threshold at which the next higher bar begins."""
 
+CLOCK_FAULTS = {
+    "ahead": "ahead of this machine's",
+    "behind": "days behind this machine's",
+    "stands_still": "stands still",
+    "set_back": "was set back",
+}
+"""The words for each ``CameraStatus.clock_fault``."""
+
 SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
 """Terminal widths, in columns, from which these are shown."""
@@ -93,6 +101,8 @@ def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
             lines.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
         if camera.frozen_s is not None:
             lines.append(f"frozen: {shown} has repeated one picture for {age(camera.frozen_s)}")
+        if camera.clock_fault is not None:
+            lines.append(f"clock of {shown}: {CLOCK_FAULTS.get(camera.clock_fault, camera.clock_fault)}")
         if camera.late:
             lines.append(f"late: {camera.late} of {shown} came after a frame that was taken later")
         rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]

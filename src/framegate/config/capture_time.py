@@ -22,6 +22,9 @@ _DIRECTIVES = {
 _DATE = {"year": ("Y", "y"), "month": ("m", "b", "B"), "day": ("d",)}
 """The directives for each part of a date; %j, the day of the year, is month and day."""
 
+AHEAD_NS = 15 * 60 * 10**9
+"""A camera's clock may be so far ahead of the one that wrote the mtime."""
+
 ReadTime = Callable[[str, int], int | None]
 """Takes a name and an mtime in nanoseconds; returns the time in nanoseconds since the epoch, or None if the
 name has none. The mtime decides which of two hours is meant when clocks are set back in autumn."""
@@ -98,16 +101,17 @@ def _require_full_date(pattern: str, directives: set[str]) -> None:
 def _nanoseconds(moment: datetime, mtime_ns: int) -> int:
     """Return nanoseconds since the epoch; a time without a zone is local.
 
-    When clocks are set back in autumn an hour comes twice: of the two, the one nearer to the mtime counts,
-    since a file is written when its frame is taken, or soon after. A time in the hour that is left out in
-    spring is of a camera whose clock has not been set forward yet: it is read as winter time.
+    When clocks are set back in autumn an hour comes twice (half an hour on Lord Howe). A file is written
+    after its frame was taken: the second of the two counts if the file is of that time or later.
+    A time in the hour that is left out in spring is of a camera whose clock has not been set forward yet: it
+    is read as winter time.
     """
     if moment.tzinfo:
         return _since_epoch_ns(moment)
     first, second = (_since_epoch_ns(moment.replace(fold=fold)) for fold in (0, 1))
     if second <= first:  # the same, or in spring, when fold=0 is winter time
         return first
-    return min(first, second, key=lambda ns: abs(ns - mtime_ns))
+    return second if second <= mtime_ns + AHEAD_NS else first
 
 
 def _since_epoch_ns(moment: datetime) -> int:

@@ -69,7 +69,8 @@ class DropSettings(Table):
 
     give_up_s: Annotated[Number, Field(ge=0, le=86400)] = 60.0
     """Seconds without a change after which a file whose content is incomplete is rejected, as `truncated` or
-    `empty`. If the upload continues later, the file is judged again."""
+    `empty`; a JPEG that lacks only its end marker is judged. If the upload continues later, the file is
+    judged again."""
 
     reorder_s: Annotated[Number, Field(ge=0, le=3600)] = 0.0
     """For uploads that do not come in the order of capture: seconds that each frame waits, from when it is
@@ -135,8 +136,8 @@ class ResultsSettings(Table):
     never fills up. It resumes when there is enough space again."""
 
     max_age: DurationValue | None = Field(default=None, examples=["30d"])
-    """Delete results of framegate that are older than this, as `"30d"`. The age counts from the later of
-    capture and arrival. Each camera's last kept frame stays."""
+    """Delete results of framegate that are older than this, as `"30d"`. The age counts from when they
+    were kept. Each camera's last kept frame stays."""
 
     max_size: SomeSize | None = Field(default=None, examples=["20GB"])
     """Delete the oldest results of framegate while together they take more than this, as `"20GB"`. Checked

@@ -60,7 +60,7 @@ class Daemon:
         config: the settings, with absolute folders that exist.
         listener: gets every event.
         clock: monotonic seconds.
-        wall_ns: the wall clock in nanoseconds since the epoch, for the age of results.
+        wall_ns: the wall clock in nanoseconds since the epoch, for arrivals and the age of results.
         disk: the file operations for results and ledger.
         notifier: sends messages to systemd.
         chores: further work to do between frames.
@@ -98,7 +98,7 @@ class Daemon:
             undo.callback(self._ledger.close)
             crash_guard = CrashGuard(Path(settings.state.folder, IN_FLIGHT_NAME))
             undo.callback(crash_guard.close)
-            self._intake = Intake(settings.drop, self._ledger, self._emit, clock)
+            self._intake = Intake(settings.drop, self._ledger, self._emit, clock, wall_ns)
             undo.callback(self._intake.stop)
             self._reloader = Reloader(config, self._intake.inbox, self._emit, self._notifier)
             undo.callback(self._reloader.stop)

@@ -172,6 +172,29 @@ class CameraCalm(LogEvent, name="camera.calm"):
     dropped: int
 
 
+class CameraClock(LogEvent, name="camera.clock", level="warning"):
+    """A camera's times cannot be true: its clock is `ahead`, `behind`, `stands_still` or was `set_back`.
+
+    `frame` was captured `ahead_s` after it arrived, negative if before. Until the clock is right again, the
+    time between frames is measured by their arrivals.
+    """
+
+    camera: str
+    frame: str
+    fault: str
+    captured_at: str
+    ahead_s: int
+
+
+class CameraClockRight(LogEvent, name="camera.clock_right"):
+    """A camera's times have been true for two minutes: they measure the time between frames again."""
+
+    camera: str
+    frame: str
+    captured_at: str
+    ahead_s: int
+
+
 class CameraSilent(LogEvent, name="camera.silent", level="warning"):
     """A camera has sent nothing for `silent_after`."""
 

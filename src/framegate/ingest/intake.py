@@ -4,7 +4,9 @@ Events are hints, the sweep is the truth. A file that a hint or a sweep names co
 is queued. During a backlog a file for which there is no room stays in the folder until a later sweep.
 """
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from framegate.config.settings import DropSettings, Settings
@@ -12,6 +14,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import FramePostponed, FrameSeen, FrameSettled
 from framegate.ingest.names import NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.touched import TouchedFiles
@@ -22,7 +25,7 @@ from framegate.ingest.sweeper import Sweeper
 from framegate.ingest.sweeping import Ledger, was_judged_as_large
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Unsettled
 
 
 class Intake:
@@ -33,23 +36,29 @@ class Intake:
         ledger: answers which versions of files have their verdict.
         emit: receives the events of each file, and those of the watch.
         clock: monotonic seconds.
+        wall_ns: the wall clock, nanoseconds since the epoch.
     """
 
     def __init__(
-        self, drop: DropSettings, ledger: Ledger, emit: Listener, clock: Callable[[], float]
+        self,
+        drop: DropSettings,
+        ledger: Ledger,
+        emit: Listener,
+        clock: Callable[[], float],
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._drop = drop
         self._folder = Path(drop.folder)
         self._ledger = ledger
         self._emit = emit
-        self._clock = clock
+        self._clock, self._wall_ns = clock, wall_ns
 
         self._rules = NameRules(drop)
         self.inbox = Inbox()
         self.watch = Watch(drop, self._rules, self.inbox, emit)
         self._touched = TouchedFiles()
         self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, self._touched, emit=emit, clock=clock)
-        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._uploads = self._no_uploads()
         self._backlog = Backlog()
         self._in_hand_of = self.watch.identity
         """The folder in which the files in hand were found."""
@@ -210,8 +219,14 @@ class Intake:
         return self._uploads.pending(left, self._clock())
 
     def _start_over(self) -> None:
-        self._uploads = Uploads(self._settling_rules(), self._rules.candidate)
+        self._uploads = self._no_uploads()
         self._backlog = Backlog()
+
+    def _no_uploads(self) -> Uploads:
+        return Uploads(self._settling_rules(), self._arrived)
+
+    def _arrived(self, key: FileKey) -> Candidate:
+        return replace(self._rules.candidate(key), arrived_at_ns=self._wall_ns())
 
     def _settling_rules(self) -> SettlingRules:
         drop = self._drop

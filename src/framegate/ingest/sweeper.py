@@ -17,6 +17,7 @@ from framegate.events.frames import FrameSeen
 from framegate.events.watch import SweepEnded
 from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.names import NameRules
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.backlog import Backlog, Selection
 from framegate.ingest.queue.touched import TouchedFiles
 from framegate.ingest.queue.uploads import Uploads
@@ -25,7 +26,7 @@ from framegate.ingest.sweep_plan import Cause, SweepPlan
 from framegate.ingest.sweeping import Ledger, Sweep, entries_of, was_judged_as_large
 from framegate.ingest.unlisted import Unlisted
 from framegate.ingest.watch.supervisor import Watch
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending
+from framegate.model import Candidate, FileKey, NotYet, Origin
 
 SLICE_S = 0.05
 """How long a sweep runs at a time; hints are handled and frames judged in between."""
@@ -41,6 +42,9 @@ class _UnderWay:
     selection: Selection
     is_round: bool
     """It is a regular one, without a backlog: what it finds, events should have announced."""
+
+    is_of_backlog: bool
+    """What it finds may have been in the folder for any time."""
 
     still_there: set[str] = field(default_factory=set)
     """Files that were in hand before, and that it has listed."""
@@ -139,7 +143,8 @@ class Sweeper:
         entries = entries_of(self._folder, self._rules, recursive=self._drop.recursive, skipped=skipped)
         sweep = Sweep(entries, self._rules, self._judged, self._ledger, skipped)
         is_round = cause is Cause.ROUND and not backlog.is_left
-        return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round)
+        is_of_backlog = cause is Cause.FIRST or backlog.is_left
+        return _UnderWay(sweep, cause, now_s, backlog.selection(in_hand), is_round, is_of_backlog)
 
     def _advance(self, under_way: _UnderWay, uploads: Uploads, backlog: Backlog) -> None:
         """List some more; at the end bring what is new into hand."""
@@ -190,9 +195,10 @@ class Sweeper:
         for name in uploads.unseen(under_way.still_there, under_way.began_s):
             if look_at(self._folder, name) is None:
                 uploads.vanished(name)
+        is_backlog = under_way.is_of_backlog or backlog.is_left
         found = backlog.settle_on(under_way.selection, len(uploads), now_s)
         self._return_to_folder(uploads, backlog)
-        new = self._add_to(uploads, found, now_s)
+        new = self._add_to(uploads, found, now_s, is_backlog=is_backlog)
         self._count_unsearchable(under_way.sweep.unsearchable, now_s)
         self._report_to_watch(under_way, new, now_s)
         left = sum(backlog.left.values())
@@ -209,7 +215,9 @@ class Sweeper:
                 backlog.leave(candidate)
                 uploads.forget(candidate.key.name)
 
-    def _add_to(self, uploads: Uploads, found: list[Candidate], now_s: float) -> list[str]:
+    def _add_to(
+        self, uploads: Uploads, found: list[Candidate], now_s: float, *, is_backlog: bool
+    ) -> list[str]:
         """Let what a sweep found settle; return the names that were not in hand before.
 
         The sweep may have listed a file seconds ago: each is looked at again, for events may have named a
@@ -221,7 +229,9 @@ class Sweeper:
         looks = (look_at(self._folder, candidate.key.name) for candidate in found)
         new = []
         for key in self._ledger.unknown([key for key in looks if key is not None]):
-            if not uploads.is_waiting_as(key) and uploads.observe(key, Origin.SWEEP, now_s):
+            if uploads.is_waiting_as(key):
+                continue
+            if uploads.observe(key, Origin.SWEEP, now_s, is_backlog=is_backlog):
                 new.append(key.name)
                 camera = self._rules.camera_of(key.name)
                 self._emit(FrameSeen(key.name, camera, Origin.SWEEP, key.size_bytes))

@@ -44,7 +44,7 @@ from framegate.keep.schema import (
 )
 from framegate.keep.totals import Totals
 from framegate.keep.versions import Versions
-from framegate.model import Entry, FileKey, Reason, Verdict
+from framegate.model import Entry, FileKey, Moment, Reason, Verdict
 
 LEDGER_NAME = "ledger.sqlite3"
 """Its file in the state folder."""
@@ -190,12 +190,17 @@ class Ledger:
             row = db.execute(query, key_columns(key)).fetchone()
         return None if row is None else entry_of(row)
 
-    def kept_at_ns(self, camera: str, most: int) -> list[int]:
-        """Return the capture times of a camera's latest kept frames, at most ``most``, oldest first."""
+    def kept_lately(self, camera: str, most: int) -> list[Moment]:
+        """Return when a camera's latest kept frames were taken and arrived: ``most``, oldest first."""
         where = "verdict = 'kept' AND camera = ? ORDER BY id DESC LIMIT ?"
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT captured_at_ns FROM frame WHERE {where}", (camera, most))
-            return [moment for (moment,) in reversed(rows.fetchall())]
+            query = f"SELECT captured_at_ns, arrived_at_ns FROM frame WHERE {where}"
+            return [Moment(*row) for row in reversed(db.execute(query, (camera, most)).fetchall())]
+
+    def clock_faults(self) -> dict[str, str]:
+        """Return why the capture times of some cameras cannot be true, by camera."""
+        with self._database.lend() as db:
+            return memories.clock_faults(db)
 
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last commit."""

@@ -3,6 +3,7 @@
 The rows of frames are pointed to by their ids: a file's key changes when it is touched or moved.
 """
 
+import json
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -18,10 +19,9 @@ _LANES_OF = (
     " FROM lane JOIN frame AS r ON r.id = lane.reference LEFT JOIN frame AS p ON p.id = lane.previous"
     " WHERE lane.camera = ? ORDER BY lane.used"
 )
-_CAMERA = "SELECT storm_kept, storm_dropped, lateness FROM camera WHERE camera = ?"
-_REPLACE_CAMERA = (
-    "INSERT OR REPLACE INTO camera (camera, storm_kept, storm_dropped, lateness) VALUES (?, ?, ?, ?)"
-)
+_CAMERA_COLUMNS = "storm_kept, storm_dropped, lateness, clock"
+_CAMERA = f"SELECT {_CAMERA_COLUMNS} FROM camera WHERE camera = ?"
+_REPLACE_CAMERA = f"INSERT OR REPLACE INTO camera (camera, {_CAMERA_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _SAVE_LANE = (
     "INSERT INTO lane (camera, width, height, used, previous_sha256, learnt, reference, previous)"
     f" VALUES (?, ?, ?, ?, ?, ?, {_ID_OF}, {_ID_OF})"
@@ -65,10 +65,14 @@ class Memory:
     lateness: str | None = None
     """Which capture time is the newest, as ``ingest.lateness`` saves it; None when nothing was judged."""
 
+    clock: object = None
+    """What is known of its clock, as values for JSON, the fault first; None when nothing is."""
+
 
 def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
     """Write what a camera has learnt, after the rows of the frames that it has learnt from."""
-    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None)), memory.lateness))
+    clock = json.dumps(memory.clock)
+    db.execute(_REPLACE_CAMERA, (camera, *(memory.storm or (None, None)), memory.lateness, clock))
     sizes = {lane.size for lane in memory.lanes}
     for size in db.execute("SELECT width, height FROM lane WHERE camera = ?", (camera,)).fetchall():
         if size not in sizes:
@@ -84,16 +88,29 @@ def saved(db: sqlite3.Connection, camera: str) -> Memory:
     """Return what a camera had learnt when it was saved last."""
     row = db.execute(_CAMERA, (camera,)).fetchone()
     if row is None:
-        row = (None, None, None)
-    kept, dropped, lateness = row
+        row = (None, None, None, None)
+    kept, dropped, lateness, clock = row
     lanes = tuple(_lane(row) for row in db.execute(_LANES_OF, (camera,)))
-    return Memory(lanes, None if kept is None else (kept, dropped), lateness)
+    return Memory(lanes, None if kept is None else (kept, dropped), lateness, _clock(clock))
+
+
+def clock_faults(db: sqlite3.Connection) -> dict[str, str]:
+    """Return why the capture times of some cameras cannot be true, by camera."""
+    clocks = [(camera, _clock(text)) for camera, text in db.execute("SELECT camera, clock FROM camera")]
+    return {camera: clock[0] for camera, clock in clocks if isinstance(clock, list) and clock and clock[0]}
 
 
 def _lane(row: tuple[Any, ...]) -> LaneMemory:
     width, height, *keys, sha256, learnt = row
     reference, previous = _key(*keys[:4]), None if keys[4] is None else _key(*keys[4:])
     return LaneMemory((width, height), reference, previous, learnt, sha256)
+
+
+def _clock(text: str | None) -> object:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
 
 
 def _key(name: bytes, size_bytes: int, mtime_ns: int, ctime_ns: int) -> FileKey:

@@ -10,7 +10,7 @@ from typing import Any
 
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
-from framegate.keep.schema import COLUMNS, KEPT_SINCE, entry_of
+from framegate.keep.schema import COLUMNS, entry_of
 from framegate.model import HOUR_NS, Entry, Verdict
 
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -25,20 +25,23 @@ _CLEARABLE = (
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )
 _OLDEST_RESULTS = (
-    # The first term is for SQLite, which seeks in an index of an expression by a plain comparison alone.
-    f"{_IS_DELIVERED} AND {KEPT_SINCE} >= ?1 AND ({KEPT_SINCE}, id) > (?1, ?2) AND id <> {_LAST_KEPT}"
-    f" AND NOT {_IS_REFERENCE}"
+    f"{_IS_DELIVERED} AND id > ? AND id <> {_LAST_KEPT} AND NOT {_IS_REFERENCE}"
     " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     # Should an intent's bytes be gone, the frame that it was compared with is the reference again.
     " AND name NOT IN (SELECT coalesce(reference, x'') FROM frame WHERE verdict = 'kept' AND result IS NULL)"
-    f" ORDER BY {KEPT_SINCE}, id LIMIT ?3"
+    " ORDER BY id LIMIT ?"
+)
+_FIRST_DECIDED = (
+    f"SELECT decided_at_ns FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
+    " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
-# What was kept within an hour before the last stays: a storm is counted by it.
+# What was kept within an hour before the last stays: a storm is counted by it. Not an hour by capture times:
+# with a camera whose clock stands still all rows would stay for ever.
 _GONE_SINCE = (
     f"{_IS_GONE} AND input_gone_ns < ? AND id < (SELECT max(id) FROM frame) AND NOT {_IS_REFERENCE}"
-    " AND (verdict <> 'kept' OR result_gone_ns < ? AND captured_at_ns <="
-    f" (SELECT captured_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
+    " AND (verdict <> 'kept' OR result_gone_ns < ? AND decided_at_ns <="
+    f" (SELECT decided_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
     " ORDER BY input_gone_ns LIMIT ?"
 )
 
@@ -51,11 +54,6 @@ class Recorded:
     entry: Entry
     input_gone_ns: int | None
     result_gone_ns: int | None
-
-    @property
-    def kept_since_ns(self) -> int:
-        """From when the age of a result counts: the later of its capture and its decision."""
-        return max(self.entry.captured_at_ns, self.entry.decided_at_ns)
 
 
 class FilePresence:
@@ -99,17 +97,23 @@ class FilePresence:
             (total,) = db.execute(_RESULTS_BYTES).fetchone()
         return int(total)
 
-    def oldest_results(self, after: tuple[int, int], most: int) -> list[Recorded]:
-        """Return at most ``most`` frames whose result may be deleted, in the order of ``kept_since_ns``.
+    def oldest_results(self, after_id: int, most: int) -> list[Recorded]:
+        """Return at most ``most`` frames whose result may be deleted, after a row, in the order of decisions.
 
         Never a camera's last kept frame, nor the reference of any of its picture sizes. Never one of the same
         name as an unfinished intent: if that is delivered again, the same names must be taken.
 
         Args:
-            after: ``kept_since_ns`` and row of the frame before the first.
+            after_id: the row before the first.
             most: frames to return.
         """
-        return self._recorded(_OLDEST_RESULTS, *after, most)
+        return self._recorded(_OLDEST_RESULTS, after_id, most, index="INDEXED BY delivered")
+
+    def first_decided_ns(self, from_ns: int, to_ns: int) -> int | None:
+        """Return when the oldest of our results that was decided between two times was decided."""
+        with self._database.lend() as db:
+            row = db.execute(_FIRST_DECIDED, (from_ns, to_ns)).fetchone()
+        return None if row is None else int(row[0])
 
     def newest_decision_ns(self) -> int | None:
         """Return when the last decision was made, by the wall clock at that time; None without decisions."""
@@ -149,8 +153,8 @@ class FilePresence:
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
 
-    def _recorded(self, where: str, *values: str | int) -> list[Recorded]:
-        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f WHERE {where}"
+    def _recorded(self, where: str, *values: str | int, index: str = "") -> list[Recorded]:
+        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f {index} WHERE {where}"
         with self._database.lend() as db:
             return [Recorded(row[0], entry_of(row[3:]), row[1], row[2]) for row in db.execute(query, values)]
 

@@ -27,11 +27,8 @@ ALTER TABLE camera ADD COLUMN lateness TEXT;
 """
 """How many of the frames counted in ``total`` were late; which capture time of a camera is the newest."""
 
-KEPT_SINCE = "max(captured_at_ns, decided_at_ns)"
-"""From when a result's age counts: a camera whose clock has no battery captures in the year 2000."""
-
-_DELIVERED = f"""
-CREATE INDEX delivered ON frame ({KEPT_SINCE}, id, size_bytes)
+_DELIVERED = """
+CREATE INDEX delivered ON frame (id, size_bytes, decided_at_ns)
     WHERE verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS NULL;
 """
 _PRESENCE_INDEXES = f"""
@@ -50,6 +47,7 @@ CREATE TABLE {table} (
     ctime_ns INTEGER NOT NULL,         -- 0: not known, as in rows from before schema 5
     camera TEXT NOT NULL,
     captured_at_ns INTEGER NOT NULL,
+    arrived_at_ns INTEGER,             -- NULL: not known, as of a backlog
     verdict TEXT NOT NULL CHECK (verdict IN ('kept', 'dropped', 'rejected')),
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
@@ -92,7 +90,8 @@ SCHEMA = f"""
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
     storm_kept INTEGER,                -- frames of the storm that it is in; NULL: in none
-    storm_dropped INTEGER
+    storm_dropped INTEGER,
+    clock TEXT                         -- what is known of its clock, in JSON; NULL: nothing
 ) STRICT;
 {_LANE}
 {_TOTALS}
@@ -145,9 +144,10 @@ ALTER TABLE camera DROP COLUMN previous_size_bytes;
 ALTER TABLE camera DROP COLUMN previous_mtime_ns;
 ALTER TABLE camera DROP COLUMN previous_sha256;
 ALTER TABLE camera DROP COLUMN learnt;
+ALTER TABLE camera ADD COLUMN clock TEXT;
 {_FRAME.format(table="frame_5")}
 INSERT INTO frame_5
-    SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, verdict, reason, detail, score,
+    SELECT id, name, size_bytes, mtime_ns, 0, camera, captured_at_ns, NULL, verdict, reason, detail, score,
         threshold, reference, config_revision, decided_at_ns, sha256, result, input_gone_ns, result_gone_ns,
         unit, zone, 0
     FROM frame;
@@ -163,7 +163,7 @@ ALTER TABLE frame_5 RENAME TO frame;
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result, late"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -192,7 +192,7 @@ ADD_TO_TOTAL = (
     " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 19)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 20)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -207,7 +207,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, entry.camera,
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
-        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late,
+        _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late, entry.arrived_at_ns,
         entry.reason.verdict,
     )  # fmt: skip
 
@@ -221,12 +221,12 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     """Return the entry in a row of ``COLUMNS``."""
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
-        score, threshold, unit, zone, reference, sha256, result, late,
+        score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
-        _fsdecode(reference), sha256, _fsdecode(result), bool(late),
+        _fsdecode(reference), sha256, _fsdecode(result), bool(late), arrived_at_ns,
     )  # fmt: skip
 
 

@@ -47,15 +47,16 @@ class Limits:
     def __bool__(self) -> bool:
         return self.max_age_ns is not None or self.max_bytes is not None
 
-    def rule_for(self, kept_since_ns: int, total_bytes: int, now_ns: int | None) -> Rule | None:
+    def rule_for(self, kept_since_ns: int | None, total_bytes: int, now_ns: int | None) -> Rule | None:
         """Return why the oldest result has to be deleted; None if it stays, and all younger ones with it.
 
         Args:
-            kept_since_ns: from when the age of that result counts (``Recorded.kept_since_ns``).
+            kept_since_ns: from when the age of that result counts; None if that is not known.
             total_bytes: the size of all results together.
             now_ns: the wall clock; None while it is in doubt: nothing is too old then.
         """
-        if self.max_age_ns is not None and now_ns is not None and now_ns - kept_since_ns > self.max_age_ns:
+        age_ns = 0 if kept_since_ns is None or now_ns is None else now_ns - kept_since_ns
+        if self.max_age_ns is not None and age_ns > self.max_age_ns:
             return Rule.MAX_AGE
         if self.max_bytes is not None and total_bytes > self.max_bytes:
             return Rule.MAX_SIZE

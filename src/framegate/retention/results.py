@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.deadlines import NEVER_S
+from framegate.detect.judging.capture_clock import SET_SINCE_NS
 from framegate.events.base import Listener
 from framegate.events.deleting import ResultDeleted, ResultForeign, ResultUndeletable
 from framegate.keep.disk import Disk
@@ -24,8 +25,6 @@ the space that old results take. A check adds up the sizes of a million results 
 
 PAUSE_S = 0.5
 """Pause between two portions: at most 2,400 results a minute."""
-
-_BEFORE_ALL = (-(2**63), 0)
 
 
 class ResultCleaner(Cleaner):
@@ -70,20 +69,23 @@ class ResultCleaner(Cleaner):
         return self._next_s
 
     def _delete_some(self, now_s: float) -> float:
+        now_ns = self._clock.trusted_ns(now_s)
         if not self._is_under_way:
-            self._begin()
-        batch = self._ledger.presence.oldest_results(self._after, MOST_A_TURN)
-        gone = self._removed(self._over_the_limits(batch, self._clock.trusted_ns(now_s)), self._remove)
+            self._begin(now_ns)
+        batch = self._ledger.presence.oldest_results(self._after_id, MOST_A_TURN)
+        gone = self._removed(self._over_the_limits(batch, now_ns), self._remove)
         self._ledger.presence.mark(results=dict.fromkeys(gone, self._clock.now_ns()))
-        if batch and self._after == _place(batch[-1]):
+        if batch and self._after_id == batch[-1].id:
             return PAUSE_S
         return self._end()
 
-    def _begin(self) -> None:
+    def _begin(self, now_ns: int | None) -> None:
         self._is_under_way = True
-        self._after = _BEFORE_ALL
+        self._after_id = 0
+        presence = self._ledger.presence
+        self._kept_since_ns = None if now_ns is None else presence.first_decided_ns(SET_SINCE_NS, now_ns)
         has_most = self._limits.max_bytes is not None
-        self._total_bytes = self._ledger.presence.results_bytes() if has_most else 0
+        self._total_bytes = presence.results_bytes() if has_most else 0
 
     def _end(self) -> float:
         """End a pass; return the pause before the next, in seconds."""
@@ -96,12 +98,18 @@ class ResultCleaner(Cleaner):
         return self._end()
 
     def _over_the_limits(self, batch: list[Recorded], now_ns: int | None) -> Iterator[tuple[Recorded, str]]:
-        """Yield what has to be deleted, oldest first; each is decided after those before it are deleted."""
+        """Yield what has to be deleted, oldest first; each is decided after those before it are deleted.
+
+        The order is that of the rows, and none counts as older than one before it: a machine whose clock was
+        wrong for a while has decided in 1970 what it kept yesterday, or in ten years.
+        """
         for row in batch:
-            rule = self._limits.rule_for(row.kept_since_ns, self._total_bytes, now_ns)
+            if now_ns is not None and self._kept_since_ns is not None and row.entry.decided_at_ns <= now_ns:
+                self._kept_since_ns = max(self._kept_since_ns, row.entry.decided_at_ns)
+            rule = self._limits.rule_for(self._kept_since_ns, self._total_bytes, now_ns)
             if rule is None:
                 return
-            self._after = _place(row)
+            self._after_id = row.id
             yield row, rule
 
     def _remove(self, row: Recorded, rule: str) -> None:
@@ -127,8 +135,3 @@ class ResultCleaner(Cleaner):
         if not self._has_reported_foreign:
             self._has_reported_foreign = True
             self._emit(ResultForeign(result))
-
-
-def _place(row: Recorded) -> tuple[int, int]:
-    """Return the position of a row in the order of deletion."""
-    return row.kept_since_ns, row.id

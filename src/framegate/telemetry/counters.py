@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from framegate.events.base import LogEvent
-from framegate.events.frames import FrameDecided
+from framegate.events.frames import CameraClock, CameraClockRight, FrameDecided
 from framegate.keep.ledger import Ledger
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, Reason, Verdict
@@ -36,6 +36,9 @@ class CameraCounters:
     """The frame judged last."""
 
     last_kept: Entry | None = None
+    clock_fault: str | None = None
+    """Why its capture times cannot be true; None while they can."""
+
     compared: deque[Entry] = field(default_factory=lambda: deque(maxlen=SCORES))
     """The last frames that have a score."""
 
@@ -82,6 +85,7 @@ class Counters:
         totals: earlier verdicts, by camera and reason.
         latest: the last decisions of each camera, oldest first.
         late: how many of the earlier frames were late, by camera.
+        clock_faults: why capture times cannot be true, by camera.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Counters:
         totals: Mapping[tuple[str, Reason], int] | None = None,
         latest: Iterable[Entry] = (),
         late: Mapping[str, int] | None = None,
+        clock_faults: Mapping[str, str] | None = None,
     ) -> None:
         self.cameras: dict[str, CameraCounters] = {}
         self.durations = Durations()
@@ -98,9 +103,13 @@ class Counters:
             self._of(camera).late += count
         for entry in latest:
             self._of(entry.camera).remember(entry)
+        for camera, fault in (clock_faults or {}).items():
+            self._note_clock(camera, fault)
 
     def __call__(self, event: LogEvent) -> None:
-        """Count a verdict."""
+        """Count a verdict, and note whether a camera's clock is wrong."""
+        if isinstance(event, CameraClock | CameraClockRight):
+            self._note_clock(event.camera, event.fault if isinstance(event, CameraClock) else None)
         if not isinstance(event, FrameDecided):
             return
         counters = self._of(event.entry.camera)
@@ -114,6 +123,10 @@ class Counters:
     def count(self, verdict: Verdict) -> int:
         """Return how many frames of all cameras got a verdict."""
         return sum(counters.count(verdict) for counters in self.cameras.values())
+
+    def _note_clock(self, camera: str, fault: str | None) -> None:
+        if counted_as(camera, self.cameras) != THE_OTHERS:
+            self._of(camera).clock_fault = fault
 
     def _of(self, camera: str) -> CameraCounters:
         return self.cameras.setdefault(counted_as(camera, self.cameras), CameraCounters())
@@ -130,4 +143,5 @@ def counters_of(ledger: Ledger) -> Counters:
     Raises:
         SinkError: the ledger cannot be read.
     """
-    return Counters(ledger.totals(), ledger.latest(MOST_CAMERAS * SCORES), ledger.late())
+    latest = ledger.latest(MOST_CAMERAS * SCORES)
+    return Counters(ledger.totals(), latest, ledger.late(), ledger.clock_faults())

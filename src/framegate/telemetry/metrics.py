@@ -34,6 +34,7 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_last_frame_timestamp_seconds": ("gauge", "Time of the last verdict.", ("camera",)),
     "framegate_last_kept_timestamp_seconds": ("gauge", "Time at which a frame was last kept.", ("camera",)),
     "framegate_camera_frozen": ("gauge", "1 while a frozen camera repeats its picture.", ("camera",)),
+    "framegate_camera_clock_wrong": ("gauge", "1 while a camera's times cannot be true.", ("camera",)),
     "framegate_frame_duration_seconds": ("histogram", "From reading a frame to its durable verdict.", ()),
     "framegate_uptime_seconds": ("gauge", "Time since the daemon started.", ()),
     "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
@@ -80,6 +81,7 @@ def samples(status: Status) -> Iterator[Sample]:
         if camera.last_kept is not None:
             yield "framegate_last_kept_timestamp_seconds", (name,), camera.last_kept.decided_at_s
         yield "framegate_camera_frozen", (name,), camera.frozen_s is not None
+        yield "framegate_camera_clock_wrong", (name,), camera.clock_fault is not None
     yield "framegate_uptime_seconds", (), status.uptime_s
     yield "framegate_intake_paused", (), status.paused is not None
     yield "framegate_drop_folder_absent", (), status.is_absent

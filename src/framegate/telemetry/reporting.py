@@ -15,8 +15,8 @@ from framegate.events.daemon import (
     IntakePaused,
     IntakeResumed,
 )
+from framegate.ingest.pending import Pending
 from framegate.keep.ledger import Ledger
-from framegate.model import Pending
 from framegate.telemetry.counters import counters_of
 from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics

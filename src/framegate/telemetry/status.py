@@ -11,7 +11,8 @@ from typing import Any
 from framegate import folders
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener
-from framegate.model import Entry, Pending, Reason, Unit, Verdict, iso_utc
+from framegate.ingest.pending import Pending
+from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
 from framegate.telemetry.output_file import OutputFile, replace_text
 
@@ -93,6 +94,9 @@ class CameraStatus(Totals):
 
     frozen_s: float | None = None
     """For how long it has repeated one picture, in seconds; None while it is not frozen."""
+
+    clock_fault: str | None = None
+    """Why its capture times cannot be true, as in ``camera.clock``; None while they can."""
 
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
@@ -222,6 +226,7 @@ def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraS
         late=counters.late,
         oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
         pending_why=pending.why,
+        clock_fault=counters.clock_fault,
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
         last_kept=None if counters.last_kept is None else _frame(counters.last_kept),

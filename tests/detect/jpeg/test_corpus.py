@@ -44,6 +44,7 @@ def test_no_whole_jpeg_is_refused(count: int, sizes: list[tuple[int, int]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_no_jpeg_of_the_footage_is_refused(shared_data: Path) -> None:
     """Every JPEG of real cameras is decoded by each preset."""
     files = sorted(path for path in shared_data.rglob("*") if path.suffix in {".jpg", ".jpeg"})

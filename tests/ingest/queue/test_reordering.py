@@ -1,9 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.uploads import Uploads
-from framegate.model import Candidate, FileKey, Origin, Pending
+from framegate.model import Candidate, FileKey, Origin
 
 SETTLE_S, GIVE_UP_S, REORDER_S = 2.0, 60.0, 10.0
 TICK_S = 0.25

@@ -72,7 +72,15 @@ class SettlingMachine(RuleBasedStateMachine):
             self.waiting.pop(name, None)
         elif key not in self.decided:
             self.uploads.observe(key, origin, self.now_s, writer_is_done=writer_is_done)
-            self.believe(key, is_finished=writer_is_done or origin in {Origin.CLOSED, Origin.MOVED})
+            is_finished = writer_is_done or origin in {Origin.CLOSED, Origin.MOVED}
+            self.believe(key, is_finished=is_finished or self.is_touched(key, origin))
+
+    def is_touched(self, key: FileKey, origin: Origin) -> bool:
+        """Tell whether a file that is complete has another status only: an uploader has set its time."""
+        belief = self.waiting.get(key.name)
+        if belief is None or belief.key == key or origin is Origin.CREATED:
+            return False
+        return belief.is_finished and belief.key.size_bytes == key.size_bytes
 
     def believe(self, key: FileKey, *, is_finished: bool) -> None:
         belief = self.waiting.get(key.name)

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from framegate.commands.demo.scene import Lot
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue import backlog
 from framegate.ingest.queue import uploads as queue
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.uploads import Uploads
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 from running import Site, wait_until
 from stepping import Stepped
 from troubles import powerless

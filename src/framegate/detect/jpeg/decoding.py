@@ -15,7 +15,8 @@ from framegate.detect.jpeg.turbo import decode_in_spite, decode_turbo
 _END = b"\xff\xd9"
 _INKS = 4
 _DATA_ZEROS = 2
-"""Zeros at the end may be data: libjpeg takes some too many without a word, and misses each that is gone."""
+"""Zeros at the end may be data: libjpeg takes some too many without a word, and misses each that is gone.
+None is put there that the file has not: in the usual tables zeros end a block, whatever should follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def with_end(data: bytes) -> tuple[bytes, Structure] | None:
     shorter = data.rstrip(b"\0")
     if shorter.endswith(b"\xff") and len(shorter) < len(data):
         shorter += b"\0"  # the FF was data
-    for candidate in dict.fromkeys((shorter, shorter + bytes(_DATA_ZEROS), data)):
+    for candidate in dict.fromkeys((shorter, data[: len(shorter) + _DATA_ZEROS], data)):
         completed = candidate + _END
         try:
             structure = read_structure(completed)

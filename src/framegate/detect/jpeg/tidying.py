@@ -56,7 +56,7 @@ def _tidy_content(content: bytes, code: int, structure: Structure) -> bytes:
         return content[:-3] + _ALL_COEFFICIENTS
     if code == _COLOUR_PROFILE and content[4:16] == b"ICC_PROFILE\0":
         return b""
-    if code == _JFIF and content[4:9] == b"JFIF\0":
+    if code == _JFIF and content[4:9] == b"JFIF\0" and len(content) > 10:  # noqa: PLR2004
         return content[:9] + b"\1" + content[10:]
     if code == _ADOBE and content[4:9] == b"Adobe" and len(content) > 15:  # noqa: PLR2004
         known = _ADOBE_TRANSFORMS.get(len(structure.components), (content[15],))

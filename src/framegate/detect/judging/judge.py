@@ -9,10 +9,10 @@ from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLa
 from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
 from framegate.detect.judging.pacing import Pacing, Storm
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.model import Decision, FileKey, GrayImage, Picture, Reason, Size, storable_ns
+from framegate.model import Decision, FileKey, GrayImage, Moment, Picture, Reason, Size, storable_ns
 
-OVERHEAD_BYTES, TIME_BYTES = 3_000, 40
-"""Memory of a judge besides its pictures (2.3 kB measured), and of each time in ``kept_at_ns``."""
+OVERHEAD_BYTES, TIME_BYTES = 3_500, 130
+"""Memory of a judge besides its pictures (2.3 kB measured, and its clock), and of each kept frame's times."""
 
 
 class Judge:
@@ -63,29 +63,38 @@ class Judge:
     def size_bytes(self) -> int:
         """Memory of the judge in bytes, nearly all of it pictures at the working size."""
         lanes = sum(lane.size_bytes for lane in self.lanes.values())
-        return lanes + OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept_at_ns)
+        return lanes + OVERHEAD_BYTES + TIME_BYTES * len(self.pacing.kept)
 
-    def judge(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Decision:
+    def judge(
+        self,
+        key: FileKey | str,
+        captured_at_ns: int,
+        picture: Picture,
+        *,
+        arrived_at_ns: int | None = None,
+    ) -> Decision:
         """Decide about a frame, learn from it, and make it the reference of its size when it is kept.
 
         Args:
             key: which frame it is; it decides nothing.
             captured_at_ns: when it was taken, nanoseconds since the epoch, in the years 1677 to 2262.
             picture: as ``decode`` returns it for the same settings.
+            arrived_at_ns: when its file came, nanoseconds since the epoch; None if that is not known. Where
+                the capture times cannot be true, the arrivals tell how much time has passed.
 
         Raises:
             TypeError: the picture has not the channels that the preset needs.
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        captured_at_ns = storable_ns(captured_at_ns)
+        moment = _moment(captured_at_ns, arrived_at_ns)
         with opencv_out_of_memory_as_memory_error():
             lane = self.lanes.get(picture.size)
             detector = self._new_detector() if lane is None else lane.detector
-            current = PreparedFrame(key, captured_at_ns, detector.prepare(picture))
+            current = PreparedFrame(key, moment, detector.prepare(picture))
             decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
             if decision.reason is Reason.TORN:
                 return decision  # what it shows is not there: nothing is learnt from it or compared with it
-            decision = self._by_time(decision, captured_at_ns, lane)
+            decision = self._by_time(decision, moment, lane)
             if lane is not None:
                 lane.learn(current)
         is_kept = decision.reason.is_kept
@@ -94,10 +103,12 @@ class Judge:
             self._use(picture.size, lane)
         elif is_kept:  # what a storm drops takes no other size's lane
             self._use(picture.size, Lane(detector, current))
-        self.pacing.follow(decision.reason, captured_at_ns)
+        self.pacing.follow(decision.reason, moment)
         return decision
 
-    def judge_repeat(self, captured_at_ns: int, *, size: Size) -> Decision | None:
+    def judge_repeat(
+        self, captured_at_ns: int, *, size: Size, arrived_at_ns: int | None = None
+    ) -> Decision | None:
         """Decide about a frame that repeats the reference, or the last unchanged frame, byte for byte.
 
         Nothing is learnt from it, and the next frame is compared as if it had not come.
@@ -105,6 +116,7 @@ class Judge:
         Args:
             captured_at_ns: when it was taken, as for ``judge``.
             size: (width, height) of the picture that it repeats.
+            arrived_at_ns: when its file came, as for ``judge``.
 
         Returns:
             The decision to drop it as ``identical``; None when it has to be judged like any other, because it
@@ -112,14 +124,15 @@ class Judge:
         """
         if (lane := self.lanes.get(size)) is None:
             return None
-        decision = self._by_time(Decision(Reason.UNCHANGED), captured_at_ns, lane)
+        moment = _moment(captured_at_ns, arrived_at_ns)
+        decision = self._by_time(Decision(Reason.UNCHANGED), moment, lane)
         if decision.reason.is_kept:
             return None
         self._use(size, lane)
-        self.pacing.follow(Reason.IDENTICAL, captured_at_ns)
+        self.pacing.follow(Reason.IDENTICAL, moment)
         return Decision(Reason.IDENTICAL, reference=lane.reference.name)
 
-    def restore_lane(self, key: FileKey | str, captured_at_ns: int, picture: Picture) -> Lane:
+    def restore_lane(self, key: FileKey | str, moment: Moment, picture: Picture) -> Lane:
         """Make a frame that was kept before the reference of its size again, as the one used last.
 
         Returns:
@@ -129,7 +142,7 @@ class Judge:
             TypeError: the picture has not the channels that the preset needs.
         """
         detector = self._new_detector()
-        lane = Lane(detector, PreparedFrame(key, captured_at_ns, detector.prepare(picture)))
+        lane = Lane(detector, PreparedFrame(key, moment, detector.prepare(picture)))
         self._use(picture.size, lane)
         return lane
 
@@ -162,7 +175,7 @@ class Judge:
         pacing = self.pacing
         storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
         lanes = [_saved(lane) for lane in self.lanes.values()]
-        return packed(SavedJudge(lanes, pacing.kept_at_ns, storm), self.settings)
+        return packed(SavedJudge(lanes, pacing.kept, storm, pacing.clock), self.settings)
 
     @classmethod
     def restored(
@@ -185,7 +198,8 @@ class Judge:
                 judge._use(lane.reference.source_size, _lane_again(judge._new_detector(), lane))
         except TypeError as error:
             raise ValueError(f"these bytes are no state for these settings: {error}") from error
-        judge.pacing.restore(saved.kept_at_ns, None if saved.storm is None else Storm(*saved.storm))
+        storm = None if saved.storm is None else Storm(*saved.storm)
+        judge.pacing.restore(saved.kept, storm, saved.clock)
         return judge
 
     def _new_detector(self) -> Detector[Any]:
@@ -196,11 +210,10 @@ class Judge:
             return Decision(Reason.FIRST)
         return of_another_size(list(self.lanes)[-1], size)
 
-    def _by_time(self, decision: Decision, captured_at_ns: int, lane: Lane | None) -> Decision:
+    def _by_time(self, decision: Decision, moment: Moment, lane: Lane | None) -> Decision:
         if decision.reason is Reason.FIRST:
             return decision
-        reference_at_ns = None if lane is None else lane.reference.captured_at_ns
-        return self.pacing.applied_to(decision, captured_at_ns, reference_at_ns)
+        return self.pacing.applied_to(decision, moment, None if lane is None else lane.reference.moment)
 
     def _use(self, size: Size, lane: Lane) -> None:
         """Make a lane the one used last; the longest unused goes when there are too many."""
@@ -208,6 +221,10 @@ class Judge:
         self.lanes[size] = lane
         if len(self.lanes) > MOST_LANES:
             del self.lanes[next(iter(self.lanes))]
+
+
+def _moment(captured_at_ns: int, arrived_at_ns: int | None) -> Moment:
+    return Moment(storable_ns(captured_at_ns), None if arrived_at_ns is None else storable_ns(arrived_at_ns))
 
 
 def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
@@ -220,7 +237,7 @@ def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
 
     def again(frame: SavedFrame) -> PreparedFrame:
         prepared = detector.prepared_again(frame.image, frame.source_size)
-        return PreparedFrame(frame.key, frame.captured_at_ns, prepared)
+        return PreparedFrame(frame.key, frame.moment, prepared)
 
     lane = Lane(detector, again(saved.reference))
     if saved.previous is not saved.reference:
@@ -235,10 +252,10 @@ def _saved(lane: Lane) -> SavedLane:
     if lane.previous is lane.reference:
         previous = reference
     elif lane.previous is not None:
-        previous = replace(_saved_frame(lane.previous), captured_at_ns=0)  # its time decides nothing
+        previous = replace(_saved_frame(lane.previous), moment=Moment(0))  # its time decides nothing
     return SavedLane(reference, previous, lane.detector.learnt())
 
 
 def _saved_frame(frame: PreparedFrame) -> SavedFrame:
     prepared = frame.prepared
-    return SavedFrame(frame.key, frame.captured_at_ns, prepared.source_size, prepared.image)
+    return SavedFrame(frame.key, frame.moment, prepared.source_size, prepared.image)

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION, preparation_of
+from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import MOST_LANES
-from framegate.model import FileKey
+from framegate.model import FileKey, Moment
 
-_TAG, _FORMAT = b"FGJUDGE\n", 2
+_TAG, _FORMAT = b"FGJUDGE\n", 3
 _HEAD, _LENGTH = struct.Struct("<8sHHI"), struct.Struct("<I")
 """The tag, the versions of this format and of the detector, the checksum of what follows; the length of the
 description."""
@@ -31,6 +32,7 @@ _MOST_DESCRIPTION_BYTES = 1_000_000
 _MOST_TIMES = 100_000
 _MOST_IN_A_STORM = 2**53
 _MOST_NS = 2**63 - 1
+_NO_ARRIVAL = -(2**63)
 _MOST_SIDE = 2**31
 _GRAY, _CHANNELS = 2, 3
 
@@ -40,7 +42,7 @@ class SavedFrame:
     """A prepared frame: which one it is, and the picture from which it can be prepared again."""
 
     key: FileKey | str
-    captured_at_ns: int
+    moment: Moment
     source_size: tuple[int, int]
     image: NDArray[np.uint8]
 
@@ -63,8 +65,9 @@ class SavedJudge:
     lanes: Sequence[SavedLane]
     """The longest unused first, each of another picture size."""
 
-    kept_at_ns: Sequence[int]
+    kept: Sequence[Moment]
     storm: tuple[int, int] | None
+    clock: CaptureClock
 
 
 def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
@@ -72,17 +75,20 @@ def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
     description = {
         "preparation": preparation_of(settings),
         "lanes": [_described_lane(lane) for lane in judge.lanes],
-        "times": len(judge.kept_at_ns),
+        "times": len(judge.kept),
         "storm": judge.storm,
+        "clock": judge.clock.saved(),
     }
     text = json.dumps(description, separators=(",", ":")).encode("ascii")
-    times = np.array(judge.kept_at_ns, "<i8").tobytes()
+    captured = np.array([moment.captured_at_ns for moment in judge.kept], "<i8").tobytes()
+    arrivals = (moment.arrived_at_ns for moment in judge.kept)
+    arrived = np.array([_NO_ARRIVAL if each is None else each for each in arrivals], "<i8").tobytes()
     lanes = (
         part
         for lane in judge.lanes
         for part in (*(frame.image.tobytes() for frame in _frames_of(lane)), lane.learnt or b"")
     )
-    rest = b"".join((_LENGTH.pack(len(text)), text, times, *lanes))
+    rest = b"".join((_LENGTH.pack(len(text)), text, captured, arrived, *lanes))
     version = DETECTOR_VERSION[settings.preset_name]
     return _HEAD.pack(_TAG, _FORMAT, version, zlib.crc32(rest)) + rest
 
@@ -127,8 +133,9 @@ def _require_same_preparation(preparation: object, version: int, settings: Detec
 
 def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
     times = _number(description["times"], _MOST_TIMES)
-    kept_at_ns = np.frombuffer(payload, "<i8", times).tolist()
-    payload, lanes = payload[8 * times :], []
+    captured, arrived = (np.frombuffer(payload[at:], "<i8", times).tolist() for at in (0, 8 * times))
+    moments = [Moment(c, None if a == _NO_ARRIVAL else a) for c, a in zip(captured, arrived, strict=True)]
+    payload, lanes = payload[16 * times :], []
     _require(len(description["lanes"]) <= MOST_LANES, "of too many picture sizes")
     for described in description["lanes"]:
         lane, payload = _lane_of(described, payload)
@@ -140,7 +147,7 @@ def _judge_of(description: dict[str, Any], payload: memoryview) -> SavedJudge:
     if storm is not None:
         kept, dropped = (_number(count, _MOST_IN_A_STORM) for count in storm)
         storm = kept, dropped
-    return SavedJudge(lanes, kept_at_ns, storm)
+    return SavedJudge(lanes, moments, storm, CaptureClock.restored(description["clock"]))
 
 
 def _lane_of(described: dict[str, Any], payload: memoryview) -> tuple[SavedLane, memoryview]:
@@ -175,11 +182,12 @@ def _frames_of(lane: SavedLane) -> list[SavedFrame]:
 def _described(frame: SavedFrame) -> tuple[object, ...]:
     key = frame.key
     name = key if isinstance(key, str) else (key.name, key.size_bytes, key.mtime_ns, key.ctime_ns)
-    return name, frame.captured_at_ns, frame.source_size, frame.image.shape
+    moment = frame.moment.captured_at_ns, frame.moment.arrived_at_ns
+    return name, moment, frame.source_size, frame.image.shape
 
 
 def _frame_of(described: Any, payload: memoryview) -> SavedFrame:
-    name, captured_at_ns, source_size, shape = described
+    name, (captured_at_ns, arrived_at_ns), source_size, shape = described
     width, height = (_number(side, _MOST_SIDE, 1) for side in source_size)
     shape = tuple(_number(side, _MOST_SIDE, 1) for side in shape)
     _require(len(shape) == _GRAY or shape[2:] == (_CHANNELS,), "of no picture")
@@ -187,7 +195,9 @@ def _frame_of(described: Any, payload: memoryview) -> SavedFrame:
     _require(size_bytes <= len(payload), "cut off")
     image = np.frombuffer(payload[:size_bytes], np.uint8).reshape(shape).copy()
     image.flags.writeable = False
-    return SavedFrame(_key_of(name), _moment(captured_at_ns), (width, height), image)
+    arrived_at_ns = None if arrived_at_ns is None else _number_of_ns(arrived_at_ns)
+    moment = Moment(_number_of_ns(captured_at_ns), arrived_at_ns)
+    return SavedFrame(_key_of(name), moment, (width, height), image)
 
 
 def _key_of(name: Any) -> FileKey | str:
@@ -195,10 +205,10 @@ def _key_of(name: Any) -> FileKey | str:
         return name
     file, size_bytes, mtime_ns, ctime_ns = name
     _require(isinstance(file, str), "of no file")
-    return FileKey(file, _number(size_bytes, _MOST_NS), _moment(mtime_ns), _moment(ctime_ns))
+    return FileKey(file, _number(size_bytes, _MOST_NS), _number_of_ns(mtime_ns), _number_of_ns(ctime_ns))
 
 
-def _moment(number: object) -> int:
+def _number_of_ns(number: object) -> int:
     return _number(number, _MOST_NS, -_MOST_NS - 1)
 
 

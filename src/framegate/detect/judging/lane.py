@@ -5,7 +5,7 @@ from typing import Any
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
-from framegate.model import Decision, FileKey, Picture, Reason, Size
+from framegate.model import Decision, FileKey, Moment, Picture, Reason, Size
 
 MOST_LANES = 4
 """Of one camera: main and sub stream, portrait and landscape. More sizes than that are crops of motion, of
@@ -17,7 +17,7 @@ class PreparedFrame:
     """A frame, ready to be compared, and which one it is."""
 
     key: FileKey | str
-    captured_at_ns: int
+    moment: Moment
     prepared: Prepared
 
     @property
@@ -77,12 +77,12 @@ class Lane:
 
     def restore_previous(self, key: FileKey | str, picture: Picture) -> None:
         """Go on from a frame that was judged before; its time decides nothing."""
-        self.previous = PreparedFrame(key, 0, self.detector.prepare(picture))
+        self.previous = PreparedFrame(key, Moment(0), self.detector.prepare(picture))
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
         renewed = {
-            id(frame): replace(frame, key=now, captured_at_ns=captured_at_ns)
+            id(frame): replace(frame, key=now, moment=replace(frame.moment, captured_at_ns=captured_at_ns))
             for frame in (self.reference, self.previous)
             if frame is not None and frame.key == key
         }

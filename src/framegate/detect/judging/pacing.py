@@ -5,10 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from framegate.config.detection import DetectionSettings
-from framegate.model import HOUR_NS, Decision, Reason
-
-MINUTE_NS = 60 * 10**9
-"""How often a storm still keeps a frame, in capture time."""
+from framegate.detect.judging.capture_clock import CaptureClock
+from framegate.model import HOUR_NS, MINUTE_NS, Decision, Moment, Reason
 
 
 @dataclass(slots=True)
@@ -20,7 +18,7 @@ class Storm:
 
 
 class Pacing:
-    """How often the frames of one camera are kept; it reads no clock.
+    """How often the frames of one camera are kept; it reads no clock but the times of the frames.
 
     Args:
         settings: of the camera.
@@ -28,8 +26,11 @@ class Pacing:
 
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings
-        self.kept_at_ns: deque[int] = deque()
-        """Capture times of the last kept frames, oldest first, ``max_kept_per_hour`` at most."""
+        self.kept: deque[Moment] = deque()
+        """The last kept frames, oldest first, ``max_kept_per_hour`` at most."""
+
+        self.clock = CaptureClock()
+        """Tells what has elapsed between two frames: by their capture times, or by their arrivals."""
 
         self.storm: Storm | None = None
 
@@ -38,52 +39,58 @@ class Pacing:
         self._settings = settings
         self._forget_old_times()
 
-    def restore(self, kept_at_ns: Iterable[int], storm: Storm | None) -> None:
-        """Go on from the times of the last kept frames, oldest first, and the storm that the camera is in."""
-        self.kept_at_ns = deque(kept_at_ns)
+    def restore(self, kept: Iterable[Moment], storm: Storm | None, clock: CaptureClock) -> None:
+        """Go on from the last kept frames, oldest first, the storm that the camera is in, and its clock."""
+        self.kept = deque(kept)
         self._forget_old_times()
-        self.storm = storm
+        self.storm, self.clock = storm, clock
 
-    def applied_to(self, decision: Decision, captured_at_ns: int, reference_at_ns: int | None) -> Decision:
+    def applied_to(self, decision: Decision, moment: Moment, reference: Moment | None) -> Decision:
         """Return what becomes of a decision about a frame, unless it is the camera's first.
 
         Args:
             decision: by what the picture shows.
-            captured_at_ns: when the frame was taken.
-            reference_at_ns: when its reference was taken; None when nothing of its size was kept.
+            moment: of the frame.
+            reference: of its reference; None when nothing of its size was kept.
         """
-        # A camera's clock may be set back: without abs() there would be no heartbeat, and no frame of a storm
-        # kept, until it had caught up.
+        clock = self.clock.after(moment)
         if decision.reason is Reason.UNCHANGED:
             keep_every_s = self._settings.keep_every
-            if keep_every_s is None or reference_at_ns is None:
+            if keep_every_s is None or reference is None:
                 return decision
-            is_due = abs(captured_at_ns - reference_at_ns) >= keep_every_s * 1e9
+            since_ns = clock.elapsed_ns(reference, moment)
+            if moment.arrived_at_ns is None:
+                # Nothing tells a frame that comes late from a clock that was set back: without abs() there
+                # would be no heartbeat until that had caught up.
+                since_ns = abs(since_ns)
+            is_due = since_ns >= keep_every_s * 1e9
             return replace(decision, reason=Reason.HEARTBEAT) if is_due else decision
-        if self._is_storm_at(captured_at_ns):
-            since_ns = abs(captured_at_ns - self.kept_at_ns[-1])  # of any size: one a minute for the camera
+        if self._is_storm_at(moment, clock):
+            # Of any size: one a minute for the camera. A late frame counts as far away as one that is due.
+            since_ns = abs(clock.elapsed_ns(self.kept[-1], moment))
             return replace(decision, reason=Reason.STORM if since_ns >= MINUTE_NS else Reason.STORM_DROPPED)
         return decision
 
-    def follow(self, reason: Reason, captured_at_ns: int) -> None:
+    def follow(self, reason: Reason, moment: Moment) -> None:
         """Count a frame that was decided, kept or not."""
+        self.clock = self.clock.after(moment)
         if reason.is_kept:
-            self.kept_at_ns.append(captured_at_ns)
+            self.kept.append(moment)
             self._forget_old_times()
         if reason is Reason.STORM or reason is Reason.STORM_DROPPED:
             self.storm = self.storm or Storm()
             self.storm.kept += reason is Reason.STORM
             self.storm.dropped += reason is Reason.STORM_DROPPED
-        elif not self._is_storm_at(captured_at_ns):
+        elif not self._is_storm_at(moment, self.clock):
             self.storm = None
 
-    def _is_storm_at(self, captured_at_ns: int) -> bool:
+    def _is_storm_at(self, moment: Moment, clock: CaptureClock) -> bool:
         most = self._settings.max_kept_per_hour
         if most is None:
             return False
-        in_the_hour = sum(0 <= captured_at_ns - kept_at_ns < HOUR_NS for kept_at_ns in self.kept_at_ns)
+        in_the_hour = sum(0 <= clock.elapsed_ns(kept, moment) < HOUR_NS for kept in self.kept)
         return in_the_hour >= most
 
     def _forget_old_times(self) -> None:
-        while len(self.kept_at_ns) > (self._settings.max_kept_per_hour or 0):
-            self.kept_at_ns.popleft()
+        while len(self.kept) > (self._settings.max_kept_per_hour or 0):
+            self.kept.popleft()

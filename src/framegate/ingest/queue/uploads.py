@@ -14,8 +14,10 @@ from enum import Enum, auto
 from itertools import chain
 
 from framegate.deadlines import retry_delay_s
+from framegate.ingest.pending import Pending
 from framegate.ingest.queue.settling import SettlingRules, Upload
-from framegate.model import Candidate, FileKey, NotYet, Origin, Pending, Unsettled
+from framegate.ingest.queue.turns import Turns
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 MOST_PUT_ASIDE = 65_536
 """Some 30 MB. Those beyond it are forgotten until a sweep finds them again: in hand they would take the
@@ -35,7 +37,7 @@ class Uploads:
 
     Args:
         rules: decide when a file is settled.
-        describe: makes a candidate of a key: finds its camera and capture time.
+        describe: makes a candidate of a key: finds its camera, capture time and arrival.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -47,10 +49,7 @@ class Uploads:
         self._settling = self._by_state[State.SETTLING]
         self._queued = self._by_state[State.QUEUED]
         self._aside = self._by_state[State.PUT_ASIDE]
-        self._turns: dict[str, list[tuple[tuple[int, str], FileKey]]] = {}
-        """The queue: a heap by capture time for each camera, the cameras in turn. An entry whose version is
-        no longer queued is skipped."""
-
+        self._turns = Turns()
         self._retries: list[tuple[float, str]] = []
         """A heap of when to read each file that is put aside. An outdated entry is skipped."""
 
@@ -91,7 +90,15 @@ class Uploads:
         """Return whether this version is queued or put aside: that a sweep lists it again changes nothing."""
         return _has_version(self._queued, key) or _has_version(self._aside, key)
 
-    def observe(self, key: FileKey, origin: Origin, now_s: float, *, writer_is_done: bool = False) -> bool:
+    def observe(
+        self,
+        key: FileKey,
+        origin: Origin,
+        now_s: float,
+        *,
+        writer_is_done: bool = False,
+        is_backlog: bool = False,
+    ) -> bool:
         """Record that a version of a file was seen.
 
         A file that was put aside, or is queued as another version, settles again.
@@ -101,6 +108,7 @@ class Uploads:
             origin: what named it.
             now_s: the time.
             writer_is_done: no program has it open for writing.
+            is_backlog: it may have been in the folder for any time.
 
         Returns:
             Whether the file was not in hand before.
@@ -109,6 +117,8 @@ class Uploads:
         upload = self._find(key.name)
         if upload is None:
             upload = Upload(self._describe(key), now_s, now_s, is_closed)
+            if is_backlog:
+                upload.candidate = replace(upload.candidate, arrived_at_ns=None)
         elif upload.candidate.key != key:
             is_closed = is_closed or (origin is not Origin.CREATED and _stays_closed(upload, key))
             upload.candidate, upload.unchanged_since_s = self._describe(key), now_s
@@ -174,20 +184,11 @@ class Uploads:
 
     def next(self) -> Candidate | None:
         """Return the queued file that is judged next: a camera's oldest, the cameras taking turns."""
-        while self._turns:
-            camera, turn = next(iter(self._turns.items()))
-            while turn:
-                key = turn[0][1]
-                upload = self._queued.get(key.name)
-                if upload is not None and upload.candidate.key == key:
-                    return upload.candidate
-                heapq.heappop(turn)
-            del self._turns[camera]
-        return None
+        return self._turns.next(self._queued_as)
 
     def done(self, candidate: Candidate) -> None:
         """Forget a queued file that has its verdict; the next camera is next."""
-        self._pass_turn(candidate.camera)
+        self._turns.pass_on(candidate.camera)
         self.forget(candidate.key.name)
 
     def put_back(
@@ -202,10 +203,11 @@ class Uploads:
         upload = self._tried(unsettled)
         if upload is None:
             return
-        self._pass_turn(upload.candidate.camera)
+        self._turns.pass_on(upload.candidate.camera)
         is_unchanged = unsettled.key == upload.candidate.key
         is_touched = writer_is_done and not is_unchanged and _stays_closed(upload, unsettled.key)
-        upload.candidate = self._describe(unsettled.key)
+        if not is_unchanged:
+            upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
         if is_touched and now_s < upload.known_since_s + self._rules.settle_s:
             upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)
@@ -230,7 +232,7 @@ class Uploads:
             return False
         delay_s = retry_delay_s(upload.failed_reads)
         upload.failed_reads += 1
-        self._pass_turn(upload.candidate.camera)
+        self._turns.pass_on(upload.candidate.camera)
         if len(self._aside) >= MOST_PUT_ASIDE:
             self.forget(upload.candidate.key.name)
             return False
@@ -291,8 +293,10 @@ class Uploads:
 
     def _queue(self, upload: Upload) -> None:
         self._move(upload, State.QUEUED)
-        turn = self._turns.setdefault(upload.candidate.camera, [])
-        heapq.heappush(turn, (upload.candidate.order, upload.candidate.key))
+        self._turns.add(upload.candidate)
+
+    def _queued_as(self, key: FileKey) -> Candidate | None:
+        return self._queued[key.name].candidate if _has_version(self._queued, key) else None
 
     def _move(self, upload: Upload, state: State) -> None:
         name = upload.candidate.key.name
@@ -300,10 +304,6 @@ class Uploads:
             uploads.pop(name, None)
         self._by_state[state][name] = upload
         self._next_s = -math.inf
-
-    def _pass_turn(self, camera: str) -> None:
-        if camera in self._turns:
-            self._turns[camera] = self._turns.pop(camera)
 
 
 def _has_version(uploads: Mapping[str, Upload], key: FileKey) -> bool:
