@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.working import WORKING_SIDE
-from framegate.detect.headers import Header, read_header
-from framegate.detect.headers import heif_decoding as heif
-from framegate.detect.headers.damage import find_damage
-from framegate.detect.headers.strangers import name_of
-from framegate.detect.headers.tiff import with_first_page
-from framegate.detect.jpeg.damage import MARKERS_IN_DATA
-from framegate.detect.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
+from framegate.formats import Header, read_header
+from framegate.formats import heif_decoding as heif
+from framegate.formats.damage import find_damage
+from framegate.formats.jpeg.damage import MARKERS_IN_DATA
+from framegate.formats.jpeg.decoding import Damaged, decode_jpeg, with_end
+from framegate.formats.strangers import name_of
+from framegate.formats.tiff import with_first_page
 from framegate.model import Picture, Reason
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from framegate import DetectionSettings, Undecodable, decode
-from framegate.detect.headers import heif_decoding as heif
-from framegate.detect.headers import read_header
-from framegate.detect.headers.strangers import name_of
+from framegate.formats import heif_decoding as heif
+from framegate.formats import read_header
+from framegate.formats.strangers import name_of
 from framegate.model import Picture, Reason
 
 CLASSIC = DetectionSettings.preset("classic", min_contour_area="1px", score_threshold="1px")

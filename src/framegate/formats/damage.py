@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from framegate.detect.headers import png, strips, webp
-from framegate.detect.headers.header import Header
+from framegate.formats import png, strips, webp
+from framegate.formats.header import Header
 
 
 def find_damage(data: bytes, header: Header, decodes: Callable[[bytes], bool], *, is_decoded: bool) -> str:

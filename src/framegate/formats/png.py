@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from framegate.detect.headers.header import Header
+from framegate.formats.header import Header
 
 START = b"\x89PNG\r\n\x1a\n"
 _CHUNK_FRAME = 12  # length, kind and checksum around a chunk's content

@@ -2,8 +2,8 @@
 
 import struct
 
-from framegate.detect.headers.header import Header
-from framegate.detect.headers.zeros import ends_in_zeros
+from framegate.formats.header import Header
+from framegate.formats.zeros import ends_in_zeros
 
 _OS2_HEADER, _OS2_SHORT_HEADER, _OS2_LONG_HEADER = 12, 16, 64
 _HEADER_SIZES, _BITS = {40, 52, 56, _OS2_LONG_HEADER, 108, 124}, {1, 4, 8, 16, 24, 32}

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable
 
-from framegate.detect.headers.header import Header
+from framegate.formats.header import Header
 
 _KIND_END = 16
 _CHUNK_FRAME, _RIFF_FRAME = 8, 12

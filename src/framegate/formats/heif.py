@@ -3,7 +3,7 @@
 import re
 import struct
 
-from framegate.detect.headers.header import Header
+from framegate.formats.header import Header
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 _AVIF_BRANDS = {b"avif", b"avis"}

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from framegate.detect.headers.tiff_page import Page
-from framegate.detect.jpeg.structure import Structure
+from framegate.formats.jpeg.structure import Structure
+from framegate.formats.tiff_page import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import struct
 from dataclasses import dataclass
 
-from framegate.detect.headers.header import Header
-from framegate.detect.headers.tiff_page import (
+from framegate.formats.header import Header
+from framegate.formats.tiff_page import (
     DNG_VERSION,
     NO_COMPRESSION,
     PHOTOMETRIC,
@@ -14,7 +14,7 @@ from framegate.detect.headers.tiff_page import (
     Page,
     read_page,
 )
-from framegate.detect.headers.zeros import ends_in_zeros
+from framegate.formats.zeros import ends_in_zeros
 
 _MOST_PAGES = 64
 """A page costs up to a millisecond; a hostile file of 64 MB could hold millions."""

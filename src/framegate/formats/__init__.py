@@ -8,15 +8,15 @@ second decodes without an error in more than one library; only the end of the co
 import struct
 from collections.abc import Callable, Sequence
 
-from framegate.detect.headers.bmp import read_bmp
-from framegate.detect.headers.header import Header
-from framegate.detect.headers.heif import read_heif
-from framegate.detect.headers.png import START as PNG_START
-from framegate.detect.headers.png import read_png
-from framegate.detect.headers.tiff import read_tiff
-from framegate.detect.headers.webp import read_webp
-from framegate.detect.jpeg.start import find_start, may_start_later
-from framegate.detect.jpeg.structure import read_structure
+from framegate.formats.bmp import read_bmp
+from framegate.formats.header import Header
+from framegate.formats.heif import read_heif
+from framegate.formats.jpeg.start import find_start, may_start_later
+from framegate.formats.jpeg.structure import read_structure
+from framegate.formats.png import START as PNG_START
+from framegate.formats.png import read_png
+from framegate.formats.tiff import read_tiff
+from framegate.formats.webp import read_webp
 
 __all__ = ["Header", "read_header"]
 
