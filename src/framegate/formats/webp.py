@@ -13,7 +13,7 @@ _PICTURES = {b"VP8 ", b"VP8L"}
 _MOST_CHUNKS = 1000
 
 _NEEDED_BYTES, _PADDING_BYTES, _LEAST_BYTES = 16, 8, 200
-"""No whole picture decodes without the last 16 bytes of its data (0 of 485), but one of 54 bytes did without
+"""No whole picture decodes without the last 16 bytes of its data (0 of 440), but one of 54 bytes did without
 the last 9. Up to 8 zeros behind them may be a maker's padding."""
 
 
