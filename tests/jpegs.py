@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from framegate.detect.jpeg.structure import END, SCAN, TABLES, read_structure
+from framegate.formats.jpeg.structure import END, SCAN, TABLES, read_structure
 
 SAMPLINGS = {
     "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,

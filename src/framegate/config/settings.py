@@ -45,7 +45,7 @@ class DropSettings(Table):
     """The folder that the camera uploads to. framegate never writes or renames in it, and deletes in it only
     what `after_kept`, `after_dropped` and `after_rejected` say."""
 
-    include: Patterns = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp")
+    include: Patterns = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp", "*.heic", "*.avif")
     """Patterns for the names of frames; upper and lower case count as the same. Dot-files, `*.part`, `*.tmp`,
     `*.filepart` and `*~` are never frames. The content of a file decides which kind of picture it is,
     not its name."""

@@ -8,14 +8,22 @@ from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.working import WORKING_SIDE
-from framegate.detect.headers import Header, read_header
-from framegate.detect.jpeg.damage import MARKERS_IN_DATA
-from framegate.detect.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
+from framegate.formats import Header, read_header
+from framegate.formats import heif_decoding as heif
+from framegate.formats.damage import find_damage
+from framegate.formats.jpeg.damage import MARKERS_IN_DATA
+from framegate.formats.jpeg.decoding import Damaged, decode_jpeg, with_end
+from framegate.formats.strangers import name_of
+from framegate.formats.tiff import with_first_page
 from framegate.model import Picture, Reason
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 """How many pixels of a JPEG's side become one, the most first."""
+
+
+_ZEROS_OF_A_HOLE = 64
+"""At the end of a damaged file: its size was set first, and the rest has not been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,11 @@ def decode(
         ((270, 480, 3), (1920, 1080))
 
     Args:
-        data: a whole JPEG, PNG, WebP, TIFF or BMP file.
+        data: a whole JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF file.
         settings: of the camera; only the preset matters.
         max_pixels: a picture with more pixels is refused by its header, before memory is used for it.
-        is_final: whether the file will not grow any more: then a JPEG may lack its end marker.
+        is_final: whether the file will not change any more: then a JPEG may lack its end marker, and zeros at
+            the end of a TIFF or BMP are its pixels.
 
     Returns:
         The picture; or why there is none: ``empty``, ``truncated`` (the content does not end as its format
@@ -65,7 +74,7 @@ def decode(
         return Undecodable(Reason.EMPTY, "0 bytes")
     header = read_header(data)
     if header is None:
-        return Undecodable(Reason.UNDECODABLE, "no JPEG, PNG, WebP, TIFF or BMP by its content")
+        return Undecodable(Reason.UNDECODABLE, _what_else(data))
     refusal = _refusal_by_header(data, header, max_pixels)
     if refusal is not None:
         return refusal
@@ -73,15 +82,21 @@ def decode(
     data = data[header.start :]
     if not header.whole and header.jpeg and is_final:
         data, header = _completed(data, header)
-    if not header.whole:
-        return Undecodable(Reason.TRUNCATED, f"{size} stops after {len(data)} bytes without an end")
+    if not header.whole or (header.unfinished and not is_final):
+        words = header.unfinished or f"it stops after {len(data)} bytes without an end"
+        return Undecodable(Reason.TRUNCATED, f"{size}: {words}")
     is_colour = settings.preset_name != "classic"
     pixels = _decoded(data, header, is_colour=is_colour)
     if isinstance(pixels, Damaged):
-        return Undecodable(Reason.DAMAGED, f"{size}: {pixels.detail}")
+        is_unfilled = header.jpeg is None and not any(data[-_ZEROS_OF_A_HOLE:])
+        return Undecodable(Reason.TRUNCATED if is_unfilled else Reason.DAMAGED, f"{size}: {pixels.detail}")
     if pixels is None or pixels.ndim != (3 if is_colour else 2):
         is_lossless = header.jpeg is not None and header.jpeg.is_lossless
-        detail = "lossless JPEG is not supported" if is_lossless else f"{size} is damaged"
+        detail = (
+            "lossless JPEG is not supported"
+            if is_lossless
+            else f"{size} is damaged, or of a kind that is not supported"
+        )
         return Undecodable(Reason.UNDECODABLE, detail)
     pixels.flags.writeable = False
     return Picture(pixels, _size_of_whole(pixels, header))
@@ -94,6 +109,8 @@ def _refusal_by_header(data: bytes, header: Header, max_pixels: float) -> Undeco
         return Undecodable(Reason.TOO_LARGE, f"{size} has more than {max_pixels / 1e6:g} million pixels")
     if header.unsupported:
         return Undecodable(Reason.UNDECODABLE, f"{header.unsupported} is not supported")
+    if header.format in heif.NEEDS and not heif.can_decode(header.format):
+        return Undecodable(Reason.UNDECODABLE, heif.NEEDS[header.format])
     if not header.whole and not header.pixels:
         return Undecodable(Reason.TRUNCATED, f"{header.format} stops after {len(data)} bytes, in its header")
     if header.jpeg and header.jpeg.has_impossible_marker:
@@ -114,10 +131,17 @@ def _decoded(data: bytes, header: Header, *, is_colour: bool) -> NDArray[np.uint
     pixels = None
     if header.jpeg:
         pixels = decode_jpeg(data, header.jpeg, is_colour=is_colour, reduction=reduction)
-    if pixels is None:
+    if pixels is not None:
+        return pixels
+    if header.page:
+        data = with_first_page(data, header.page)
+    if header.format == "heic":
+        pixels = heif.decode_heic(data, is_colour=is_colour)
+    else:
         in_colour = _REDUCED.get(reduction, cv2.IMREAD_COLOR)
         pixels = _decode_opencv(data, in_colour if is_colour else cv2.IMREAD_GRAYSCALE)
-    return pixels
+    wrong = "" if header.jpeg else find_damage(data, header, _decodes, is_decoded=pixels is not None)
+    return Damaged(wrong) if wrong else pixels
 
 
 def _reduction_of(header: Header) -> int:
@@ -140,6 +164,17 @@ def _decode_opencv(data: bytes, flags: int) -> NDArray[np.uint8] | None:
     except cv2.error:
         return None  # for example OpenCV's own limit of pixels
     return None if pixels is None else pixels.astype(np.uint8, copy=False)
+
+
+def _decodes(data: bytes) -> bool:
+    return _decode_opencv(data, cv2.IMREAD_COLOR) is not None
+
+
+def _what_else(data: bytes) -> str:
+    name = name_of(data)
+    return (
+        f"{name} is not supported" if name else "no JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF by its content"
+    )
 
 
 def _size_of_whole(pixels: NDArray[np.uint8], header: Header) -> tuple[int, int]:

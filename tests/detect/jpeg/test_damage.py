@@ -9,7 +9,7 @@ import pytest
 import jpegs
 from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import Undecodable, decode
-from framegate.detect.jpeg.structure import read_structure
+from framegate.formats.jpeg.structure import read_structure
 from framegate.model import Picture, Reason
 
 ADAPTIVE = DetectionSettings.preset("adaptive")

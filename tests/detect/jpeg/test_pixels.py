@@ -11,8 +11,8 @@ import simplejpeg
 import jpegs
 from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import Undecodable, decode
-from framegate.detect.jpeg.structure import read_structure
-from framegate.detect.jpeg.tidying import tidied
+from framegate.formats.jpeg.structure import read_structure
+from framegate.formats.jpeg.tidying import tidied
 from framegate.model import Picture
 
 CLASSIC = DetectionSettings.preset("classic", min_contour_area="1px", score_threshold="1px")

@@ -75,8 +75,11 @@ def test_a_local_file_system_sees_its_writers(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "autofs", "fuse", "fuse.sshfs", "vboxsf"],
-)
+    [
+        "nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "autofs", "fuse", "fuse.sshfs", "vboxsf",
+        "fakeowner", "osxfs", "wslfs", "mergerfs", "fuse.mergerfs",
+    ],
+)  # fmt: skip
 def test_a_share_does_not_see_its_writers(kind: str) -> None:
     """Inotify is deaf to what other machines write to a share, or others to the back of a FUSE mount."""
     assert not sees_all_writers(kind)

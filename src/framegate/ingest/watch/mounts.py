@@ -12,8 +12,8 @@ from pathlib import Path
 MOUNTINFO = Path("/proc/self/mountinfo")
 
 _WRITTEN_ELSEWHERE = re.compile(
-    r"9p|acfs|afs|autofs|beegfs|ceph|cifs|coda|davfs|drvfs|fuse(\..*)?|gfs2|glusterfs|gpfs|hgfs|lustre|ncpfs"
-    r"|nfs4?|ocfs2|orangefs|panfs|prl_fs|smb3|smbfs|vboxsf|virtiofs|vmhgfs"
+    r"9p|acfs|afs|autofs|beegfs|ceph|cifs|coda|davfs|drvfs|fakeowner|fuse(\..*)?|gfs2|glusterfs|gpfs|hgfs|lustre|mergerfs|ncpfs"
+    r"|nfs4?|ocfs2|orangefs|osxfs|panfs|prl_fs|smb3|smbfs|vboxsf|virtiofs|vmhgfs|wslfs"
 )
 """File systems whose files others write: servers, cluster nodes, the host of a virtual machine. ``autofs``
 is a mount that is still to come; ``fuseblk`` is a local disk."""

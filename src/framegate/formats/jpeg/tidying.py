@@ -9,7 +9,7 @@ does not forgive at all.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from framegate.detect.jpeg.structure import SCAN, START, Segment, Structure
+from framegate.formats.jpeg.structure import SCAN, START, Segment, Structure
 
 _JFIF, _COLOUR_PROFILE, _ADOBE = 0xE0, 0xE2, 0xEE
 _ALL_COEFFICIENTS = bytes([0, 63, 0])

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from framegate.detect.jpeg.structure import TABLES, Structure
+from framegate.formats.jpeg.structure import TABLES, Structure
 
 HOLE_BYTES = 16
 """No camera's data has so many zeros in a row: of 1,093 pictures none has more than 7. In the usual tables

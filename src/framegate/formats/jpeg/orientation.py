@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.detect.jpeg.structure import Structure
+from framegate.formats.jpeg.structure import Structure
 
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
 _ORIENTATION = 0x0112

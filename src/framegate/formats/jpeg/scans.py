@@ -1,6 +1,6 @@
 """Are all the scans there that the picture needs? A decoder shows what there is, and does not complain."""
 
-from framegate.detect.jpeg.structure import PROGRESSIVE, Structure
+from framegate.formats.jpeg.structure import PROGRESSIVE, Structure
 
 _COEFFICIENTS = 64
 _ARITHMETIC_PROGRESSIVE = 0xCA

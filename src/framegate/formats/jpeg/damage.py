@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 
-from framegate.detect.jpeg.restarts import damage_between_restarts
-from framegate.detect.jpeg.scans import lacks_scans
-from framegate.detect.jpeg.spare import spare_bytes, spare_is_harmless
-from framegate.detect.jpeg.structure import Structure
-from framegate.detect.jpeg.turbo import decode_in_spite
-from framegate.detect.jpeg.zeros import zeros_in_data
+from framegate.formats.jpeg.restarts import damage_between_restarts
+from framegate.formats.jpeg.scans import lacks_scans
+from framegate.formats.jpeg.spare import spare_bytes, spare_is_harmless
+from framegate.formats.jpeg.structure import Structure
+from framegate.formats.jpeg.turbo import decode_in_spite
+from framegate.formats.jpeg.zeros import zeros_in_data
 
 ENDS_EARLY = "the picture data ends early"
 MARKERS_IN_DATA = "there are markers where picture data should be"

@@ -7,9 +7,9 @@ restart marker, as Logitech's do, it says nothing of a packet that is lost behin
 import re
 import struct
 
-from framegate.detect.jpeg.spare import spare_is_harmless
-from framegate.detect.jpeg.structure import SCAN, Structure
-from framegate.detect.jpeg.turbo import decode_turbo
+from framegate.formats.jpeg.spare import spare_is_harmless
+from framegate.formats.jpeg.structure import SCAN, Structure
+from framegate.formats.jpeg.turbo import decode_turbo
 
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])", re.DOTALL)
 _NAMES = 8

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.detect.jpeg.damage import damage
-from framegate.detect.jpeg.orientation import orientation_of, turned_upright
-from framegate.detect.jpeg.structure import Structure, read_structure
-from framegate.detect.jpeg.tidying import tidied
-from framegate.detect.jpeg.turbo import decode_in_spite, decode_turbo
+from framegate.formats.jpeg.damage import damage
+from framegate.formats.jpeg.orientation import orientation_of, turned_upright
+from framegate.formats.jpeg.structure import Structure, read_structure
+from framegate.formats.jpeg.tidying import tidied
+from framegate.formats.jpeg.turbo import decode_in_spite, decode_turbo
 
 _END = b"\xff\xd9"
 _INKS = 4
