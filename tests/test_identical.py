@@ -20,6 +20,8 @@ from framegate.events.frames import FrameDecided
 from framegate.keep.delivery import NoDelivery
 from framegate.model import Decision, Reason
 from framegate.pipeline import Examined
+from pictures import png
+from places import below, place, rolled, seen
 from running import Site
 
 CLASSIC = 'preset = "classic"\nmin_contour_area = "20px"\nscore_threshold = "1%"\n'
@@ -147,6 +149,24 @@ def test_daemon_and_scan_and_every_restart_agree(
     site: Site, bench: Callable[..., Bench], preset: str, frames: list[bytes], expected: list[str]
 ) -> None:
     """Decoded ahead or not, restarted or killed after any frame: the same verdicts and the same state."""
+    agree_after_every_restart(site, bench, preset, frames, expected)
+
+
+def test_daemon_and_scan_and_every_restart_agree_about_torn_frames(
+    site: Site, bench: Callable[..., Bench]
+) -> None:
+    """How often in a row a camera's frames were torn alike is known after a restart, also after a kill."""
+    whole = place(1, 180, 320)
+    torn = below(whole, 85, rolled(whole, 70))
+    scenes = [whole, torn, torn, whole, torn, torn, torn, torn]
+    frames = [png(seen(scene, seed)) for seed, scene in enumerate(scenes)]
+    expected = ["first", "torn", "torn", "unchanged", "torn", "torn", "changed", "unchanged"]
+    agree_after_every_restart(site, bench, ADAPTIVE, frames, expected)
+
+
+def agree_after_every_restart(
+    site: Site, bench: Callable[..., Bench], preset: str, frames: list[bytes], expected: list[str]
+) -> None:
     lay(site, frames, preset)
     ahead = bench()
     ahead.judge_all()  # as a scan does: decoded before it is known whether that is needed

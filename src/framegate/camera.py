@@ -175,7 +175,9 @@ class Camera:
         reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key
         assert not isinstance(reference, str)
         assert not isinstance(previous, str)
-        return LaneMemory(size, reference, previous, lane.detector.learnt(), self._digests[size].dropped)
+        torn = None if lane.torn is None else lane.torn.saved()
+        dropped = self._digests[size].dropped
+        return LaneMemory(size, reference, previous, lane.detector.learnt(), dropped, torn)
 
     def restore_lane(self, memory: LaneMemory, kept: Entry, picture: Picture) -> Lane:
         """Make a kept frame the reference of its picture size again, as the size used last.

@@ -13,6 +13,7 @@ from framegate.detect.decoding import decode
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
+from framegate.detect.tear import TornAlike
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
@@ -207,6 +208,8 @@ class Cameras:
                 lane.detector.restore(memory.learnt)
             except ValueError as error:
                 self._emit(NoiseLost(camera.name, str(error)))
+        with suppress(ValueError):  # if it is damaged, frames that are torn alike are counted from the start
+            lane.torn = None if memory.torn is None else TornAlike.restored(memory.torn)
         if memory.previous != kept.key:
             self._restore_previous(lane, memory.previous, settings)
         self._emit(ReferenceRestored(camera.name, kept.key.name))

@@ -382,7 +382,7 @@ def test_hostile_bytes_are_refused_and_cost_no_memory(change: dict[str, Any]) ->
 def test_a_deeply_nested_description_is_refused() -> None:
     """JSON that would exhaust the stack, or that is very long, is a ValueError as well."""
     for text in (b"[" * 100_000, b"[]" * 600_000, b"5", b"null", b"{}"):
-        data = sealed(b"FGJUDGE\n", 3, DETECTOR_VERSION["adaptive"], text, bytes(10))
+        data = sealed(b"FGJUDGE\n", 4, DETECTOR_VERSION["adaptive"], text, bytes(10))
         with pytest.raises(ValueError, match="state"):
             Judge.restored(ADAPTIVE, data)
 
@@ -391,7 +391,7 @@ def test_a_deeply_nested_description_is_refused() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_judge_or_a_value_error(data: bytes) -> None:
     """No bytes end in another exception."""
-    for begin in (b"", b"FGJUDGE\n\x03\0\x02\0"):
+    for begin in (b"", b"FGJUDGE\n\x04\0\x02\0"):
         with pytest.raises(ValueError, match=r"state|prepared"):
             Judge.restored(ADAPTIVE, begin + data)
 
@@ -410,7 +410,7 @@ def test_frames_that_a_state_holds_need_not_fit_each_other() -> None:
 
 def test_a_state_with_one_size_twice_is_refused() -> None:
     """Two references of one picture size are no state of a judge."""
-    lane = {"frames": [["a", [0, None], [160, 90], [4, 4, 3]]], "previous": 0, "learnt": None}
+    lane = {"frames": [["a", [0, None], [160, 90], [4, 4, 3]]], "previous": 0, "learnt": None, "torn": None}
     with pytest.raises(ValueError, match="size twice"):
         Judge.restored(ADAPTIVE, forged({"lanes": [lane] * 2, "times": 0, "storm": None}, bytes(96)))
 

@@ -9,6 +9,7 @@ import pytest
 from framegate import Decision, DetectionSettings, Judge, Reason
 from framegate.detect.judging.lane import MOST_LANES
 from pictures import picture_for
+from places import below, place, rolled, seen
 
 MINUTE_NS = 60 * 10**9
 CLASSIC = DetectionSettings.preset("classic", min_contour_area="20px", score_threshold="1%")
@@ -175,6 +176,24 @@ def test_a_judge_of_several_sizes_is_restored_at_any_frame(
         assert judge.state() == states[cut]
         assert [decided(judge, cut + n, size) for n, size in enumerate(sent[cut:])] == expected[cut:]
         assert judge.state() == states[-1]
+
+
+def test_each_size_counts_its_own_tears_and_is_restored_with_them() -> None:
+    """Two sizes by turns, both torn: two of each are rejected, and a restart at any frame changes nothing."""
+    wholes = place(1), place(1, 240, 320)
+    torn = [below(whole, 100, rolled(whole, 70)) for whole in wholes]
+    sent = [picture_for(ADAPTIVE, seen(scene, n)) for n, scene in enumerate([*wholes, *torn * 4])]
+    plain, reasons, states = Judge(ADAPTIVE), [], []
+    for number, picture in enumerate(sent):
+        states.append(plain.state())
+        reasons.append(plain.judge(f"{number}", number * MINUTE_NS, picture).reason)
+    assert [reason is Reason.TORN for reason in reasons] == [False] * 2 + [True] * 4 + [False] * 4
+    assert all(reason.is_kept for reason in reasons[6:8])
+    for cut, state in enumerate(states):
+        judge = Judge.restored(ADAPTIVE, state)
+        rest = [judge.judge(f"{n}", n * MINUTE_NS, sent[n]).reason for n in range(cut, len(sent))]
+        assert rest == reasons[cut:]
+        assert judge.state() == plain.state()
 
 
 @PRESETS

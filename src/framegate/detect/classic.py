@@ -84,7 +84,7 @@ class Classic:
         _require_gray(image)
         return PreparedGray(image, source_size)
 
-    def tear(self, reference: PreparedGray, current: PreparedGray) -> str | None:
+    def tear(self, reference: PreparedGray, current: PreparedGray) -> None:
         """Return None: the published algorithm knows no torn pictures."""
 
     def score(self, reference: PreparedGray, current: PreparedGray) -> ChangeScore:

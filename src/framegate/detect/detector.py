@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
+from framegate.detect.tear import Tear
 from framegate.model import ChangeScore, GrayImage, Picture, Reason
 
 
@@ -54,8 +55,8 @@ class Detector(Protocol[P]):
             TypeError: the image has not the channels of this preset's.
         """
 
-    def tear(self, reference: P, current: P) -> str | None:
-        """Return in words where the current picture is torn, as the reference proves; None if it does not.
+    def tear(self, reference: P, current: P) -> Tear | None:
+        """Return where the current picture is torn, as the reference proves; None if it does not.
 
         Raises:
             ValueError: the two have different working sizes.

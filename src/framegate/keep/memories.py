@@ -15,7 +15,7 @@ from framegate.model import FileKey, Size
 _ID_OF = f"(SELECT id FROM frame WHERE {IS_KEY})"
 _KEY = "{0}.name, {0}.size_bytes, {0}.mtime_ns, {0}.ctime_ns"
 _LANES_OF = (
-    f"SELECT width, height, {_KEY.format('r')}, {_KEY.format('p')}, previous_sha256, learnt"
+    f"SELECT width, height, {_KEY.format('r')}, {_KEY.format('p')}, previous_sha256, learnt, torn"
     " FROM lane JOIN frame AS r ON r.id = lane.reference LEFT JOIN frame AS p ON p.id = lane.previous"
     " WHERE lane.camera = ? ORDER BY lane.used"
 )
@@ -23,13 +23,14 @@ _CAMERA_COLUMNS = "storm_kept, storm_dropped, lateness, clock"
 _CAMERA = f"SELECT {_CAMERA_COLUMNS} FROM camera WHERE camera = ?"
 _REPLACE_CAMERA = f"INSERT OR REPLACE INTO camera (camera, {_CAMERA_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _SAVE_LANE = (
-    "INSERT INTO lane (camera, width, height, used, previous_sha256, learnt, reference, previous)"
-    f" VALUES (?, ?, ?, ?, ?, ?, {_ID_OF}, {_ID_OF})"
+    "INSERT INTO lane (camera, width, height, used, previous_sha256, learnt, torn, reference, previous)"
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, {_ID_OF}, {_ID_OF})"
     " ON CONFLICT (camera, width, height) DO UPDATE SET used = excluded.used, learnt = excluded.learnt,"
     " previous_sha256 = excluded.previous_sha256, previous = excluded.previous,"
-    " reference = excluded.reference"
+    " reference = excluded.reference, torn = excluded.torn"
     # A size of which no frame came is not written again: learnt is some 14 kB.
-    " WHERE (used, reference, previous) IS NOT (excluded.used, excluded.reference, excluded.previous)"
+    " WHERE (used, reference, previous, torn)"
+    " IS NOT (excluded.used, excluded.reference, excluded.previous, excluded.torn)"
 )
 
 
@@ -50,6 +51,9 @@ class LaneMemory:
 
     previous_sha256: bytes | None = None
     """Tells the previous frame's bytes and how they were judged; None when they were not dropped."""
+
+    torn: object = None
+    """How the last frames of this size are torn, as values for JSON; None when they are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,9 @@ def save(db: sqlite3.Connection, camera: str, memory: Memory) -> None:
     for used, lane in enumerate(memory.lanes):
         reference = key_columns(lane.reference)
         previous = (None,) * 4 if lane.previous is None else key_columns(lane.previous)
-        values = (camera, *lane.size, used, lane.previous_sha256, lane.learnt, *reference, *previous)
-        db.execute(_SAVE_LANE, values)
+        torn = None if lane.torn is None else json.dumps(lane.torn)
+        learnt = lane.previous_sha256, lane.learnt, torn
+        db.execute(_SAVE_LANE, (camera, *lane.size, used, *learnt, *reference, *previous))
 
 
 def saved(db: sqlite3.Connection, camera: str) -> Memory:
@@ -91,22 +96,22 @@ def saved(db: sqlite3.Connection, camera: str) -> Memory:
         row = (None, None, None, None)
     kept, dropped, lateness, clock = row
     lanes = tuple(_lane(row) for row in db.execute(_LANES_OF, (camera,)))
-    return Memory(lanes, None if kept is None else (kept, dropped), lateness, _clock(clock))
+    return Memory(lanes, None if kept is None else (kept, dropped), lateness, _from_json(clock))
 
 
 def clock_faults(db: sqlite3.Connection) -> dict[str, str]:
     """Return why the capture times of some cameras cannot be true, by camera."""
-    clocks = [(camera, _clock(text)) for camera, text in db.execute("SELECT camera, clock FROM camera")]
+    clocks = [(camera, _from_json(text)) for camera, text in db.execute("SELECT camera, clock FROM camera")]
     return {camera: clock[0] for camera, clock in clocks if isinstance(clock, list) and clock and clock[0]}
 
 
 def _lane(row: tuple[Any, ...]) -> LaneMemory:
-    width, height, *keys, sha256, learnt = row
+    width, height, *keys, sha256, learnt, torn = row
     reference, previous = _key(*keys[:4]), None if keys[4] is None else _key(*keys[4:])
-    return LaneMemory((width, height), reference, previous, learnt, sha256)
+    return LaneMemory((width, height), reference, previous, learnt, sha256, _from_json(torn))
 
 
-def _clock(text: str | None) -> object:
+def _from_json(text: str | None) -> object:
     try:
         return None if text is None else json.loads(text)
     except ValueError:

@@ -81,6 +81,7 @@ CREATE TABLE lane (
     previous INTEGER,                  -- id of the frame that the detector learnt from last
     previous_sha256 BLOB,
     learnt BLOB,                       -- what the detector learnt; NULL: nothing yet
+    torn TEXT,                         -- how the last frames are torn, in JSON; NULL: they are not
     PRIMARY KEY (camera, width, height)
 ) STRICT;
 """
@@ -137,7 +138,7 @@ INSERT INTO lane
             SELECT id FROM frame AS previous WHERE previous.name = old.previous_name
                 AND previous.size_bytes = old.previous_size_bytes
                 AND previous.mtime_ns = old.previous_mtime_ns
-        ), old.previous_sha256, old.learnt
+        ), old.previous_sha256, old.learnt, NULL
     FROM frame LEFT JOIN camera AS old USING (camera) WHERE verdict = 'kept' GROUP BY camera;
 ALTER TABLE camera DROP COLUMN previous_name;
 ALTER TABLE camera DROP COLUMN previous_size_bytes;

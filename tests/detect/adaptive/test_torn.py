@@ -9,29 +9,12 @@ import pytest
 
 from framegate import DetectionSettings, Judge, Reason
 from framegate.detect.adaptive.adaptive import Adaptive
+from framegate.detect.tear import Tear
 from pictures import Pixels, decoded, picture_for
+from places import COLUMNS, ROWS, below, place, rolled, seen
 
 ADAPTIVE = DetectionSettings.preset("adaptive")
 MINUTE_NS = 60 * 10**9
-ROWS, COLUMNS = 360, 640
-
-
-def place(seed: int, rows: int = ROWS, columns: int = COLUMNS) -> Pixels:
-    """Return a place in colour: a rough ground with many things on it, uint8 (rows, columns, 3)."""
-    chance = np.random.default_rng(seed)
-    rough = chance.uniform(70, 130, (rows // 6, columns // 6, 1)) * chance.uniform(0.8, 1.2, 3)
-    picture = cv2.resize(rough, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    for _ in range(rows * columns // 1500):
-        x, y = int(chance.integers(0, columns)), int(chance.integers(0, rows))
-        width, height = chance.integers(8, 60, 2)
-        picture[y : y + height, x : x + width] = chance.uniform(20, 220, 3)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def seen(scene: Pixels, seed: int = 0, light: float = 1.0) -> Pixels:
-    """Return what a camera makes of a scene, with noise of its own."""
-    noise = np.random.default_rng(seed).normal(0, 2, scene.shape)
-    return np.clip(scene * light + noise, 0, 255).astype(np.uint8)
 
 
 def without_blocks(scene: Pixels, first: int, count: int, side: int = 16) -> Pixels:
@@ -45,15 +28,6 @@ def without_blocks(scene: Pixels, first: int, count: int, side: int = 16) -> Pix
         left.reshape(rows, columns, side, side, 3).swapaxes(1, 2).reshape(whole.shape)
     )
     return torn
-
-
-def below(scene: Pixels, row: int, other: Pixels) -> Pixels:
-    """Return a scene whose lower part, from a row on, is that of another picture."""
-    return np.concatenate((scene[:row], other[row:]))
-
-
-def rolled(scene: Pixels, right: int, down: int = 0) -> Pixels:
-    return np.roll(scene, (down, right), axis=(0, 1))
 
 
 HERE, ELSEWHERE = place(1), place(2)
@@ -70,7 +44,7 @@ TEARS = {
 }
 
 
-def tear(reference: Pixels, current: Pixels, settings: DetectionSettings = ADAPTIVE) -> str | None:
+def tear(reference: Pixels, current: Pixels, settings: DetectionSettings = ADAPTIVE) -> Tear | None:
     detector = Adaptive(settings)
     was, now = (detector.prepare(picture_for(settings, each)) for each in (reference, current))
     return detector.tear(was, now)
@@ -91,8 +65,10 @@ def test_a_whole_picture_is_not_torn_because_its_reference_is(name: str) -> None
 
 def test_the_words_say_where_it_is_torn() -> None:
     """The verdict says from which row on the picture is moved, by how much and whereto, in pixels."""
-    words = tear(seen(HERE, 1), seen(below(HERE, 200, rolled(HERE, -160)), 2))
-    found = re.fullmatch(r"from about row (\d+) of 360 on it is moved 160 pixels to the left", words or "")
+    torn = tear(seen(HERE, 1), seen(below(HERE, 200, rolled(HERE, -160)), 2))
+    assert torn is not None
+    words = torn.in_words((COLUMNS, ROWS))
+    found = re.fullmatch(r"from about row (\d+) of 360 on it is moved 160 pixels to the left", words)
     assert found is not None, words
     assert 196 <= int(found[1]) <= 204
 
@@ -183,7 +159,7 @@ def judged(judge: Judge, pictures: list[Pixels]) -> list[Reason]:
 
 
 def test_a_torn_frame_leaves_no_trace() -> None:
-    """A torn frame is rejected and teaches nothing: the judge is as if it had not come."""
+    """A torn frame is rejected and teaches nothing: after the next frame it is as if it had not come."""
     good = [seen(HERE, seed) for seed in range(4)]
     torn = seen(TEARS["sideways to the right"], 9)
     judge, other = Judge(ADAPTIVE), Judge(ADAPTIVE)
@@ -191,6 +167,7 @@ def test_a_torn_frame_leaves_no_trace() -> None:
     decision = judge.judge("torn.png", 3 * MINUTE_NS, picture_for(ADAPTIVE, torn))
     assert (decision.reason, decision.verdict, decision.score) == (Reason.TORN, "rejected", None)
     assert decision.detail.endswith("of 360 on it is moved 140 pixels to the right")
+    assert judged(judge, good[3:]) == judged(other, good[3:]) == [Reason.UNCHANGED]
     assert judge.state() == other.state()
 
 

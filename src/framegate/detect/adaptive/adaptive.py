@@ -25,6 +25,7 @@ from framegate.detect.adaptive.working import (
 )
 from framegate.detect.deciding import require_one_size
 from framegate.detect.masking import counted_pixels, inside_polygon
+from framegate.detect.tear import Tear
 from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
 
 _Size = tuple[int, int]
@@ -96,15 +97,14 @@ class Adaptive:
             raise TypeError("adaptive compares pictures of three channels, prepared in whole blocks")
         return working_picture(image, source_size, self._layout_for(image, source_size).pixels)
 
-    def tear(self, reference: WorkingPicture, current: WorkingPicture) -> str | None:
-        """Return in words where the current picture is torn, as the reference proves; None if it does not.
+    def tear(self, reference: WorkingPicture, current: WorkingPicture) -> Tear | None:
+        """Return where the current picture is torn, as the reference proves; None if it does not.
 
         Raises:
             ValueError: the two have different working sizes.
         """
         require_one_size(reference.image, current.image)
-        found = torn(self._masked(reference), self._masked(current))
-        return None if found is None else found.in_words(current.source_size)
+        return torn(self._masked(reference), self._masked(current))
 
     def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
         """Return how many times more than usual the strongest place changed.

@@ -22,6 +22,7 @@ from framegate.detect.adaptive.rows import (
     step_down,
 )
 from framegate.detect.adaptive.working import BLOCK, Floats, WorkingPicture, floats, working_size
+from framegate.detect.tear import Tear
 from framegate.model import GrayImage
 
 STRIP = 3 * BLOCK
@@ -78,38 +79,6 @@ _SHAKEN = FAR // 2
 _ROWS_APART, _COLUMNS_APART = 12, 2
 """How far the two parts of a strip may stand from where the strip was found: one of them is a row of the
 JPEG's blocks lower, 16 rows of at least 360."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tear:
-    """Where a picture is torn, in pixels of the working size."""
-
-    row: int
-    """The first row that stands elsewhere."""
-
-    right: int
-    """How far to the right it was moved, negative to the left."""
-
-    down: int
-    """How far down, negative up."""
-
-    def in_words(self, source_size: tuple[int, int]) -> str:
-        """Return it in words, in pixels of the frame, whose size is (width, height)."""
-        (width, height), (columns, rows) = source_size, working_size(source_size)
-        moved = [
-            f"{abs(pixels)} pixels {words[pixels > 0]}"
-            for pixels, words in (
-                (round(self.right * width / columns), ("to the left", "to the right")),
-                (round(self.down * height / rows), ("up", "down")),
-            )
-            if pixels
-        ]
-        where = (
-            "the picture"
-            if not self.row
-            else f"from about row {round(self.row * height / rows)} of {height} on it"
-        )
-        return f"{where} is moved {' and '.join(moved)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,15 +91,16 @@ class Judge:
             lane = self.lanes.get(picture.size)
             detector = self._new_detector() if lane is None else lane.detector
             current = PreparedFrame(key, moment, detector.prepare(picture))
+            torn = None if lane is None else lane.torn_with(current)
+            if lane is not None and torn is not None and not torn.is_shown:
+                return lane.refuse(torn)  # what it shows is not there: nothing is compared with it
             decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
-            if decision.reason is Reason.TORN:
-                return decision  # what it shows is not there: nothing is learnt from it or compared with it
             decision = self._by_time(decision, moment, lane)
             if lane is not None:
                 lane.learn(current)
         is_kept = decision.reason.is_kept
         if lane is not None:
-            lane.follow(current, is_kept=is_kept)
+            lane.follow(current, torn, is_kept=is_kept)
             self._use(picture.size, lane)
         elif is_kept:  # what a storm drops takes no other size's lane
             self._use(picture.size, Lane(detector, current))
@@ -128,6 +129,7 @@ class Judge:
         decision = self._by_time(Decision(Reason.UNCHANGED), moment, lane)
         if decision.reason.is_kept:
             return None
+        lane.torn = None
         self._use(size, lane)
         self.pacing.follow(Reason.IDENTICAL, moment)
         return Decision(Reason.IDENTICAL, reference=lane.reference.name)
@@ -244,6 +246,7 @@ def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
         lane.previous = None if saved.previous is None else again(saved.previous)
     if saved.learnt is not None:
         detector.restore(saved.learnt)
+    lane.torn = saved.torn
     return lane
 
 
@@ -253,7 +256,7 @@ def _saved(lane: Lane) -> SavedLane:
         previous = reference
     elif lane.previous is not None:
         previous = replace(_saved_frame(lane.previous), moment=Moment(0))  # its time decides nothing
-    return SavedLane(reference, previous, lane.detector.learnt())
+    return SavedLane(reference, previous, lane.detector.learnt(), lane.torn)
 
 
 def _saved_frame(frame: PreparedFrame) -> SavedFrame:

@@ -19,9 +19,10 @@ from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION, preparation_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import MOST_LANES
+from framegate.detect.tear import TornAlike
 from framegate.model import FileKey, Moment
 
-_TAG, _FORMAT = b"FGJUDGE\n", 3
+_TAG, _FORMAT = b"FGJUDGE\n", 4
 _HEAD, _LENGTH = struct.Struct("<8sHHI"), struct.Struct("<I")
 """The tag, the versions of this format and of the detector, the checksum of what follows; the length of the
 description."""
@@ -56,6 +57,7 @@ class SavedLane:
     """The very same object when the last frame was kept."""
 
     learnt: bytes | None
+    torn: TornAlike | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ def _lane_of(described: dict[str, Any], payload: memoryview) -> tuple[SavedLane,
     place, length = described["previous"], described["learnt"]
     previous = None if place is None else frames[_number(place, len(frames) - 1)]
     learnt = None if length is None else bytes(payload[: _number(length, len(payload))])
-    return SavedLane(frames[0], previous, learnt), payload[len(learnt or b"") :]
+    torn = None if described["torn"] is None else TornAlike.restored(described["torn"])
+    return SavedLane(frames[0], previous, learnt, torn), payload[len(learnt or b"") :]
 
 
 def _described_lane(lane: SavedLane) -> dict[str, object]:
@@ -169,6 +172,7 @@ def _described_lane(lane: SavedLane) -> dict[str, object]:
         "frames": [_described(frame) for frame in frames],
         "previous": None if lane.previous is None else len(frames) - 1,
         "learnt": None if lane.learnt is None else len(lane.learnt),
+        "torn": None if lane.torn is None else lane.torn.saved(),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
+from framegate.detect.tear import Tear, TornAlike, torn_alike
 from framegate.model import Decision, FileKey, Moment, Picture, Reason, Size
 
 MOST_LANES = 4
@@ -44,6 +45,9 @@ class Lane:
 
         None when a restart could not read it again."""
 
+        self.torn: TornAlike | None = None
+        """The last frames of this size, if they are torn; None after one that is not."""
+
     @property
     def size_bytes(self) -> int:
         """Memory of the lane in bytes, nearly all of it pictures at the working size."""
@@ -51,27 +55,33 @@ class Lane:
         return sum(pictures.values()) + self.detector.size_bytes
 
     def decision_on(self, current: PreparedFrame) -> Decision:
-        """Decide about a frame by what it shows alone."""
-        decision = compare(self.detector, self.reference.prepared, current.prepared)
-        if self.previous is not None and decision.reason is not Reason.TORN:
-            decision = self._beside_previous(decision, self.previous.prepared, current.prepared)
+        """Decide about a frame that is not torn, by what it shows alone."""
+        decision = _scored(self.detector, self.reference.prepared, current.prepared)
+        if self.previous is not None:
+            # With the reference the light may have changed slowly: dusk is no switch.
+            decision = named_as_a_whole(decision, self.detector, self.previous.prepared, current.prepared)
         return replace(decision, reference=self.reference.name)
 
-    def _beside_previous(self, decision: Decision, previous: Prepared, current: Prepared) -> Decision:
-        is_reference = previous is self.reference.prepared
-        if not is_reference and (tear := _tear(self.detector, previous, current)) is not None:
-            return tear
-        # With the reference the light may have changed slowly: dusk is no switch.
-        return named_as_a_whole(decision, self.detector, previous, current)
+    def torn_with(self, current: PreparedFrame) -> TornAlike | None:
+        """Return the last frames with the current one, if that is torn as one of the others proves."""
+        tear = _tear(self.detector, self.reference.prepared, current.prepared)
+        if tear is None and self.previous is not None and self.previous is not self.reference:
+            tear = _tear(self.detector, self.previous.prepared, current.prepared)
+        return torn_alike(self.torn, tear, current.prepared.source_size)
+
+    def refuse(self, torn: TornAlike) -> Decision:
+        """Return the decision to reject a torn frame, of which nothing else is remembered."""
+        self.torn = torn
+        return _of_torn(torn.last, self.reference.prepared.source_size, reference=self.reference.name)
 
     def learn(self, current: PreparedFrame) -> None:
         """Learn what is usual from the difference between the frame before and the current one."""
         if self.previous is not None and _are_comparable(self.previous.prepared, current.prepared):
             self.detector.learn(self.previous.prepared, current.prepared)
 
-    def follow(self, current: PreparedFrame, *, is_kept: bool) -> None:
-        """Make a frame that was decided the previous one, and the reference if it was kept."""
-        self.previous = current
+    def follow(self, current: PreparedFrame, torn: TornAlike | None, *, is_kept: bool) -> None:
+        """Make a frame that was judged the previous one, and the reference if it was kept."""
+        self.previous, self.torn = current, torn
         if is_kept:
             self.reference = current
 
@@ -94,9 +104,16 @@ def compare(detector: Detector[P], reference: P, current: P) -> Decision:
     """Decide by two pictures alone whether the second is kept: of another size, or torn, it is not scored."""
     if reference.source_size != current.source_size:
         return of_another_size(reference.source_size, current.source_size)
+    if (tear := _tear(detector, reference, current)) is not None:
+        return _of_torn(tear, current.source_size)
+    return _scored(detector, reference, current)
+
+
+def _scored(detector: Detector[P], reference: P, current: P) -> Decision:
+    """Decide by two pictures of one size."""
     if not _are_comparable(reference, current):
         return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return _tear(detector, reference, current) or decide(detector.score(reference, current))
+    return decide(detector.score(reference, current))
 
 
 def of_another_size(before: Size, now: Size) -> Decision:
@@ -119,10 +136,13 @@ def named_as_a_whole(decision: Decision, detector: Detector[P], previous: P, cur
     return decision if whole is None else replace(decision, reason=whole)
 
 
-def _tear(detector: Detector[P], reference: P, current: P) -> Decision | None:
-    """Return the decision to reject a picture that is torn, as another of its camera proves; else None."""
-    tear = detector.tear(reference, current) if _are_comparable(reference, current) else None
-    return None if tear is None else Decision(Reason.TORN, detail=tear)
+def _tear(detector: Detector[P], reference: P, current: P) -> Tear | None:
+    """Return where a picture is torn, as another of its camera proves; None if it does not."""
+    return detector.tear(reference, current) if _are_comparable(reference, current) else None
+
+
+def _of_torn(tear: Tear, source_size: Size, reference: str | None = None) -> Decision:
+    return Decision(Reason.TORN, detail=tear.in_words(source_size), reference=reference)
 
 
 def _are_comparable(one: Prepared, other: Prepared) -> bool:
