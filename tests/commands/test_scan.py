@@ -99,7 +99,7 @@ def test_a_library_says_nothing_between_our_lines(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.tif").write_bytes(tiff[:1000] + b"\xff" * 200 + tiff[1200:])
     (tmp_path / "in/b.jpg").write_bytes(jpeg[:2000] + jpeg[2500:])
-    command = [sys.executable, "-m", "framegate", "scan", tmp_path / "in", tmp_path / "out"]
+    command = [sys.executable, "-m", "framegate", "scan", str(tmp_path / "in"), str(tmp_path / "out")]
     done = subprocess.run(
         command, capture_output=True, text=True
     )  # OpenCV reads its level when it is imported
