@@ -11,7 +11,7 @@ from framegate.ingest.queue import backlog
 from framegate.ingest.queue import uploads as queue
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.uploads import Uploads
-from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
+from framegate.model import Arrival, Candidate, FileKey, NotYet, Origin, Unsettled
 from running import Site, wait_until
 from stepping import Stepped
 from troubles import powerless
@@ -74,7 +74,14 @@ def test_files_that_become_readable_are_judged_in_their_order(stepped: Stepped, 
     stepped.go(300)
     for file in drop.iterdir():
         file.chmod(0o644)
-    stepped.daemon._intake.inbox.take(0)  # type: ignore[union-attr]  # no hint tells of it
+    inbox = stepped.daemon._intake.inbox  # type: ignore[union-attr]
+    heard: list[Arrival] = []
+
+    def are_all_lost() -> bool:
+        heard.extend(inbox.take(0.1))
+        return len(heard) >= MANY
+
+    wait_until(are_all_lost)
     stepped.go(130)
     assert names_of(stepped) == [f"a{number:02}.jpg" for number in range(MANY)]
 
