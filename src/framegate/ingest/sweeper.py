@@ -180,20 +180,30 @@ class Sweeper:
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
         """Offer new files to the selection until ``end_s``; return whether the sweep has ended."""
         while True:
-            now_s = self._clock()
             for key in under_way.new:
-                if key.name in uploads:
-                    under_way.still_there.add(key.name)
-                if uploads.is_settling(key.name):
-                    uploads.observe(key, Origin.SWEEP, now_s)
-                elif not uploads.is_waiting_as(key):
-                    under_way.selection.offer(self._rules.candidate(key))
+                under_way.selection.offer(self._rules.candidate(key))
                 if time.perf_counter() >= end_s:
                     return False
             listed = under_way.sweep.advance()
             if listed is None:
                 return True
-            under_way.new = iter(self._without_touched(listed, uploads))
+            others = self._not_in_hand(self._without_touched(listed, uploads), under_way, uploads)
+            under_way.new = iter(others)
+            if time.perf_counter() >= end_s:
+                return False
+
+    def _not_in_hand(self, keys: list[FileKey], under_way: _UnderWay, uploads: Uploads) -> list[FileKey]:
+        """Observe the files that are in hand; return the others, and new versions of queued ones."""
+        now_s = self._clock()
+        others = []
+        for key in keys:
+            if key.name in uploads:
+                under_way.still_there.add(key.name)
+            if uploads.is_settling(key.name):
+                uploads.observe(key, Origin.SWEEP, now_s)
+            elif not uploads.is_waiting_as(key):
+                others.append(key)
+        return others
 
     def _without_touched(self, keys: list[FileKey], uploads: Uploads) -> list[FileKey]:
         """Return the files whose content cannot have been judged; the others are to be compared."""
