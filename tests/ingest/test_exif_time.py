@@ -63,6 +63,12 @@ def test_each_format_has_its_place_for_it(drop: Path, data: bytes) -> None:
     assert taken_ns(drop, data) == TAKEN_NS
 
 
+def test_other_segments_may_stand_before_it(drop: Path) -> None:
+    """A JPEG's EXIF data are found behind its JFIF segment, too."""
+    assert JPEG[2:4] == b"\xff\xe0"
+    assert taken_ns(drop, JPEG[:20] + jpeg_with(IN_UTC, JPEG)[2 : -len(JPEG) + 2] + JPEG[20:]) == TAKEN_NS
+
+
 def test_without_an_offset_it_is_local_time(drop: Path) -> None:
     """A camera that names no offset writes the time of its place, which is this machine's."""
     local_ns = int(datetime(2026, 3, 5, 6, 7, 8).timestamp()) * 10**9  # noqa: DTZ001 - local time is meant
