@@ -1,6 +1,7 @@
 """The command line: one function for each command. Slow imports are inside, so that --help is fast."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ from framegate.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, FramegateErr
 
 if TYPE_CHECKING:
     from framegate.config.load import Config
+
+# Read when OpenCV is imported. What libtiff says of a damaged file would stand between our own lines; the
+# verdict says it.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 MORE = "More: https://github.com/framegate/framegate#readme"
 

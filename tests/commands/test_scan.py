@@ -3,9 +3,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import forked
@@ -86,6 +89,22 @@ def test_a_second_scan_leaves_the_same_results(frames: Path, tmp_path: Path) -> 
     assert after_first["notes.txt"][0] == b"mine"
     assert after_first["lot_0000.jpg"][0] == b"somebody else's"
     assert after_first["lot_0000_20231114T221320.000Z.jpg"][0] == (frames / "lot_0000.jpg").read_bytes()
+
+
+def test_a_library_says_nothing_between_our_lines(tmp_path: Path) -> None:
+    """What libtiff and libjpeg find wrong with a file is in its verdict, and not on the terminal."""
+    shades = np.random.default_rng(3).integers(0, 255, (90, 160), np.uint8)
+    tiff = cv2.imencode(".tif", shades, [cv2.IMWRITE_TIFF_COMPRESSION, 5])[1].tobytes()
+    jpeg = cv2.imencode(".jpg", shades)[1].tobytes()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.tif").write_bytes(tiff[:1000] + b"\xff" * 200 + tiff[1200:])
+    (tmp_path / "in/b.jpg").write_bytes(jpeg[:2000] + jpeg[2500:])
+    command = [sys.executable, "-m", "framegate", "scan", str(tmp_path / "in"), str(tmp_path / "out")]
+    done = subprocess.run(
+        command, capture_output=True, text=True
+    )  # OpenCV reads its level when it is imported
+    assert "ERROR" not in done.stdout + done.stderr
+    assert "orrupt" not in done.stdout + done.stderr
 
 
 def test_json_is_one_object_whose_sums_balance(frames: Path, tmp_path: Path) -> None:

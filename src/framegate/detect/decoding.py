@@ -14,6 +14,7 @@ from framegate.formats import heif_decoding as heif
 from framegate.formats.damage import find_damage
 from framegate.formats.jpeg.damage import MARKERS_IN_DATA
 from framegate.formats.jpeg.decoding import Damaged, decode_jpeg, with_end
+from framegate.formats.png import find_wrong_checksum
 from framegate.formats.strangers import name_of
 from framegate.formats.tiff import with_first_page
 from framegate.model import Picture, Reason
@@ -133,6 +134,8 @@ def _decoded(data: bytes, header: Header, *, is_colour: bool) -> NDArray[np.uint
         pixels = decode_jpeg(data, header.jpeg, is_colour=is_colour, reduction=reduction)
     if pixels is not None:
         return pixels
+    if header.format == "png" and (wrong := find_wrong_checksum(data)):
+        return Damaged(wrong)
     if header.page:
         data = with_first_page(data, header.page)
     if header.format == "heic":

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from framegate.formats import png, strips, webp
+from framegate.formats import strips, webp
 from framegate.formats.header import Header
 
 
 def find_damage(data: bytes, header: Header, decodes: Callable[[bytes], bool], *, is_decoded: bool) -> str:
     """Return what is wrong within a picture whose end is there.
 
-    A PNG has checksums, and its decoder looks at them. A WebP has none, but its decoder knows how much it
-    needs. The decoder of a TIFF does not say what it finds. A BMP shows nothing.
+    The checksums of a PNG were looked at before it was decoded. A WebP has none, but its decoder knows how
+    much it needs. The decoder of a TIFF does not say what it finds. A BMP shows nothing.
 
     Args:
         data: the file.
@@ -27,5 +27,4 @@ def find_damage(data: bytes, header: Header, decodes: Callable[[bytes], bool], *
         return strips.find_damage(data, header.page)
     if is_decoded or header.format in {"bmp", "tiff"}:
         return ""
-    words = png.find_damage(data) if header.format == "png" else ""
-    return words or "its data cannot be decoded to the end"
+    return "its data cannot be decoded to the end"
