@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from framegate.config.capture_time import reader_of
 from framegate.config.settings import DropSettings
 from framegate.ingest.names import NameRules
+from framegate.model import FileKey
 
 MTIME_NS = 1_700_000_000_123_456_789
 NEW_YORK = "EST5EDT,M3.2.0,M11.1.0"  # written out, so that no tz database is needed
@@ -271,7 +272,7 @@ def test_patterns_are_tried_in_order_and_then_the_mtime() -> None:
     """One folder may hold names of several kinds; what none fits has the time of its file."""
     rules = NameRules(DropSettings(folder="drop", capture_time=("%Y_%m_%d__%H_%M_%S", "epoch_ms")))
     taken = [
-        rules.captured_at_ns(name, MTIME_NS)
+        rules.captured_at_ns(FileKey(name, 1, MTIME_NS))
         for name in ("c21_2021_03_26__16_44_04.png", "c23-1616694872510.png", "gate.png")
     ]
     assert taken == [_ns(2021, 3, 26, 16, 44, 4, offset_h=-4), 1_616_694_872_510_000_000, MTIME_NS]

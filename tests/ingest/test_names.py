@@ -109,21 +109,24 @@ def test_a_camera_that_is_no_utf8_is_escaped(make_rules: MakeRules) -> None:
 def test_the_first_pattern_that_fits_says_the_capture_time(make_rules: MakeRules) -> None:
     """A list of patterns is tried in its order, name by name."""
     rules = make_rules(capture_time=["%Y_%m_%d__%H_%M_%S%z", "epoch_ms", "epoch_s"])
-    assert rules.captured_at_ns("c21_2021_03_26__16_44_04Z.png", MTIME_NS) == 1_616_777_044_000_000_000
-    assert rules.captured_at_ns("c23-1616694872510.png", MTIME_NS) == 1_616_694_872_510_000_000
-    assert rules.captured_at_ns("c23-1616694872.png", MTIME_NS) == 1_616_694_872_000_000_000
+    assert (
+        rules.captured_at_ns(FileKey("c21_2021_03_26__16_44_04Z.png", 1, MTIME_NS))
+        == 1_616_777_044_000_000_000
+    )
+    assert rules.captured_at_ns(FileKey("c23-1616694872510.png", 1, MTIME_NS)) == 1_616_694_872_510_000_000
+    assert rules.captured_at_ns(FileKey("c23-1616694872.png", 1, MTIME_NS)) == 1_616_694_872_000_000_000
 
 
 def test_a_name_without_a_time_falls_back_to_mtime(make_rules: MakeRules) -> None:
     """What no pattern fits was taken when the file says it was written."""
     for times in ("mtime", "epoch_ms", ["mtime", "epoch_s"]):
-        assert make_rules(capture_time=times).captured_at_ns("lot.jpg", MTIME_NS) == MTIME_NS
+        assert make_rules(capture_time=times).captured_at_ns(FileKey("lot.jpg", 1, MTIME_NS)) == MTIME_NS
 
 
 def test_a_time_in_a_name_is_one_that_the_ledger_can_hold(make_rules: MakeRules) -> None:
     """A name that claims the year 9999 gets the latest time that can be stored."""
     rules = make_rules(capture_time="%Y-%m-%d")
-    assert rules.captured_at_ns("9999-12-30.jpg", MTIME_NS) == 2**63 - 1
+    assert rules.captured_at_ns(FileKey("9999-12-30.jpg", 1, MTIME_NS)) == 2**63 - 1
 
 
 def test_a_candidate_carries_what_its_name_says(make_rules: MakeRules) -> None:

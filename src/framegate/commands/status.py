@@ -168,7 +168,7 @@ def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pend
         keys = frames_of(Path(settings.drop.folder), rules, recursive=settings.drop.recursive)
         while batch := list(islice(keys, KEYS_AT_ONCE)):
             for key in ledger.unknown(batch):
-                camera = rules.candidate(key).camera
+                camera = rules.camera_of(key.name)
                 before = pending.get(camera, Pending())
                 since_s = min(before.since_s, key.mtime_ns / 1e9, time.time())
                 pending[camera] = Pending(before.count + 1, since_s)

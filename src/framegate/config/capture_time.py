@@ -1,4 +1,4 @@
-"""Reads the capture time of a frame from its file's name.
+"""Reads the capture time of a frame from its file's name, and makes nanoseconds of dates.
 
 Some cameras write a date (``c21_2021_03_26__16_44_04.png``), some seconds or milliseconds since the epoch
 (``c23-1616694872510.png``), and one folder may have both.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-MTIME = "mtime"
+MTIME, EXIF = "mtime", "exif"
 _EPOCHS = {
     "epoch_s": (re.compile(r"(?<!\d)\d{9,10}(?!\d)", re.ASCII), 1_000_000_000),
     "epoch_ms": (re.compile(r"(?<!\d)\d{12,13}(?!\d)", re.ASCII), 1_000_000),
@@ -36,15 +36,15 @@ def reader_of(pattern: str) -> ReadTime:
     """Return the function that reads times written as ``pattern``.
 
     Args:
-        pattern: ``mtime`` (never in the name), ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns``, or a
-            strptime pattern. It may match
-            anywhere in the name; the last match counts. Without ``%z`` it is local time. The date has to be
-            complete; without a time of day it is 0:00, as where each day has a folder of numbered frames.
+        pattern: ``mtime`` or ``exif`` (never in the name), ``epoch_s``, ``epoch_ms``, ``epoch_us``,
+            ``epoch_ns``, or a strptime pattern. It may match anywhere in the name; the last match counts.
+            Without ``%z`` it is local time. The date has to be complete; without a time of day it is 0:00,
+            as where each day has a folder of numbered frames.
 
     Raises:
         ValueError: the pattern is wrong.
     """
-    if pattern == MTIME:
+    if pattern in {MTIME, EXIF}:
         return lambda _name, _mtime_ns: None
     if pattern in _EPOCHS:
         return _epoch_reader(*_EPOCHS[pattern])
@@ -65,8 +65,8 @@ def _strptime_reader(pattern: str) -> ReadTime:
     if not directives or any(directive not in _DIRECTIVES for directive in directives):
         known = " ".join(f"%{directive}" for directive in _DIRECTIVES)
         raise ValueError(
-            f'{pattern!r} is no "mtime", "epoch_s", "epoch_ms", "epoch_us" or "epoch_ns", and no strptime'
-            f" pattern of {known}"
+            f'{pattern!r} is no "exif", "mtime", "epoch_s", "epoch_ms", "epoch_us" or "epoch_ns", and no'
+            f" strptime pattern of {known}"
         )
     if len(set(directives)) < len(directives):
         raise ValueError(f"{pattern!r} names a part of the time twice")
@@ -79,7 +79,7 @@ def _strptime_reader(pattern: str) -> ReadTime:
     def read(name: str, mtime_ns: int) -> int | None:
         for text in (*reversed(alone.findall(name)), *reversed(anywhere.findall(name))):
             try:
-                return _nanoseconds(datetime.strptime(text, pattern), mtime_ns)  # noqa: DTZ007 - see there
+                return nanoseconds_of(datetime.strptime(text, pattern), mtime_ns)  # noqa: DTZ007 - see there
             except (ValueError, OverflowError):  # digits that are not a date
                 continue
         return None
@@ -102,7 +102,7 @@ def _require_full_date(pattern: str, directives: set[str]) -> None:
         )
 
 
-def _nanoseconds(moment: datetime, mtime_ns: int) -> int:
+def nanoseconds_of(moment: datetime, mtime_ns: int) -> int:
     """Return nanoseconds since the epoch; a time without a zone is local.
 
     When clocks are set back in autumn an hour comes twice (half an hour on Lord Howe). A file is written

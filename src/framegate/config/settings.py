@@ -71,8 +71,9 @@ class DropSettings(Table):
     capture_time: CaptureTimes = (MTIME,)
     """Where to read the time at which a frame was taken; frames are judged in the order of these times.
     `mtime` is the file's modification time. A strptime pattern with the full date (`%Y-%m-%d_%H_%M_%S`, local
-    time), or `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, reads it from the path below the folder.
-    A list is tried in order; when none fits, `mtime` is used."""
+    time), or `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, reads it from the path below the folder. `exif`
+    opens each file and reads what the camera wrote into its first 64 kB (JPEG, PNG, WebP, TIFF; local time
+    unless it names its offset from UTC). A list is tried in order; when none fits, `mtime` is used."""
 
     settle_s: Annotated[Number, Field(ge=0, le=3600)] = 2.0
     """Seconds without a change after which a file counts as complete. A file whose writer has closed it, or

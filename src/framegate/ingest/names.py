@@ -1,13 +1,18 @@
-"""What a file's name shows: whether it is a frame's, which camera took it, and when."""
+"""What a file's name shows: whether it is a frame's, which camera took it, and when.
+
+Only where ``capture_time`` lists ``exif`` is the file itself opened, too.
+"""
 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from itertools import accumulate
+from pathlib import Path
 
-from framegate.config.capture_time import MTIME, reader_of
+from framegate.config.capture_time import EXIF, MTIME, reader_of
 from framegate.config.settings import DEFAULT_CAMERA, DropSettings
+from framegate.ingest.exif_time import ExifTimes
 from framegate.model import Candidate, FileKey, storable_ns
 
 UNFINISHED = (".part", ".tmp", ".filepart", "~")
@@ -44,8 +49,8 @@ class NameRules:
         self._excluded_parts = _any_of(set(excluded) - plain, is_path=False)
         self._excluded_paths = _any_of(excluded, is_path=True)
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
-        self._may_use_mtime = MTIME in settings.capture_time
-        self._times = tuple(reader_of(pattern) for pattern in settings.capture_time)
+        self._is_by_name = {MTIME, EXIF}.isdisjoint(settings.capture_time)
+        self._times = tuple(_reader_of(pattern, settings) for pattern in settings.capture_time)
 
     def are_like(self, others: "NameRules") -> bool:
         """Return whether they read all names as other rules do."""
@@ -80,8 +85,8 @@ class NameRules:
         return name.lower().endswith(UNFINISHED) or self.is_passed_over(name)
 
     def lacks_time(self, name: str) -> bool:
-        """Return whether ``capture_time`` does not say ``mtime``, and reads no time from a name."""
-        return not self._may_use_mtime and all(read(name, 0) is None for read in self._times)
+        """Return whether ``capture_time`` goes by names alone, and reads no time from this one."""
+        return self._is_by_name and all(read(FileKey(name, 0, 0)) is None for read in self._times)
 
     def lacks_camera(self, name: str) -> bool:
         """Return whether there is a ``camera_pattern``, and it finds no camera in a name."""
@@ -99,16 +104,23 @@ class NameRules:
             return DEFAULT_CAMERA
         return camera.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
-    def captured_at_ns(self, name: str, mtime_ns: int) -> int:
-        """Return when a frame was taken, in nanoseconds since the epoch: by its name, else by its mtime."""
+    def captured_at_ns(self, key: FileKey) -> int:
+        """Return when a frame was taken, in nanoseconds since the epoch, by the first source that says so."""
         for read in self._times:
-            if (moment := read(name, mtime_ns)) is not None:
+            if (moment := read(key)) is not None:
                 return storable_ns(moment)
-        return mtime_ns
+        return key.mtime_ns
 
     def candidate(self, key: FileKey) -> Candidate:
         """Return a version of a file with its camera and capture time, ready to be judged."""
-        return Candidate(key, self.camera_of(key.name), self.captured_at_ns(key.name, key.mtime_ns))
+        return Candidate(key, self.camera_of(key.name), self.captured_at_ns(key))
+
+
+def _reader_of(pattern: str, settings: DropSettings) -> Callable[[FileKey], int | None]:
+    if pattern == EXIF:
+        return ExifTimes(Path(settings.folder))
+    read = reader_of(pattern)
+    return lambda key: read(key.name, key.mtime_ns)
 
 
 def _any_of(patterns: Iterable[str], *, is_path: bool) -> Callable[[str], object] | None:

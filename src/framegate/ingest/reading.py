@@ -84,6 +84,20 @@ def was_last_written(folder: Path, name: str) -> bool:
     return status.st_mtime_ns == status.st_ctime_ns
 
 
+def read_head(folder: Path, name: str, most_bytes: int) -> bytes:
+    """Return the first bytes of a regular file, at most ``most_bytes``; none where it cannot be read now."""
+    try:
+        fd = _open_below(folder, name)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, most_bytes) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
 def read_frame(folder: Path, key: FileKey, most_bytes: int) -> ReadOutcome:
     """Read the version ``key`` of a file.
 

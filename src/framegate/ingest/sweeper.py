@@ -7,7 +7,7 @@ after lost events for at most ``settle_s``.
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,9 @@ class _UnderWay:
 
     is_of_backlog: bool
     """What it finds may have been in the folder for any time."""
+
+    new: Iterator[FileKey] = field(default_factory=lambda: iter(()))
+    """What was listed last, and is not offered to the selection yet."""
 
     still_there: set[str] = field(default_factory=set)
     """Files that were in hand before, and that it has listed."""
@@ -176,18 +179,31 @@ class Sweeper:
 
     def _offer_some(self, under_way: _UnderWay, uploads: Uploads, end_s: float) -> bool:
         """Offer new files to the selection until ``end_s``; return whether the sweep has ended."""
-        while (new := under_way.sweep.advance()) is not None:
-            now_s = self._clock()
-            for key in self._without_touched(new, uploads):
-                if key.name in uploads:
-                    under_way.still_there.add(key.name)
-                if uploads.is_settling(key.name):
-                    uploads.observe(key, Origin.SWEEP, now_s)
-                elif not uploads.is_waiting_as(key):
-                    under_way.selection.offer(self._rules.candidate(key))
+        while True:
+            for key in under_way.new:
+                under_way.selection.offer(self._rules.candidate(key))
+                if time.perf_counter() >= end_s:
+                    return False
+            listed = under_way.sweep.advance()
+            if listed is None:
+                return True
+            others = self._not_in_hand(self._without_touched(listed, uploads), under_way, uploads)
+            under_way.new = iter(others)
             if time.perf_counter() >= end_s:
                 return False
-        return True
+
+    def _not_in_hand(self, keys: list[FileKey], under_way: _UnderWay, uploads: Uploads) -> list[FileKey]:
+        """Observe the files that are in hand; return the others, and new versions of queued ones."""
+        now_s = self._clock()
+        others = []
+        for key in keys:
+            if key.name in uploads:
+                under_way.still_there.add(key.name)
+            if uploads.is_settling(key.name):
+                uploads.observe(key, Origin.SWEEP, now_s)
+            elif not uploads.is_waiting_as(key):
+                others.append(key)
+        return others
 
     def _without_touched(self, keys: list[FileKey], uploads: Uploads) -> list[FileKey]:
         """Return the files whose content cannot have been judged; the others are to be compared."""

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.formats.exif.directories import EXIF_NAME, EXIF_SEGMENT, Exif, exif_from
 from framegate.formats.jpeg.structure import Structure
 
-_APP1, _EXIF = 0xE1, b"Exif\0\0"
 _ORIENTATION = 0x0112
 
 _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
@@ -18,23 +18,19 @@ _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 def orientation_of(data: bytes, structure: Structure) -> int:
     """Return the EXIF orientation of a JPEG, 1 to 8; 1 where it says none."""
     for segment in structure.segments:
-        if segment.code == _APP1 and data.startswith(_EXIF, segment.start + 4):
+        if segment.code == EXIF_SEGMENT and data.startswith(EXIF_NAME, segment.start + 4):
+            exif = exif_from(data[segment.start + 10 : segment.end])
             try:
-                return _read_orientation(data[segment.start + 10 : segment.end])
+                return 1 if exif is None else _read_orientation(exif)
             except struct.error:  # it stops within its directory
                 return 1
     return 1
 
 
-def _read_orientation(tiff: bytes) -> int:
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None:
-        return 1
-    _, _, directory = struct.unpack_from(order + "2sHI", tiff)
-    (count,) = struct.unpack_from(order + "H", tiff, directory)
-    for at in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, at)
-        if tag == _ORIENTATION:
+def _read_orientation(exif: Exif) -> int:
+    for entry in exif.entries(exif.number(4, "I")):
+        if entry.tag == _ORIENTATION:
+            value = exif.number(entry.at, "H")
             return value if value in range(1, 9) else 1
     return 1
 
