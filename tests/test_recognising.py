@@ -219,6 +219,51 @@ def test_a_copy_beside_the_judged_file_is_a_frame(site: Site, judged: Stepped) -
     assert judged.verdicts()[-1].entry.reference == "4.png"
 
 
+@pytest.mark.parametrize("watch", ["auto", "poll"])
+def test_a_hard_link_makes_no_second_frame_of_the_original(site: Site, daemon: Stepped, watch: str) -> None:
+    """After cp -al each link is a frame of its own, as a copy is; the linked files are judged already."""
+    site.configure(drop=f'watch = "{watch}"', detection=CLASSIC, min_free="0B")
+    for number, car in enumerate(CARS):
+        put(site.drop / f"{number}.png", picture(car), NOON_NS + number * 10**9)
+    daemon.start()
+    daemon.go(10)
+    (site.drop / "backup").mkdir()
+    for number in range(len(CARS)):
+        (site.drop / "backup" / f"{number}.png").hardlink_to(site.drop / f"{number}.png")
+    daemon.go(100)
+    names = [event.entry.key.name for event in daemon.verdicts()]
+    assert sorted(names) == sorted(set(names))
+    assert len(names) == 2 * len(CARS)
+
+
+def test_a_frame_that_is_moved_to_another_camera_is_judged_for_it(site: Site, daemon: Stepped) -> None:
+    """A sorter's inbox is no camera: in its camera's folder a frame is compared with the right ones."""
+    drop = "camera_pattern = '^(?P<camera>c[0-9])/'"
+    site.configure(drop=drop, detection=CLASSIC, min_free="0B")
+    put(site.drop / "inbox/0.png", picture(0), NOON_NS)
+    daemon.start()
+    daemon.go(10)
+    (site.drop / "c1").mkdir()
+    (site.drop / "inbox/0.png").rename(site.drop / "c1/0.png")
+    daemon.go(40)
+    assert [event.entry.camera for event in daemon.verdicts()] == ["default", "c1"]
+
+
+def test_a_camera_that_sends_the_same_bytes_under_one_name_is_frozen_and_not_silent(
+    site: Site, daemon: Stepped
+) -> None:
+    """Each upload is heard of, though it is no new frame: the camera is there, its picture stands still."""
+    site.configure(drop='silent_after = "30s"\nfrozen_after = "20s"', detection=CLASSIC, min_free="0B")
+    daemon.start()
+    for _ in range(12):
+        (site.drop / "snapshot.png").write_bytes(picture(0))
+        daemon.hint("snapshot.png", Origin.CLOSED)
+        daemon.go(5)
+    assert len(daemon.verdicts()) == 1
+    assert daemon.count("camera.frozen") == 1
+    assert daemon.count("camera.silent") == 0
+
+
 def test_bytes_that_come_back_after_others_are_a_frame(site: Site, judged: Stepped) -> None:
     """Only the last content of a name counts: an older one that returns has been replaced meanwhile."""
     for car in (60, 0):

@@ -18,7 +18,10 @@ from framegate.formats import read_header
 from framegate.ingest.reading import look_at
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate, EncodedFrame, Entry, Verdict
+from framegate.model import Candidate, EncodedFrame, Entry, FileKey, Verdict
+
+COARSEST_TIME_NS = 2 * 10**9
+"""vfat stores a file's time in steps of two seconds."""
 
 
 class Change(StrEnum):
@@ -26,6 +29,9 @@ class Change(StrEnum):
 
     NONE = "none"
     TOUCHED = "touched"
+    RESENT = "resent"
+    """Written again, with the same bytes: as by a camera whose picture is frozen."""
+
     MOVED = "moved"
     GROWN = "grown"
 
@@ -103,7 +109,7 @@ class Recogniser:
         elif (moved := self._moved_here(candidate, sha256)) is not None:
             last, change = moved, Change.MOVED
         elif is_same:
-            change = Change.TOUCHED
+            change = Change.RESENT if _was_just_written(key) else Change.TOUCHED
         elif last is not None and _has_grown(last, encoded.data):
             change = Change.GROWN
         else:
@@ -130,8 +136,11 @@ class Recogniser:
         for entry in self._ledger.of_content(candidate.key.mtime_ns, sha256):
             if entry.key.name == candidate.key.name or entry.reason.verdict in self._deleted:
                 continue
+            if entry.camera != candidate.camera:  # it was compared with the frames of another camera
+                continue
             there = look_at(self._drop, entry.key.name)
-            if there is None or not entry.key.matches(there):
+            # Whatever its ctime: a link to the file, as from cp -al, has just changed that.
+            if there is None or not replace(entry.key, ctime_ns=0).matches(there):
                 return entry
         return None
 
@@ -154,6 +163,11 @@ class Recogniser:
         if self._deliverer.complete(entry.result, encoded):
             return entry.result
         return self._deliverer.deliver(encoded, entry.captured_at_ns).name
+
+
+def _was_just_written(key: FileKey) -> bool:
+    """Return whether a file's time is that of its last write, and not one that it was given."""
+    return abs(key.ctime_ns - key.mtime_ns) < COARSEST_TIME_NS
 
 
 def _has_grown(before: Entry, data: bytes) -> bool:

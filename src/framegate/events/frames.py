@@ -109,7 +109,7 @@ class FramePostponed(LogEvent, name="frame.postponed", level=("debug", "warning"
 
 
 class FrameKnown(LogEvent, name="frame.known", level="debug"):
-    """A file has the bytes of a judged frame: it was `touched`, or `moved` from the name `was`, or neither.
+    """A file has the bytes of a judged frame: it was `touched`, or `resent`, or `moved` from the name `was`.
 
     It is no new frame: there is no verdict.
     """
@@ -118,6 +118,11 @@ class FrameKnown(LogEvent, name="frame.known", level="debug"):
     camera: str
     change: str
     was: str | None = None
+
+    @property
+    def is_resent(self) -> bool:
+        """Whether its camera has sent it again."""
+        return self.change == "resent"
 
 
 class FrameCompleted(LogEvent, name="frame.completed"):

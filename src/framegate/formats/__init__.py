@@ -15,6 +15,7 @@ from framegate.formats.jpeg.start import find_start, may_start_later
 from framegate.formats.jpeg.structure import read_structure
 from framegate.formats.png import START as PNG_START
 from framegate.formats.png import read_png
+from framegate.formats.strangers import name_of
 from framegate.formats.tiff import read_tiff
 from framegate.formats.webp import read_webp
 
@@ -49,7 +50,7 @@ def _read_jpeg(data: bytes, start: int = 0) -> Header | None:
 
 
 def _read_late_jpeg(data: bytes) -> Header | None:
-    start = find_start(data)
+    start = None if name_of(data) else find_start(data)  # a PDF may hold a JPEG
     if start is None:
         return Header("jpeg") if may_start_later(data) else None
     try:

@@ -5,9 +5,16 @@ from collections.abc import Callable, Collection, Iterable
 from framegate.config.quantities import Duration
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener, LogEvent
-from framegate.events.frames import CameraBack, CameraSilent, FrameDecided
+from framegate.events.frames import CameraBack, CameraSilent, FrameDecided, FrameKnown
 from framegate.keep.schema import THE_OTHERS
 from framegate.telemetry.counters import MOST_CAMERAS
+
+
+def camera_heard_by(event: LogEvent) -> str | None:
+    """Return which camera has sent a file, a new one or the same again; None when none has."""
+    if isinstance(event, FrameDecided):
+        return event.entry.camera
+    return event.camera if isinstance(event, FrameKnown) and event.is_resent else None
 
 
 class Silence:
@@ -43,9 +50,9 @@ class Silence:
 
     def __call__(self, event: LogEvent) -> None:
         """Note that a camera has sent a frame."""
-        if not isinstance(event, FrameDecided):
+        camera = camera_heard_by(event)
+        if camera is None:
             return
-        camera = event.entry.camera
         if camera in self._silent:
             self._silent.discard(camera)
             silent_s = round(self._clock() - self._heard_at_s[camera], 1)
