@@ -25,12 +25,17 @@ NAMES = {
     "Hikvision": [
         ("192.168.1.64_01_20261126093011123_MOTION_DETECTION.jpg", MORNING, "192.168.1.64_01"),
         ("10.0.0.7_02_20261126210507004_TIMING.jpg", EVENING, "10.0.0.7_02"),
+        ("4_192.168.0.64_01_20261126093011711_MOTION_DETECTION.jpg", MORNING, "4_192.168.0.64_01"),
         ("gate/192.168.1.65_01_20270201000059999_VEHICLE_DETECTION.jpg", LATER, "192.168.1.65_01"),
     ],
     "Dahua": [
         ("AMC1/2026-11-26/001/jpg/09/30/11[M][0@0][0].jpg", MORNING, "AMC1"),
         ("4K0123PAZ/2026-11-26/001/jpg/21/05/07[R][0@0][1].jpg", EVENING, "4K0123PAZ"),
         ("yard/2027-02-01/001/jpg/00/00/59[M][0@0][0].jpg", LATER, "yard"),
+        ("ftp/b1/AMC002/2026-11-26/001/jpg/09/30/11[M][0@0][0].jpg", MORNING, "AMC002"),
+        ("lot3/2026-11-26/001/jpg/21/05.07[M][0@0][0].jpg", EVENING, "lot3"),
+        ("IPC-HD/4D02/2027-02-01/pic_001/00/00/59[M][0@0][1].jpg", LATER, "4D02"),
+        ("IPC-HF/4H05/4H05/2026-11-26/pic_001/09.30.11[R][0@0][0].jpg", MORNING, "4H05"),
     ],
     "Axis": [
         ("image26-11-26_09-30-11-12.jpg", MORNING, "default"),
