@@ -16,7 +16,7 @@ from framegate.formats.jpeg.damage import MARKERS_IN_DATA
 from framegate.formats.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.formats.png import find_wrong_checksum
 from framegate.formats.strangers import name_of
-from framegate.formats.tiff import with_first_page
+from framegate.formats.tiff.reading import with_first_page
 from framegate.model import Picture, Reason
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}

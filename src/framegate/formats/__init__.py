@@ -16,7 +16,7 @@ from framegate.formats.jpeg.structure import read_structure
 from framegate.formats.png import START as PNG_START
 from framegate.formats.png import read_png
 from framegate.formats.strangers import name_of
-from framegate.formats.tiff import read_tiff
+from framegate.formats.tiff.reading import read_tiff
 from framegate.formats.webp import read_webp
 
 __all__ = ["Header", "read_header"]

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from framegate.formats import strips, webp
+from framegate.formats import webp
 from framegate.formats.header import Header
+from framegate.formats.tiff import strips
 
 
 def find_damage(data: bytes, header: Header, decodes: Callable[[bytes], bool], *, is_decoded: bool) -> str:

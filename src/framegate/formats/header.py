@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from framegate.formats.jpeg.structure import Structure
-from framegate.formats.tiff_page import Page
+from framegate.formats.tiff.page import Page
 
 
 @dataclass(frozen=True, slots=True)

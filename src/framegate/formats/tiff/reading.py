@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from framegate.formats.header import Header
-from framegate.formats.tiff_page import (
+from framegate.formats.tiff.page import (
     DNG_VERSION,
     NO_COMPRESSION,
     PHOTOMETRIC,

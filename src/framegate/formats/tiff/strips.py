@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from framegate.formats.jpeg.decoding import Damaged, decode_jpeg
 from framegate.formats.jpeg.structure import read_structure
-from framegate.formats.tiff_page import JPEG_TABLES, Page
+from framegate.formats.tiff.page import JPEG_TABLES, Page
 
 _LZW, _JPEG, _DEFLATE, _PACK_BITS, _OLD_DEFLATE = 5, 7, 8, 32773, 32946
 
