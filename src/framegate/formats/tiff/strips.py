@@ -11,13 +11,10 @@ from dataclasses import dataclass
 
 from framegate.formats.jpeg.decoding import Damaged, decode_jpeg
 from framegate.formats.jpeg.structure import read_structure
+from framegate.formats.tiff.lzw import unpacked_bytes
 from framegate.formats.tiff.page import JPEG_TABLES, Page
 
 _LZW, _JPEG, _DEFLATE, _PACK_BITS, _OLD_DEFLATE = 5, 7, 8, 32773, 32946
-
-_LZW_HOLE = bytes(8)
-"""An encoder writes one code for two zeros, so that codes 0, of 12 bits at most, do not follow one another.
-Other damage shows in the unpacked length alone, which is not looked at."""
 
 _PIECE_BYTES = 1 << 16
 _MOST_OVERLAP = 2
@@ -93,8 +90,9 @@ def _unpacks_bits(part: _Part) -> bool:
     return part.least_bytes <= count <= part.most_bytes
 
 
-def _has_no_hole(part: _Part) -> bool:
-    return _LZW_HOLE not in part.packed
+def _unpacks_codes(part: _Part) -> bool:
+    count = unpacked_bytes(part.packed)
+    return count is None or part.least_bytes <= count <= part.most_bytes
 
 
 def _is_jpeg(part: _Part) -> bool:
@@ -113,7 +111,7 @@ _CHECKS: dict[int, Callable[[_Part], bool]] = {
     _DEFLATE: _inflates,
     _OLD_DEFLATE: _inflates,
     _PACK_BITS: _unpacks_bits,
-    _LZW: _has_no_hole,
+    _LZW: _unpacks_codes,
     _JPEG: _is_jpeg,
 }
 """By the number of the compression: whether a part of it is whole, as far as that shows."""
