@@ -4,7 +4,6 @@ Some cameras write a date (``c21_2021_03_26__16_44_04.png``), some seconds or mi
 (``c23-1616694872510.png``), and one folder may have both.
 """
 
-import itertools
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -22,8 +21,6 @@ _DIRECTIVES = {
     "p": r"[AaPp][Mm]", "b": r"[^\W\d_]+", "B": r"[^\W\d_]+", "a": r"[^\W\d_]+", "A": r"[^\W\d_]+",
     "z": r"(?:Z|[+-]\d{2}:?\d{2})", "%": "%",
 }  # fmt: skip
-_UNPADDED = _DIRECTIVES | dict.fromkeys("mdHIMS", r"(?:\d{2}|(?<!\d)\d(?!\d))")
-"""The same where the zero in front may be missing: one digit, with no digit beside it."""
 _DATE = {"year": ("Y", "y"), "month": ("m", "b", "B"), "day": ("d",)}
 """The directives for each part of a date; %j, the day of the year, is month and day."""
 
@@ -41,10 +38,8 @@ def reader_of(pattern: str) -> ReadTime:
     Args:
         pattern: ``mtime`` or ``exif`` (never in the name), ``epoch_s``, ``epoch_ms``, ``epoch_us``,
             ``epoch_ns``, or a strptime pattern. It may match anywhere in the name; the last match counts.
-            Where no digit stands beside them, months, days, hours, minutes and seconds may lack the zero in
-            front: ``2021-3-6_9-4-0``; a time with all zeros in the same name goes before. Without ``%z`` it
-            is local time. The date has to be complete; without a time of day it is 0:00, as where each day
-            has a folder of numbered frames.
+            Without ``%z`` it is local time. The date has to be complete; without a time of day it is 0:00,
+            as where each day has a folder of numbered frames.
 
     Raises:
         ValueError: the pattern is wrong.
@@ -76,20 +71,13 @@ def _strptime_reader(pattern: str) -> ReadTime:
     if len(set(directives)) < len(directives):
         raise ValueError(f"{pattern!r} names a part of the time twice")
     _require_full_date(pattern, set(directives))
-    padded, unpadded = (
-        "".join(re.escape(text) if text else spellings[directive] for directive, text in pieces)
-        for spellings in (_DIRECTIVES, _UNPADDED)
-    )
-    # First without a digit next to it; then anywhere, as after a counter: cam12320210326.jpg. Unpadded comes
-    # last: in 26-11-26_09-30-11-1.jpg the counter would make 30-11-1 a date.
-    places = (
-        re.compile(rf"(?<!\d)(?=({padded})(?!\d))", re.ASCII),
-        re.compile(rf"(?=({padded}))", re.ASCII),
-        re.compile(rf"(?<!\d)(?=({unpadded})(?!\d))", re.ASCII),
-    )
+    spelling = "".join(re.escape(text) if text else _DIRECTIVES[directive] for directive, text in pieces)
+    # First without a digit next to it; then anywhere, as after a counter: cam12320210326.jpg.
+    alone = re.compile(rf"(?<!\d)(?=({spelling})(?!\d))", re.ASCII)
+    anywhere = re.compile(rf"(?=({spelling}))", re.ASCII)
 
     def read(name: str, mtime_ns: int) -> int | None:
-        for text in itertools.chain.from_iterable(reversed(place.findall(name)) for place in places):
+        for text in (*reversed(alone.findall(name)), *reversed(anywhere.findall(name))):
             try:
                 return nanoseconds_of(datetime.strptime(text, pattern), mtime_ns)  # noqa: DTZ007 - see there
             except (ValueError, OverflowError):  # digits that are not a date
