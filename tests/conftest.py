@@ -74,9 +74,12 @@ def disk() -> FaultyDisk:
 
 
 @pytest.fixture
-def daemon(site: Site, disk: FaultyDisk) -> Stepped:
-    """A daemon over the site, whose clock the test moves."""
-    return Stepped(site, disk)
+def daemon(site: Site, disk: FaultyDisk) -> Iterator[Stepped]:
+    """A daemon over the site, whose clock the test moves; it gives its inotify instance back at the end."""
+    stepped = Stepped(site, disk)
+    yield stepped
+    if stepped.daemon is not None:
+        stepped.crash()
 
 
 @pytest.fixture

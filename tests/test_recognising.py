@@ -277,9 +277,10 @@ def test_a_time_that_is_set_soon_after_the_close_is_the_capture_time(
     site: Site, daemon: Stepped, restart: bool
 ) -> None:
     """What FTP's MFMT or Samba sets within settle_s counts for the order, and in the results."""
-    site.configure(detection=CLASSIC, min_free="0B")
+    site.configure(drop="settle_s = 60", detection=CLASSIC, min_free="0B")  # seconds of the real clock, too
     daemon.start()
     (site.drop / "a.png").write_bytes(picture(0))
+    daemon.hint("a.png", Origin.CLOSED)
     daemon.go(3)
     if restart:
         daemon.stop()
@@ -293,7 +294,7 @@ def test_a_time_that_is_set_soon_after_the_close_is_the_capture_time(
     assert now.captured_at_ns == NOON_NS
     assert (site.results / "a.png").stat().st_mtime_ns == NOON_NS
     put(site.drop / "b.png", picture(60), NOON_NS + 10**9)
-    daemon.go(5)
+    daemon.go(100)
     assert daemon.verdicts()[-1].entry.reference == "a.png"
 
 
