@@ -36,6 +36,11 @@ class Change(StrEnum):
     GROWN = "grown"
 
 
+_MAY_BE_STAMPED = {Change.TOUCHED, Change.GROWN}
+"""After these a file's time may be one that its uploader has set. A camera that sends the same bytes every
+second sets none: its result would be written to each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A frame that was judged before, as it was recorded, and as it is now."""
@@ -94,15 +99,18 @@ class Recogniser:
         """
         if examined.encoded is None or examined.sha256 is None:
             return False
-        self._tell_apart(examined.candidate, examined.sha256)
-        known = self._known(examined.candidate, examined.encoded, examined.sha256)
+        last = self._ledger.last_of(examined.candidate.key.name)
+        if last is not None and last.key == examined.candidate.key:
+            last = self._told_apart(last, examined.sha256)
+        known = self._known(last, examined.candidate, examined.encoded, examined.sha256)
         if known is not None and known.change is not Change.NONE:
             self._record(known, examined.encoded)
         return known is not None
 
-    def _known(self, candidate: Candidate, encoded: EncodedFrame, sha256: bytes) -> _Known | None:
+    def _known(
+        self, last: Entry | None, candidate: Candidate, encoded: EncodedFrame, sha256: bytes
+    ) -> _Known | None:
         key = candidate.key
-        last = self._ledger.last_of(key.name)
         is_same = last is not None and last.sha256 == sha256
         if last is not None and is_same and last.key.mtime_ns == key.mtime_ns:
             change = Change.NONE if last.key == key else Change.TOUCHED
@@ -115,21 +123,19 @@ class Recogniser:
         else:
             return None
         assert last is not None
-        captured_at_ns = candidate.captured_at_ns if self._is_stamp(last, candidate) else last.captured_at_ns
+        is_stamp = change in _MAY_BE_STAMPED and 0 <= key.ctime_ns - last.key.ctime_ns <= self._stamp_ns
+        captured_at_ns = candidate.captured_at_ns if is_stamp else last.captured_at_ns
         now = replace(last, key=candidate.key, sha256=sha256, captured_at_ns=captured_at_ns)
         return _Known(last, now, change)
 
-    def _tell_apart(self, candidate: Candidate, sha256: bytes) -> None:
+    def _told_apart(self, last: Entry, sha256: bytes) -> Entry:
         """Record a frame as older by a nanosecond if other bytes have come with its very status since."""
-        last = self._ledger.last_of(candidate.key.name)
-        if last is not None and last.key == candidate.key and last.sha256 not in {None, sha256}:
-            older = replace(last, key=replace(last.key, ctime_ns=last.key.ctime_ns - 1))
-            self._ledger.renew(last, older)
-            self._renew(last, older)
-
-    def _is_stamp(self, before: Entry, candidate: Candidate) -> bool:
-        is_same_name = before.key.name == candidate.key.name
-        return is_same_name and 0 <= candidate.key.ctime_ns - before.key.ctime_ns <= self._stamp_ns
+        if last.sha256 in {None, sha256}:
+            return last
+        older = replace(last, key=replace(last.key, ctime_ns=last.key.ctime_ns - 1))
+        self._ledger.renew(last, older)
+        self._renew(last, older)
+        return older
 
     def _moved_here(self, candidate: Candidate, sha256: bytes) -> Entry | None:
         """Return the frame that was moved to this name; a copy leaves the file at the old name as it was."""

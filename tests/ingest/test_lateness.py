@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.ingest.lateness import LEAST_IN_A_RUN, MINUTE_NS, Lateness
+from framegate.ingest.lateness import LEAST_IN_A_RUN, Lateness
+from framegate.model import MINUTE_NS
 
 NOON_NS = 1_700_000_000 * 10**9
 HOUR_NS = 60 * MINUTE_NS

@@ -8,7 +8,7 @@ frame of 2036: for those, what is newest is found again, or each of their frames
 import json
 from dataclasses import astuple, dataclass
 
-MINUTE_NS = 60 * 10**9
+from framegate.model import MINUTE_NS
 
 LEAST_IN_A_RUN = 5
 """Late frames in a row, none older than the one before, from which on they may show a clock that was set.

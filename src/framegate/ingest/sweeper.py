@@ -280,6 +280,6 @@ class Sweeper:
         if self._unlisted.end_of_sweep():
             self._watch.renew("a folder may be listed now", now_s)
         elif under_way.is_round:
-            # A new mtime on a file that is known (FTP's MFMT) makes no event that we watch for.
+            # What is done to a known file need not have made an event that we watch for.
             known = self._ledger.known_names(new)
             self._watch.note_unannounced((name for name in new if name not in known), now_s)
