@@ -50,9 +50,15 @@ class Bench:
         assert isinstance(examined, Examined)
         self.pipeline.conclude(examined)
 
-    def judge_all(self) -> None:
-        for candidate in self.candidates():
-            self.judge(candidate)
+    def judge_all(self, *, at_once: int = 1) -> None:
+        """Judge what has no verdict yet, in groups of so many frames."""
+        for number, candidate in enumerate(self.candidates(), 1):
+            examined = self.pipeline.examine(candidate)
+            assert isinstance(examined, Examined)
+            self.pipeline.decide(examined)
+            if number % at_once == 0:
+                self.pipeline.make_durable()
+        self.pipeline.make_durable()
         self.pipeline.flush()
 
     def numbers(self) -> list[tuple[Any, ...]]:

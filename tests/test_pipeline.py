@@ -32,12 +32,12 @@ class FailingOnce(Disk):
 
 
 def judge_over_errors(box: Bench) -> int:
-    """Judge all as the loop does: resume what is held, and try again what could not even be decided."""
+    """Judge all as the loop does: make durable what is held, and try again what could not even be decided."""
     errors = 0
     for candidate in box.candidates():
-        while not box.ledger.knows(candidate.key) or box.pipeline._held is not None:
+        while not box.ledger.knows(candidate.key) or box.pipeline._keeping.held:
             try:
-                box.pipeline.resume()
+                box.pipeline.make_durable()
                 if not box.ledger.knows(candidate.key):
                     box.judge(candidate)
             except SinkError:

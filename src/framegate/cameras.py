@@ -40,6 +40,7 @@ class Cameras:
         ledger: remembers what each camera kept last, and what it has learnt.
         emit: receives an event when a reference is restored or lost, and when a camera starts over.
         bytes_of: returns the bytes of a kept frame; None if they are gone.
+        make_durable: records the frames that were decided and are not in the ledger yet.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Cameras:
         ledger: Ledger,
         emit: Listener,
         bytes_of: Callable[[Entry], bytes | None],
+        make_durable: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
         self._bytes_of = bytes_of
+        self._make_durable = make_durable
         self._cameras: dict[str, Camera] = {}
         """By name, the least recently used first."""
 
@@ -140,6 +143,7 @@ class Cameras:
             self._put_away(least_recent)
 
     def _put_away(self, name: str) -> None:
+        self._make_durable()  # it has learnt from them, and one may be its reference
         self._ledger.flush()  # what it has learnt is committed, to be restored with it
         del self._cameras[name]
         self.measure(name)
@@ -150,6 +154,7 @@ class Cameras:
 
         Otherwise the camera is restored from the ledger, and the reference from its file, which may be gone.
         """
+        self._make_durable()  # what it has kept lately is read from the ledger
         camera, settings = self._cameras[name], self._settings.detection_of(name)
         if camera.retune(settings, self._mask_of(settings)):
             pacing = camera.judge.pacing

@@ -255,7 +255,7 @@ class Daemon:
         if self._pause is not None:
             if now_s < self._pause.retry_at_s:
                 return
-            self._pipeline.resume()
+            self._pipeline.make_durable()
             self._flush(now_s)
         self._judge_some()
         if not self._intake.watch.is_absent:

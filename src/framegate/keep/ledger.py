@@ -2,8 +2,9 @@
 
 A frame to be kept is first written to the ledger as an intent (``intend``, durable), then delivered, then
 marked as done (``finish``). A crash in between leaves the intent, and recovery delivers the frame again under
-the same name. Everything else waits in memory for the next commit. After a crash those frames are decided
-again, with what was learnt up to the last commit, and so with the same verdict.
+the same name. Several frames may be intended in one commit, with those that were dropped between them.
+Everything else waits in memory for the next commit. After a crash those frames are decided again, with what
+was learnt up to the last commit, and so with the same verdict.
 
 Intents are committed with synchronous=FULL, the rest with NORMAL: at power cuts WAL with FULL lost 0 of 4,417
 acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
@@ -154,9 +155,15 @@ class Ledger:
         """Record what a camera has learnt: ``memory`` is called at the next commit."""
         self._memories[camera] = memory
 
-    def intend(self, entry: Entry) -> None:
-        """Record durably that a frame is to be kept, before it is delivered."""
-        self._commit([*self._pending, (entry.key, [(INSERT, entry_columns(entry))])], Step.INTEND)
+    def intend(self, *entries: Entry) -> None:
+        """Record durably which frames are to be kept, before they are delivered.
+
+        Args:
+            entries: those frames, and the dropped and rejected ones between and after them, in the order of
+                the decisions. They are recorded together, and with what was learnt from them, or not at all.
+        """
+        changes: list[Change] = [(entry.key, [(INSERT, entry_columns(entry))]) for entry in entries]
+        self._commit([*self._pending, *changes], Step.INTEND)
 
     def finish(self, key: FileKey, result: str) -> None:
         """Record, at the next commit, that an intended frame is in the results folder under this name."""
