@@ -7,11 +7,12 @@ from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.model import Candidate
-from framegate.pipeline import CrashGuard, Examined, Pipeline
+from framegate.pipeline import Pipeline
 from running import Site
 
 
@@ -23,15 +24,12 @@ class Bench:
         site: Site,
         disk: Disk | None = None,
         deliverer: Deliverer | None = None,
-        crash_guard: CrashGuard | None = None,
     ) -> None:
         self.settings = load(site.config).settings
         self.events: list[LogEvent] = []
         self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
         results = deliverer or ResultsFolder(site.results, disk=disk)
-        self.pipeline = Pipeline(
-            self.settings, results, self.ledger, self.events.append, crash_guard=crash_guard
-        )
+        self.pipeline = Pipeline(self.settings, results, self.ledger, self.events.append)
 
     @property
     def decided(self) -> list[FrameDecided]:

@@ -19,9 +19,10 @@ from framegate.detect.detector import detector_of, preparation_of
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.pipeline import Examined, Pipeline
+from framegate.pipeline import Pipeline
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, FIRST_MTIME_NS, Shot, shot, upload
 from pictures import picture_for

@@ -108,7 +108,8 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
 
     def judge(camera: Camera, moment: int) -> None:
         picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
-        camera.decide(FileKey(f"{moment}.jpg", moment, moment), Moment(moment), picture, bytes(32))
+        key, prepared = FileKey(f"{moment}.jpg", moment, moment), camera.judge.prepare(picture)
+        camera.decide(key, Moment(moment), prepared, bytes(32))
 
     warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's

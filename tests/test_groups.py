@@ -8,8 +8,8 @@ import pytest
 
 from bench import Bench, lay
 from framegate import cameras
+from framegate.examining import Examined
 from framegate.model import Decision, Reason
-from framegate.pipeline import Examined
 from invariants import ledger_rows
 from running import Site, contents
 

@@ -12,9 +12,9 @@ from bench import Bench, lay
 from forked import python
 from framegate import cameras
 from framegate.errors import SinkError
+from framegate.examining import Examined
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.model import Candidate, EncodedFrame, NotYet, Reason, Unsettled, Verdict
-from framegate.pipeline import Examined
 from running import Site, contents
 
 
@@ -222,10 +222,8 @@ def test_a_frame_without_its_end_is_rejected_only_when_no_more_can_be_expected(
     early = box.pipeline.examine(replace(candidate, is_final=False))
     assert isinstance(early, Unsettled)
     assert (early.why, early.key, early.candidate.key) == (NotYet.UNFINISHED, candidate.key, candidate.key)
-    late = box.pipeline.examine(candidate)
-    assert isinstance(late, Examined)
-    assert late.rejection is not None
-    assert late.rejection.reason is (Reason.TRUNCATED if cut else Reason.EMPTY)
+    box.judge(candidate)
+    assert [e.entry.reason for e in box.decided] == [Reason.TRUNCATED if cut else Reason.EMPTY]
 
 
 def test_a_frame_that_is_no_picture_is_rejected_at_once(site: Site, bench: Callable[..., Bench]) -> None:

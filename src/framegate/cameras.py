@@ -10,9 +10,11 @@ from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
+from framegate.detect.detector import Prepared, detector_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.detect.tear import TornAlike
 from framegate.errors import SinkError
 from framegate.events.base import Listener
@@ -89,6 +91,23 @@ class Cameras:
         camera = self._cameras.pop(name, None) or self._restored(name)
         self._cameras[name] = camera
         return camera
+
+    def has_judged(self, name: str, sha256: bytes) -> bool:
+        """Return whether a camera in memory has just judged these bytes; may be called in any thread."""
+        camera = self._cameras.get(name)
+        return camera is not None and camera.has_judged(sha256)
+
+    def prepare(self, name: str, picture: Picture) -> Prepared:
+        """Return a camera's picture as its judge needs it; may be called in any thread.
+
+        Raises:
+            SinkError: the camera's mask cannot be read.
+            MemoryError: there is too little memory for it now.
+        """
+        settings = self._settings.detection_of(name)
+        with opencv_out_of_memory_as_memory_error():
+            prepared: Prepared = detector_of(settings, self._mask_of(settings)).prepare(picture)
+        return prepared
 
     def measure(self, name: str) -> None:
         """Count a camera's memory against the budget; each frame that it judges may change it."""

@@ -1,10 +1,9 @@
-"""From a candidate to its verdict: read, decode, score, decide, deliver, record, emit.
+"""From a candidate to its verdict: read, decode, prepare, score, decide, deliver, record, emit.
 
-``read``, or ``examine`` (read and decode), depends on no other frame and may run ahead in other threads. The
-rest is done in one thread, each camera's frames in order: ``decide``, then ``make_durable``, which delivers,
-records and emits what was decided. That may be one frame, as ``conclude`` does it, or a group of frames that
-wait for the disk together. The daemon and the scan both use this pipeline; the daemon only reads ahead, so it
-need not decode a frame whose bytes have just been judged.
+``examine`` reads, decodes and prepares: that depends on no other frame, and may run ahead in other threads
+(see ``ahead``). The rest is done in one thread, each camera's frames in order: ``decide``, and then
+``make_durable``, which delivers, records and emits what was decided. That may be one frame, as ``conclude``
+does it, or a group of frames that wait for the disk together. The daemon and the scan both use this pipeline.
 """
 
 import time
@@ -19,15 +18,13 @@ from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
-from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
+from framegate.examining import Examined, LastRead, internal_error, out_of_memory, prepared, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
 from framegate.keeping import Judgement, Keeping
 from framegate.model import Candidate, Decision, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
-
-__all__ = ["CrashGuard", "Examined", "Pipeline"]
 
 WARNINGS = {Reason.LIGHTING: CameraLighting, Reason.MOVED: CameraMoved}
 """Events that follow a verdict with this reason."""
@@ -51,8 +48,6 @@ class Pipeline:
         deliverer: where kept frames go.
         ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
-        crash_guard: rejects frames that end the process; None where nothing restarts the process. With a
-            guard, ``examine`` has to run in the concluding thread, too.
         config_revision: number of the snapshot, for the log.
     """
 
@@ -63,14 +58,13 @@ class Pipeline:
         ledger: Ledger,
         emit: Listener,
         *,
-        crash_guard: CrashGuard | None = None,
         config_revision: int = 1,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
         self._config_revision = config_revision
-        self._crash_guard = crash_guard
+        self._last_read = LastRead()
         self._keeping = Keeping(settings, deliverer, ledger)
         self._cameras = Cameras(settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable)
         self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=self._tell)
@@ -89,7 +83,10 @@ class Pipeline:
         self._recogniser.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read and decode a candidate. May run in any thread, unless there is a crash guard.
+        """Read, decode and prepare a candidate. May run in any thread.
+
+        A frame whose bytes have just been judged, or are just being examined, is not decoded: ``decide`` does
+        that if it has to be.
 
         Returns:
             The frame, or its rejection; ``Unsettled`` when it cannot be judged yet.
@@ -97,19 +94,14 @@ class Pipeline:
         Raises:
             Exhausted: the process may open no more files.
         """
-        examined = self.read(candidate)
-        return decoded(examined, self._settings) if isinstance(examined, Examined) else examined
-
-    def read(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read a candidate; ``decide`` decodes it if its bytes have not just been judged.
-
-        Returns:
-            The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
-
-        Raises:
-            Exhausted: the process may open no more files.
-        """
-        return read(candidate, self._settings, self._crash_guard)
+        settings, camera = self._settings, candidate.camera
+        examined = read(candidate, settings)
+        if not isinstance(examined, Examined) or examined.sha256 is None:
+            return examined
+        is_repeat = self._last_read.replace(camera, examined.sha256) == examined.sha256
+        if is_repeat or self._cameras.has_judged(camera, examined.sha256):
+            return examined
+        return prepared(examined, settings, self._cameras.prepare)
 
     def recognise(self, candidate: Candidate) -> bool:
         """Read a file whose name was judged, and record its present version if its bytes were judged, too.
@@ -121,7 +113,7 @@ class Pipeline:
             Exhausted: the process may open no more files.
             SinkError: ledger or results cannot be written now.
         """
-        examined = read(candidate, self._settings, None)
+        examined = read(candidate, self._settings)
         return isinstance(examined, Examined) and self._is_known(examined)
 
     def decide(self, examined: Examined) -> Decision | Unsettled | None:
@@ -177,15 +169,6 @@ class Pipeline:
         self.make_durable()
         return outcome
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Judge frames in the ``with`` block; if the process ends after it, none of them is to blame."""
-        try:
-            yield
-        finally:
-            if self._crash_guard is not None:
-                self._crash_guard.clear()
-
     def _is_known(self, examined: Examined) -> bool:
         if self._keeping.holds(examined.candidate.key, examined.sha256):  # the ledger does not know it yet
             self.make_durable()
@@ -239,13 +222,13 @@ class Pipeline:
         moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
         decision = camera.decide_repeat(sha256, moment)
         if decision is None:
-            ready = decoded(examined, self._settings)
+            ready = prepared(examined, self._settings, self._cameras.prepare)
             if isinstance(ready, Unsettled):
                 return ready
-            if ready.picture is None:
+            if ready.prepared is None:
                 assert ready.rejection is not None
                 return _Decided(ready, ready.rejection)
-            decision = camera.decide(candidate.key, moment, ready.picture, sha256)
+            decision = camera.decide(candidate.key, moment, ready.prepared, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         for event in camera.announcements(candidate, *before):
             self._tell(event)
