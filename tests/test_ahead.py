@@ -1,9 +1,7 @@
 """Frames that are examined ahead: which, in what order, and that nothing depends on it."""
 
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Collection, Sequence
 from contextlib import closing
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +12,7 @@ from framegate.config.settings import Settings
 from framegate.errors import Exhausted
 from framegate.examining import Examined
 from framegate.model import Candidate, Decision, EncodedFrame, FileKey, Reason
+from pools import Lazy
 
 SETTINGS = Settings.model_validate(
     {"version": 1, "drop": {"folder": "/drop"}, "results": {"folder": "/results"}}
@@ -40,39 +39,6 @@ class Examiner:
         if candidate in self.fails:
             raise Exhausted("no more files")
         return Examined(candidate, 0.0, EncodedFrame(candidate.key.name, bytes(self.size_bytes), 0))
-
-
-class Lazy(Executor):
-    """Runs what is submitted when a result is asked for: whatever ``choose`` chooses, until that is there."""
-
-    def __init__(self, choose: Callable[[int], int] = lambda _waiting: 0) -> None:
-        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
-        self._choose = choose
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future = _Asked(self)
-        self.waiting.append((future, lambda: fn(*args, **kwargs)))
-        return future
-
-    def run_one(self) -> None:
-        future, call = self.waiting.pop(self._choose(len(self.waiting)))
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(call())
-        except Exhausted as error:
-            future.set_exception(error)
-
-
-class _Asked(Future[Any]):
-    def __init__(self, pool: Lazy) -> None:
-        super().__init__()
-        self._pool = pool
-
-    def result(self, timeout: float | None = None) -> Any:
-        while not self.done():
-            self._pool.run_one()
-        return super().result(timeout)
 
 
 class Guard:
