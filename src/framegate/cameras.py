@@ -5,12 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from framegate.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.detector import Prepared, detector_of
+from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
@@ -71,12 +72,16 @@ class Cameras:
         self._masks: dict[str, GrayImage] = {}
         self._read_masks()
 
+        self._preparing: dict[int, Detector[Any]] = {}
+        """Detectors that only prepare, by the identity of their settings: most cameras share one."""
+
     def retune(self, settings: Settings) -> None:
         """Use other settings for each camera when it is next needed."""
         self._settings = settings
         self._stale = set(self._cameras)
         self._masks = {}
         self._read_masks()
+        self._preparing = {}
 
     def get(self, name: str) -> Camera:
         """Return a camera, from memory or restored; remove the least recently used ones above the budget.
@@ -104,9 +109,12 @@ class Cameras:
             SinkError: the camera's mask cannot be read.
             MemoryError: there is too little memory for it now.
         """
-        settings = self._settings.detection_of(name)
+        settings, known = self._settings.detection_of(name), self._preparing
+        detector = known.get(id(settings))
+        if detector is None or detector.settings is not settings:
+            detector = known[id(settings)] = detector_of(settings, self._mask_of(settings))
         with opencv_out_of_memory_as_memory_error():
-            prepared: Prepared = detector_of(settings, self._mask_of(settings)).prepare(picture)
+            prepared: Prepared = detector.prepare(picture)
         return prepared
 
     def measure(self, name: str) -> None:
