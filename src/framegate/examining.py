@@ -14,8 +14,14 @@ from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Prepared
 from framegate.errors import SinkError
+from framegate.formats import read_header
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Picture, Reason, Unsettled
+
+LARGE_PX = 16_000_000
+"""Pixels above which pictures are decoded one at a time: one of 100 million takes up to 750 MB (WebP)."""
+
+_JPEG = b"\xff\xd8"
 
 MOST_CAMERAS_REMEMBERED = 10_000
 
@@ -89,6 +95,14 @@ def prepared(examined: Examined, settings: Settings, prepare: Prepare) -> Examin
     if examined.prepared is not None or examined.rejection is not None:
         return examined
     return _without_exceptions(examined, lambda: _prepared(examined, settings, prepare))
+
+
+def is_large(examined: Examined) -> bool:
+    """Return whether decoding a frame that was read takes much memory; a JPEG is decoded to fewer pixels."""
+    if examined.encoded is None or examined.encoded.data.startswith(_JPEG):
+        return False
+    header = read_header(examined.encoded.data)
+    return header is not None and header.pixels > LARGE_PX
 
 
 def _without_exceptions(examined: Examined, step: Callable[[], Examined | Unsettled]) -> Examined | Unsettled:

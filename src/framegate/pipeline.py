@@ -8,9 +8,10 @@ does it, or a group of frames that wait for the disk together. The daemon and th
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 from framegate.camera import Camera
 from framegate.cameras import Cameras
@@ -18,7 +19,7 @@ from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
-from framegate.examining import Examined, LastRead, internal_error, out_of_memory, prepared, read
+from framegate.examining import Examined, LastRead, internal_error, is_large, out_of_memory, prepared, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
@@ -65,6 +66,9 @@ class Pipeline:
         self._emit = emit
         self._config_revision = config_revision
         self._last_read = LastRead()
+        self._one_large = Lock()
+        """Held while a large picture is decoded."""
+
         self._keeping = Keeping(settings, deliverer, ledger)
         self._cameras = Cameras(settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable)
         self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=self._tell)
@@ -101,7 +105,8 @@ class Pipeline:
         is_repeat = self._last_read.replace(camera, examined.sha256) == examined.sha256
         if is_repeat or self._cameras.has_judged(camera, examined.sha256):
             return examined
-        return prepared(examined, settings, self._cameras.prepare)
+        with self._one_large if is_large(examined) else nullcontext():
+            return prepared(examined, settings, self._cameras.prepare)
 
     def recognise(self, candidate: Candidate) -> bool:
         """Read a file whose name was judged, and record its present version if its bytes were judged, too.
