@@ -11,7 +11,7 @@ from framegate.examining import Examined
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate
+from framegate.model import Candidate, Decision, Unsettled
 from framegate.pipeline import Pipeline
 from running import Site
 
@@ -43,6 +43,12 @@ class Bench:
         """List what has no verdict yet, in order."""
         return [c for c in candidates_of(self.settings) if not self.ledger.knows(c.key)]
 
+    def decide(self, candidate: Candidate) -> Decision | Unsettled | None:
+        """Read and decide, and leave it at that: the judgement is held."""
+        examined = self.pipeline.examine(candidate)
+        assert isinstance(examined, Examined)
+        return self.pipeline.decide(examined)
+
     def judge(self, candidate: Candidate) -> None:
         examined = self.pipeline.examine(candidate)
         assert isinstance(examined, Examined)
@@ -51,9 +57,7 @@ class Bench:
     def judge_all(self, *, at_once: int = 1) -> None:
         """Judge what has no verdict yet, in groups of so many frames."""
         for number, candidate in enumerate(self.candidates(), 1):
-            examined = self.pipeline.examine(candidate)
-            assert isinstance(examined, Examined)
-            self.pipeline.decide(examined)
+            self.decide(candidate)
             if number % at_once == 0:
                 self.pipeline.make_durable()
         self.pipeline.make_durable()

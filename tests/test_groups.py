@@ -8,7 +8,6 @@ import pytest
 
 from bench import Bench, lay
 from framegate import cameras
-from framegate.examining import Examined
 from framegate.model import Decision, Reason
 from invariants import ledger_rows
 from running import Site, contents
@@ -60,9 +59,7 @@ def test_nothing_of_a_group_is_told_or_delivered_before_all_of_it_is_to_be(
     lay(site, morning[:4])
     box = bench()
     for candidate in box.candidates():
-        examined = box.pipeline.examine(candidate)
-        assert isinstance(examined, Examined)
-        assert isinstance(box.pipeline.decide(examined), Decision)
+        assert isinstance(box.decide(candidate), Decision)
     assert not box.events
     assert not site.kept_bytes()
     assert not ledger_rows(site)
@@ -81,9 +78,7 @@ def test_what_is_dropped_is_told_at_once_where_nothing_is_held(
     box = bench()
     first, second = box.candidates()
     box.judge(first)
-    examined = box.pipeline.examine(second)
-    assert isinstance(examined, Examined)
-    box.pipeline.decide(examined)
+    box.decide(second)
     assert [e.entry.reason for e in box.decided] == [Reason.FIRST, Reason.UNCHANGED]
 
 
@@ -104,14 +99,10 @@ def test_a_file_that_changes_while_its_frame_is_held_is_recognised(
     lay(site, morning[:1])
     box = bench()
     (candidate,) = box.candidates()
-    examined = box.pipeline.examine(candidate)
-    assert isinstance(examined, Examined)
-    box.pipeline.decide(examined)
+    box.decide(candidate)
     path = change(site.drop / candidate.key.name)
     (again,) = box.candidates()
-    examined = box.pipeline.examine(again)
-    assert isinstance(examined, Examined)
-    assert box.pipeline.decide(examined) is None
+    assert box.decide(again) is None
     box.pipeline.flush()
     assert [(row.name, row.result) for row in ledger_rows(site)] == [(path.name, candidate.key.name)]
     assert contents(site.results) == {candidate.key.name: morning[0]}

@@ -10,7 +10,7 @@ from framegate.examining import sha256_of
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.ledger import Ledger
-from framegate.model import Decision, EncodedFrame, Entry, FileKey, Reason
+from framegate.model import Decision, Delivery, EncodedFrame, Entry, FileKey, Reason
 
 MOST_FRAMES, MOST_BYTES, LONGEST_S = 16, 64_000_000, 0.05
 """Kept frames of a group, their bytes, and how long its first one waits for the others."""
@@ -102,26 +102,32 @@ class Keeping:
         Raises:
             SinkError: results or ledger cannot be written now.
         """
-        if not self.needs_disk:
+        if self.needs_disk:
+            done = self._delivered()
+        else:
             for judgement in self.held:
                 self._ledger.note(judgement.entry)
             done = self.held
-        else:
-            if not self._is_intended:
-                self._ledger.intend(*(judgement.entry for judgement in self.held))
-                self._is_intended = True
-            done = [self._delivered(judgement) for judgement in self.held]
         self.held, self._is_intended = [], False
         return done
 
-    def _delivered(self, judgement: Judgement) -> Judgement:
-        if judgement.encoded is None:
-            return judgement
-        return replace(judgement, entry=self._deliver(judgement.entry, judgement.encoded))
+    def _delivered(self) -> list[Judgement]:
+        is_second_try = self._is_intended
+        if not is_second_try:
+            self._ledger.intend(*(judgement.entry for judgement in self.held))
+            self._is_intended = True
+        frames = [(one.encoded, one.entry.captured_at_ns) for one in self.held if one.encoded is not None]
+        if is_second_try or len(frames) == 1:  # as many as there is room for
+            deliveries = iter([self._deliverer.deliver(*frame) for frame in frames])
+        else:
+            deliveries = iter(self._deliverer.deliver_all(frames))
+        return [
+            one if one.encoded is None else replace(one, entry=self._finished(one.entry, next(deliveries)))
+            for one in self.held
+        ]
 
-    def _deliver(self, entry: Entry, encoded: EncodedFrame) -> Entry:
-        """Deliver a frame that is intended in the ledger, and record that at the next commit."""
-        delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
+    def _finished(self, entry: Entry, delivery: Delivery) -> Entry:
+        """Record, at the next commit, that a frame is delivered."""
         self._ledger.finish(entry.key, delivery.name)
         return replace(entry, result=delivery.name)
 
@@ -139,7 +145,8 @@ class Keeping:
             detail = "gone before it could be delivered"
             self._ledger.abandon(entry.key, Reason.VANISHED, detail)
             return replace(entry, reason=Reason.VANISHED, detail=detail)
-        return self._deliver(entry, EncodedFrame(entry.key.name, data, entry.key.mtime_ns))
+        encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
+        return self._finished(entry, self._deliverer.deliver(encoded, entry.captured_at_ns))
 
     def bytes_of(self, entry: Entry) -> bytes | None:
         """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""

@@ -193,15 +193,18 @@ class Pipeline:
     def recover(self) -> None:
         """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.
 
+        What was decided after the first of them, and recorded with it, is emitted as well.
+
         Raises:
             SinkError: a result cannot be written now; call it again later.
         """
-        for intended in self._ledger.intended():
-            started_s = time.perf_counter()
-            with _out_of_memory_as_sink_error():
-                entry = self._keeping.recover(intended)
-                self._ledger.flush()
-            self._emit_verdict(entry, started_s, recovered_from=intended.reason)
+        for unfinished in self._ledger.unfinished():
+            started_s, entry = time.perf_counter(), unfinished
+            if unfinished.reason.is_kept:
+                with _out_of_memory_as_sink_error():
+                    entry = self._keeping.recover(unfinished)
+                    self._ledger.flush()
+            self._emit_verdict(entry, started_s, recovered_from=unfinished.reason)
 
     def _decide(self, examined: Examined) -> _Decided | Unsettled:
         if examined.rejection is not None:

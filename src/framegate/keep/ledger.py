@@ -57,6 +57,11 @@ ROWS_READ_AT_START = 10_000
 """The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs is found
 then, when a new file can still be begun without a pause."""
 
+_IS_UNFINISHED = (
+    "id >= (SELECT min(id) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    " AND (verdict <> 'kept' OR result IS NULL)"
+)
+
 Statement = tuple[str, tuple[Any, ...]]
 Change = tuple[FileKey | None, list[Statement]]
 """What is to be written about one frame; None where that changes no count."""
@@ -178,7 +183,7 @@ class Ledger:
         """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
         values = key_columns(key)
         abandoned = (ABANDON, (reason.verdict, reason, detail, *values))
-        self._append(key, (REFERENCE_BEFORE, values), abandoned)
+        self._append(key, (REFERENCE_BEFORE, values * 2), abandoned)
         self._versions.forget(key)  # it vanished, and is judged if it comes back
 
     def flush(self) -> None:
@@ -186,9 +191,13 @@ class Ledger:
         if self.has_pending:
             self._commit(self._pending, Step.FLUSH)
 
-    def intended(self) -> list[Entry]:
-        """Return the frames whose delivery the last run did not finish, oldest first."""
-        return self._entries("verdict = 'kept' AND result IS NULL ORDER BY id")
+    def unfinished(self) -> list[Entry]:
+        """Return the frames to be kept whose delivery was not finished, and what was decided after them.
+
+        All in the order of the decisions. What was dropped or rejected after the first of them was recorded
+        together with it, and may not have been told.
+        """
+        return self._entries(f"{_IS_UNFINISHED} ORDER BY id")
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept."""
