@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.links import Links, is_inner
 from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.reading import key_of
 from framegate.model import Entry, FileKey
+
+if TYPE_CHECKING:
+    from framegate.ingest.judged import JudgedFiles  # with numpy, which a status does not need
 
 BATCH = 1000
 """Files listed at a time: some 2 ms when they are known, 8 ms when the ledger has to be asked for each."""
@@ -63,7 +65,7 @@ class Sweep:
     """What is in the folder; see ``entries_of``."""
 
     rules: NameRules
-    judged: JudgedFiles
+    judged: "JudgedFiles"
     ledger: Ledger
     skipped: Skipped
     links: Links | None = None

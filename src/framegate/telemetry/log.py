@@ -11,6 +11,7 @@ from framegate.config.settings import LogSettings, Settings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import LogLost
+from framegate.telemetry.control_chars import escape_control_chars
 from framegate.telemetry.log_stream import LogStream
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -127,10 +128,3 @@ def _for_people(_logger: Any, _method: str, fields: Fields) -> Fields:
         score, _, threshold = comparison(fields["score"], fields["threshold"], fields["unit"])
         fields = {**fields, "score": score, "threshold": threshold}
     return {key: escape_control_chars(value) for key, value in fields.items() if key not in NOT_FOR_PEOPLE}
-
-
-def escape_control_chars(value: Any) -> Any:
-    """Escape control characters: the name of an uploaded file must not control the operator's terminal."""
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)
