@@ -307,7 +307,7 @@ class Entry:
 
 def storable_ns(time_ns: int) -> int:
     """Return a time within what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
-    return min(max(time_ns, -(2**63)), 2**63 - 1)
+    return time_ns if -(2**63) <= time_ns < 2**63 else 2**63 - 1 if time_ns > 0 else -(2**63)
 
 
 def iso_utc(time_ns: int) -> str:

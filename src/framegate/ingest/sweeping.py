@@ -90,10 +90,10 @@ class Sweep:
         if not batch:
             self.judged.end_sweep()
             return None
-        looks = self.judged.to_look_at([name for name, _ in batch])
-        there = zip(batch, looks, strict=True)
-        keys = [key for (name, entry), look in there if look and (key := self._key(name, entry))]
-        keys = self._frames_among(self.judged.take_out(keys))
+        names = [name for name, _ in batch]
+        looks = zip(batch, self.judged.to_look_at(names), strict=True)
+        seen = [(name, there) for (name, entry), look in looks if look and (there := self._look(name, entry))]
+        keys = self._frames_among([key_of(*each) for each in self.judged.take_out(seen)])
         unknown = self._without_links(self.ledger.unknown(keys), batch)
         if len(unknown) < len(keys):
             new = set(unknown)
@@ -115,9 +115,9 @@ class Sweep:
         names = {name for name, entry in batch if entry.is_symlink()}
         return [key for key in keys if key.name not in names or not self.links.is_passed_over(key.name)]
 
-    def _key(self, name: str, entry: os.DirEntry[str]) -> FileKey | None:
+    def _look(self, name: str, entry: os.DirEntry[str]) -> os.stat_result | None:
         try:
-            return key_of(name, entry.stat(follow_symlinks=False))
+            return entry.stat(follow_symlinks=False)
         except OSError as error:
             if error.errno not in GONE and self.rules.is_frame(name):
                 camera = self.rules.camera_of(name)
