@@ -68,7 +68,7 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     at_once: int,
 ) -> None:
     """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)  # so that lazy rows are flushed as well
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)  # so that lazy rows are flushed as well
     lay(site, morning, cameras=2)
     undisturbed = bench()
     undisturbed.judge_all()

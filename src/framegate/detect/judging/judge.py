@@ -115,6 +115,8 @@ class Judge:
         with opencv_out_of_memory_as_memory_error():
             lane = self.lanes.get(size)
             current = PreparedFrame(key, moment, prepared)
+            if lane is not None:
+                lane.wake()
             torn = None if lane is None else lane.torn_with(current)
             if lane is not None and torn is not None and not torn.is_shown:
                 return lane.refuse(torn)  # what it shows is not there: nothing is compared with it
@@ -171,6 +173,11 @@ class Judge:
         lane = Lane(detector, PreparedFrame(key, moment, detector.prepare(picture)))
         self._use(picture.size, lane)
         return lane
+
+    def rest(self) -> None:
+        """Take less memory until the next frame, for which the pictures of its size are prepared again."""
+        for lane in self.lanes.values():
+            lane.rest()
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
