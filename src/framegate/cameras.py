@@ -18,8 +18,8 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
-from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Moment, Picture
 
 BUDGET_BYTES = 256_000_000
@@ -45,7 +45,7 @@ class Cameras:
     def __init__(
         self,
         settings: Settings,
-        ledger: Ledger,
+        ledger: JudgingLedger,
         emit: Listener,
         bytes_of: Callable[[Entry], bytes | None],
     ) -> None:

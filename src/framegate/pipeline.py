@@ -19,8 +19,8 @@ from framegate.events.base import Listener
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.keeping import Keeping
 from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
@@ -72,7 +72,7 @@ class Pipeline:
         self,
         settings: Settings,
         deliverer: Deliverer,
-        ledger: Ledger,
+        ledger: JudgingLedger,
         emit: Listener,
         *,
         crash_guard: CrashGuard | None = None,

@@ -5,7 +5,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from framegate.events.frames import FrameDecided
 from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
-from framegate.keep.ledger import Ledger
+from framegate.keep.run_ledger import RunLedger
 from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict
 from framegate.pipeline import Examined, Pipeline
 
@@ -77,12 +76,11 @@ def scan(
 
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
     deliverer = NoDelivery() if dry_run else results
-    with closing(Ledger(None)) as ledger:
-        pipeline = Pipeline(settings, deliverer, ledger, emitter([count, listener]))
-        for examined in _ahead(candidates, pipeline.examine):
-            outcome = pipeline.conclude(_settled(examined, pipeline))
-            if isinstance(outcome, Unsettled):
-                pipeline.conclude(_settled(outcome, pipeline))
+    pipeline = Pipeline(settings, deliverer, RunLedger(settings), emitter([count, listener]))
+    for examined in _ahead(candidates, pipeline.examine):
+        outcome = pipeline.conclude(_settled(examined, pipeline))
+        if isinstance(outcome, Unsettled):
+            pipeline.conclude(_settled(outcome, pipeline))
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds

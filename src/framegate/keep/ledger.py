@@ -65,7 +65,7 @@ class Ledger:
     """One connection, used by one thread.
 
     Args:
-        path: the file, created if it is missing; None keeps everything in memory, for a single run.
+        path: the file, created if it is missing; None keeps everything in memory.
         disk: notified before each step; a test passes one that fails.
         emit: receives an event when a damaged ledger was set aside.
         is_read_only: only read; no daemon may be writing the file.
@@ -154,9 +154,15 @@ class Ledger:
         """Record what a camera has learnt: ``memory`` is called at the next commit."""
         self._memories[camera] = memory
 
-    def intend(self, entry: Entry) -> None:
-        """Record durably that a frame is to be kept, before it is delivered."""
-        self._commit([*self._pending, (entry.key, [(INSERT, entry_columns(entry))])], Step.INTEND)
+    def intend(self, *entries: Entry) -> None:
+        """Record durably which frames are to be kept, before they are delivered.
+
+        Args:
+            entries: those frames, and the dropped and rejected ones between and after them, in the order of
+                the decisions. They are recorded together, and with what was learnt from them, or not at all.
+        """
+        changes: list[Change] = [(entry.key, [(INSERT, entry_columns(entry))]) for entry in entries]
+        self._commit([*self._pending, *changes], Step.INTEND)
 
     def finish(self, key: FileKey, result: str) -> None:
         """Record, at the next commit, that an intended frame is in the results folder under this name."""
