@@ -27,8 +27,8 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
-from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Moment, Picture
 
 MOST_IN_A_STORM = 2**53
@@ -49,7 +49,7 @@ class Cameras:
     def __init__(
         self,
         settings: Settings,
-        ledger: Ledger,
+        ledger: JudgingLedger,
         emit: Listener,
         bytes_of: Callable[[Entry], bytes | None],
         make_durable: Callable[[], None],

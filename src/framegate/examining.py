@@ -14,7 +14,7 @@ from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Prepared
 from framegate.errors import SinkError
-from framegate.formats import read_header
+from framegate.formats.sniffing import read_header
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Picture, Reason, Unsettled
 

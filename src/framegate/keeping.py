@@ -9,7 +9,7 @@ from framegate.events.base import LogEvent
 from framegate.examining import sha256_of
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.model import Decision, Delivery, EncodedFrame, Entry, FileKey, Reason
 
 MOST_FRAMES, MOST_BYTES, LONGEST_S = 16, 64_000_000, 0.05
@@ -43,7 +43,7 @@ class Keeping:
         ledger: remembers what is to be delivered, and what was.
     """
 
-    def __init__(self, settings: Settings, deliverer: Deliverer, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, deliverer: Deliverer, ledger: JudgingLedger) -> None:
         self._drop = Path(settings.drop.folder)
         self._deliverer = deliverer
         self._ledger = ledger

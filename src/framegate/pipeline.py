@@ -21,8 +21,8 @@ from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import Examined, LastRead, internal_error, is_large, out_of_memory, prepared, read
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger
 from framegate.keep.memories import Memory
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.keeping import Judgement, Keeping
 from framegate.model import Candidate, Decision, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
@@ -56,7 +56,7 @@ class Pipeline:
         self,
         settings: Settings,
         deliverer: Deliverer,
-        ledger: Ledger,
+        ledger: JudgingLedger,
         emit: Listener,
         *,
         config_revision: int = 1,

@@ -17,7 +17,7 @@ from framegate.examining import Examined, sha256_of
 from framegate.formats.sniffing import read_header
 from framegate.ingest.reading import look_at
 from framegate.keep.delivery import Deliverer
-from framegate.keep.ledger import Ledger
+from framegate.keep.run_ledger import JudgingLedger
 from framegate.model import Candidate, EncodedFrame, Entry, FileKey, Verdict
 
 COARSEST_TIME_NS = 2 * 10**9
@@ -71,7 +71,7 @@ class Recogniser:
         self,
         settings: Settings,
         deliverer: Deliverer,
-        ledger: Ledger,
+        ledger: JudgingLedger,
         *,
         renew: Callable[[Entry, Entry], None],
         emit: Listener,

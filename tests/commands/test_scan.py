@@ -152,6 +152,24 @@ def test_a_frame_that_is_gone_when_its_turn_comes_is_rejected(site: Site, mornin
     assert reasons == [Reason.VANISHED, Reason.FIRST]
 
 
+def test_a_copy_is_a_frame_of_its_own_in_a_scan(site: Site, morning: list[bytes]) -> None:
+    """A copy is not taken for the file moved, though that one is deleted while the scan runs."""
+    site.configure()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (site.drop / name).write_bytes(morning[0])
+        os.utime(site.drop / name, (1_700_000_000,) * 2)
+    settings, events = load(site.config).settings, list[LogEvent]()
+
+    def delete_judged(event: LogEvent) -> None:
+        events.append(event)
+        if isinstance(event, FrameDecided) and event.entry.key.name == "a.jpg":
+            (site.drop / "a.jpg").unlink()
+
+    assert scan(settings, candidates_of(settings), delete_judged).seen == 3
+    decided = [event.entry for event in events if isinstance(event, FrameDecided)]
+    assert [entry.reason for entry in decided] == [Reason.FIRST, Reason.IDENTICAL, Reason.IDENTICAL]
+
+
 def test_what_cannot_be_read_now_is_rejected_by_a_scan(site: Site) -> None:
     """What the daemon would try again later a scan rejects as unreadable, and says why."""
     folder, name = "/sys/kernel", "uevent_seqnum"  # its status has another size than its content

@@ -15,7 +15,7 @@ from framegate.examining import Examined
 from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
-from framegate.keep.ledger import Ledger
+from framegate.keep.run_ledger import RunLedger
 from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict
 from framegate.pipeline import Pipeline
 
@@ -74,16 +74,15 @@ def scan(
 
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
     deliverer = NoDelivery() if dry_run else results
-    with closing(Ledger(None)) as ledger:
-        pipeline = Pipeline(settings, deliverer, ledger, emitter([count, listener]))
-        with closing(Ahead(pipeline.examine, settings)) as ahead:
-            for candidate, following in _with_following(candidates, ahead.most_frames):
-                outcome = pipeline.decide(_settled(ahead.take(candidate, following), pipeline))
-                if isinstance(outcome, Unsettled):
-                    pipeline.decide(_settled(outcome, pipeline))
-                if pipeline.is_group_due:
-                    pipeline.make_durable()
-        pipeline.make_durable()
+    pipeline = Pipeline(settings, deliverer, RunLedger(settings), emitter([count, listener]))
+    with closing(Ahead(pipeline.examine, settings)) as ahead:
+        for candidate, following in _with_following(candidates, ahead.most_frames):
+            outcome = pipeline.decide(_settled(ahead.take(candidate, following), pipeline))
+            if isinstance(outcome, Unsettled):
+                pipeline.decide(_settled(outcome, pipeline))
+            if pipeline.is_group_due:
+                pipeline.make_durable()
+    pipeline.make_durable()
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds

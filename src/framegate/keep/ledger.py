@@ -71,7 +71,7 @@ class Ledger:
     """One connection, used by one thread.
 
     Args:
-        path: the file, created if it is missing; None keeps everything in memory, for a single run.
+        path: the file, created if it is missing; None keeps everything in memory.
         disk: notified before each step; a test passes one that fails.
         emit: receives an event when a damaged ledger was set aside.
         is_read_only: only read; no daemon may be writing the file.

@@ -228,6 +228,6 @@ def _moment_of(value: Any) -> int:
 
 
 def _stretch_of(values: Any) -> _Stretch:
-    if not isinstance(values, list) or len(values) != len(_Stretch.__slots__):
+    if not isinstance(values, list | tuple) or len(values) != len(_Stretch.__slots__):
         raise ValueError(f"{values!r:.80} is not of a clock")
     return _Stretch(*map(_moment_of, values))

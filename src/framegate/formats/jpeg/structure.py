@@ -14,6 +14,10 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker that is neither a stuffed zero, nor fill, nor a restart: what can end a scan. One FF and no
 repetition, so that a file full of FF costs linear time."""
 
+_NEAR_BYTES, _PIECE_BYTES = 256, 65_536
+"""The pattern looks so far, since most markers stand where a segment ends; behind that the data are looked
+through in pieces that stay in the processor's cache."""
+
 START, END, SCAN, TABLES, RESTARTS = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD
 """Codes of markers: start and end of the picture, start of a scan, Huffman tables, restart interval."""
 
@@ -163,7 +167,7 @@ def read_structure(data: bytes) -> Structure:
 def _segments(data: bytes) -> Iterator[Segment]:
     position = 2
     for _ in range(_MOST_SEGMENTS):
-        marker = _MARKER.search(data, position)
+        marker = _next_marker(data, position)
         if marker is None:
             return
         code, position = marker[1][0], marker.end()
@@ -175,3 +179,25 @@ def _segments(data: bytes) -> Iterator[Segment]:
         (length,) = struct.unpack_from(">H", data, position)
         position += length
         yield Segment(code, marker.start(), position)
+
+
+def _next_marker(data: bytes, position: int) -> re.Match[bytes] | None:
+    """Return the first marker at a position or behind it.
+
+    The pattern alone takes 0.28 ms for 0.5 MB of coded data. But only where a marker or a restart stands has
+    an FF another byte than zero behind it, and to find that there is none takes 0.08 ms.
+    """
+    near = _MARKER.search(data, position, position + _NEAR_BYTES)
+    if near is not None:
+        return near
+    import numpy as np  # noqa: PLC0415 - commands that decode nothing import this module, too
+
+    values = np.frombuffer(data, np.uint8)
+    for start in range(position, len(data) - 1, _PIECE_BYTES):
+        piece = values[start : start + _PIECE_BYTES + 1]
+        is_marker = piece[:-1] == 0xFF  # noqa: PLR2004
+        is_marker &= piece[1:].view(np.bool_)
+        first = int(is_marker.argmax())
+        if is_marker[first]:
+            return _MARKER.search(data, start + first)
+    return None

@@ -34,19 +34,25 @@ def zeros_in_data(data: bytes, structure: Structure, spare_bytes: int) -> int | 
         Its place in bytes; None where there is none, or where zeros may be meant: in progressive and
         arithmetic data, and where the tables spell a flat block with zeros alone.
     """
-    if not structure.is_sequential or not _zeros_mean_texture(data, structure):
+    if not structure.is_sequential:
         return None
     for header, end in structure.scans:
-        if np.frombuffer(data, np.uint64, (end - header.end) // 8, header.end).all():
-            continue  # 0.03 ms for 1080p; the next line takes 0.2, and the pattern alone 10
-        start = data.find(bytes(HOLE_BYTES), header.end, end)
-        if start < 0:
+        start = _find_zeros(data, header.end, end)
+        if start < 0 or not _zeros_mean_texture(data, structure):
             continue
         for hole in _HOLE.finditer(data[start:end]):
             at_end, length = start + hole.end() == end, hole.end() - hole.start()
             if not at_end or length - spare_bytes - _READ_AHEAD_BYTES >= HOLE_BYTES:
                 return start + hole.start()
     return None
+
+
+def _find_zeros(data: bytes, start: int, end: int) -> int:
+    """Return where a hole may begin between two places; -1 if nowhere."""
+    words = np.frombuffer(data, np.uint64, len(data) // 8)[-(-start // 8) : end // 8]
+    if np.minimum.reduce(words, initial=1):  # so many zeros in a row fill one, in whatever place they begin
+        return -1  # 0.01 ms for 1080p; the next line takes 0.2, and the pattern alone 10
+    return data.find(bytes(HOLE_BYTES), start, end)
 
 
 def _zeros_mean_texture(data: bytes, structure: Structure) -> bool:
