@@ -138,12 +138,9 @@ class ConfigWatch:
             self._has_events = has_events
 
     def _read_events(self) -> bool:
-        if self._events is None:
-            return False
-        has_events = False
-        files = {os.fspath(self._path), os.path.realpath(self._path)}
-        for path, mask in self._events.read():
-            has_events = True
+        events = [] if self._events is None else [*self._events.read()]
+        files = {os.fspath(self._path), os.path.realpath(self._path)} if events else set()
+        for path, mask in events:
             if mask & IN_IGNORED:  # the folder is gone, and another may get the same inode
                 self._watched = frozenset()
             self._has_events |= path in files
@@ -151,7 +148,7 @@ class ConfigWatch:
                 self._is_being_written = False
             elif path in files and mask & IN_MODIFY:
                 self._is_being_written = True
-        return has_events
+        return bool(events)
 
     def _settled_at_s(self, changed_at_s: float) -> float:
         return changed_at_s + (QUIET_S if self._has_events else UNWATCHED_QUIET_S)

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from dataclasses import replace
 
 from framegate.folders import opened_below
 from framegate.ingest.reading import key_of
@@ -48,7 +47,8 @@ def version_exists(root_fd: int, key: FileKey) -> bool:
             status = os.stat(last, dir_fd=folder_fd, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return replace(key, ctime_ns=0).matches(key_of(key.name, status))
+    there = key_of(key.name, status)
+    return (there.size_bytes, there.mtime_ns) == (key.size_bytes, key.mtime_ns)
 
 
 def _is_version(folder_fd: int, name: str, key: FileKey) -> bool:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -142,7 +142,7 @@ class Status(Vitals):
 
     def to_json(self) -> str:
         """Return it as JSON on one line; ``from_json`` reads it."""
-        return json.dumps(asdict(self))
+        return json.dumps(self, default=_fields_of)
 
 
 def from_json(text: str | bytes) -> Status:
@@ -171,6 +171,11 @@ def _camera_from(document: dict[str, Any]) -> CameraStatus:
         if document[key] is not None:
             rebuilt[key] = FrameStatus(**_known(FrameStatus, document[key]))
     return CameraStatus(**_known(CameraStatus, document) | rebuilt)
+
+
+def _fields_of(part: Any) -> dict[str, Any]:
+    # Not dataclasses.asdict: it copies deeply, 0.3 ms for a camera with its 32 scores.
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +209,7 @@ def current_status(
             cameras[name] = replace(cameras[name], frozen_s=round(now_s - since_s, 1))
     totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in (*COUNTS, "late")}
     return Status(
-        **asdict(vitals),
+        **_fields_of(vitals),
         at=iso_utc(time.time_ns()),
         at_s=time.time(),
         running=vitals.pid is not None,

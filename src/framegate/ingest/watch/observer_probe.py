@@ -110,7 +110,7 @@ class ObserverProbe:
     def _watches(self) -> list[tuple[int, bytes, bytes]]:
         found: list[tuple[int, bytes, bytes]] = []
         for fd in [fd for fd, link in self._links.items() if link == INOTIFY]:
-            with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb") as info:
+            with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as info:
                 found += [(int(wd, 16), ino, sdev) for wd, ino, sdev in _MARK.findall(info.read())]
         return found
 

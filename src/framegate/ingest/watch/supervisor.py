@@ -261,7 +261,7 @@ class Watch:
 
     def _fault(self, identity: Identity) -> str | None:
         if self._is_armed:
-            return self._watcher.fault()
+            return self._watcher.fault(identity)
         return None if identity == self.identity else "another folder stands at the path"
 
     def _repair(self, why: str, identity: Identity, now_s: float) -> None:

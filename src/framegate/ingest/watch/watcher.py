@@ -116,15 +116,16 @@ class Watcher:
                 raise
             raise OSError(errno.EAGAIN, str(error)) from error
 
-    def fault(self) -> str | None:
-        """Return in words why events may no longer be coming; None while no fault is known."""
+    def fault(self, there: Identity) -> str | None:
+        """Return in words why events may no longer be coming; None while no fault is known.
+
+        Args:
+            there: which folder is at the path now.
+        """
         if self._probe is None:
             return "nothing is being watched"
-        try:
-            if identity_of(self._folder) != self._identity:
-                return "another folder stands at the path"
-        except OSError as error:
-            return f"the folder cannot be listed: {error.strerror}"
+        if there != self._identity:
+            return "another folder stands at the path"
         return self._probe.fault() or self._last_error
 
     def was_written_to(self, name: str) -> bool:
