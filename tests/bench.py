@@ -7,11 +7,12 @@ from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
-from framegate.model import Candidate
-from framegate.pipeline import CrashGuard, Examined, Pipeline
+from framegate.model import Candidate, Decision, Unsettled
+from framegate.pipeline import Pipeline
 from running import Site
 
 
@@ -23,15 +24,12 @@ class Bench:
         site: Site,
         disk: Disk | None = None,
         deliverer: Deliverer | None = None,
-        crash_guard: CrashGuard | None = None,
     ) -> None:
         self.settings = load(site.config).settings
         self.events: list[LogEvent] = []
         self.ledger = Ledger(site.state / "ledger.sqlite3", disk)
         results = deliverer or ResultsFolder(site.results, disk=disk)
-        self.pipeline = Pipeline(
-            self.settings, results, self.ledger, self.events.append, crash_guard=crash_guard
-        )
+        self.pipeline = Pipeline(self.settings, results, self.ledger, self.events.append)
 
     @property
     def decided(self) -> list[FrameDecided]:
@@ -45,14 +43,24 @@ class Bench:
         """List what has no verdict yet, in order."""
         return [c for c in candidates_of(self.settings) if not self.ledger.knows(c.key)]
 
+    def decide(self, candidate: Candidate) -> Decision | Unsettled | None:
+        """Read and decide, and leave it at that: the judgement is held."""
+        examined = self.pipeline.examine(candidate)
+        assert isinstance(examined, Examined)
+        return self.pipeline.decide(examined)
+
     def judge(self, candidate: Candidate) -> None:
         examined = self.pipeline.examine(candidate)
         assert isinstance(examined, Examined)
         self.pipeline.conclude(examined)
 
-    def judge_all(self) -> None:
-        for candidate in self.candidates():
-            self.judge(candidate)
+    def judge_all(self, *, at_once: int = 1) -> None:
+        """Judge what has no verdict yet, in groups of so many frames."""
+        for number, candidate in enumerate(self.candidates(), 1):
+            self.decide(candidate)
+            if number % at_once == 0:
+                self.pipeline.make_durable()
+        self.pipeline.make_durable()
         self.pipeline.flush()
 
     def numbers(self) -> list[tuple[Any, ...]]:

@@ -10,7 +10,6 @@ from bench import Bench
 from framegate.commands.demo.scene import Lot
 from framegate.keep.delivery import Deliverer
 from framegate.keep.disk import Disk
-from framegate.pipeline import CrashGuard
 from running import Site
 from stepping import FaultyDisk, Stepped
 from supervised import Supervise, Supervised
@@ -104,11 +103,10 @@ def bench(site: Site) -> Iterator[Callable[..., Bench]]:
     def make(
         disk: Disk | None = None,
         deliverer: Deliverer | None = None,
-        crash_guard: CrashGuard | None = None,
     ) -> Bench:
         for former in made:
             former.ledger.close()
-        made.append(Bench(site, disk, deliverer, crash_guard))
+        made.append(Bench(site, disk, deliverer))
         return made[-1]
 
     yield make

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from framegate.config.docs import example_file, markdown_table
-from framegate.events import all_kinds
 from framegate.events.base import markdown_table as events_table
+from framegate.events.kinds import all_kinds
 from framegate.telemetry.metrics import markdown_table as metrics_table
 from readme import README
 

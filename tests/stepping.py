@@ -1,5 +1,6 @@
 """A daemon that goes when the test says so: real folders, real ledger, and a clock that the test moves."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class FaultyDisk(Disk):
     def __init__(self) -> None:
         self.faults: dict[Step | TidyStep, Fault] = {}
         self.hits: Counter[Step | TidyStep] = Counter()
+        self._lock = threading.Lock()
 
     def fail(
         self,
@@ -53,16 +55,17 @@ class FaultyDisk(Disk):
         self.faults.clear()
 
     def reach(self, step: Step | TidyStep) -> None:
-        fault = self.faults.get(step)
-        if fault is None:
-            return
-        fault.reaches_left -= 1
-        if fault.reaches_left > 0:
-            return
-        self.hits[step] += 1
-        if not fault.lasts:
-            del self.faults[step]
-        raise fault.make()
+        with self._lock:  # the copies of a group are written in threads
+            fault = self.faults.get(step)
+            if fault is None:
+                return
+            fault.reaches_left -= 1
+            if fault.reaches_left > 0:
+                return
+            self.hits[step] += 1
+            if not fault.lasts:
+                del self.faults[step]
+            raise fault.make()
 
     def open_unnamed(self, folder_fd: int) -> int | None:
         return super().open_unnamed(folder_fd) if self.has_unnamed else None

@@ -19,9 +19,10 @@ from framegate.detect.detector import detector_of, preparation_of
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.pipeline import Examined, Pipeline
+from framegate.pipeline import Pipeline
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, FIRST_MTIME_NS, Shot, shot, upload
 from pictures import picture_for
@@ -367,7 +368,7 @@ def test_an_edit_of_how_pictures_are_prepared_prepares_the_reference_anew(site: 
 
 def test_edits_and_cameras_that_are_put_away_go_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """With memory for two of five cameras, edits between frames change no verdict."""
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 10_000)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 10_000)
     site.configure(drop=CAMERAS, detection=DETECTION, min_free="0B")
     shots = [shot(number, number // 7 % 4, camera=f"c{number * 3 % 5}") for number in range(60)]
     for taken in shots:

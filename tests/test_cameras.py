@@ -56,7 +56,7 @@ def test_cameras_that_are_put_away_come_back_exactly(
         for file in folder.iterdir():
             file.unlink()
 
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 200_000)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 200_000)
     scarce = bench(deliverer=deliverer)
     for candidate in scarce.candidates():
         scarce.judge(candidate)
@@ -67,7 +67,7 @@ def test_cameras_that_are_put_away_come_back_exactly(
 
 
 def test_the_camera_that_was_quiet_longest_is_put_away(
-    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
 ) -> None:
     """A camera that sends all the time stays, whatever others come and go."""
     lay(site, morning[:1], cameras=4)
@@ -76,8 +76,9 @@ def test_the_camera_that_was_quiet_longest_is_put_away(
     box = bench()
     by_name = {c.key.name: c for c in box.candidates()}
     box.judge(by_name["c0_0000.jpg"])
-    size_bytes = box.pipeline._cameras.get("c0").size_bytes
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", int(2.5 * size_bytes))
+    camera = box.pipeline._cameras.get("c0")
+    camera.judge.rest()
+    box.pipeline._cameras.budget_bytes = int(2.5 * camera.size_bytes)
     for name in ("c1_0000", "c0_0001", "c2_0000", "c0_0002", "c3_0000", "c0_0003"):
         box.judge(by_name[f"{name}.jpg"])
     assert list(box.pipeline._cameras._cameras) == ["c3", "c0"]
@@ -88,7 +89,7 @@ def test_a_camera_whose_frames_are_gone_from_the_drop_folder_comes_back_from_the
     site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The camera may clean up its drop folder: its reference stands in the results, and is found there."""
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)
     lay(site, morning[:2], cameras=2)
     box = bench()
     for candidate in box.candidates():
@@ -108,7 +109,8 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
 
     def judge(camera: Camera, moment: int) -> None:
         picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
-        camera.decide(FileKey(f"{moment}.jpg", moment, moment), Moment(moment), picture, bytes(32))
+        key, prepared = FileKey(f"{moment}.jpg", moment, moment), camera.judge.prepare(picture)
+        camera.decide(key, Moment(moment), prepared, bytes(32))
 
     warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's
@@ -125,31 +127,63 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
     assert sum(camera.size_bytes for camera in box) == pytest.approx(allocated, rel=0.1)
 
 
-def test_a_hundred_cameras_in_turn_are_read_once(site: Site, bench: Callable[..., Bench]) -> None:
-    """At 360 rows a hundred cameras fit into memory: none is ever read and decoded again."""
+def test_three_hundred_cameras_in_turn_are_read_once(site: Site, bench: Callable[..., Bench]) -> None:
+    """With memory for a tenth of them awake and all at rest, no picture is ever read and decoded again."""
     chance = np.random.default_rng(2)
     coarse = [chance.integers(60, 190, (9, 16), np.uint8) for _ in range(3)]
-    pictures = [cv2.resize(each, (640, 360), interpolation=cv2.INTER_CUBIC) for each in coarse]
-    lay(site, [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures], cameras=100)
+    pictures = [cv2.resize(each, (160, 90), interpolation=cv2.INTER_CUBIC) for each in coarse]
+    lay(site, [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures], cameras=300)
     box = bench(deliverer=NoDelivery())
-    box.judge_all()
-    assert len(box.decided) == 300
-    assert len(box.pipeline._cameras._cameras) == 100
+    judged = box.pipeline._cameras
+    first, *others = box.candidates()
+    box.judge(first)
+    judged.budget_bytes = 30 * judged.get("c0").size_bytes + 300 * RESTING_BYTES
+    for candidate in others:
+        box.judge(candidate)
+    assert len(box.decided) == 900
+    assert len(judged._cameras) == 300
+    assert 30 <= len(judged._awake) < 150
     assert "reference.restored" not in box.said
 
 
+RESTING_BYTES = 2 * 160 * 90 * 3 + 10_000
+"""What a camera of 160 x 90 takes at rest."""
+
+
+def test_cameras_that_rest_come_back_exactly(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
+) -> None:
+    """With memory for all cameras at rest but for one of them awake, everything is as with enough for all."""
+    lay(site, morning, cameras=CAMERAS)
+    plenty = bench(deliverer=NoDelivery())
+    plenty.judge_all()
+    empty(site.state)
+    scarce = bench(deliverer=NoDelivery())
+    scarce.pipeline._cameras.budget_bytes = CAMERAS * 400_000
+    scarce.judge_all()
+    assert len(scarce.pipeline._cameras._awake) == 1
+    assert "reference.restored" not in scarce.said
+    assert scarce.numbers() == plenty.numbers()
+    states = [
+        [box.pipeline._cameras.get(f"c{number}").judge.state() for number in range(CAMERAS)]
+        for box in (plenty, scarce)
+    ]
+    assert states[0] == states[1]
+
+
 def test_cameras_beyond_the_budget_are_put_away(
-    site: Site, bench: Callable[..., Bench], morning: list[bytes], monkeypatch: pytest.MonkeyPatch
+    site: Site, bench: Callable[..., Bench], morning: list[bytes]
 ) -> None:
     """All cameras together take no more than the budget and the one in hand, however many send."""
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 5_000_000)
     lay(site, morning[:3], cameras=12)
     box = bench(deliverer=NoDelivery())
+    judged = box.pipeline._cameras
+    judged.budget_bytes = 2_000_000
     for candidate in box.candidates():
         box.judge(candidate)
-        held = [camera.size_bytes for camera in box.pipeline._cameras._cameras.values()]
-        assert sum(held) - held[-1] <= 5_000_000
-    assert 2 < len(box.pipeline._cameras._cameras) < 12
+        held = [camera.size_bytes for camera in judged._cameras.values()]
+        assert sum(held) - held[-1] <= judged.budget_bytes
+    assert 2 < len(judged._cameras) < 12
 
 
 # --- several sizes ----------------------------------------------------------------------------------------
@@ -174,7 +208,7 @@ def test_cameras_of_several_sizes_come_back_exactly(
     assert (reasons.count(Reason.FIRST), reasons.count(Reason.SIZE_CHANGED)) == (2, 2)
     assert reasons.count(Reason.CHANGED) >= 8
     empty(site.state, site.results)
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)
     scarce = bench()
     scarce.judge_all()
     assert scarce.numbers() == expected
@@ -333,7 +367,6 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     site: Site,
     bench: Callable[..., Bench],
     morning: list[bytes],
-    monkeypatch: pytest.MonkeyPatch,
     budget_bytes: int,
 ) -> None:
     """A camera that cannot be turned into bytes starts over; the rows and the other cameras are committed."""
@@ -343,9 +376,8 @@ def test_what_a_camera_cannot_save_is_given_up_alone(
     for candidate in candidates[:4]:
         box.judge(candidate)
     usual_of(box)._steps = np.array(["damage"])  # a fault in memory
-    if budget_bytes == 1:
-        monkeypatch.setattr(cameras, "BUDGET_BYTES", budget_bytes)
-        box.pipeline._cameras.get("c1")
+    box.pipeline._cameras.budget_bytes = budget_bytes
+    box.pipeline._cameras.get("c1")
     box.pipeline.flush()
     (reset,) = [event for event in box.events if event.event == "camera.reset"]
     assert isinstance(reset, LogEvent)

@@ -15,9 +15,10 @@ from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
-from framegate.pipeline import Examined, Pipeline
+from framegate.pipeline import Pipeline
 from oracle import DETECTION, scene_jpeg
 from running import Site
 from stepping import Stepped

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from framegate.commands.demo.scene import Lot
-from framegate.events import all_kinds
 from framegate.events.base import LogEvent, markdown_table
 from framegate.events.frames import FrameDecided
+from framegate.events.kinds import all_kinds
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
 from running import Site
 from stepping import Stepped

@@ -17,9 +17,9 @@ from framegate.commands.scanning import candidates_of, scan
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.keep.delivery import NoDelivery
 from framegate.model import Decision, Reason
-from framegate.pipeline import Examined
 from pictures import png
 from places import below, place, rolled, seen
 from running import Site
@@ -117,7 +117,7 @@ def reasons_of(box: Bench) -> list[str]:
 def conclude_all(box: Bench, most: int | None = None) -> None:
     """Judge as the daemon does: read first, decode only what has to be."""
     for candidate in box.candidates()[:most]:
-        outcome = box.pipeline.read(candidate)
+        outcome = box.pipeline.examine(candidate)
         assert isinstance(outcome, Examined)
         assert isinstance(box.pipeline.conclude(outcome), Decision)
 
@@ -361,13 +361,15 @@ def test_without_its_reference_nothing_is_identical(site: Site, bench: Callable[
 def test_a_candidate_that_was_only_read_may_still_be_unfinished(
     site: Site, bench: Callable[..., Bench]
 ) -> None:
-    """What has no end is put back by conclude as it is by examine, while more of it may come."""
+    """What has no end is put back while more of it may come, also when its bytes were read before."""
     lay(site, [A, A2[:-20]], CLASSIC)
     box = bench(deliverer=NoDelivery())
     conclude_all(box, 1)
     (candidate,) = box.candidates()
-    examined = box.pipeline.read(replace(candidate, is_final=False))
-    assert isinstance(examined, Examined)
-    outcome = box.pipeline.conclude(examined)
-    assert str(getattr(outcome, "why", None)) == "unfinished"
+    unfinished = replace(candidate, is_final=False)
+    once = box.pipeline.examine(unfinished)
+    again = box.pipeline.examine(unfinished)
+    assert isinstance(again, Examined)
+    for outcome in (once, box.pipeline.conclude(again)):
+        assert str(getattr(outcome, "why", None)) == "unfinished"
     assert len(box.decided) == 1

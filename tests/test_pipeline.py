@@ -12,36 +12,38 @@ from bench import Bench, lay
 from forked import python
 from framegate import cameras
 from framegate.errors import SinkError
-from framegate.keep.disk import Disk, Step, TidyStep
+from framegate.examining import Examined
+from framegate.keep.disk import Disk, Step
 from framegate.model import Candidate, EncodedFrame, NotYet, Reason, Unsettled, Verdict
-from framegate.pipeline import Examined
 from running import Site, contents
+from stepping import FaultyDisk
 
 
-class FailingOnce(Disk):
-    """A disk that fails a step once, at its n-th time."""
-
-    def __init__(self, step: Step, nth: int = 1) -> None:
-        self.step, self.left = step, nth
-
-    def reach(self, step: Step | TidyStep) -> None:
-        if step is self.step:
-            self.left -= 1
-            if not self.left:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+def failing_once(step: Step, nth: int = 1) -> FaultyDisk:
+    """Return a disk that fails a step once, at its n-th time."""
+    disk = FaultyDisk()
+    disk.fail(step, lambda: OSError(errno.EIO, os.strerror(errno.EIO)), at_reach=nth)
+    return disk
 
 
-def judge_over_errors(box: Bench) -> int:
-    """Judge all as the loop does: resume what is held, and try again what could not even be decided."""
+def judge_over_errors(box: Bench, at_once: int) -> int:
+    """Judge all in groups of so many, each step until it succeeds; return how often it did not."""
     errors = 0
-    for candidate in box.candidates():
-        while not box.ledger.knows(candidate.key) or box.pipeline._held is not None:
+    for number, candidate in enumerate(box.candidates(), 1):
+        is_decided = is_durable = False
+        while not is_decided or not is_durable:
             try:
-                box.pipeline.resume()
-                if not box.ledger.knows(candidate.key):
-                    box.judge(candidate)
+                if errors:
+                    box.pipeline.make_durable()
+                if not is_decided:
+                    box.decide(candidate)
+                    is_decided = True
+                if number % at_once == 0:
+                    box.pipeline.make_durable()
+                is_durable = True
             except SinkError:
                 errors += 1
+    box.pipeline.make_durable()
     return errors
 
 
@@ -51,6 +53,11 @@ FAILING = [
 ]  # fmt: skip
 
 
+GROUPS = pytest.mark.parametrize("at_once", [1, pytest.param(2, marks=pytest.mark.slow), 5])
+"""How many frames are decided before they are made durable."""
+
+
+@GROUPS
 @pytest.mark.parametrize("step", FAILING)
 def test_whichever_step_fails_every_frame_is_judged_once(
     site: Site,
@@ -58,9 +65,10 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     morning: list[bytes],
     monkeypatch: pytest.MonkeyPatch,
     step: Step,
+    at_once: int,
 ) -> None:
     """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)  # so that lazy rows are flushed as well
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)  # so that lazy rows are flushed as well
     lay(site, morning, cameras=2)
     undisturbed = bench()
     undisturbed.judge_all()
@@ -68,8 +76,8 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     for folder in (site.state, site.results):
         for file in folder.iterdir():
             file.unlink()
-    box = bench(FailingOnce(step, nth=2))
-    assert judge_over_errors(box) == 1
+    box = bench(failing_once(step, nth=2))
+    assert judge_over_errors(box, at_once) == 1
     assert box.numbers() == expected
     assert site.kept_bytes() == results
 
@@ -97,19 +105,22 @@ settings = load(Path(sys.argv[1])).settings
 disk = DyingDisk()
 ledger = Ledger(Path(settings.state.folder, "ledger.sqlite3"), disk)
 results = ResultsFolder(Path(settings.results.folder), disk=disk)
-pipeline = Pipeline(settings, results, ledger, lambda event: None)
+pipeline = Pipeline(settings, results, ledger, lambda event: print(event.fields.get("frame"), flush=True))
 pipeline.recover()
-for number, candidate in enumerate(candidates_of(settings)):
+for number, candidate in enumerate(candidates_of(settings), 1):
     if not ledger.knows(candidate.key):
-        pipeline.conclude(pipeline.examine(candidate))
-    if number % 5 == 4:
+        pipeline.decide(pipeline.examine(candidate))
+    if number % int(sys.argv[4]) == 0:
+        pipeline.make_durable()
+    if number % 5 == 0:
         pipeline.flush()
 """
 
 
+@GROUPS
 @pytest.mark.parametrize("step", FAILING)
 def test_killed_at_any_step_the_next_run_ends_with_the_same(
-    site: Site, bench: Callable[..., Bench], morning: list[bytes], step: Step
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], step: Step, at_once: int
 ) -> None:
     """SIGKILL at any step of results or ledger: the next run has the same results, scores and books."""
     lay(site, morning)
@@ -121,7 +132,7 @@ def test_killed_at_any_step_the_next_run_ends_with_the_same(
     for folder in (site.state, site.results):
         for file in folder.iterdir():
             file.unlink()
-    died = python(DYING, site.config, step, 2)
+    died = python(DYING, site.config, step, 2, at_once)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     box = bench()
     box.pipeline.recover()
@@ -131,6 +142,8 @@ def test_killed_at_any_step_the_next_run_ends_with_the_same(
     redone = [n for n in box.numbers() if n[0] in expected and n[2] is not None]
     assert redone
     assert all(numbers == expected[numbers[0]] for numbers in redone)
+    told = {*died.stdout.decode().split(), *(event.entry.key.name for event in box.decided)}
+    assert told >= expected.keys(), "no verdict is left untold"
 
 
 def interrupt_before_finish(bench: Callable[..., Bench], disk: Disk) -> Candidate:
@@ -148,7 +161,7 @@ def test_a_delivered_frame_whose_source_has_gone_is_found_under_its_other_name(
     """A crash after delivery, a collision of names, and a camera that has cleaned up: the frame is kept."""
     lay(site, morning[:1])
     (site.results / "c0_0000.jpg").write_bytes(b"somebody else's")
-    candidate = interrupt_before_finish(bench, FailingOnce(Step.FINISH))
+    candidate = interrupt_before_finish(bench, failing_once(Step.FINISH))
     (site.drop / candidate.key.name).unlink()
     box = bench()
     box.pipeline.recover()
@@ -158,7 +171,7 @@ def test_a_delivered_frame_whose_source_has_gone_is_found_under_its_other_name(
         "c0_0000.jpg": b"somebody else's",
         "c0_0000_20231114T221320.000Z.jpg": morning[0],
     }
-    assert box.ledger.intended() == []
+    assert box.ledger.unfinished() == []
     box.pipeline.recover()
     assert len(box.decided) == 1, "a second recovery has nothing to do"
 
@@ -168,7 +181,7 @@ def test_an_intended_frame_that_is_nowhere_is_rejected(
 ) -> None:
     """What was to be kept and has gone before it was delivered is said to have vanished, and no reference."""
     lay(site, morning[:1])
-    candidate = interrupt_before_finish(bench, FailingOnce(Step.WRITE))
+    candidate = interrupt_before_finish(bench, failing_once(Step.WRITE))
     (site.drop / candidate.key.name).unlink()
     box = bench()
     box.pipeline.recover()
@@ -185,9 +198,9 @@ def test_a_switched_light_and_a_moved_camera_are_warned_about(
 ) -> None:
     """A frame that is kept for one of these reasons is followed by a warning that names it."""
     lay(site, morning[:1])
-    candidate = interrupt_before_finish(bench, FailingOnce(Step.WRITE))
+    candidate = interrupt_before_finish(bench, failing_once(Step.WRITE))
     box = bench()
-    (entry,) = box.ledger.intended()
+    (entry,) = box.ledger.unfinished()
     box.ledger.intend(replace(entry, reason=reason))
     box.pipeline.recover()
     kept, warning = box.events
@@ -201,8 +214,8 @@ def test_recovery_waits_for_a_disk_that_cannot_be_written(
 ) -> None:
     """Recovery that fails loses no intent: called again, it delivers what the first call could not."""
     lay(site, morning[:1])
-    interrupt_before_finish(bench, FailingOnce(Step.WRITE))
-    box = bench(FailingOnce(Step.SYNC_FILE))
+    interrupt_before_finish(bench, failing_once(Step.WRITE))
+    box = bench(failing_once(Step.SYNC_FILE))
     with pytest.raises(SinkError):
         box.pipeline.recover()
     assert box.decided == []
@@ -222,10 +235,8 @@ def test_a_frame_without_its_end_is_rejected_only_when_no_more_can_be_expected(
     early = box.pipeline.examine(replace(candidate, is_final=False))
     assert isinstance(early, Unsettled)
     assert (early.why, early.key, early.candidate.key) == (NotYet.UNFINISHED, candidate.key, candidate.key)
-    late = box.pipeline.examine(candidate)
-    assert isinstance(late, Examined)
-    assert late.rejection is not None
-    assert late.rejection.reason is (Reason.TRUNCATED if cut else Reason.EMPTY)
+    box.judge(candidate)
+    assert [e.entry.reason for e in box.decided] == [Reason.TRUNCATED if cut else Reason.EMPTY]
 
 
 def test_a_frame_that_is_no_picture_is_rejected_at_once(site: Site, bench: Callable[..., Bench]) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import DETECTOR_VERSION
+from framegate.detect.detector import DETECTOR_VERSION, Prepared
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.judge import Judge
 from framegate.detect.judging.lane import Lane
@@ -95,6 +95,12 @@ class Camera:
         """Memory of the camera in bytes, nearly all of it pictures at the working size."""
         return DIGESTS_BYTES * (1 + len(self._digests)) + self.judge.size_bytes
 
+    def has_judged(self, sha256: bytes) -> bool:
+        """Return whether ``decide_repeat`` may know a frame by its bytes; may be called in any thread."""
+        judged = self._judged_sha256(sha256)
+        digests_of = self._digests  # another thread replaces it, and never changes it
+        return any(sha256 == each.reference or judged == each.dropped for each in digests_of.values())
+
     def decide_repeat(self, sha256: bytes, moment: Moment) -> Decision | None:
         """Drop a frame as ``identical`` if its bytes have just been judged; return None if they have to be.
 
@@ -115,21 +121,29 @@ class Camera:
         )
         return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
 
-    def decide(self, key: FileKey, moment: Moment, picture: Picture, sha256: bytes) -> Decision:
+    def decide(self, key: FileKey, moment: Moment, prepared: Prepared, sha256: bytes) -> Decision:
         """Decide about a frame that has to be judged, and learn from it.
+
+        Args:
+            key, moment: which frame it is, and when it was taken.
+            prepared: its picture, as a judge with equal settings has prepared it.
+            sha256: of its bytes.
 
         Raises:
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        decision = self.judge.judge(key, moment.captured_at_ns, picture, arrived_at_ns=moment.arrived_at_ns)
+        decision = self.judge.judge_prepared(
+            key, moment.captured_at_ns, prepared, arrived_at_ns=moment.arrived_at_ns
+        )
         if decision.reason is Reason.TORN:
             return decision  # the judge goes on as if it had not come
-        digests = self._digests.get(picture.size, _Digests())
+        size = prepared.source_size
+        digests = self._digests.get(size, _Digests())
         if decision.reason.is_kept:
             digests.reference = sha256
         is_settled = decision.reason is Reason.UNCHANGED  # not in a storm: it may have a turn in a minute
         digests.dropped = self._judged_sha256(sha256) if is_settled else None
-        self._note(picture.size, digests)
+        self._note(size, digests)
         return decision
 
     def announcements(

@@ -1,4 +1,7 @@
-"""The first half of judging a frame: read and decode it, or find the reason why that is impossible."""
+"""What may be done ahead with a frame: read, decode and prepare it, or find why that is impossible.
+
+It depends on no other frame, so it may run in any thread and in any order.
+"""
 
 import hashlib
 import time
@@ -6,18 +9,29 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
+from framegate.detect.detector import Prepared
 from framegate.errors import SinkError
+from framegate.formats.sniffing import read_header
 from framegate.ingest.reading import Changed, Unreadable, read_frame
 from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Picture, Reason, Unsettled
+
+LARGE_PX = 16_000_000
+"""Pixels above which pictures are decoded one at a time: one of 100 million takes up to 750 MB (WebP)."""
+
+_JPEG = b"\xff\xd8"
+
+MOST_CAMERAS_REMEMBERED = 10_000
+
+Prepare = Callable[[str, Picture], Prepared]
+"""Makes a camera's picture ready to be compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A candidate that was read, and perhaps decoded; or why it is rejected."""
+    """A candidate that was read, and perhaps prepared; or why it is rejected."""
 
     candidate: Candidate
     started_s: float
@@ -27,7 +41,7 @@ class Examined:
     sha256: bytes | None = None
     """Of the file's bytes; None when it was not read."""
 
-    picture: Picture | None = None
+    prepared: Prepared | None = None
     """None when it is not decoded yet."""
 
     rejection: Decision | None = None
@@ -37,24 +51,30 @@ class Examined:
         """Whether the file was gone before it could be read."""
         return self.rejection is not None and self.rejection.reason is Reason.VANISHED
 
-
-class CrashGuard(Protocol):
-    """Remembers, across restarts, which frames ended the process when they were judged."""
-
-    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
-        """Record durably that a frame is being judged; return a rejection if it has ended the process before.
-
-        Args:
-            candidate: the frame. It counts as being judged until the next ``admit`` or ``clear``.
-            settings: what it is judged by.
-        """
-
-    def clear(self) -> None:
-        """Record that no frame is being judged: if the process ends now, no frame is to blame."""
+    @property
+    def size_bytes(self) -> int:
+        """Memory in bytes, nearly all of it the file's content and the picture."""
+        encoded = 0 if self.encoded is None else len(self.encoded.data)
+        return encoded + (0 if self.prepared is None else self.prepared.size_bytes)
 
 
-def read(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | None) -> Examined | Unsettled:
-    """Read a candidate, without decoding it; use nothing but its file and the crash guard.
+class LastRead:
+    """Which bytes each camera has sent last; only the cameras that have lately sent some. For all threads."""
+
+    def __init__(self) -> None:
+        self._sha256: dict[str, bytes] = {}
+
+    def replace(self, camera: str, sha256: bytes) -> bytes | None:
+        """Remember what a camera has sent; return what it had sent before, None if that is not known."""
+        before = self._sha256.get(camera)
+        if len(self._sha256) >= MOST_CAMERAS_REMEMBERED:  # their names come from outside
+            self._sha256.clear()
+        self._sha256[camera] = sha256
+        return before
+
+
+def read(candidate: Candidate, settings: Settings) -> Examined | Unsettled:
+    """Read a candidate, without decoding it.
 
     Returns:
         The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
@@ -62,26 +82,27 @@ def read(candidate: Candidate, settings: Settings, crash_guard: CrashGuard | Non
     Raises:
         Exhausted: the process may open no more files.
     """
-    started_s = time.perf_counter()
-
-    def admitted() -> Examined | Unsettled:
-        refusal = None if crash_guard is None else crash_guard.admit(candidate, settings)
-        if refusal is not None:
-            return Examined(candidate, started_s, rejection=refusal)
-        return _read(candidate, settings, started_s)
-
-    return _without_exceptions(Examined(candidate, started_s), admitted)
+    unread = Examined(candidate, time.perf_counter())
+    return _without_exceptions(unread, lambda: _read(unread, settings))
 
 
-def decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
-    """Decode a candidate that was read, if that is not done yet.
+def prepared(examined: Examined, settings: Settings, prepare: Prepare) -> Examined | Unsettled:
+    """Decode and prepare a candidate that was read, if that is not done yet.
 
     Returns:
         The picture, or its rejection; ``Unsettled`` when it cannot be judged yet.
     """
-    if examined.picture is not None or examined.rejection is not None:
+    if examined.prepared is not None or examined.rejection is not None:
         return examined
-    return _without_exceptions(examined, lambda: _decoded(examined, settings))
+    return _without_exceptions(examined, lambda: _prepared(examined, settings, prepare))
+
+
+def is_large(examined: Examined) -> bool:
+    """Return whether decoding a frame that was read takes much memory; a JPEG is decoded to fewer pixels."""
+    if examined.encoded is None or examined.encoded.data.startswith(_JPEG):
+        return False
+    header = read_header(examined.encoded.data)
+    return header is not None and header.pixels > LARGE_PX
 
 
 def _without_exceptions(examined: Examined, step: Callable[[], Examined | Unsettled]) -> Examined | Unsettled:
@@ -110,8 +131,8 @@ def internal_error() -> Decision:
     return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
 
 
-def _read(candidate: Candidate, settings: Settings, started_s: float) -> Examined | Unsettled:
-    drop = settings.drop
+def _read(unread: Examined, settings: Settings) -> Examined | Unsettled:
+    candidate, drop = unread.candidate, settings.drop
     key = candidate.key
     found = read_frame(Path(drop.folder), key, drop.max_size)
     if isinstance(found, Changed):
@@ -119,18 +140,18 @@ def _read(candidate: Candidate, settings: Settings, started_s: float) -> Examine
     if isinstance(found, Unreadable):
         if found.reason is Reason.UNREADABLE:
             return Unsettled(candidate, key, NotYet.UNREADABLE, found.detail)
-        return Examined(candidate, started_s, rejection=Decision(found.reason, detail=found.detail))
-    return Examined(candidate, started_s, found, sha256_of(found.data))
+        return replace(unread, rejection=Decision(found.reason, detail=found.detail))
+    return replace(unread, encoded=found, sha256=sha256_of(found.data))
 
 
-def _decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
+def _prepared(examined: Examined, settings: Settings, prepare: Prepare) -> Examined | Unsettled:
     candidate, encoded = examined.candidate, examined.encoded
     assert encoded is not None
     max_pixels = settings.drop.max_megapixels * 1e6
     detection = settings.detection_of(candidate.camera)
     picture = decode(encoded.data, detection, max_pixels=max_pixels, is_final=candidate.is_final)
     if not isinstance(picture, Undecodable):
-        return replace(examined, picture=picture)
+        return replace(examined, prepared=prepare(candidate.camera, picture))
     if picture.may_be_unfinished and not candidate.is_final:
         return Unsettled(candidate, candidate.key, NotYet.UNFINISHED, picture.detail)
-    return replace(examined, encoded=None, rejection=Decision(picture.reason, detail=picture.detail))
+    return replace(examined, rejection=Decision(picture.reason, detail=picture.detail))

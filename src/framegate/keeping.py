@@ -1,18 +1,41 @@
 """How the bytes of a kept frame become durable, and where they are found again after a restart."""
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from framegate.config.settings import Settings
+from framegate.events.base import LogEvent
 from framegate.examining import sha256_of
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.run_ledger import JudgingLedger
-from framegate.model import EncodedFrame, Entry, Reason
+from framegate.model import Decision, Delivery, EncodedFrame, Entry, FileKey, Reason
+
+MOST_FRAMES, MOST_BYTES, LONGEST_S = 16, 64_000_000, 0.05
+"""Kept frames of a group, their bytes, and how long its first one waits for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A decision that is not durable yet."""
+
+    entry: Entry
+    decision: Decision
+    encoded: EncodedFrame | None
+    """The bytes to deliver; None when the frame is not kept."""
+
+    started_s: float
+    """By ``time.perf_counter``."""
+
+    followed_by: list[LogEvent] = field(default_factory=list)
+    """What happened after it, and is told after its verdict."""
 
 
 class Keeping:
-    """Delivers the frames that are kept, in an order from which a crash at any point can be recovered.
+    """Makes groups of frames durable, in an order from which a crash at any point can be recovered.
+
+    A group is a kept frame and those decided after it, which wait for it: verdicts are told in order.
 
     Args:
         settings: the snapshot.
@@ -24,22 +47,87 @@ class Keeping:
         self._drop = Path(settings.drop.folder)
         self._deliverer = deliverer
         self._ledger = ledger
+        self.held: list[Judgement] = []
+        """The group: what is decided and not durable, in order."""
+
+        self._held_since_s = 0.0
+        self._held_bytes = 0
+        self._is_intended = False
+        """What is held stands in the ledger, durably."""
+
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self._most_bytes = settings.drop.max_size
 
-    def deliver(self, entry: Entry, encoded: EncodedFrame) -> Entry:
-        """Deliver a frame that is intended in the ledger, and record that at the next commit.
+    @property
+    def needs_disk(self) -> bool:
+        """Whether a frame that is held has to be delivered."""
+        return any(judgement.encoded is not None for judgement in self.held)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the group should not grow any more."""
+        if not self.held:
+            return False
+        return (
+            sum(judgement.encoded is not None for judgement in self.held) >= MOST_FRAMES
+            or self._held_bytes >= MOST_BYTES
+            or time.perf_counter() - self._held_since_s >= LONGEST_S
+        )
+
+    def hold(self, judgement: Judgement) -> None:
+        """Add a judgement to the group."""
+        assert not self._is_intended, "a group that could not be delivered comes first: make_durable()"
+        if not self.held:
+            self._held_since_s, self._held_bytes = time.perf_counter(), 0
+        if judgement.encoded is not None:
+            self._held_bytes += len(judgement.encoded.data)
+        self.held.append(judgement)
+
+    def holds(self, key: FileKey, sha256: bytes | None) -> bool:
+        """Return whether a frame that is held has this name, or this time and content."""
+        return any(
+            entry.key.name == key.name or (entry.key.mtime_ns == key.mtime_ns and entry.sha256 == sha256)
+            for entry in (judgement.entry for judgement in self.held)
+        )
+
+    def make_durable(self) -> list[Judgement]:
+        """Record and deliver what is held, all or nothing: if that fails, everything stays held.
 
         Returns:
-            The entry with its result.
+            The judgements, in order, the kept ones with their results.
 
         Raises:
-            SinkError: a result cannot be written now.
+            SinkError: results or ledger cannot be written now.
         """
-        delivery = self._deliverer.deliver(encoded, entry.captured_at_ns)
+        if self.needs_disk:
+            done = self._delivered()
+        else:
+            for judgement in self.held:
+                self._ledger.note(judgement.entry)
+            done = self.held
+        self.held, self._is_intended = [], False
+        return done
+
+    def _delivered(self) -> list[Judgement]:
+        is_second_try = self._is_intended
+        if not is_second_try:
+            self._ledger.intend(*(judgement.entry for judgement in self.held))
+            self._is_intended = True
+        frames = [(one.encoded, one.entry.captured_at_ns) for one in self.held if one.encoded is not None]
+        if is_second_try or len(frames) == 1:  # as many as there is room for
+            deliveries = iter([self._deliverer.deliver(*frame) for frame in frames])
+        else:
+            deliveries = iter(self._deliverer.deliver_all(frames))
+        return [
+            one if one.encoded is None else replace(one, entry=self._finished(one.entry, next(deliveries)))
+            for one in self.held
+        ]
+
+    def _finished(self, entry: Entry, delivery: Delivery) -> Entry:
+        """Record, at the next commit, that a frame is delivered."""
         self._ledger.finish(entry.key, delivery.name)
         return replace(entry, result=delivery.name)
 
@@ -57,7 +145,8 @@ class Keeping:
             detail = "gone before it could be delivered"
             self._ledger.abandon(entry.key, Reason.VANISHED, detail)
             return replace(entry, reason=Reason.VANISHED, detail=detail)
-        return self.deliver(entry, EncodedFrame(entry.key.name, data, entry.key.mtime_ns))
+        encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
+        return self._finished(entry, self._deliverer.deliver(encoded, entry.captured_at_ns))
 
     def bytes_of(self, entry: Entry) -> bytes | None:
         """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""

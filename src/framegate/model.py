@@ -8,12 +8,15 @@ import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-GrayImage = NDArray[np.uint8]
+    GrayImage = NDArray[np.uint8]
+else:
+    GrayImage = Any  # for type checkers alone: numpy takes 60 ms to import, and ``status`` needs no pixel
 """A picture of one channel: uint8, shape (height, width), 0 black to 255 white."""
 
 Size = tuple[int, int]
@@ -140,8 +143,6 @@ class Candidate:
     key: FileKey
     camera: str
     captured_at_ns: int
-    """Capture time, nanoseconds since the epoch."""
-
     arrived_at_ns: int | None = None
     """When this version was first seen; None in a scan, at a start's first sweep, and of a backlog's rest."""
 
@@ -198,7 +199,7 @@ class EncodedFrame:
 class Picture:
     """A decoded frame, as the detector of its camera wants it."""
 
-    pixels: NDArray[np.uint8]
+    pixels: "NDArray[np.uint8]"
     """uint8, read-only: (height, width) of gray for ``classic``, (height, width, 3) of blue, green, red for
     ``adaptive``. A JPEG may have been decoded at a half, a quarter or an eighth of its size."""
 
@@ -306,7 +307,7 @@ class Entry:
 
 def storable_ns(time_ns: int) -> int:
     """Return a time within what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
-    return min(max(time_ns, -(2**63)), 2**63 - 1)
+    return time_ns if -(2**63) <= time_ns < 2**63 else 2**63 - 1 if time_ns > 0 else -(2**63)
 
 
 def iso_utc(time_ns: int) -> str:
@@ -315,6 +316,5 @@ def iso_utc(time_ns: int) -> str:
     A time outside the years 1 to 9999, which an mtime may be, becomes the nearest of those.
     """
     second, fraction_ns = divmod(time_ns, 1_000_000_000)
-    second = min(max(second, YEAR_1_S), YEAR_9999_S)
-    moment = datetime.fromtimestamp(second, UTC)
+    moment = datetime.fromtimestamp(min(max(second, YEAR_1_S), YEAR_9999_S), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction_ns // 1_000_000:03d}Z"

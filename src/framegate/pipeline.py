@@ -1,31 +1,31 @@
-"""From a candidate to its verdict: read, decode, score, decide, deliver, record, emit.
+"""From a candidate to its verdict: read, decode, prepare, score, decide, deliver, record, emit.
 
-``read``, or ``examine`` (read and decode), depends on no other frame and may run ahead in other threads.
-``conclude`` does the rest in one thread, each camera's frames in order. The daemon and the scan both use this
-pipeline; the daemon only reads ahead, so it need not decode a frame whose bytes have just been judged.
+``examine`` reads, decodes and prepares: that depends on no other frame, and may run ahead in other threads
+(see ``ahead``). The rest is done in one thread, each camera's frames in order: ``decide``, and then
+``make_durable``, which delivers, records and emits what was decided. That may be one frame, as ``conclude``
+does it, or a group of frames that wait for the disk together. The daemon and the scan both use this pipeline.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 from framegate.camera import Camera
 from framegate.cameras import Cameras
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
-from framegate.events.base import Listener
+from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
-from framegate.examining import CrashGuard, Examined, decoded, internal_error, out_of_memory, read
+from framegate.examining import Examined, LastRead, internal_error, is_large, out_of_memory, prepared, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.memories import Memory
 from framegate.keep.run_ledger import JudgingLedger
-from framegate.keeping import Keeping
-from framegate.model import Candidate, Decision, EncodedFrame, Entry, Moment, Reason, Unsettled, Verdict
+from framegate.keeping import Judgement, Keeping
+from framegate.model import Candidate, Decision, Entry, Moment, Reason, Unsettled, Verdict
 from framegate.recognising import Recogniser
-
-__all__ = ["CrashGuard", "Examined", "Pipeline"]
 
 WARNINGS = {Reason.LIGHTING: CameraLighting, Reason.MOVED: CameraMoved}
 """Events that follow a verdict with this reason."""
@@ -41,20 +41,6 @@ class _Decided:
     is_late: bool = False
 
 
-@dataclass(slots=True)
-class _Judgement:
-    """A decision that is not durable yet."""
-
-    entry: Entry
-    decision: Decision
-    encoded: EncodedFrame | None
-    """The bytes to deliver; None when the frame is not kept."""
-
-    started_s: float
-    is_intended: bool = False
-    """The intent to keep the frame is durable in the ledger."""
-
-
 class Pipeline:
     """Judges candidates by one snapshot of the settings.
 
@@ -63,8 +49,6 @@ class Pipeline:
         deliverer: where kept frames go.
         ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
-        crash_guard: rejects frames that end the process; None where nothing restarts the process. With a
-            guard, ``examine`` has to run in the concluding thread, too.
         config_revision: number of the snapshot, for the log.
     """
 
@@ -75,22 +59,27 @@ class Pipeline:
         ledger: JudgingLedger,
         emit: Listener,
         *,
-        crash_guard: CrashGuard | None = None,
         config_revision: int = 1,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
         self._config_revision = config_revision
-        self._crash_guard = crash_guard
+        self._last_read = LastRead()
+        self._one_large = Lock()
+        """Held while a large picture is decoded."""
+
         self._keeping = Keeping(settings, deliverer, ledger)
-        self._cameras = Cameras(settings, ledger, emit, self._keeping.bytes_of)
-        self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=emit)
-        self._held: _Judgement | None = None
-        """What could not be made durable; it comes before any other frame."""
+        self._cameras = Cameras(settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable)
+        self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=self._tell)
+
+    @property
+    def is_group_due(self) -> bool:
+        """Whether so much is held, or for so long, that ``make_durable`` comes before the next ``decide``."""
+        return self._keeping.is_due
 
     def retune(self, settings: Settings, config_revision: int) -> None:
-        """Judge by other settings from the next frame on; a held judgement stays as it was decided."""
+        """Judge by other settings from the next frame on; held judgements stay as they were decided."""
         self._settings = settings
         self._config_revision = config_revision
         self._cameras.retune(settings)
@@ -98,7 +87,10 @@ class Pipeline:
         self._recogniser.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read and decode a candidate. May run in any thread, unless there is a crash guard.
+        """Read, decode and prepare a candidate. May run in any thread.
+
+        A frame whose bytes have just been judged, or are just being examined, is not decoded: ``decide`` does
+        that if it has to be.
 
         Returns:
             The frame, or its rejection; ``Unsettled`` when it cannot be judged yet.
@@ -106,19 +98,15 @@ class Pipeline:
         Raises:
             Exhausted: the process may open no more files.
         """
-        examined = self.read(candidate)
-        return decoded(examined, self._settings) if isinstance(examined, Examined) else examined
-
-    def read(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read a candidate; ``conclude`` decodes it if its bytes have not just been judged.
-
-        Returns:
-            The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
-
-        Raises:
-            Exhausted: the process may open no more files.
-        """
-        return read(candidate, self._settings, self._crash_guard)
+        settings, camera = self._settings, candidate.camera
+        examined = read(candidate, settings)
+        if not isinstance(examined, Examined) or examined.sha256 is None:
+            return examined
+        is_repeat = self._last_read.replace(camera, examined.sha256) == examined.sha256
+        if is_repeat or self._cameras.has_judged(camera, examined.sha256):
+            return examined
+        with self._one_large if is_large(examined) else nullcontext():
+            return prepared(examined, settings, self._cameras.prepare)
 
     def recognise(self, candidate: Candidate) -> bool:
         """Read a file whose name was judged, and record its present version if its bytes were judged, too.
@@ -130,21 +118,22 @@ class Pipeline:
             Exhausted: the process may open no more files.
             SinkError: ledger or results cannot be written now.
         """
-        examined = read(candidate, self._settings, None)
+        examined = read(candidate, self._settings)
         return isinstance(examined, Examined) and self._is_known(examined)
 
-    def conclude(self, examined: Examined) -> Decision | Unsettled | None:
-        """Decide about a frame that was read, deliver it if it is kept, record and emit the verdict.
+    def decide(self, examined: Examined) -> Decision | Unsettled | None:
+        """Decide about a frame that was read, and hold that until ``make_durable``.
+
+        A verdict for which nothing has to be written now is emitted at once, unless one before it is held.
 
         Returns:
             The decision; ``Unsettled`` when it cannot be judged yet; None when its bytes were judged before,
             under this name or the one that it was moved from: that is no new frame.
 
         Raises:
-            SinkError: results or ledger cannot be written now. If the frame was decided already, its
-                judgement is held: call ``resume``, and do not conclude it again.
+            SinkError: results or ledger cannot be written now: call ``make_durable``. If the frame was
+                decided already, it is held, and must not be decided again.
         """
-        assert self._held is None, "a held frame comes first: resume()"
         if self._is_known(examined):
             return None
         try:
@@ -153,76 +142,69 @@ class Pipeline:
             return out_of_memory(examined.candidate)
         if isinstance(decided, Unsettled):
             return decided
-        judgement = self._judgement_of(decided)
-        try:
-            self._make_durable(judgement)
-        except SinkError:
-            self._held = judgement
-            raise
+        self._keeping.hold(self._judgement_of(decided))
+        if not self._keeping.needs_disk:
+            self.make_durable()
         return decided.decision
 
-    def resume(self) -> None:
-        """Make the held judgement durable, if there is one.
+    def make_durable(self) -> None:
+        """Deliver and record what is held, and emit the verdicts, in the order of the decisions.
 
         Raises:
-            SinkError: it still cannot be written; it stays held.
+            SinkError: results or ledger cannot be written now; everything stays held. Call it again, and
+                decide nothing before.
         """
-        if self._held is not None:
-            self._make_durable(self._held)
-            self._held = None
+        with _out_of_memory_as_sink_error():
+            judgements = self._keeping.make_durable()
+        for each in judgements:
+            self._emit_verdict(each.entry, each.started_s, each.decision)
+            for event in each.followed_by:
+                self._emit(event)
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Judge frames in the ``with`` block; if the process ends after it, none of them is to blame."""
-        try:
-            yield
-        finally:
-            if self._crash_guard is not None:
-                self._crash_guard.clear()
+    def conclude(self, examined: Examined) -> Decision | Unsettled | None:
+        """Decide about a frame that was read, and make it durable before anything else: a group of one.
+
+        Returns:
+            As ``decide``.
+
+        Raises:
+            SinkError: as ``decide``.
+        """
+        outcome = self.decide(examined)
+        self.make_durable()
+        return outcome
 
     def _is_known(self, examined: Examined) -> bool:
+        if self._keeping.holds(examined.candidate.key, examined.sha256):  # the ledger does not know it yet
+            self.make_durable()
         with _out_of_memory_as_sink_error():
             return self._recogniser.records(examined)
 
-    def _make_durable(self, judgement: _Judgement) -> None:
-        """Record a judgement, deliver the frame if it is kept, and emit the verdict."""
-        entry = judgement.entry
-        with _out_of_memory_as_sink_error():
-            if judgement.encoded is None:
-                self._ledger.note(entry)
-            else:
-                entry = self._keep(judgement, judgement.encoded)
-        self._emit_verdict(entry, judgement.started_s, judgement.decision)
-
-    def _keep(self, judgement: _Judgement, encoded: EncodedFrame) -> Entry:
-        """Intend, deliver, finish: in this order a crash at any point can be recovered from."""
-        if not judgement.is_intended:
-            self._ledger.intend(judgement.entry)
-            judgement.is_intended = True
-        return self._keeping.deliver(judgement.entry, encoded)
-
     def flush(self) -> None:
-        """Commit what waits, unless a judgement is held: what was learnt must not be saved before it.
+        """Commit what waits, unless judgements are held: what was learnt must not be saved before them.
 
         Raises:
             SinkError: the ledger cannot be written now.
         """
-        if self._held is None:
+        if not self._keeping.held:
             with _out_of_memory_as_sink_error():
                 self._ledger.flush()
 
     def recover(self) -> None:
         """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.
 
+        What was decided after the first of them, and recorded with it, is emitted as well.
+
         Raises:
             SinkError: a result cannot be written now; call it again later.
         """
-        for intended in self._ledger.intended():
-            started_s = time.perf_counter()
-            with _out_of_memory_as_sink_error():
-                entry = self._keeping.recover(intended)
-                self._ledger.flush()
-            self._emit_verdict(entry, started_s, recovered_from=intended.reason)
+        for unfinished in self._ledger.unfinished():
+            started_s, entry = time.perf_counter(), unfinished
+            if unfinished.reason.is_kept:
+                with _out_of_memory_as_sink_error():
+                    entry = self._keeping.recover(unfinished)
+                    self._ledger.flush()
+            self._emit_verdict(entry, started_s, recovered_from=unfinished.reason)
 
     def _decide(self, examined: Examined) -> _Decided | Unsettled:
         if examined.rejection is not None:
@@ -248,23 +230,23 @@ class Pipeline:
         moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
         decision = camera.decide_repeat(sha256, moment)
         if decision is None:
-            ready = decoded(examined, self._settings)
+            ready = prepared(examined, self._settings, self._cameras.prepare)
             if isinstance(ready, Unsettled):
                 return ready
-            if ready.picture is None:
+            if ready.prepared is None:
                 assert ready.rejection is not None
                 return _Decided(ready, ready.rejection)
-            decision = camera.decide(candidate.key, moment, ready.picture, sha256)
+            decision = camera.decide(candidate.key, moment, ready.prepared, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         for event in camera.announcements(candidate, *before):
-            self._emit(event)
+            self._tell(event)
         is_judged = decision.verdict is not Verdict.REJECTED
         is_late = is_judged and camera.lateness.follow(
             candidate.captured_at_ns, moment.arrived_at_ns or time.time_ns()
         )
         return _Decided(examined, decision, is_late)
 
-    def _judgement_of(self, decided: _Decided) -> _Judgement:
+    def _judgement_of(self, decided: _Decided) -> Judgement:
         examined, decision = decided.examined, decided.decision
         is_kept, score = decision.reason.is_kept, decision.score
         entry = Entry(
@@ -284,7 +266,14 @@ class Pipeline:
             arrived_at_ns=examined.candidate.arrived_at_ns,
             late=decided.is_late,
         )
-        return _Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
+        return Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
+
+    def _tell(self, event: LogEvent) -> None:
+        """Emit an event, after the verdicts that are held."""
+        if self._keeping.held:
+            self._keeping.held[-1].followed_by.append(event)
+        else:
+            self._emit(event)
 
     def _emit_verdict(
         self,

@@ -14,7 +14,7 @@ from framegate.config.settings import Settings
 from framegate.events.base import Listener
 from framegate.events.frames import FrameCompleted, FrameKnown
 from framegate.examining import Examined, sha256_of
-from framegate.formats import read_header
+from framegate.formats.sniffing import read_header
 from framegate.ingest.reading import look_at
 from framegate.keep.delivery import Deliverer
 from framegate.keep.run_ledger import JudgingLedger

@@ -210,7 +210,7 @@ def test_a_scan_of_many_cameras_decides_as_with_memory_for_all(
         return [(e.key, e.reason, e.score, e.threshold, e.unit, e.reference) for e in decided]
 
     expected = decisions()
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)
     assert decisions() == expected
 
 

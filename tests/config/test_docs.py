@@ -11,6 +11,7 @@ from framegate.config.detection import DetectionSettings, IgnoredArea, Zone, cla
 from framegate.config.docs import (
     effective_values,
     example_file,
+    meanings_of,
     minimal_file,
     settings_of,
     tables,
@@ -125,12 +126,9 @@ def test_a_line_that_is_off_shows_its_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_setting_is_documented(table: type[Table]) -> None:
     """Each setting says in sentences what it is for."""
-    undocumented = [
-        name
-        for name, setting in table.model_fields.items()
-        if not (setting.description or "").rstrip().endswith((".", "`"))
-    ]
-    assert undocumented == []
+    meanings = meanings_of(table)
+    assert len(meanings) == len(table.model_fields)
+    assert [key for key, words in meanings.items() if not words.endswith((".", "`"))] == []
 
 
 def test_effective_values_are_complete_and_can_be_written_as_json(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from framegate.ahead import MOST_FRAMES
 from framegate.keep.disk import Step
 from framegate.model import Origin
 from oracle import shot, upload
@@ -34,7 +35,7 @@ def test_frames_in_hand_come_back_with_their_folder(site: Site, *, is_replaced: 
     if is_replaced:
         drop.mkdir()
     stepped.go(10)
-    assert len(names(stepped)) == judged
+    assert judged <= len(names(stepped)) <= judged + MOST_FRAMES, "those that were read by then"
     if is_replaced:
         drop.rmdir()
     away.rename(drop)

@@ -11,14 +11,19 @@ import pytest
 
 from bench import Bench, lay
 from forked import python
+from framegate.ahead import Ahead
 from framegate.config.detection import DetectionSettings
 from framegate.config.load import load
 from framegate.daemon import crash_guard
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, CrashGuard, survives_trial
+from framegate.examining import Examined
 from framegate.model import Candidate, FileKey, Reason
 from running import Site
 
 KEY = FileKey("lot.jpg", 10, 20)
+MOST_TOGETHER = 70
+"""More frames than are in hand at once on 16 cores."""
+
 OTHER = FileKey("other.jpg", 10, 20)
 
 DIES = """
@@ -29,7 +34,7 @@ from framegate.daemon.crash_guard import CrashGuard
 
 flight = CrashGuard(Path(sys.argv[1]))
 for name in sys.argv[2:]:
-    flight.mark(FileKey(name, 10, 20)) if name else flight.clear()
+    flight.mark([FileKey(each, 10, 20) for each in name.split("+") if each])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -41,7 +46,10 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def dies(path: Path) -> Callable[..., None]:
-    """Run a process that marks these frames, one after the other, and is killed; an empty name clears."""
+    """Run a process that marks these frames, one after the other, and is killed.
+
+    Names with a plus between them are marked together; an empty name clears.
+    """
 
     def run(*names: str) -> None:
         assert python(DIES, path, *names).returncode == -signal.SIGKILL
@@ -82,20 +90,28 @@ def test_a_death_elsewhere_ends_the_row(path: Path, dies: Callable[..., None], l
     assert deaths(path) == 0
 
 
+def test_each_of_the_frames_in_hand_is_a_suspect(path: Path, dies: Callable[..., None]) -> None:
+    """Which of the frames in hand ended the process is not known: each is charged, and cleared by itself."""
+    dies(f"{KEY.name}+{OTHER.name}")
+    assert deaths(path) == deaths(path, OTHER) == 1
+    dies(KEY.name, OTHER.name)
+    assert (deaths(path), deaths(path, OTHER)) == (0, 2)
+
+
 def test_an_orderly_end_leaves_no_suspect(path: Path) -> None:
     """Closing clears: a stop in the middle of a frame is no death."""
     with closing(CrashGuard(path)) as flight:
-        flight.mark(KEY)
+        flight.mark([KEY])
     assert deaths(path) == 0
 
 
 def test_without_a_suspect_clearing_writes_nothing(path: Path) -> None:
     """A daemon that waits does not wear out the memory card."""
     with closing(CrashGuard(path)) as flight:
-        flight.mark(KEY)
-        flight.clear()
+        flight.mark([KEY])
+        flight.mark([])
         os.utime(path, (1, 1))
-        flight.clear()
+        flight.mark([])
     assert path.stat().st_mtime == 1
 
 
@@ -113,7 +129,7 @@ def test_without_a_suspect_clearing_writes_nothing(path: Path) -> None:
 def test_names_of_any_bytes_are_known_again(path: Path, name: str) -> None:
     """Whatever Linux allows in a name, and however long, its frame is charged and no other."""
     flight = CrashGuard(path)
-    flight.mark(FileKey(name, 10, -(2**63)))
+    flight.mark([FileKey(name, 10, -(2**63))] * MOST_TOGETHER)
     assert flight._fd is not None
     os.close(flight._fd)
     assert deaths(path, FileKey(name, 10, -(2**63))) == 1
@@ -128,15 +144,15 @@ def test_a_short_record_over_a_long_one_is_read_alone(path: Path, dies: Callable
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n", b"nonsense\n", b"[]\n", b'["a", 1]\n', b"\xff\xfe\x00", b"{}\n", b'["a", "x", 1, 1]\n',
-     b"null\n", b'["lot.jpg", 10, 20, null]\n', b"[" * 30_000],
+    [b"", b"\n", b"nonsense\n", b"[]\n", b'[["a", 1]]\n', b"\xff\xfe\x00", b"{}\n", b'[["a", "x", 1, 1]]\n',
+     b"null\n", b'[["lot.jpg", 10, 20, 1, null]]\n', b'["lot.jpg", 10, 20, 1, 0]\n', b"[" * 30_000],
 )  # fmt: skip
 def test_a_record_that_makes_no_sense_accuses_nobody(path: Path, content: bytes) -> None:
     """What a power cut or an editor left in the file does not stop the start, and is written over."""
     path.write_bytes(content)
     assert deaths(path) == 0
     with closing(CrashGuard(path)) as flight:
-        flight.mark(KEY)
+        flight.mark([KEY])
         assert deaths(path) == 1
 
 
@@ -156,7 +172,7 @@ def no_room() -> Iterator[None]:
 def test_a_disk_without_room_holds_up_no_frame(path: Path) -> None:
     """A mark that cannot be written is done without."""
     with no_room(), closing(CrashGuard(path)) as flight:
-        flight.mark(KEY)
+        flight.mark([KEY])
         assert flight.deaths_of(KEY) == 0
     assert path.read_bytes() == b""
 
@@ -175,8 +191,8 @@ def test_a_mark_that_cannot_be_made_stops_no_start(tmp_path: Path, occupy: Calla
     path = tmp_path / "state" / "in-flight"
     occupy(path)
     with closing(CrashGuard(path)) as flight:
-        flight.mark(KEY)
-        flight.clear()
+        flight.mark([KEY])
+        flight.mark([])
         assert flight.deaths_of(KEY) == 0
 
 
@@ -246,6 +262,7 @@ import resource, sys
 from pathlib import Path
 from framegate.daemon import trial
 from framegate.daemon.crash_guard import survives_trial
+from framegate.ahead import Ahead
 from framegate.config.detection import DetectionSettings
 
 size = next(line for line in open("/proc/self/status") if line.startswith("VmPeak"))
@@ -291,12 +308,11 @@ def test_a_frame_is_refused_only_when_its_trial_dies_too(
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", os.fspath(python))
     for number in range(1, DEATHS_BEFORE_TRIAL + 1):
-        path.write_text(
-            json.dumps([KEY.name, KEY.size_bytes, KEY.mtime_ns, KEY.ctime_ns, number - 1]) + "\n", "ascii"
-        )
+        record = [KEY.name, KEY.size_bytes, KEY.mtime_ns, KEY.ctime_ns, number - 1]
+        path.write_text(json.dumps([record]) + "\n", "ascii")
         with closing(CrashGuard(path)) as guard:
-            refusal = guard.admit(candidate, settings)
-            assert guard.admit(Candidate(OTHER, "default", 0), settings) is None
+            refusal = guard.refusal(candidate, settings)
+            assert guard.refusal(Candidate(OTHER, "default", 0), settings) is None
         is_refused = is_crasher and number == DEATHS_BEFORE_TRIAL
         assert (None if refusal is None else refusal.reason) == (Reason.CRASHER if is_refused else None)
 
@@ -304,13 +320,15 @@ def test_a_frame_is_refused_only_when_its_trial_dies_too(
 def test_a_frame_in_hand_is_marked_until_its_batch_ends(
     site: Site, path: Path, bench: Callable[..., Bench], morning: list[bytes]
 ) -> None:
-    """The pipeline marks each frame before it reads it, and clears the mark when the batch has ended."""
+    """Each frame is marked before it is read, until the batch has ended."""
     lay(site, morning[:2])
     with closing(CrashGuard(path)) as guard:
-        box = bench(crash_guard=guard)
-        with box.pipeline.batch():
+        box = bench()
+        with closing(Ahead(box.pipeline.examine, box.settings, guard=guard)) as ahead, ahead.batch():
             for candidate in box.candidates():
-                box.judge(candidate)
+                examined = ahead.take(candidate)
+                assert isinstance(examined, Examined)
+                box.pipeline.conclude(examined)
                 assert deaths(path, candidate.key) == 1
         assert all(deaths(path, event.entry.key) == 0 for event in box.decided)
     assert len(box.decided) == 2
@@ -325,12 +343,14 @@ def test_a_refused_frame_is_rejected_unread(
     (candidate,) = box.candidates()
     key = candidate.key
     record = [key.name, key.size_bytes, key.mtime_ns, key.ctime_ns, DEATHS_BEFORE_TRIAL - 1]
-    path.write_text(json.dumps(record) + "\n", "ascii")
+    path.write_text(json.dumps([record]) + "\n", "ascii")
     python = site.home / "python"
     python.write_text("#!/bin/sh\nkill -SEGV $$\n", "ascii")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", os.fspath(python))
     with closing(CrashGuard(path)) as guard:
-        box = bench(crash_guard=guard)
-        box.judge(candidate)
+        with closing(Ahead(box.pipeline.examine, box.settings, guard=guard)) as ahead:
+            refused = ahead.take(candidate)
+        assert isinstance(refused, Examined)
+        box.pipeline.conclude(refused)
     assert [event.entry.reason for event in box.decided] == [Reason.CRASHER]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.formats import Header, read_header
+from framegate.formats.sniffing import Header, read_header
 
 MAGICS = {
     "nothing": b"",

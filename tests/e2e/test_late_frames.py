@@ -78,7 +78,7 @@ def test_what_is_newest_survives_a_restart_and_a_lack_of_memory(
 ) -> None:
     """Stops, kills and cameras that are put away change neither which frames are late nor their count."""
     site.configure(drop=CAMERAS, detection=DETECTION)
-    monkeypatch.setattr(cameras, "BUDGET_BYTES", 1)
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)
     ones, twos = shots("c1"), shots("c2")
     stepped = Stepped(site)
     stepped.start()

@@ -54,11 +54,13 @@ class Hurdles(Disk):
         self._death = (die_at, nth)
         self._failures = {(fail_at, number) for number in failures}
         self._reached: Counter[Step | TidyStep] = Counter()
+        self._lock = threading.Lock()
         self._never = threading.Event()
 
     def reach(self, step: Step | TidyStep) -> None:
-        self._reached[step] += 1
-        here = (step, self._reached[step])
+        with self._lock:  # the copies of a group are written in threads
+            self._reached[step] += 1
+            here = (step, self._reached[step])
         if here == self._death:
             os.kill(os.getpid(), signal.SIGKILL)
         if here in self._failures:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from framegate.ingest import judged as module
 from framegate.ingest.judged import SHARE, JudgedFiles
 from framegate.ingest.names import NameRules
+from framegate.ingest.reading import key_of
 from framegate.ingest.sweeping import Sweep, entries_of
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
@@ -20,10 +22,18 @@ def swept(judged: JudgedFiles, keys: Iterable[FileKey], *, looks_at_all: bool = 
     keys = list(keys)
     judged.begin_sweep(looks_at_all=looks_at_all)
     looks = judged.to_look_at([key.name for key in keys])
-    asked = judged.take_out([key for key, look in zip(keys, looks, strict=True) if look])
+    seen = [(key.name, status_of(key)) for key, look in zip(keys, looks, strict=True) if look]
+    asked = [key_of(*each) for each in judged.take_out(seen)]
     judged.note(asked)
     judged.end_sweep()
     return asked
+
+
+def status_of(key: FileKey) -> os.stat_result:
+    """Return the status of a file of this version."""
+    numbers = [0] * 6 + [key.size_bytes, 0, 0, 0]
+    times = {"st_mtime_ns": key.mtime_ns, "st_ctime_ns": key.ctime_ns}
+    return os.stat_result(numbers, times)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +65,7 @@ def test_a_tenth_of_a_large_folder_is_looked_at(judged: JudgedFiles) -> None:
         looks = judged.to_look_at([key.name for key in keys])
         assert sum(looks) < 100
         looked_at += [key.name for key, look in zip(keys, looks, strict=True) if look]
-        judged.take_out([key for key, look in zip(keys, looks, strict=True) if look])
+        judged.take_out([(key.name, status_of(key)) for key, look in zip(keys, looks, strict=True) if look])
         judged.end_sweep()
     assert sorted(looked_at) == sorted(key.name for key in keys)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from framegate.errors import SinkError
-from framegate.keep import delivery
+from framegate.keep import result_folders
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.names import portable
@@ -513,7 +513,7 @@ def test_a_folder_whose_sync_failed_is_synced_again(results: Path) -> None:
     with pytest.raises(SinkError):
         folder.deliver(frame("cam/lot.jpg"), CAPTURED_AT_NS)
     recording = RecordingDisk()
-    folder._disk = recording
+    folder._disk = folder._folders._disk = recording
     folder.deliver(frame("cam/lot.jpg"), CAPTURED_AT_NS)
     assert recording.steps.count(Step.SYNC_FOLDER) == 2
 
@@ -522,11 +522,11 @@ def test_any_number_of_folders_takes_no_more_memory_than_a_thousand(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cameras that make a folder a minute do not fill the memory with their names."""
-    monkeypatch.setattr(delivery, "MOST_REMEMBERED_FOLDERS", 3)
+    monkeypatch.setattr(result_folders, "MOST_REMEMBERED_FOLDERS", 3)
     folder = ResultsFolder(results)
     for number in range(10):
         folder.deliver(frame(f"{number}/lot.jpg"), CAPTURED_AT_NS)
-        assert len(folder._durable_folders) <= 3
+        assert len(folder._folders._durable) <= 3
     assert len(files(results)) == 10
 
 

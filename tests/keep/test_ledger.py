@@ -73,7 +73,7 @@ def rows(path: Path, columns: str) -> list[tuple[Any, ...]]:
 def test_a_new_ledger_is_empty_and_says_its_schema(ledger: Ledger, path: Path) -> None:
     """A file that is not there is made, with the version of its schema in it."""
     assert ledger.counts() == dict.fromkeys(Verdict, 0)
-    assert ledger.intended() == []
+    assert ledger.unfinished() == []
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -142,13 +142,13 @@ def test_many_pending_rows_ask_for_a_flush(ledger: Ledger) -> None:
 def test_an_intent_is_open_until_it_is_finished(ledger: Ledger) -> None:
     """Recovery is given what was intended and not finished, oldest first, and nothing else."""
     frames = [kept(f"{number}.jpg") for number in (3, 1, 2)]
+    ledger.note(entry("dropped.jpg"))
     for frame in frames:
         ledger.intend(frame)
-    ledger.note(entry("dropped.jpg"))
-    assert ledger.intended() == frames
+    assert ledger.unfinished() == frames
     ledger.finish(frames[0].key, "3.jpg")
     ledger.flush()
-    assert ledger.intended() == frames[1:]
+    assert ledger.unfinished() == frames[1:]
 
 
 def test_an_abandoned_intent_is_a_rejected_frame(ledger: Ledger, path: Path) -> None:
@@ -159,7 +159,7 @@ def test_an_abandoned_intent_is_a_rejected_frame(ledger: Ledger, path: Path) -> 
     ledger.intend(replace(kept("b.jpg"), reference="a.jpg"))
     ledger.abandon(kept("b.jpg").key, Reason.VANISHED, "gone")
     ledger.flush()
-    assert ledger.intended() == []
+    assert ledger.unfinished() == []
     assert ledger.kept(kept("b.jpg").key) is None
     assert [lane.reference.name for lane in ledger.memory_of("c").lanes] == ["a.jpg"]
     assert rows(path, "verdict, reason, detail, sha256, result")[1] == (
@@ -169,6 +169,35 @@ def test_an_abandoned_intent_is_a_rejected_frame(ledger: Ledger, path: Path) -> 
         None,
         None,
     )
+
+
+def test_of_two_abandoned_intents_neither_is_a_reference(ledger: Ledger) -> None:
+    """A whole group whose bytes are gone leaves the frame as reference that was kept before it."""
+    ledger.intend(kept("a.jpg"))
+    ledger.finish(kept("a.jpg").key, "a.jpg")
+    group = [replace(kept("b.jpg"), reference="a.jpg"), replace(kept("c.jpg"), reference="b.jpg")]
+    ledger.learn("c", lambda: Memory((LaneMemory((8, 6), group[-1].key),)))
+    ledger.intend(*group)
+    for each in group:
+        ledger.abandon(each.key, Reason.VANISHED, "gone")
+        ledger.flush()
+    assert [lane.reference.name for lane in ledger.memory_of("c").lanes] == ["a.jpg"]
+
+
+def test_what_was_intended_together_is_found_together(ledger: Ledger) -> None:
+    """After a crash a group's unfinished frames are there in order, with the dropped ones after the first."""
+    early, late = entry("1.jpg", Reason.UNCHANGED), entry("4.jpg", Reason.UNCHANGED)
+    ledger.note(early)
+    group = [kept("2.jpg"), kept("3.jpg"), late, kept("5.jpg")]
+    ledger.intend(*group)
+    assert ledger.unfinished() == group
+    ledger.finish(group[0].key, "2.jpg")
+    ledger.flush()
+    assert ledger.unfinished() == group[1:]
+    for frame in (group[1], group[3]):
+        ledger.finish(frame.key, frame.key.name)
+    ledger.flush()
+    assert ledger.unfinished() == []
 
 
 @pytest.mark.parametrize("is_flushed", [True, False], ids=["flushed", "pending"])
@@ -446,7 +475,7 @@ def test_a_killed_process_leaves_its_intents_and_forgets_only_lazy_rows(
         for name in ("flushed.jpg", "carried.jpg", "intended.jpg", "lazy.jpg")
     }
     assert known == {"flushed.jpg": True, "carried.jpg": True, "intended.jpg": True, "lazy.jpg": False}
-    assert [left.key.name for left in again.intended()] == ["intended.jpg"]
+    assert [left.key.name for left in again.unfinished()] == ["intended.jpg"]
     again.note(entry("lazy.jpg"))
     again.flush()
     assert rows(path, "count(*)") == [(4,)]

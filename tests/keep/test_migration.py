@@ -73,7 +73,7 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     """After the migration every row, intent and reference is as it was; scores are in percent."""
     before = queried(path, f"SELECT {OLD_COLUMNS} FROM frame")
     ledger = Ledger(path)
-    assert [entry.key.name for entry in ledger.intended()] == ["6.jpg"]
+    assert [entry.key.name for entry in ledger.unfinished()] == ["6.jpg"]
     (lane,) = ledger.memory_of("a").lanes
     assert lane == LaneMemory((0, 0), FileKey("1.jpg", 10, 20), FileKey("4.jpg", 10, 20))
     last = ledger.kept(lane.reference)
@@ -176,7 +176,7 @@ def test_what_later_versions_wrote_is_all_there(version: str, request: pytest.Fi
     ]
     ledger = Ledger(path)
     assert ledger.totals() == TOTALS_OF_BOTH
-    assert [entry.key.name for entry in ledger.intended()] == ["5.jpg"]
+    assert [entry.key.name for entry in ledger.unfinished()] == ["5.jpg"]
     memory = ledger.memory_of("a")
     assert (memory.storm, [lane.previous for lane in memory.lanes]) == ((3, 500), [FileKey("2.jpg", 10, 20)])
     ledger.close()

@@ -224,7 +224,7 @@ def test_a_result_belongs_to_the_last_frame_that_was_found_in_it(ledger: Ledger)
     keep(ledger, "c.jpg", 3)
     assert ledger.presence.results_bytes() == 20
     assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["b.jpg"]
-    assert ledger.intended() == []
+    assert ledger.unfinished() == []
 
 
 def test_what_is_deleted_stays_delivered(ledger: Ledger, path: Path) -> None:
@@ -234,7 +234,7 @@ def test_what_is_deleted_stays_delivered(ledger: Ledger, path: Path) -> None:
     ledger.presence.mark(results={ledger.presence.after(0, 1)[0].id: 5})
     ledger.close()
     again = Ledger(path)
-    assert again.intended() == []
+    assert again.unfinished() == []
     assert again.knows(entry("a.jpg").key)
     again.close()
 

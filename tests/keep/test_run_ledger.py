@@ -13,12 +13,13 @@ from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraClock, FrameDecided, ReferenceRestored
+from framegate.examining import Examined
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory
 from framegate.keep.run_ledger import MOST_KEPT, JudgingLedger, RunLedger
 from framegate.model import Candidate, Entry, FileKey, Moment, Reason
-from framegate.pipeline import Examined, Pipeline
+from framegate.pipeline import Pipeline
 from running import Site
 
 DAY_NS = 86_400 * 10**9

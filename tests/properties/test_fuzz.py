@@ -20,8 +20,8 @@ from framegate.config.settings import DropSettings
 from framegate.detect.decoding import Undecodable
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.errors import ConfigError
-from framegate.formats import read_header
 from framegate.formats.header import Header
+from framegate.formats.sniffing import read_header
 from framegate.ingest.names import NameRules
 from framegate.model import FileKey, Moment, Picture
 

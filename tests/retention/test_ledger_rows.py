@@ -197,7 +197,7 @@ def test_an_intent_is_never_forgotten(world: World) -> None:
     world.ledger.intend(intent)
     world.judge("end.jpg", is_there=True)
     after_the_grace(world)
-    assert world.ledger.intended() == [intent]
+    assert world.ledger.unfinished()[0] == intent
 
 
 def test_the_last_row_stays_so_that_its_number_is_not_given_again(world: World) -> None:

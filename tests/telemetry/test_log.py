@@ -8,6 +8,7 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ from framegate.telemetry.log import Log, log_listener
 from framegate.telemetry.log_stream import MOST_WAITING, LogStream
 from running import Site, wait_until
 
+SCORE = ChangeScore(1.25, 0.2, "%", tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), 2880.0, (640, 360))
 KEPT = FrameDecided(
     Entry(
         FileKey("bad\udcff\n.jpg", 1234, 0), "c21", 1_700_000_000_250_000_000, Reason.CHANGED, 0, 3,
         score=1.25, threshold=0.2, unit="%", reference="before.jpg", result="bad\udcff\n.jpg",
     ),
     7.125,
-    ChangeScore(1.25, 0.2, "%", tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), 2880.0, (640, 360)),
+    SCORE,
 )  # fmt: skip
 
 RUN = (sys.executable, "-m", "framegate", "run", "-c")
@@ -70,6 +72,43 @@ def test_a_frame_is_one_json_line_with_the_numbers_compared(tmp_path: Path) -> N
     assert fields["captured_at"] == "2023-11-14T22:13:20.250Z"
     assert (fields["region_count"], len(fields["regions"])) == (20, 8)
     assert set(fields["regions"][0]) == {"x", "y", "width", "height", "area_px"}
+
+
+def test_a_verdicts_line_is_this_text(tmp_path: Path) -> None:
+    """What programs parse stays as it is, to the byte: the fields, their order, and how they are written."""
+    event = replace(KEPT, score=replace(SCORE, regions=SCORE.regions[:1]))
+    _, _, text = printed(tmp_path, event).partition("Z")
+    assert text == (
+        '", "level": "info", "event": "frame.kept", "camera": "c21", "frame": "bad\\udcff\\n.jpg",'
+        ' "reason": "changed", "score": 1.25, "threshold": 0.2, "unit": "%", "reference": "before.jpg",'
+        ' "result": "bad\\udcff\\n.jpg", "captured_at": "2023-11-14T22:13:20.250Z", "size_bytes": 1234,'
+        ' "duration_ms": 7.12, "config_revision": 3, "region_count": 1, "regions": [{"x": 0, "y": 2,'
+        ' "width": 3, "height": 4, "area_px": 5.0}], "working_size": [640, 360]}\n'
+    )
+
+
+JSON_LOG = """
+import os, sys
+from framegate.config.settings import LogSettings
+from framegate.daemon.process import serve
+from framegate.telemetry.log import log_listener
+from framegate.telemetry.log_stream import LogStream
+
+log_listener(LogStream(1), LogSettings(format=sys.argv[1]))
+print(*sorted({"rich", "pygments", "structlog"} & set(sys.modules)))
+"""
+
+
+def test_a_daemon_that_writes_json_carries_nothing_for_terminals() -> None:
+    """What draws lines for people takes 13 MB: a daemon under systemd does without it."""
+    found = {kind: execute((sys.executable, "-c", JSON_LOG, kind)) for kind in ("json", "console")}
+    assert found["json"] == "\n"
+    assert "structlog" in found["console"]
+
+
+def execute(command: tuple[str, ...]) -> str:
+    """Run a program of its own, for what this process has imported is not forgotten; return its output."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_people_get_a_console_line_without_color_in_a_file(tmp_path: Path) -> None:

@@ -1,25 +1,23 @@
 """Judges all frames of a folder once, in the order of their capture times, as the daemon would."""
 
-import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from framegate.ahead import Ahead
 from framegate.config.settings import Settings
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.run_ledger import RunLedger
 from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict
-from framegate.pipeline import Examined, Pipeline
-
-AHEAD = 8
-"""Frames read and decoded ahead of the one being judged; 8 of 1080p are 16 MB."""
+from framegate.pipeline import Pipeline
 
 TRIES = 3
 """How often a file that changes during the scan is read before it is rejected."""
@@ -77,29 +75,31 @@ def scan(
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
     deliverer = NoDelivery() if dry_run else results
     pipeline = Pipeline(settings, deliverer, RunLedger(settings), emitter([count, listener]))
-    for examined in _ahead(candidates, pipeline.examine):
-        outcome = pipeline.conclude(_settled(examined, pipeline))
-        if isinstance(outcome, Unsettled):
-            pipeline.conclude(_settled(outcome, pipeline))
+    with closing(Ahead(pipeline.examine, settings)) as ahead:
+        for candidate, following in _with_following(candidates, ahead.most_frames):
+            outcome = pipeline.decide(_settled(ahead.take(candidate, following), pipeline))
+            if isinstance(outcome, Unsettled):
+                pipeline.decide(_settled(outcome, pipeline))
+            if pipeline.is_group_due:
+                pipeline.make_durable()
+    pipeline.make_durable()
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds
     )
 
 
-def _ahead(
-    candidates: Iterable[Candidate], examine: Callable[[Candidate], Examined | Unsettled]
-) -> Iterator[Examined | Unsettled]:
-    """Examine candidates in threads, ``AHEAD`` of them in advance; yield the outcomes in order."""
-    workers = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers, thread_name_prefix="examine") as pool:
-        ahead: deque[Future[Examined | Unsettled]] = deque()
-        for candidate in candidates:
-            ahead.append(pool.submit(examine, candidate))
-            if len(ahead) > AHEAD:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+def _with_following(
+    candidates: Iterable[Candidate], most: int
+) -> Iterator[tuple[Candidate, Sequence[Candidate]]]:
+    """Yield each candidate with those that follow it, ``most`` at most."""
+    window: deque[Candidate] = deque()
+    for candidate in candidates:
+        window.append(candidate)
+        if len(window) > most:
+            yield window.popleft(), window
+    while window:
+        yield window.popleft(), window
 
 
 def _settled(examined: Examined | Unsettled, pipeline: Pipeline) -> Examined:

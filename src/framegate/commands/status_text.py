@@ -10,7 +10,7 @@ from rich.text import Text
 
 from framegate.deadlines import NEVER_S
 from framegate.model import Verdict
-from framegate.telemetry.log import escape_control_chars
+from framegate.telemetry.control_chars import escape_control_chars
 from framegate.telemetry.status import CameraStatus, FrameStatus, Status
 
 BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"

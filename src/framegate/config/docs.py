@@ -1,8 +1,12 @@
 """The settings as text: the example files, the README's table, the values in force."""
 
+import ast
+import inspect
 import json
 import textwrap
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -79,19 +83,35 @@ def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
             yield key, setting
 
 
+@cache
+def meanings_of(table: type[Table]) -> dict[str, str]:
+    """Return the meaning of each setting of a table, by key: what stands below it in the source."""
+    (source,) = ast.parse(inspect.getsource(table)).body
+    assert isinstance(source, ast.ClassDef)
+    words = {
+        field.target.id: " ".join(str(below.value.value).split())
+        for field, below in pairwise(source.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+    }
+    return {setting.alias or name: words.get(name, "") for name, setting in table.model_fields.items()}
+
+
 def example_file() -> str:
     """Return a commented config file; the repository has it as ``config.example.toml``."""
     parts = [HEAD]
     for name, table in tables().items():
         parts.append(f"\n# {table.__doc__}\n[{name}]")
         parts += [
-            _example_setting(key, setting)
+            _example_setting(table, key, setting)
             for key, setting in settings_of(table)
             if table is not DetectionSettings or key not in classic_only()
         ]
         parts.append("")
     shown = [
-        _example_setting(key, setting)
+        _example_setting(DetectionSettings, key, setting)
         for key, setting in settings_of(DetectionSettings)
         if key in classic_only()
     ]
@@ -115,7 +135,7 @@ def markdown_table() -> str:
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for name, table in tables().items():
         for key, setting in settings_of(table):
-            meaning = _meaning(setting).replace("|", "\\|")
+            meaning = _meaning(table, key, setting).replace("|", "\\|")
             lines.append(f"| `{name}.{key}` | {_default_cell(name, key, setting)} | {meaning} |")
     return "\n".join(lines) + "\n"
 
@@ -178,8 +198,8 @@ def toml_value(value: Any) -> str:
     return json.dumps(str(value))
 
 
-def _example_setting(key: str, setting: FieldInfo) -> str:
-    meaning = _meaning(setting)
+def _example_setting(table: type[Table], key: str, setting: FieldInfo) -> str:
+    meaning = _meaning(table, key, setting)
     lines = textwrap.wrap(meaning, WIDTH, initial_indent="# ", subsequent_indent="# ")
     if key in DEPENDING:
         lines.append("# classic: required")
@@ -197,8 +217,8 @@ def _sample(setting: FieldInfo) -> Any:
     return setting.examples[0] if setting.examples else setting.default
 
 
-def _meaning(setting: FieldInfo) -> str:
-    words = " ".join((setting.description or "").split())
+def _meaning(table: type[Table], key: str, setting: FieldInfo) -> str:
+    words = meanings_of(table)[key]
     return f"{words} A change needs a restart." if _is_restart_only(setting) else words
 
 

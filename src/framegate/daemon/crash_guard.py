@@ -1,9 +1,10 @@
 """The crash guard: a frame that crashes the process is rejected at the third attempt.
 
-A file, the mark, says which frame is being judged. It is written in place and never synced: it has to
-survive the process, not the machine. A mark found at the start means only that the process ended at that
-frame: ``kill -9`` leaves it as well as a crash in a decoder. So a frame that was marked at two starts is
-first judged in a separate process, and rejected only if that one crashes too.
+A file, the mark, says which frames are being judged. It is written in place and never synced: it has to
+survive the process, not the machine. A mark found at the start means only that the process ended while it
+had these frames in hand: ``kill -9`` leaves it as well as a crash in a decoder. So each of them is a suspect,
+and judged with no other frame in hand: if the process ends once more, it is known at which. A frame that was
+marked at two starts is first judged in a separate process, and rejected only if that one crashes too.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from framegate.config.detection import DetectionSettings
@@ -25,12 +27,12 @@ TRIAL_TIMEOUT_S = 60.0
 _REQUESTS_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 """Signals that end a trial without blaming the frame: the whole service may be stopped."""
 
-_MOST_RECORD_BYTES = 32_768
-"""A path has at most 4096 bytes; JSON may write one of them as six."""
+_MOST_RECORD_BYTES = 2_000_000
+"""A path has at most 4096 bytes; JSON may write one of them as six: there is room for 80 of the longest."""
 
 
 class CrashGuard:
-    """Marks the frame that is being judged, and rejects one that crashes the process.
+    """Marks the frames that are being judged, and rejects one that crashes the process.
 
     Args:
         path: the file of the mark, in the state folder.
@@ -40,42 +42,43 @@ class CrashGuard:
         self._fd: int | None = None  # without the file frames are judged unguarded
         with contextlib.suppress(OSError):
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-        self._suspect, self._deaths = self._read()
-        self._is_marked = self._suspect is not None
+        self._deaths = self._read()
+        """Of each suspect: how many times in a row the process has ended while it was marked."""
 
-    def admit(self, candidate: Candidate, settings: Settings) -> Decision | None:
-        """Mark a frame as being judged; return its rejection if it is a crasher.
+        self._is_marked = bool(self._deaths)
+
+    def mark(self, keys: Collection[FileKey]) -> None:
+        """Record that these frames are being judged, and no others."""
+        if keys:
+            records = [
+                [key.name, key.size_bytes, key.mtime_ns, key.ctime_ns, self.deaths_of(key)] for key in keys
+            ]
+            self._write(json.dumps(records))
+            self._is_marked = True
+        elif self._is_marked:
+            self._write("")
+            self._is_marked = False
+
+    def deaths_of(self, key: FileKey) -> int:
+        """Return how many times in a row the process ended while this frame was judged."""
+        return self._deaths.get(key, 0)
+
+    def refusal(self, candidate: Candidate, settings: Settings) -> Decision | None:
+        """Return the rejection of a frame that crashes the process; None of any other.
 
         Args:
-            candidate: the frame.
-            settings: the settings in force.
+            candidate: the frame, marked by now.
+            settings: what it is judged by.
         """
-        self.mark(candidate.key)
         deaths = self.deaths_of(candidate.key)
         if deaths < DEATHS_BEFORE_TRIAL or _survives(candidate, settings):
             return None
         detail = f"framegate ended {deaths} times while judging it, and a separate process crashed at it"
         return Decision(Reason.CRASHER, detail=detail)
 
-    def deaths_of(self, key: FileKey) -> int:
-        """Return how many times in a row the process ended while this frame was judged."""
-        return self._deaths if key == self._suspect else 0
-
-    def mark(self, key: FileKey) -> None:
-        """Record that a frame is about to be judged."""
-        record = [key.name, key.size_bytes, key.mtime_ns, key.ctime_ns, self.deaths_of(key)]
-        self._write(json.dumps(record))
-        self._is_marked = True
-
-    def clear(self) -> None:
-        """Record that no frame is being judged."""
-        if self._is_marked:
-            self._write("")
-            self._is_marked = False
-
     def close(self) -> None:
         """Clear the mark and close its file."""
-        self.clear()
+        self.mark(())
         if self._fd is not None:
             os.close(self._fd)
 
@@ -84,16 +87,20 @@ class CrashGuard:
             with contextlib.suppress(OSError):  # the ledger is on the same disk and reports it
                 os.pwrite(self._fd, record.encode("ascii") + b"\n", 0)
 
-    def _read(self) -> tuple[FileKey | None, int]:
+    def _read(self) -> dict[FileKey, int]:
         if self._fd is None:
-            return None, 0
+            return {}
         try:
-            record, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
-            name, *numbers, deaths = json.loads(record)
-            size_bytes, mtime_ns, ctime_ns = map(int, numbers)
-            return FileKey(str(name), size_bytes, mtime_ns, ctime_ns), int(deaths) + 1
+            records, _, _ = os.pread(self._fd, _MOST_RECORD_BYTES, 0).partition(b"\n")
+            return dict(map(_suspect, json.loads(records)))
         except (OSError, ValueError, TypeError, RecursionError):  # empty: the last run ended well
-            return None, 0
+            return {}
+
+
+def _suspect(record: list[str | int]) -> tuple[FileKey, int]:
+    name, *numbers, deaths = record
+    size_bytes, mtime_ns, ctime_ns = map(int, numbers)
+    return FileKey(str(name), size_bytes, mtime_ns, ctime_ns), int(deaths) + 1
 
 
 def _survives(candidate: Candidate, settings: Settings) -> bool:

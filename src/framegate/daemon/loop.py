@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from framegate.ahead import Ahead
 from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.daemon.crash_guard import CrashGuard
@@ -21,13 +22,14 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import DaemonStopped, IntakePaused, IntakeResumed, LedgerUnsaved
 from framegate.events.frames import FrameDecided
+from framegate.examining import Examined
 from framegate.ingest.intake import Intake
 from framegate.ingest.watch.supervisor import CHECK_S
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import LEDGER_NAME, Ledger
-from framegate.model import Candidate, Unsettled, Verdict
-from framegate.pipeline import Examined, Pipeline
+from framegate.model import Unsettled, Verdict
+from framegate.pipeline import Pipeline
 from framegate.reload.reloader import Reloader
 from framegate.retention.chores import Chore, deletion_chores
 from framegate.telemetry.reporting import Reporting
@@ -36,7 +38,7 @@ FLUSH_S = 5.0
 """Pending rows are committed after this long; a crash makes us decide those frames again."""
 
 FRAMES_A_TURN, TURN_S = 16, 0.25
-"""Most frames, and longest time, that are spent on judging in one turn."""
+"""Most frames, and longest time, that are spent on judging in one turn. They become durable together."""
 
 COMPARING_S = 0.05
 """Longest time in one turn that is spent on files that were judged before."""
@@ -115,7 +117,9 @@ class Daemon:
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
             self._held = undo.pop_all()
-        self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, crash_guard=crash_guard)
+        self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit)
+        self._ahead = Ahead(self._pipeline.examine, settings, guard=crash_guard)
+        self._held.callback(self._ahead.close)
         deleting = deletion_chores(
             settings,
             self._ledger,
@@ -129,6 +133,7 @@ class Daemon:
         self._chores: list[Chore] = [self._reporting, *deleting, *chores]
         self._reloader.retunes = (
             lambda settings: self._pipeline.retune(settings, self._reloader.revision),
+            self._ahead.retune,
             self._results.retune,
             self._intake.retune,
             self._retune,
@@ -214,12 +219,8 @@ class Daemon:
             self._results.clear_abandoned()
             self._pipeline.recover()
             self._is_recovered = True
-        end_s = self._clock() + TURN_S
-        with self._pipeline.batch():
-            for _ in range(FRAMES_A_TURN):
-                if self._is_stopping or self._clock() > end_s or (candidate := self._intake.next()) is None:
-                    break
-                self._judge(candidate)
+        with self._ahead.batch():
+            self._judge_group()
 
     def _compare_some(self) -> None:
         """Compare judged files to which something was done since, at least one, with what was judged."""
@@ -230,15 +231,27 @@ class Daemon:
             if self._is_stopping or self._clock() > end_s:
                 break
 
-    def _judge(self, candidate: Candidate) -> None:
-        """Judge the next frame. If its verdict cannot be recorded now, SinkError leaves it the next one."""
-        examined = self._pipeline.read(candidate)
-        if isinstance(examined, Examined) and examined.is_vanished and self._intake.forget_if_gone():
-            return
-        outcome = self._pipeline.conclude(examined) if isinstance(examined, Examined) else examined
-        if isinstance(outcome, Unsettled):
-            self._intake.put_back(outcome)
-        else:
+    def _judge_group(self) -> None:
+        """Judge the next frames, until it is time to make them durable; begin with those that follow.
+
+        If their verdicts cannot be recorded now, SinkError leaves them the next ones.
+        """
+        end_s = self._clock() + TURN_S
+        upcoming = self._intake.upcoming(FRAMES_A_TURN + self._ahead.most_frames)
+        judged = []
+        for number, candidate in enumerate(upcoming[:FRAMES_A_TURN], start=1):
+            examined = self._ahead.take(candidate, upcoming[number:])
+            if isinstance(examined, Examined) and examined.is_vanished and self._intake.forget_if_gone():
+                break
+            outcome = self._pipeline.decide(examined) if isinstance(examined, Examined) else examined
+            if isinstance(outcome, Unsettled):
+                self._intake.put_back(outcome)  # it may be the next again, before those that followed
+                break
+            judged.append(candidate)
+            if self._is_stopping or self._clock() > end_s or self._pipeline.is_group_due:
+                break
+        self._pipeline.make_durable()
+        for candidate in judged:
             self._intake.done(candidate)
 
     def _retune(self, _settings: Settings) -> None:
@@ -255,7 +268,7 @@ class Daemon:
         if self._pause is not None:
             if now_s < self._pause.retry_at_s:
                 return
-            self._pipeline.resume()
+            self._pipeline.make_durable()
             self._flush(now_s)
         self._judge_some()
         if not self._intake.watch.is_absent:

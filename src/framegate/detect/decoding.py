@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.working import WORKING_SIDE
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
-from framegate.formats import Header, read_header
 from framegate.formats import heif_decoding as heif
 from framegate.formats.damage import find_damage
 from framegate.formats.jpeg.damage import MARKERS_IN_DATA
 from framegate.formats.jpeg.decoding import Damaged, decode_jpeg, with_end
 from framegate.formats.png import find_wrong_checksum
+from framegate.formats.sniffing import Header, read_header
 from framegate.formats.strangers import name_of
 from framegate.formats.tiff.reading import with_first_page
 from framegate.model import Picture, Reason

@@ -1,11 +1,1 @@
 """Every event that framegate can log: one class for each, in modules by subject."""
-
-from framegate.events import daemon, deleting, frames, watch
-from framegate.events.base import LogEvent
-
-
-def all_kinds() -> tuple[type[LogEvent], ...]:
-    """Return every class of event."""
-    rooms = (daemon, deleting, frames, watch)
-    members = (member for room in rooms for member in vars(room).values() if isinstance(member, type))
-    return tuple(kind for kind in members if issubclass(kind, LogEvent) and kind is not LogEvent)

@@ -7,6 +7,7 @@ is queued. During a backlog a file for which there is no room stays in the folde
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from framegate.config.settings import DropSettings, Settings
@@ -136,19 +137,18 @@ class Intake:
         if self._clock() >= self._sweeper.held_until_s():
             self._queue_settled()
 
-    def next(self) -> Candidate | None:
-        """Return the next frame without a verdict, None if none is queued.
+    def upcoming(self, most: int) -> list[Candidate]:
+        """Return the next frames without a verdict, at most so many, in the order in which they are judged.
 
-        It is returned again until ``done`` or ``put_back`` is called.
+        They are returned again until ``done`` or ``put_back`` is called.
 
         Raises:
             SinkError: the ledger cannot be read now.
         """
-        while (candidate := self._uploads.next()) is not None:
-            if not self._ledger.knows(candidate.key):
-                return candidate
+        upcoming = list(islice(self._uploads.upcoming(), most))
+        for candidate in (judged := [each for each in upcoming if self._ledger.knows(each.key)]):
             self._uploads.done(candidate)
-        return None
+        return self.upcoming(most) if judged else upcoming
 
     def next_touched(self) -> Candidate | None:
         """Return the next judged file to which something was done since; None if none waits.

@@ -6,6 +6,9 @@ hashes of 8 bytes each, which differ from process to process: should two names e
 separates them. For what is forgotten here, the ledger is asked again.
 """
 
+import os
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +46,7 @@ class JudgedFiles:
 
     def to_look_at(self, names: list[str]) -> list[bool]:
         """Return for each name whether its file has to be looked at; note the others as still judged."""
-        hashes = np.fromiter(map(hash, names), np.int64, len(names))
+        hashes = _hashes(names)
         at, is_known = self._find(hashes)
         is_passed_over = is_known & (hashes % SHARE != self._turn)
         if self._looks_at_all:
@@ -52,21 +55,26 @@ class JudgedFiles:
         look: list[bool] = (~is_passed_over).tolist()
         return look
 
-    def take_out(self, keys: list[FileKey]) -> list[FileKey]:
-        """Return those that are not known to be judged in this version; note the others as judged."""
-        names, versions = _hashes(keys)
+    def take_out(self, seen: list[tuple[str, os.stat_result]]) -> list[tuple[str, os.stat_result]]:
+        """Return the names, with their files' status, that are not known to be judged in this version.
+
+        The others are noted as judged.
+        """
+        names = _hashes([name for name, _ in seen])
+        versions = _hashes([(there.st_size, there.st_mtime_ns, there.st_ctime_ns) for _, there in seen])
         at, is_known = self._find(names)
         is_known[is_known] = self._versions[at[is_known]] == versions[is_known]
         self._found.append((names[is_known], versions[is_known]))
-        return [key for key, known in zip(keys, is_known.tolist(), strict=True) if not known]
+        return [each for each, known in zip(seen, is_known.tolist(), strict=True) if not known]
 
     def note(self, keys: list[FileKey]) -> None:
         """Note files that are judged according to the ledger."""
-        self._found.append(_hashes(keys))
+        versions = [(key.size_bytes, key.mtime_ns, key.ctime_ns) for key in keys]
+        self._found.append((_hashes([key.name for key in keys]), _hashes(versions)))
 
     def end_sweep(self) -> None:
         """Use what this sweep noted from now on: it has listed the whole folder."""
-        self._found.append(_hashes([]))  # an empty folder has none
+        self.note([])  # an empty folder has none
         names, versions = (np.concatenate(found) for found in zip(*self._found, strict=True))
         order = np.argsort(names)
         self._names, self._versions = names[order], versions[order]
@@ -80,7 +88,5 @@ class JudgedFiles:
         return at, self._names[at] == names
 
 
-def _hashes(keys: list[FileKey]) -> tuple[Hashes, Hashes]:
-    names = np.fromiter((hash(key.name) for key in keys), np.int64, len(keys))
-    versions = (hash((key.size_bytes, key.mtime_ns, key.ctime_ns)) for key in keys)
-    return names, np.fromiter(versions, np.int64, len(keys))
+def _hashes(values: Sequence[Hashable]) -> Hashes:
+    return np.fromiter(map(hash, values), np.int64, len(values))

@@ -6,7 +6,7 @@ Only where ``capture_time`` lists ``exif`` is the file itself opened, too.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 from itertools import accumulate
 from pathlib import Path
 
@@ -42,12 +42,14 @@ class NameRules:
         self.source = (
             settings.include, settings.exclude, settings.camera_pattern, settings.capture_time,
         )  # fmt: skip
-        self._include = tuple(pattern.lower() for pattern in settings.include)
+        included = [pattern.lower() for pattern in settings.include]
+        self._included_names = _any_of(pattern for pattern in included if "/" not in pattern)
+        self._included_paths = _any_of(pattern for pattern in included if "/" in pattern)
         excluded = [pattern.lower() for pattern in settings.exclude]
         plain = {pattern for pattern in excluded if _WILD.isdisjoint(pattern)}
         self._excluded_names = {pattern for pattern in plain if "/" not in pattern}
-        self._excluded_parts = _any_of(set(excluded) - plain, is_path=False)
-        self._excluded_paths = _any_of(excluded, is_path=True)
+        self._excluded_parts = _any_of(pattern for pattern in {*excluded} - plain if "/" not in pattern)
+        self._excluded_paths = _any_of(pattern.lstrip("/") for pattern in excluded if "/" in pattern)
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
         self._is_by_name = {MTIME, EXIF}.isdisjoint(settings.capture_time)
         self._times = tuple(_reader_of(pattern, settings) for pattern in settings.capture_time)
@@ -78,8 +80,8 @@ class NameRules:
 
     def _is_included(self, name: str) -> bool:
         low = name.lower()
-        last = low.rpartition("/")[2]
-        return any(fnmatchcase(low if "/" in pattern else last, pattern) for pattern in self._include)
+        is_name, is_path = self._included_names, self._included_paths
+        return bool(is_name and is_name(low.rpartition("/")[2])) or bool(is_path and is_path(low))
 
     def _is_foreign(self, name: str) -> bool:
         return name.lower().endswith(UNFINISHED) or self.is_passed_over(name)
@@ -123,7 +125,7 @@ def _reader_of(pattern: str, settings: DropSettings) -> Callable[[FileKey], int 
     return lambda key: read(key.name, key.mtime_ns)
 
 
-def _any_of(patterns: Iterable[str], *, is_path: bool) -> Callable[[str], object] | None:
-    """Return a function that tells whether one of the patterns matches; None if none is for such names."""
-    spellings = [translate(pattern.lstrip("/")) for pattern in patterns if ("/" in pattern) is is_path]
+def _any_of(patterns: Iterable[str]) -> Callable[[str], object] | None:
+    """Return a function that tells whether one of the patterns matches; None if there are none."""
+    spellings = [translate(pattern) for pattern in patterns]
     return re.compile("|".join(spellings)).match if spellings else None

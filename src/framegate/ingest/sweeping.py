@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from framegate.ingest.judged import JudgedFiles
 from framegate.ingest.links import Links, is_inner
 from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.reading import key_of
 from framegate.model import Entry, FileKey
+
+if TYPE_CHECKING:
+    from framegate.ingest.judged import JudgedFiles  # with numpy, which a status does not need
 
 BATCH = 1000
 """Files listed at a time: some 2 ms when they are known, 8 ms when the ledger has to be asked for each."""
@@ -63,7 +65,7 @@ class Sweep:
     """What is in the folder; see ``entries_of``."""
 
     rules: NameRules
-    judged: JudgedFiles
+    judged: "JudgedFiles"
     ledger: Ledger
     skipped: Skipped
     links: Links | None = None
@@ -88,10 +90,10 @@ class Sweep:
         if not batch:
             self.judged.end_sweep()
             return None
-        looks = self.judged.to_look_at([name for name, _ in batch])
-        there = zip(batch, looks, strict=True)
-        keys = [key for (name, entry), look in there if look and (key := self._key(name, entry))]
-        keys = self._frames_among(self.judged.take_out(keys))
+        names = [name for name, _ in batch]
+        looks = zip(batch, self.judged.to_look_at(names), strict=True)
+        seen = [(name, there) for (name, entry), look in looks if look and (there := self._look(name, entry))]
+        keys = self._frames_among([key_of(*each) for each in self.judged.take_out(seen)])
         unknown = self._without_links(self.ledger.unknown(keys), batch)
         if len(unknown) < len(keys):
             new = set(unknown)
@@ -113,9 +115,9 @@ class Sweep:
         names = {name for name, entry in batch if entry.is_symlink()}
         return [key for key in keys if key.name not in names or not self.links.is_passed_over(key.name)]
 
-    def _key(self, name: str, entry: os.DirEntry[str]) -> FileKey | None:
+    def _look(self, name: str, entry: os.DirEntry[str]) -> os.stat_result | None:
         try:
-            return key_of(name, entry.stat(follow_symlinks=False))
+            return entry.stat(follow_symlinks=False)
         except OSError as error:
             if error.errno not in GONE and self.rules.is_frame(name):
                 camera = self.rules.camera_of(name)

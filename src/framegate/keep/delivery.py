@@ -6,25 +6,29 @@ Measured with cut power (research/reliability.md, 5): rename alone lost 2,740 of
 on ext4; with both fsyncs none was lost on ext4, XFS or btrfs.
 """
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from framegate.config.quantities import Size, in_words
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
-from framegate.folders import OpenFolder, open_below, opened_below
+from framegate.folders import opened_below
+from framegate.keep.copies import (
+    NO_NAME_HERE,
+    Copy,
+    Place,
+    acknowledge,
+    publish_together,
+    sync_folder,
+    sync_folders,
+)
 from framegate.keep.disk import Disk
-from framegate.keep.names import TEMP_NAME, joined, names_of, portable, temp_name_of
+from framegate.keep.names import TEMP_NAME, names_of, portable
+from framegate.keep.result_folders import ResultFolders
 from framegate.model import Delivery, EncodedFrame
-
-MOST_REMEMBERED_FOLDERS = 1000
-
-NO_NAME_HERE = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENOENT, errno.ENAMETOOLONG})
-"""The errors of file systems for a name that they cannot hold. exFAT by FUSE gives ENOENT for a colon."""
 
 
 class Deliverer(Protocol):
@@ -35,6 +39,13 @@ class Deliverer(Protocol):
 
         Raises:
             SinkError: that is impossible now.
+        """
+
+    def deliver_all(self, frames: Sequence[tuple[EncodedFrame, int]]) -> list[Delivery]:
+        """Deliver frames, each with its capture time, as if one after the other, but faster.
+
+        Raises:
+            SinkError: that is impossible now. Some of them may have been delivered.
         """
 
     def complete(self, result: str, frame: EncodedFrame) -> bool:
@@ -71,7 +82,9 @@ class ResultsFolder:
         self._folder = folder
         self.min_free_bytes = min_free_bytes
         self._disk = disk or Disk()
-        self._durable_folders: set[str] = set()
+        self._folders = ResultFolders(folder, self._disk)
+        self._refuses_names = False
+        """The file system has been found to be one that cannot hold every name."""
 
     def deliver(self, frame: EncodedFrame, captured_at_ns: int) -> Delivery:
         """Write a frame's bytes durably under a name of its own.
@@ -86,9 +99,7 @@ class ResultsFolder:
             SinkError: disk full, read-only, I/O error, no permission. Nothing half-written is visible.
             ValueError: the name is not a path below a folder.
         """
-        parts = frame.name.split("/")
-        if any(part in {"", ".", ".."} for part in parts):
-            raise ValueError(f"{frame.name!r} is not a path below a folder")
+        parts = _parts_of(frame)
         with _as_sink_error(self._folder):
             self._require_space(len(frame.data))
             try:
@@ -96,7 +107,73 @@ class ResultsFolder:
             except OSError as error:
                 if error.errno not in NO_NAME_HERE or parts == (plain := portable(parts)):
                     raise
+                self._refuses_names = True
                 return self._deliver(frame, plain, captured_at_ns)
+
+    def deliver_all(self, frames: Sequence[tuple[EncodedFrame, int]]) -> list[Delivery]:
+        """Deliver frames as ``deliver`` would one after the other, but wait for many of them at a time.
+
+        Args:
+            frames: each with its capture time, in the order in which they get their names.
+
+        Raises:
+            SinkError, ValueError: as ``deliver``. Some of the frames may be there: deliver them again.
+        """
+        with _as_sink_error(self._folder):
+            self._require_space(sum(len(frame.data) for frame, _ in frames))
+        done: list[Delivery] = []
+        while rest := frames[len(done) :]:
+            done += self._deliver_together(rest) or [self.deliver(*rest[0])]
+        return done
+
+    def _deliver_together(self, frames: Sequence[tuple[EncodedFrame, int]]) -> list[Delivery]:
+        """Deliver the first ones, as many as go together; none if the first has to go alone."""
+        with _as_sink_error(self._folder), ExitStack() as opened:
+            places: list[Place] = []
+            for frame, captured_at_ns in frames:
+                place = self._place_beside(places, frame, captured_at_ns, opened)
+                if place is None:
+                    break
+                places.append(place)
+            if places == places[:1]:
+                return []
+            there = places[: publish_together(self._disk, places)]
+            sync_folders(self._disk, there)
+        return [Delivery("/".join(place.path), place.is_there) for place in there]
+
+    def _place_beside(
+        self, others: list[Place], frame: EncodedFrame, captured_at_ns: int, opened: ExitStack
+    ) -> Place | None:
+        """Return where a frame belongs; None if that cannot be said before the others are delivered."""
+        parts = _parts_of(frame)
+        taken = {other.path for other in others}
+        is_in_the_way = any(tuple(parts[:end]) in taken for end in range(1, len(parts) + 1))
+        if is_in_the_way or any(other.frame.name == frame.name for other in others):
+            return None
+        if self._refuses_names and parts != portable(parts):
+            return None
+        try:
+            folder_fd = next((other.folder_fd for other in others if [*other.path[:-1]] == parts[:-1]), None)
+            path = parts
+            if folder_fd is None:
+                folder_fd, path = opened.enter_context(self._folders.opened(parts))
+            return self._free_place(taken, frame, path, captured_at_ns, folder_fd)
+        except OSError as error:
+            if error.errno not in NO_NAME_HERE or parts == portable(parts):
+                raise
+            return None
+
+    def _free_place(
+        self, taken: set[tuple[str, ...]], frame: EncodedFrame, path: list[str], captured_at_ns: int, fd: int
+    ) -> Place | None:
+        for name in names_of(path[-1], captured_at_ns):
+            at = (*path[:-1], name)
+            if at in taken:
+                return None
+            existing = self._disk.read_existing(name, fd, len(frame.data) + 1)
+            if existing is None or existing == frame.data:
+                return Place(frame, at, fd, is_there=existing is not None)
+        raise AssertionError("names do not end")
 
     def complete(self, result: str, frame: EncodedFrame) -> bool:
         """Append to a result what its frame's file has got since, and give it the file's present time.
@@ -110,7 +187,10 @@ class ResultsFolder:
             SinkError: that is impossible now. A part may have been appended; call it again.
         """
         try:
-            with _as_sink_error(self._folder), self._opened(result.split("/"), may_make=False) as (fd, path):
+            with (
+                _as_sink_error(self._folder),
+                self._folders.opened(result.split("/"), may_make=False) as (fd, path),
+            ):
                 return self._complete(frame, path[-1], fd)
         except SinkError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -139,7 +219,7 @@ class ResultsFolder:
         parts = name.split("/")
         plain = portable(parts)
         for path in [parts] if plain == parts else [parts, plain]:
-            with suppress(OSError), self._opened(path, may_make=False) as (folder_fd, (*_, last)):
+            with suppress(OSError), self._folders.opened(path, may_make=False) as (folder_fd, (*_, last)):
                 for its_name in names_of(last, captured_at_ns):
                     data = self._disk.read_existing(its_name, folder_fd, size_bytes + 1)
                     if data is None:
@@ -181,107 +261,24 @@ class ResultsFolder:
             )
 
     def _deliver(self, frame: EncodedFrame, parts: list[str], captured_at_ns: int) -> Delivery:
-        with self._opened(parts) as (folder_fd, (*folders, first_name)):
+        with self._folders.opened(parts) as (folder_fd, (*folders, first_name)):
             name, already_there = self._place(frame, first_name, captured_at_ns, folder_fd)
-            self._make_name_durable(name, folder_fd, is_ours=not already_there)
+            sync_folder(self._disk, folder_fd, () if already_there else (name,))
         return Delivery("/".join((*folders, name)), already_there)
-
-    @contextmanager
-    def _opened(self, parts: list[str], *, may_make: bool = True) -> Iterator[tuple[int, list[str]]]:
-        """Open the folder of a result's path; yield its descriptor, and the path that is used.
-
-        Where a file or a link has a folder's name, the rest of the path becomes one name: an uploader who
-        replaces a frame by a folder of its name must neither stop the daemon nor lose a frame.
-        """
-        while True:
-            try:
-                folder_fd = open_below(self._folder, parts[:-1], self._opener(may_make=may_make))
-                break
-            except OSError as error:
-                if error.errno not in {errno.ENOTDIR, errno.ELOOP} or len(parts) == 1:
-                    raise
-                parts = [*parts[:-2], joined(parts[-2], parts[-1])]
-        try:
-            yield folder_fd, parts
-        finally:
-            os.close(folder_fd)
-
-    def _opener(self, *, may_make: bool) -> OpenFolder:
-        """Return a function that opens the folders of one path in turn, and makes them durably if it may."""
-        path: list[str] = []
-
-        def open_one(name: str, above_fd: int | None) -> int:
-            if above_fd is None or not may_make:
-                return self._disk.open_folder(name, above_fd)
-            path.append(name)
-            return self._open_durable(name, above_fd, "/".join(path))
-
-        return open_one
-
-    def _open_durable(self, name: str, above_fd: int, path: str) -> int:
-        is_durable = path in self._durable_folders
-        try:
-            fd = self._disk.open_folder(name, above_fd)
-        except FileNotFoundError:
-            self._disk.make_folder(name, above_fd)
-            fd, is_durable = self._disk.open_folder(name, above_fd), True
-        if not is_durable:  # a crash may have come between its making and this
-            try:
-                self._disk.sync_folder(above_fd)
-            except OSError:
-                os.close(fd)
-                raise
-        self._remember_durable(path)
-        return fd
-
-    def _remember_durable(self, path: str) -> None:
-        if len(self._durable_folders) >= MOST_REMEMBERED_FOLDERS:
-            self._durable_folders.clear()
-        self._durable_folders.add(path)
 
     def _place(
         self, frame: EncodedFrame, first_name: str, captured_at_ns: int, folder_fd: int
     ) -> tuple[str, bool]:
-        temp = temp_name_of(frame.name)
         for name in names_of(first_name, captured_at_ns):
             existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
             if existing == frame.data:
-                self._disk.remove_temp(temp, folder_fd)
-                self._disk.sync_existing(name, folder_fd)
+                acknowledge(self._disk, frame, name, folder_fd)
                 return name, True
-            if existing is None and self._write_new(frame, temp, name, folder_fd):
-                return name, False
+            if existing is None:
+                with closing(Copy(self._disk, frame, folder_fd)) as copy:
+                    if copy.publish(name):
+                        return name, False
         raise AssertionError("names do not end")
-
-    def _make_name_durable(self, name: str, folder_fd: int, *, is_ours: bool) -> None:
-        """Sync the folder; if that fails, remove the name, since a second sync would falsely succeed."""
-        try:
-            self._disk.sync_folder(folder_fd)
-        except OSError:
-            if is_ours:
-                with suppress(OSError):
-                    self._disk.take_back(name, folder_fd)
-            raise
-
-    def _write_new(self, frame: EncodedFrame, temp: str, name: str, folder_fd: int) -> bool:
-        unnamed = fd = self._disk.open_unnamed(folder_fd)
-        if fd is None:
-            fd = self._disk.open_temp(temp, folder_fd)
-        try:
-            self._disk.write(fd, frame.data)
-            self._disk.stamp(fd, frame.mtime_ns)
-            self._disk.sync_file(fd)
-            if unnamed is None:
-                self._disk.publish_temp(temp, name, folder_fd)
-            else:
-                self._disk.publish_unnamed(fd, name, folder_fd)
-        except FileExistsError:  # another program has made a file of this name meanwhile
-            return False
-        finally:
-            os.close(fd)
-            if unnamed is None:
-                self._disk.remove_temp(temp, folder_fd)
-        return True
 
 
 class NoDelivery:
@@ -291,6 +288,10 @@ class NoDelivery:
         """Return the name that a frame would get first."""
         return Delivery(frame.name, already_there=False)
 
+    def deliver_all(self, frames: Sequence[tuple[EncodedFrame, int]]) -> list[Delivery]:
+        """Return the names that frames would get first."""
+        return [self.deliver(*each) for each in frames]
+
     def complete(self, result: str, frame: EncodedFrame) -> bool:  # noqa: ARG002
         """Do nothing: nothing was delivered."""
         return True
@@ -298,6 +299,13 @@ class NoDelivery:
     def standing(self, name: str, captured_at_ns: int, size_bytes: int) -> Iterator[bytes]:  # noqa: ARG002
         """Yield nothing: nothing was delivered."""
         return iter(())
+
+
+def _parts_of(frame: EncodedFrame) -> list[str]:
+    parts = frame.name.split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError(f"{frame.name!r} is not a path below a folder")
+    return parts
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 A frame to be kept is first written to the ledger as an intent (``intend``, durable), then delivered, then
 marked as done (``finish``). A crash in between leaves the intent, and recovery delivers the frame again under
-the same name. Everything else waits in memory for the next commit. After a crash those frames are decided
-again, with what was learnt up to the last commit, and so with the same verdict.
+the same name. Several frames may be intended in one commit, with those that were dropped between them.
+Everything else waits in memory for the next commit. After a crash those frames are decided again, with what
+was learnt up to the last commit, and so with the same verdict.
 
 Intents are committed with synchronous=FULL, the rest with NORMAL: at power cuts WAL with FULL lost 0 of 4,417
 acknowledged commits, NORMAL 1,389 of 5,241 (research/reliability.md, 5).
@@ -55,6 +56,11 @@ MOST_PENDING_ROWS = 500
 ROWS_READ_AT_START = 10_000
 """The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs is found
 then, when a new file can still be begun without a pause."""
+
+_IS_UNFINISHED = (
+    "id >= (SELECT min(id) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    " AND (verdict <> 'kept' OR result IS NULL)"
+)
 
 Statement = tuple[str, tuple[Any, ...]]
 Change = tuple[FileKey | None, list[Statement]]
@@ -177,7 +183,7 @@ class Ledger:
         """Turn an intent whose bytes are gone into a rejected frame, at the next commit."""
         values = key_columns(key)
         abandoned = (ABANDON, (reason.verdict, reason, detail, *values))
-        self._append(key, (REFERENCE_BEFORE, values), abandoned)
+        self._append(key, (REFERENCE_BEFORE, values * 2), abandoned)
         self._versions.forget(key)  # it vanished, and is judged if it comes back
 
     def flush(self) -> None:
@@ -185,9 +191,13 @@ class Ledger:
         if self.has_pending:
             self._commit(self._pending, Step.FLUSH)
 
-    def intended(self) -> list[Entry]:
-        """Return the frames whose delivery the last run did not finish, oldest first."""
-        return self._entries("verdict = 'kept' AND result IS NULL ORDER BY id")
+    def unfinished(self) -> list[Entry]:
+        """Return the frames to be kept whose delivery was not finished, and what was decided after them.
+
+        All in the order of the decisions. What was dropped or rejected after the first of them was recorded
+        together with it, and may not have been told.
+        """
+        return self._entries(f"{_IS_UNFINISHED} ORDER BY id")
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept."""

@@ -47,8 +47,8 @@ class JudgingLedger(Protocol):
     def flush(self) -> None:
         """Save what waits, what the cameras have learnt among it."""
 
-    def intended(self) -> list[Entry]:
-        """Return the frames whose delivery the last run did not finish, oldest first."""
+    def unfinished(self) -> list[Entry]:
+        """Return the kept frames whose delivery an earlier run did not finish, and what came after them."""
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept or is forgotten."""
@@ -126,7 +126,7 @@ class RunLedger:
         self._saved |= {camera: memory() for camera, memory in self._learnt.items()}
         self._learnt = {}
 
-    def intended(self) -> list[Entry]:
+    def unfinished(self) -> list[Entry]:
         """Return nothing: there was no run before."""
         return []
 

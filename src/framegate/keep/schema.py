@@ -180,12 +180,16 @@ RENEW = (
     f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
 )
 REFERENCE_BEFORE = (
-    "UPDATE lane SET reference = (SELECT max(before.id) FROM frame AS before JOIN frame AS this"
-    " ON before.name = this.reference AND before.camera = this.camera AND before.id < this.id"
-    f" WHERE this.id = lane.reference AND before.verdict = 'kept')"
+    "WITH RECURSIVE compared (id, with_name, camera, is_kept) AS ("
+    f"SELECT id, reference, camera, 0 FROM frame WHERE {IS_KEY}"
+    " UNION SELECT before.id, before.reference, before.camera, before.verdict = 'kept'"
+    " FROM compared JOIN frame AS before ON NOT is_kept AND before.id = ("
+    "SELECT max(id) FROM frame WHERE name = compared.with_name AND camera = compared.camera"
+    " AND id < compared.id AND (verdict = 'kept' OR reason = 'vanished' AND reference IS NOT NULL)))"
+    " UPDATE lane SET reference = (SELECT id FROM compared WHERE is_kept)"
     f" WHERE reference = (SELECT id FROM frame WHERE {IS_KEY})"
 )
-"""The frame that one was compared with is the reference again."""
+"""The frame that one was compared with is the reference again; if that is gone too, the one before it."""
 
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (

@@ -7,9 +7,6 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
-from framegate.camera import read_mask
 from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
 from framegate.config.settings import DEFAULT_CAMERA, Settings
@@ -171,6 +168,10 @@ def check_masks(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_mask(key: str, path: str) -> Finding:
+    import numpy as np  # noqa: PLC0415 - 200 ms with OpenCV, and few configs name a mask
+
+    from framegate.camera import read_mask  # noqa: PLC0415
+
     try:
         picture = read_mask(path)
     except OSError as error:

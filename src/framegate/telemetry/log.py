@@ -1,16 +1,17 @@
 """The log: a line for each event, JSON for programs or text for people."""
 
+import json
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
-
-import structlog
 
 from framegate.config.quantities import comparison
 from framegate.config.settings import LogSettings, Settings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import LogLost
+from framegate.telemetry.control_chars import escape_control_chars
 from framegate.telemetry.log_stream import LogStream
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -24,7 +25,9 @@ RETRY_S = 0.25
 DRAIN_S = 0.5
 """How long the daemon waits for a slow reader at its end."""
 
-Fields = MutableMapping[str, Any]
+Fields = dict[str, Any]
+
+_JSON = json.JSONEncoder(default=str)
 
 
 def log_listener(stream: LogStream, settings: LogSettings, *, is_terminal: bool = False) -> Listener:
@@ -36,27 +39,14 @@ def log_listener(stream: LogStream, settings: LogSettings, *, is_terminal: bool 
         is_terminal: whether ``stream`` is a terminal: lines have colours then, unless NO_COLOR is set.
     """
     as_console = settings.format == "console" or (settings.format == "auto" and is_terminal)
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _event_first,
-    ]
-    if as_console:
-        has_colors = is_terminal and not os.environ.get("NO_COLOR")
-        processors += [
-            _for_people,
-            structlog.dev.ConsoleRenderer(colors=has_colors, sort_keys=False, pad_event_to=15),
-        ]
-    else:
-        processors += [structlog.processors.JSONRenderer(default=str)]
-    logger = structlog.wrap_logger(
-        stream,
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
-        cache_logger_on_first_use=True,
-    )
+    line_of = _console(is_terminal=is_terminal) if as_console else _JSON.encode
+    least = LEVELS[settings.level]
 
     def listen(event: LogEvent) -> None:
-        getattr(logger, event.level)(event.event, level=event.level, **event.fields)
+        level = event.level
+        if LEVELS[level] >= least:
+            lead = {"timestamp": _now(), "level": level, "event": event.event}
+            stream.msg(line_of(lead | event.fields))
 
     return listen
 
@@ -117,20 +107,22 @@ class Log:
             self._listener(LogLost(lines))
 
 
-def _event_first(_logger: Any, _method: str, fields: Fields) -> Fields:
-    lead = ("timestamp", "level", "event")
-    return {key: fields[key] for key in lead} | {k: v for k, v in fields.items() if k not in lead}
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _for_people(_logger: Any, _method: str, fields: Fields) -> Fields:
+def _console(*, is_terminal: bool) -> Callable[[Fields], str]:
+    """Return a function that makes a line for people of an event's fields."""
+    # Imported here: with it come rich, pygments and asyncio, 13 MB and 0.2 s that JSON lines do not need.
+    from structlog.dev import ConsoleRenderer  # noqa: PLC0415
+
+    has_colors = is_terminal and not os.environ.get("NO_COLOR")
+    render = ConsoleRenderer(colors=has_colors, sort_keys=False, pad_event_to=15)
+    return lambda fields: render(None, "", _for_people(fields))
+
+
+def _for_people(fields: Fields) -> Fields:
     if "score" in fields:
         score, _, threshold = comparison(fields["score"], fields["threshold"], fields["unit"])
         fields = {**fields, "score": score, "threshold": threshold}
     return {key: escape_control_chars(value) for key, value in fields.items() if key not in NOT_FOR_PEOPLE}
-
-
-def escape_control_chars(value: Any) -> Any:
-    """Escape control characters: the name of an uploaded file must not control the operator's terminal."""
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in value)

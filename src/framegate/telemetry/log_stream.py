@@ -58,8 +58,6 @@ class LogStream:
         """Write one line, now or later, or count it as lost."""
         self.write((line + "\n").encode("utf-8", "backslashreplace"))
 
-    debug = info = warning = error = log = msg
-
     def write(self, data: bytes) -> None:
         """Write bytes as one piece, now or later, or count them as one lost line."""
         if self._waiting:

@@ -5,7 +5,7 @@ import pytest
 
 import stills
 from framegate import DetectionSettings, Undecodable, decode
-from framegate.formats import read_header
+from framegate.formats.sniffing import read_header
 from framegate.model import Picture
 
 ADAPTIVE = DetectionSettings.preset("adaptive")

@@ -7,7 +7,7 @@ import pytest
 
 from framegate import DetectionSettings, Undecodable, decode
 from framegate.formats import heif_decoding as heif
-from framegate.formats import read_header
+from framegate.formats.sniffing import read_header
 from framegate.formats.strangers import name_of
 from framegate.model import Picture, Reason
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framegate import DetectionSettings, Undecodable, decode
-from framegate.formats import Header, read_header
+from framegate.formats.sniffing import Header, read_header
 from framegate.model import Picture, Reason
 from tiffs import DEFLATE, PACK_BITS, PLAIN, Order, Sheet, tiff
 

@@ -47,8 +47,7 @@ class Queue(Uploads):
         self.settle(0.0)
 
     def serve(self) -> Candidate:
-        candidate = self.next()
-        assert candidate is not None
+        candidate = next(self.upcoming())
         self.done(candidate)
         return candidate
 
@@ -218,12 +217,25 @@ def test_a_file_is_queued_until_it_was_served() -> None:
     """Who is in the queue can be asked by version; looking at the next takes nothing out."""
     queue = Queue()
     queue.append(frame("a", 1))
-    assert queue.next() == queue.next()
+    assert names(list(queue.upcoming())) == names(list(queue.upcoming())) == ["a-1.jpg"]
     assert queue.is_queued_as(frame("a", 1).key)
     assert not queue.is_queued_as(FileKey("a-1.jpg", 2, 1))
     queue.serve()
     assert not queue.is_queued_as(frame("a", 1).key)
     assert len(queue) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), unique=True), st.data())
+def test_what_comes_next_is_known_in_advance(frames: list[tuple[str, int]], data: st.DataObject) -> None:
+    """The upcoming frames are those that are judged, one after the other, if nothing else comes."""
+    queue = Queue()
+    for camera, moment in frames:
+        queue.append(frame(camera, moment))
+    for camera, moment in frames:
+        if data.draw(st.booleans(), label="is gone"):
+            queue.forget(frame(camera, moment).key.name)
+    foreseen = list(queue.upcoming())
+    assert [queue.serve() for _ in range(len(queue))] == foreseen
 
 
 def test_a_file_that_is_left_during_a_sweep_stays_left() -> None:

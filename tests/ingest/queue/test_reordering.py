@@ -30,7 +30,7 @@ def judged(uploads: Uploads, arrivals: list[tuple[float, str, Origin]]) -> list[
             if at_s == now_s:
                 uploads.observe(FileKey(name, 1, 1), origin, now_s)
         uploads.settle(now_s)
-        while (candidate := uploads.next()) is not None:
+        while (candidate := next(uploads.upcoming(), None)) is not None:
             uploads.done(candidate)
             done.append(candidate)
     return done

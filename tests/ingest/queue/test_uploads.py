@@ -138,7 +138,7 @@ def test_an_older_frame_that_settles_later_comes_first(uploads: Uploads) -> None
         uploads.observe(FileKey(name, 10, ord(name[0])), Origin.CLOSED, 10.0 * number)
         uploads.settle(10.0 * number + 5)
     taken = []
-    while (candidate := uploads.next()) is not None:
+    while (candidate := next(uploads.upcoming(), None)) is not None:
         taken.append(candidate.key.name)
         uploads.done(candidate)
     assert taken == sorted(names)
@@ -160,13 +160,10 @@ def test_a_frame_whose_time_is_set_while_it_is_read_keeps_its_turn(uploads: Uplo
         uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
     uploads.settle(0.0)
     for set_ns, now_s, next_name in ((1, 0.1, "a.jpg"), (2, 1.9, "a.jpg"), (3, 2.0, "b.jpg")):
-        tried = uploads.next()
-        assert tried is not None
+        tried = next(uploads.upcoming())
         now = FileKey("a.jpg", 1, set_ns)
         uploads.put_back(Unsettled(tried, now, NotYet.CHANGED), now_s, writer_is_done=True)
-        following = uploads.next()
-        assert following is not None
-        assert following.key.name == next_name
+        assert next(uploads.upcoming()).key.name == next_name
 
 
 def test_a_frame_that_is_written_again_while_it_is_read_loses_its_turn(uploads: Uploads) -> None:
@@ -175,8 +172,7 @@ def test_a_frame_that_is_written_again_while_it_is_read_loses_its_turn(uploads: 
         uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
     uploads.settle(0.0)
     for now, is_done in ((FileKey("a.jpg", 1, 1), False), (FileKey("b.jpg", 2, 1), True)):
-        tried = uploads.next()
-        assert tried is not None
+        tried = next(uploads.upcoming())
         uploads.put_back(Unsettled(tried, now, NotYet.CHANGED), 0.1, writer_is_done=is_done)
         assert uploads.is_settling(now.name)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import Detector, detector_of, preparation_of
+from framegate.detect.detector import Detector, Prepared, detector_of, preparation_of
 from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLane, packed, unpacked
 from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
 from framegate.detect.judging.pacing import Pacing, Storm
@@ -86,24 +86,50 @@ class Judge:
             TypeError: the picture has not the channels that the preset needs.
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        moment = _moment(captured_at_ns, arrived_at_ns)
+        return self.judge_prepared(key, captured_at_ns, self.prepare(picture), arrived_at_ns=arrived_at_ns)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Return a picture as ``judge_prepared`` takes it; it may be called in any thread.
+
+        Raises:
+            TypeError, MemoryError: as ``judge``.
+        """
         with opencv_out_of_memory_as_memory_error():
-            lane = self.lanes.get(picture.size)
-            detector = self._new_detector() if lane is None else lane.detector
-            current = PreparedFrame(key, moment, detector.prepare(picture))
+            prepared: Prepared = self._new_detector().prepare(picture)
+        return prepared
+
+    def judge_prepared(
+        self,
+        key: FileKey | str,
+        captured_at_ns: int,
+        prepared: Prepared,
+        *,
+        arrived_at_ns: int | None = None,
+    ) -> Decision:
+        """Decide about a frame as ``judge`` does, by what ``prepare`` of an equal judge has returned.
+
+        Raises:
+            MemoryError: as ``judge``.
+        """
+        moment, size = _moment(captured_at_ns, arrived_at_ns), prepared.source_size
+        with opencv_out_of_memory_as_memory_error():
+            lane = self.lanes.get(size)
+            current = PreparedFrame(key, moment, prepared)
+            if lane is not None:
+                lane.wake()
             torn = None if lane is None else lane.torn_with(current)
             if lane is not None and torn is not None and not torn.is_shown:
                 return lane.refuse(torn)  # what it shows is not there: nothing is compared with it
-            decision = self._without_reference(picture.size) if lane is None else lane.decision_on(current)
+            decision = self._without_reference(size) if lane is None else lane.decision_on(current)
             decision = self._by_time(decision, moment, lane)
             if lane is not None:
                 lane.learn(current)
         is_kept = decision.reason.is_kept
         if lane is not None:
             lane.follow(current, torn, is_kept=is_kept)
-            self._use(picture.size, lane)
+            self._use(size, lane)
         elif is_kept:  # what a storm drops takes no other size's lane
-            self._use(picture.size, Lane(detector, current))
+            self._use(size, Lane(self._new_detector(), current))
         self.pacing.follow(decision.reason, moment)
         return decision
 
@@ -147,6 +173,11 @@ class Judge:
         lane = Lane(detector, PreparedFrame(key, moment, detector.prepare(picture)))
         self._use(picture.size, lane)
         return lane
+
+    def rest(self) -> None:
+        """Take less memory until the next frame, for which the pictures of its size are prepared again."""
+        for lane in self.lanes.values():
+            lane.rest()
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""

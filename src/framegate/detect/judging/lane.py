@@ -1,7 +1,11 @@
 """A lane: what the frames of one picture size are compared with, and what was learnt from them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
@@ -11,6 +15,22 @@ from framegate.model import Decision, FileKey, Moment, Picture, Reason, Size
 MOST_LANES = 4
 """Of one camera: main and sub stream, portrait and landscape. More sizes than that are crops of motion, of
 which each has a size of its own and none comes again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RestingPicture:
+    """What a picture can be prepared from again: with ``adaptive`` a quarter of its memory."""
+
+    image: NDArray[np.uint8]
+    """As in ``Prepared``."""
+
+    source_size: Size
+    """(width, height) of the whole picture, in pixels."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory in bytes."""
+        return self.image.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +68,26 @@ class Lane:
         self.torn: TornAlike | None = None
         """The last frames of this size, if they are torn; None after one that is not."""
 
+        self._rests = False
+
     @property
     def size_bytes(self) -> int:
         """Memory of the lane in bytes, nearly all of it pictures at the working size."""
         pictures = {id(each): each.prepared.size_bytes for each in (self.reference, self.previous) if each}
         return sum(pictures.values()) + self.detector.size_bytes
+
+    def rest(self) -> None:
+        """Keep of the pictures only what they can be prepared from again."""
+        if not self._rests:
+            self._change_pictures(lambda picture: RestingPicture(picture.image, picture.source_size))
+            self._rests = True
+
+    def wake(self) -> None:
+        """Prepare the pictures again, to the bit, if the lane rests: its next frame needs them."""
+        if self._rests:
+            again = self.detector.prepared_again
+            self._change_pictures(lambda picture: again(picture.image, picture.source_size))
+            self._rests = False
 
     def decision_on(self, current: PreparedFrame) -> Decision:
         """Decide about a frame that is not torn, by what it shows alone."""
@@ -98,6 +133,16 @@ class Lane:
         }
         self.reference = renewed.get(id(self.reference), self.reference)
         self.previous = renewed.get(id(self.previous), self.previous)
+
+    def _change_pictures(self, change: Callable[[Prepared], Prepared]) -> None:
+        """Change the picture of the reference and of the previous frame; if that fails, neither."""
+        reference, previous = self.reference, self.previous
+        changed = replace(reference, prepared=change(reference.prepared))
+        if previous is reference:
+            previous = changed
+        elif previous is not None:
+            previous = replace(previous, prepared=change(previous.prepared))
+        self.reference, self.previous = changed, previous
 
 
 def compare(detector: Detector[P], reference: P, current: P) -> Decision:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from framegate.formats.exif.directories import EXIF_NAME, EXIF_SEGMENT, Exif, exif_from
-from framegate.formats.png import START as PNG_START
 
-_JPEG_START = b"\xff\xd8"
+_JPEG_START, _PNG_START = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _LAST_SEGMENTS = {0xD9, 0xDA}  # the end, or the coded data, of which EXIF stands before
 _PNG_FIRST_CHUNK, _WEBP_FIRST_CHUNK = 8, 12
 
@@ -73,7 +72,7 @@ def _texts(exif: Exif) -> dict[int, str]:
 def _exif_bytes(head: bytes) -> bytes:
     if head.startswith(_JPEG_START):
         return _in_jpeg(head)
-    if head.startswith(PNG_START):
+    if head.startswith(_PNG_START):
         return _in_chunks(head, _PNG_FIRST_CHUNK, ">I4s", b"eXIf", checksum_bytes=4)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         webp = _in_chunks(head, _WEBP_FIRST_CHUNK, "<4sI", b"EXIF", checksum_bytes=0)

@@ -8,7 +8,7 @@ them are read again at the same instants, so that files that become readable tog
 
 import heapq
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import chain
@@ -182,9 +182,9 @@ class Uploads:
             self._next_s = self._rules.next_deadline_s(self._settling.values(), now_s)
         return self._next_s
 
-    def next(self) -> Candidate | None:
-        """Return the queued file that is judged next: a camera's oldest, the cameras taking turns."""
-        return self._turns.next(self._queued_as)
+    def upcoming(self) -> Iterator[Candidate]:
+        """Yield the queued files in the order in which they are judged: see ``Turns.upcoming``."""
+        return self._turns.upcoming(self._queued_as)
 
     def done(self, candidate: Candidate) -> None:
         """Forget a queued file that has its verdict; the next camera is next."""

@@ -1,0 +1,90 @@
+"""How fast a folder is scanned, beside other programs that look through the same frames."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.speed.frames import SIZES, FrameSet, drawn
+from benchmarks.speed.options import Options
+from benchmarks.speed.processes import Used, used_by
+from benchmarks.speed.programs import (
+    ONE_SHOT,
+    Command,
+    Program,
+    programs,
+)
+from benchmarks.speed.rounds import Runs, rate, ratio, rounds_of
+from benchmarks.speed.tables import Cell, Table
+
+SCAN_HEAD = (
+    "program", "frames/s", "CPU ms a frame", "of its decode loop", "of the loop by CPU", "times the one-shot",
+    "times by CPU", "kept", "most MB",
+)  # fmt: skip
+
+WITH_START_UP = "Whole processes, with start-up."
+
+WITHOUT_START_UP = (
+    "Without start-up: what a run with the first frame alone takes is subtracted. Ratios are the median over"
+    " the rounds, in each of which every program runs once, in an order of its own."
+)
+
+
+def scan(options: Options) -> Iterator[Table]:
+    """Yield two tables for each size: with start-up and without."""
+    for size in SIZES:
+        count = size.frames_quick if options.quick else size.frames
+        frames = drawn(size, count, options.cache, options.say)
+        with TemporaryDirectory(prefix="framegate-speed-") as home:
+            chosen = list(programs(frames, Path(home), options.say))
+            runs = _measured(chosen, frames, options)
+        words = f"{count} frames of {size.name}, {_megabytes(frames.folder) / count * 1000:.0f} kB each"
+        for started in (False, True):
+            yield Table(
+                "scan",
+                f"Scan of {words}, {'without' if started else 'with'} start-up",
+                SCAN_HEAD,
+                tuple(_row(program, runs, started=started) for program in chosen),
+                (WITHOUT_START_UP if started else WITH_START_UP,),
+            )
+
+
+def _measured(chosen: Sequence[Program], frames: FrameSet, options: Options) -> dict[str, Runs]:
+    contenders: dict[str, Callable[[], Used]] = {}
+    for program in chosen:
+        for folder in (frames.first, frames.folder):
+            contenders[f"{program.name}, {folder.name}"] = partial(_run, program.command, folder)
+    used = rounds_of(contenders, options.rounds, lambda words: options.say(f"{frames.size.name}: {words}"))
+    runs = {}
+    for program in chosen:
+        first, whole = (
+            tuple(used[f"{program.name}, {folder.name}"]) for folder in (frames.first, frames.folder)
+        )
+        runs[program.name] = Runs(len(frames.frames), whole, first, program.kept(whole[0].output))
+    return runs
+
+
+def _run(command: Callable[[Path], Command], folder: Path) -> Used:
+    return used_by(command(folder))
+
+
+def _row(program: Program, runs: dict[str, Runs], *, started: bool) -> tuple[Cell, ...]:
+    its, one_shot = runs[program.name], runs[ONE_SHOT]
+    loop = runs.get(program.floor)
+    wall_s, cpu_s = its.wall_s(started=started), its.cpu_s(started=started)
+    return (
+        program.name,
+        rate(wall_s),
+        1000 * statistics.median(cpu_s),
+        None if loop is None else ratio(loop.wall_s(started=started), wall_s),
+        None if loop is None else ratio(loop.cpu_s(started=started), cpu_s),
+        ratio(one_shot.wall_s(started=started), wall_s),
+        ratio(one_shot.cpu_s(started=started), cpu_s),
+        its.kept,
+        its.peak_bytes / 1e6,
+    )
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(frame.stat().st_size for frame in folder.iterdir()) / 1e6
