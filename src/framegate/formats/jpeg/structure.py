@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+import numpy as np
+
 _MOST_SEGMENTS = 10_000
 """A camera writes some dozens; a hostile file of 64 MB could hold 16 million, and take 10 s to read."""
 
@@ -190,8 +192,6 @@ def _next_marker(data: bytes, position: int) -> re.Match[bytes] | None:
     near = _MARKER.search(data, position, position + _NEAR_BYTES)
     if near is not None:
         return near
-    import numpy as np  # noqa: PLC0415 - commands that decode nothing import this module, too
-
     values = np.frombuffer(data, np.uint8)
     for start in range(position, len(data) - 1, _PIECE_BYTES):
         piece = values[start : start + _PIECE_BYTES + 1]

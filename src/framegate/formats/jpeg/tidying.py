@@ -6,7 +6,6 @@ that the data behind them ends early. A second start marker, which Logitech webc
 does not forgive at all.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 from framegate.formats.jpeg.structure import SCAN, START, Segment, Structure
@@ -27,28 +26,23 @@ def tidied(data: bytes, structure: Structure) -> bytes:
     Returns:
         The same bytes where there is nothing to take out. Its pixels are the same in any case.
     """
-    if not _has_gaps(data, structure) and all(
-        tidy == data[segment.start : segment.end] for segment, tidy in _tidy_segments(data, structure)
-    ):
+    contents = [data[segment.start : segment.end] for segment in structure.segments]
+    tidy = [
+        _tidy_content(content, segment.code, structure)
+        for content, segment in zip(contents, structure.segments, strict=True)
+    ]
+    if tidy == contents and not _between_segments(data, structure).strip(b"\xff"):
         return data
-    parts = [data[:2]]
     coded = {header.start: data[header.end : end] for header, end in structure.scans}
-    for segment, tidy in _tidy_segments(data, structure):
-        parts += [tidy, coded.get(segment.start, b"")]
+    parts = [data[:2]]
+    for segment, content in zip(structure.segments, tidy, strict=True):
+        parts += [content, coded.get(segment.start, b"")]
     return b"".join(parts)
 
 
-def _has_gaps(data: bytes, structure: Structure) -> bool:
-    start = Segment(START, 0, 2)
-    return any(
-        before.code != SCAN and data[before.end : after.start].strip(b"\xff")
-        for before, after in pairwise((start, *structure.segments))
-    )
-
-
-def _tidy_segments(data: bytes, structure: Structure) -> Iterator[tuple[Segment, bytes]]:
-    for segment in structure.segments:
-        yield segment, _tidy_content(data[segment.start : segment.end], segment.code, structure)
+def _between_segments(data: bytes, structure: Structure) -> bytes:
+    neighbours = pairwise((Segment(START, 0, 2), *structure.segments))
+    return b"".join([data[a.end : b.start] for a, b in neighbours if a.code != SCAN])
 
 
 def _tidy_content(content: bytes, code: int, structure: Structure) -> bytes:
