@@ -7,12 +7,16 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from framegate.keep.ledger import MOST_PENDING_ROWS, Ledger
 from framegate.model import Entry, FileKey, Reason
+
+ROWS = 1_000_000
 
 CAMERAS = 20
 FRAMES_A_DAY = 8_640
@@ -39,13 +43,21 @@ def entry(number: int) -> Entry:
     )  # fmt: skip
 
 
-def measured(what: str, times: int, call: Callable[[], object]) -> None:
-    """Call once, and print the time it takes divided by a number of times."""
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What something costs each time, in microseconds."""
+
+    what: str
+    cpu_us: float
+    wall_us: float
+
+
+def measured(what: str, times: int, call: Callable[[], object]) -> Measure:
+    """Call once; return the time it takes divided by a number of times."""
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     call()
     wall_us = (time.perf_counter() - wall_s) / times * 1e6
-    cpu_us = (time.process_time() - cpu_s) / times * 1e6
-    print(f"{what:<52} {cpu_us:12,.1f} {wall_us:12,.1f}", flush=True)
+    return Measure(what, (time.process_time() - cpu_s) / times * 1e6, wall_us)
 
 
 def write(ledger: Ledger, numbers: range) -> None:
@@ -78,41 +90,46 @@ def ask_one_by_one(ledger: Ledger, keys: list[FileKey]) -> None:
         ledger.knows(each)
 
 
-def report(path: Path, rows: int) -> None:
-    """Build a ledger of so many rows and print the table."""
-    print(f"{rows:,} rows{'':<40} {'CPU us each':>17} {'wall us each':>12}")
+def measures(path: Path, rows: int) -> Iterator[Measure]:
+    """Build a ledger of so many rows; yield what it costs to use it."""
     ledger = Ledger(path)
-    measured("build: note + flush, a row", rows, lambda: write(ledger, range(rows)))
+    yield measured("build: note + flush, a row", rows, lambda: write(ledger, range(rows)))
     ledger.close()
-    measured("open", 1, lambda: Ledger(path).close())
-    ledger = Ledger(path)
-    measured("totals", 10, lambda: [ledger.totals() for _ in range(10)])
-    measured("latest(30)", 10, lambda: [ledger.latest(30) for _ in range(10)])
-    measured("memory_of", 100, lambda: [ledger.memory_of("c07") for _ in range(100)])
+    yield measured("open", 1, lambda: Ledger(path).close())
+    with closing(Ledger(path)) as ledger:
+        yield measured("totals", 10, lambda: [ledger.totals() for _ in range(10)])
+        yield measured("latest(30)", 10, lambda: [ledger.latest(30) for _ in range(10)])
+        yield measured("memory_of", 100, lambda: [ledger.memory_of("c07") for _ in range(100)])
+        yield from asking(ledger, rows)
+        more = range(rows, rows + 20 * MOST_PENDING_ROWS)
+        yield measured("dropped: note + flush, a frame", len(more), lambda: write(ledger, more))
+        some = range(more.stop, more.stop + 500)
+        yield measured("kept: intend + finish, a frame", len(some), lambda: keep(ledger, some))
+
+
+def asking(ledger: Ledger, rows: int) -> Iterator[Measure]:
+    """Yield what it costs to ask for files."""
     mixed = random.Random(1)
     known = [key(number) for number in mixed.sample(range(rows), min(rows, 5_000))]
-    measured("knows, known key", len(known), lambda: ask_one_by_one(ledger, known))
+    yield measured("knows, known key", len(known), lambda: ask_one_by_one(ledger, known))
     unknown = [replace(each, mtime_ns=1) for each in known]
-    measured("knows, unknown key", len(unknown), lambda: ask_one_by_one(ledger, unknown))
-    for count in (50_000, 500_000):
-        keys = sorted(key(number) for number in range(min(rows, count)))
-        measured(f"unknown, {len(keys):,} known keys, by name", len(keys), lambda: ask(ledger, keys))  # noqa: B023 - called at once
+    yield measured("knows, unknown key", len(unknown), lambda: ask_one_by_one(ledger, unknown))
+    for count in sorted({min(rows, 50_000), min(rows, 500_000)}):
+        keys = sorted(key(number) for number in range(count))
+        yield measured(f"unknown, {count:,} known keys, by name", count, partial(ask, ledger, keys))
         mixed.shuffle(keys)
-        measured(f"unknown, {len(keys):,} known keys, shuffled", len(keys), lambda: ask(ledger, keys))  # noqa: B023
+        yield measured(f"unknown, {count:,} known keys, shuffled", count, partial(ask, ledger, keys))
         new = [replace(each, mtime_ns=1) for each in keys]
-        measured(f"unknown, {len(keys):,} unknown keys, shuffled", len(keys), lambda: ask(ledger, new))  # noqa: B023
-    more = range(rows, rows + 20 * MOST_PENDING_ROWS)
-    measured("dropped: note + flush, a frame", len(more), lambda: write(ledger, more))
-    some = range(more.stop, more.stop + 500)
-    measured("kept: intend + finish, a frame", len(some), lambda: keep(ledger, some))
-    ledger.close()
+        yield measured(f"unknown, {count:,} unknown keys, shuffled", count, partial(ask, ledger, new))
 
 
 def main() -> None:
     """Measure with as many rows as the command line says."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+    print(f"{rows:,} rows{'':<40} {'CPU us each':>17} {'wall us each':>12}")
     with tempfile.TemporaryDirectory(prefix="framegate-ledger-") as folder:
-        report(Path(folder, "ledger.sqlite3"), rows)
+        for one in measures(Path(folder, "ledger.sqlite3"), rows):
+            print(f"{one.what:<52} {one.cpu_us:12,.1f} {one.wall_us:12,.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.speed import cameras, scanning
+from benchmarks.speed import backlog, cameras, latency, resting, rows, scanning, slow_card
 from benchmarks.speed.options import Options
 from benchmarks.speed.tables import Table, circumstances, load_warning
 
 PARTS: dict[str, Callable[[Options], Iterator[Table]]] = {
     "scan": scanning.scan,
     "cameras": cameras.cameras,
+    "live": latency.live,
+    "idle": resting.idle,
+    "backlog": backlog.backlog,
+    "soak": backlog.soak,
+    "ledger": rows.ledger,
+    "card": slow_card.card,
 }
 
 LEFT_OUT_WHEN_QUICK = {"soak"}
@@ -36,6 +42,7 @@ def main() -> None:
         _say(f"warning: {warning}")
     rounds = arguments.rounds or (ROUNDS_QUICK if arguments.quick else ROUNDS)
     arguments.cache.mkdir(parents=True, exist_ok=True)
+    _keep_bytecode(arguments.cache)
     options = Options(arguments.quick, rounds, arguments.cache, _say)
     where = circumstances(load)
     if not arguments.json:
@@ -49,6 +56,12 @@ def main() -> None:
     if arguments.json:
         documents = [table.document() for table in tables]
         print(json.dumps({"schema": 1, "measured": where, "warning": warning, "tables": documents}, indent=1))
+
+
+def _keep_bytecode(cache: Path) -> None:
+    """Let programs find their bytecode as installed ones do; where none may be written, start-up triples."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = os.fspath(cache / "bytecode")
 
 
 def _arguments() -> argparse.Namespace:

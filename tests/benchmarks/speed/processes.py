@@ -75,12 +75,21 @@ def _of_threads(pid: int, name: str) -> Iterator[str]:
         yield (thread / name).read_text("utf-8")
 
 
+def default_site(home: Path) -> Site:
+    """Return a site whose config says nothing but the folders."""
+    site = Site(home)
+    folders = {"drop": site.drop, "results": site.results, "state": site.state}
+    tables = (f"[{name}]\nfolder = {json.dumps(str(folder))}\n" for name, folder in folders.items())
+    site.config.write_text("version = 1\n" + "".join(tables), "utf-8")
+    return site
+
+
 class LoggingDaemon:
     """A ``framegate run`` whose log goes to a file, as it does to a journal: nobody parses it."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.pid = process.pid
-        self.judged = 0
+        self._judged = 0
         self._process = process
         self._log = log.open("rb")
         self._rest = b""
@@ -94,12 +103,12 @@ class LoggingDaemon:
                 raise ProgramError(f"framegate run: {self._log.read()[-1000:].decode(errors='replace')}")
             pause.wait(pause_s)
 
-    def has_judged(self, frames: int) -> bool:
-        """Read on in the log; return whether so many frames have their verdict."""
+    def judged(self) -> int:
+        """Return how many frames have their verdict, by the log so far."""
         lines = (self._rest + self._log.read()).split(b"\n")
         self._rest = lines.pop()
-        self.judged += sum(any(decided in line for decided in DECIDED) for line in lines)
-        return self.judged >= frames
+        self._judged += sum(any(decided in line for decided in DECIDED) for line in lines)
+        return self._judged
 
     def rest(self, within_s: float = 120.0) -> None:
         """Wait until it has nothing more to do."""
