@@ -128,6 +128,18 @@ def test_a_frame_that_cannot_be_opened_now_can_be_taken_again() -> None:
         assert ahead.take(FRAMES[1], FRAMES[2:3]).candidate is FRAMES[1]
 
 
+def test_that_a_frame_could_not_be_opened_a_while_ago_is_no_error() -> None:
+    """Frames that failed together, ahead of their turn, do not make the intake pause one after the other."""
+    examiner, pool = Examiner(), Lazy()
+    examiner.fails.update(FRAMES[1:3])
+    with closing(Ahead(examiner, SETTINGS, pool=pool)) as ahead:
+        ahead.take(FRAMES[0], FRAMES[1:3])
+        while pool.waiting:
+            pool.run_one()
+        examiner.fails.clear()
+        assert [ahead.take(each).candidate for each in FRAMES[1:3]] == FRAMES[1:3]
+
+
 def test_every_frame_in_hand_is_marked() -> None:
     """If the process ends now, the frame that is judged and all that are begun are suspects."""
     guard = Guard()

@@ -8,10 +8,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from framegate.config.settings import Settings
+from framegate.errors import SinkError
 from framegate.examining import Examined
 from framegate.model import Candidate, Decision, FileKey, Unsettled
 
@@ -104,7 +105,7 @@ class Ahead:
         self._mark([candidate, *self._in_hand, *following])
         for each in following:
             self._in_hand[each] = self._pool.submit(self._examine, each)
-        outcome = self._examine(candidate) if begun is None else begun.result()
+        outcome = self._result_of(candidate, begun)
         if isinstance(outcome, Examined):
             self._largest_bytes = max(outcome.size_bytes, *map(_bytes_of, self._in_hand.values()), 0)
         return outcome
@@ -127,6 +128,13 @@ class Ahead:
         self._forget_all_but(())
         self._pool.shutdown()
         self._mark(())
+
+    def _result_of(self, candidate: Candidate, begun: Future[Outcome] | None) -> Outcome:
+        """Return a frame, examined in this thread if it was not begun, or could not be opened a while ago."""
+        if begun is not None:
+            with suppress(SinkError):
+                return begun.result()
+        return self._examine(candidate)
 
     def _to_begin(self, following: Iterable[Candidate]) -> Iterator[Candidate]:
         """Yield the frames that are not in hand, as far as there is room for them, up to a suspect."""

