@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.budget import LEAST_BYTES, MOST_BYTES, budget_bytes, limits_of_groups, share_of
+from framegate.cameras.budget import LEAST_BYTES, MOST_BYTES, budget_bytes, limits_of_groups, share_of
 
 GIB = 2**30
 MOST_OF_VERSION_1 = 9223372036854771712

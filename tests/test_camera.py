@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate import cameras
+from framegate.cameras import cameras
 from framegate.commands.scanning import candidates_of, scan
 from framegate.config.detection import DetectionSettings, IgnoredArea
 from framegate.config.load import load

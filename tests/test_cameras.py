@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bench import Bench, lay
-from framegate import cameras
-from framegate.camera import Camera
+from framegate.cameras import cameras
+from framegate.cameras.camera import Camera
 from framegate.config.detection import DetectionSettings
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent

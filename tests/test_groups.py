@@ -10,7 +10,8 @@ from threading import Event
 import pytest
 
 from bench import Bench, lay
-from framegate import cameras, keeping
+from framegate import keeping
+from framegate.cameras import cameras
 from framegate.config.load import load
 from framegate.errors import SinkError
 from framegate.keep.delivery import ResultsFolder

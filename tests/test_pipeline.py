@@ -10,7 +10,7 @@ import pytest
 
 from bench import Bench, lay
 from forked import python
-from framegate import cameras
+from framegate.cameras import cameras
 from framegate.errors import SinkError
 from framegate.examining import Examined
 from framegate.keep.disk import Disk, Step

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
-from framegate.camera import Camera
-from framegate.cameras import Cameras
+from framegate.cameras.camera import Camera
+from framegate.cameras.cameras import Cameras
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent

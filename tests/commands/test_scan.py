@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import forked
-from framegate import cameras
+from framegate.cameras import cameras
 from framegate.commands.scanning import candidates_of, scan
 from framegate.commands.stats_file import STATS_COLUMNS, StatsError, StatsFile
 from framegate.config.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from forked import framegate
-from framegate import cameras
+from framegate.cameras import cameras
 from framegate.commands.status import status_of
 from framegate.config.load import load
 from oracle import CAMERAS, DETECTION, Shot, expected, shot, upload

@@ -3,12 +3,13 @@ import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
-from framegate import cameras
+from framegate.cameras import cameras
 from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
@@ -78,7 +79,7 @@ def test_a_single_run_decides_as_with_the_ledger_of_the_daemon(
     assert reasons >= {Reason.CHANGED, Reason.SIZE_CHANGED, Reason.STORM, Reason.STORM_DROPPED}
     assert any(isinstance(event, CameraClock) for event in expected) == has_arrivals
     for budget in (10**9, 1):
-        monkeypatch.setattr(cameras, "budget_bytes", lambda: budget)
+        monkeypatch.setattr(cameras, "budget_bytes", partial(int, budget))
         assert decided(site, RunLedger(settings), dry_run=dry_run, has_arrivals=has_arrivals) == expected, (
             f"with {budget} bytes"
         )

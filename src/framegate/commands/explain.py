@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from framegate.camera import mask_of
+from framegate.cameras.camera import mask_of
 from framegate.config.quantities import comparison
 from framegate.config.settings import Settings
 from framegate.detect.detector import detector_of

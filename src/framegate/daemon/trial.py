@@ -8,7 +8,7 @@ and finds out itself whether the picture is good.
 import sys
 from pathlib import Path
 
-from framegate.camera import mask_of
+from framegate.cameras.camera import mask_of
 from framegate.config.detection import DetectionSettings
 from framegate.detect.decoding import decode
 from framegate.detect.judging.judge import Judge

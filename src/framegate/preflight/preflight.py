@@ -170,7 +170,7 @@ def check_masks(settings: Settings) -> Iterator[Finding]:
 def _check_mask(key: str, path: str) -> Finding:
     import numpy as np  # noqa: PLC0415 - 200 ms with OpenCV, and few configs name a mask
 
-    from framegate.camera import read_mask  # noqa: PLC0415
+    from framegate.cameras.camera import read_mask  # noqa: PLC0415
 
     try:
         picture = read_mask(path)

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from framegate.budget import budget_bytes
-from framegate.camera import Camera, read_mask
+from framegate.cameras.budget import budget_bytes
+from framegate.cameras.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
