@@ -21,7 +21,7 @@ def coded(length: int, seed: int = 1) -> bytes:
 
 
 @pytest.mark.parametrize("stuffing", [b"\xff\x00", b"\xff\xd0", b"\xff\xff\x00"])
-@pytest.mark.parametrize("length", [*range(253, 259), *range(65_530, 65_540), *range(131_066, 131_076)])
+@pytest.mark.parametrize("length", [*range(253, 259), *range(131_066, 131_076), *range(262_138, 262_148)])
 def test_a_marker_is_found_at_every_place(length: int, stuffing: bytes) -> None:
     """A marker is found right where it stands, be it where two pieces of the data meet, or behind fill."""
     for data in (b"\x55" * length, (stuffing * length)[:length]):
@@ -37,7 +37,7 @@ def test_what_stands_in_scans_is_found_as_by_looking_at_each_byte() -> None:
     marker = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
     for seed in range(60):
         rng = random.Random(seed)
-        scans = [coded(rng.choice([1, 300, 70_000, 140_000]), seed + part) for part in range(3)]
+        scans = [coded(rng.choice([1, 300, 140_000, 270_000]), seed + part) for part in range(3)]
         file = b"\xff\xd8" + b"".join(HEAD[2:] + scan for scan in scans) + b"\xff\xd9" * rng.randrange(2)
         found = [segment.start for segment in read_structure(file).segments]
         assert found == [match.start() for match in marker.finditer(file, 2)]

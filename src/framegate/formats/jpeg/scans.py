@@ -14,7 +14,8 @@ def lacks_scans(data: bytes, structure: Structure) -> bool:
         structure: its markers.
     """
     is_progressive = structure.frame in {PROGRESSIVE, _ARITHMETIC_PROGRESSIVE}
-    missing = {component.number: set(range(_COEFFICIENTS)) for component in structure.components}
+    coefficients = _COEFFICIENTS if is_progressive else 1
+    missing = {component.number: set(range(coefficients)) for component in structure.components}
     for header, _ in structure.scans:
         content = data[header.start + 4 : header.end]
         count = content[0] if content else 0

@@ -16,7 +16,7 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker that is neither a stuffed zero, nor fill, nor a restart: what can end a scan. One FF and no
 repetition, so that a file full of FF costs linear time."""
 
-_NEAR_BYTES, _PIECE_BYTES = 256, 65_536
+_NEAR_BYTES, _PIECE_BYTES = 256, 131_072
 """The pattern looks so far, since most markers stand where a segment ends; behind that the data are looked
 through in pieces that stay in the processor's cache."""
 
