@@ -361,15 +361,15 @@ def test_without_its_reference_nothing_is_identical(site: Site, bench: Callable[
 def test_a_candidate_that_was_only_read_may_still_be_unfinished(
     site: Site, bench: Callable[..., Bench]
 ) -> None:
-    """What has no end is put back while more of it may come, also when its bytes were read before."""
+    """What has no end is put back while more of it may come, also when it is decoded in its turn only."""
     lay(site, [A, A2[:-20]], CLASSIC)
     box = bench(deliverer=NoDelivery())
     conclude_all(box, 1)
     (candidate,) = box.candidates()
     unfinished = replace(candidate, is_final=False)
-    once = box.pipeline.examine(unfinished)
-    again = box.pipeline.examine(unfinished)
-    assert isinstance(again, Examined)
-    for outcome in (once, box.pipeline.conclude(again)):
+    final = box.pipeline.examine(candidate)
+    assert isinstance(final, Examined)
+    only_read = replace(final, candidate=unfinished, rejection=None)
+    for outcome in (box.pipeline.examine(unfinished), box.pipeline.conclude(only_read)):
         assert str(getattr(outcome, "why", None)) == "unfinished"
     assert len(box.decided) == 1

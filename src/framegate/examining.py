@@ -62,15 +62,20 @@ class LastRead:
     """Which bytes each camera has sent last; only the cameras that have lately sent some. For all threads."""
 
     def __init__(self) -> None:
-        self._sha256: dict[str, bytes] = {}
+        self._last: dict[str, Examined] = {}
 
-    def replace(self, camera: str, sha256: bytes) -> bytes | None:
+    def replace(self, examined: Examined) -> Examined | None:
         """Remember what a camera has sent; return what it had sent before, None if that is not known."""
-        before = self._sha256.get(camera)
-        if len(self._sha256) >= MOST_CAMERAS_REMEMBERED:  # their names come from outside
-            self._sha256.clear()
-        self._sha256[camera] = sha256
+        camera = examined.candidate.camera
+        before = self._last.get(camera)
+        if len(self._last) >= MOST_CAMERAS_REMEMBERED:  # their names come from outside
+            self._last.clear()
+        self._last[camera] = replace(examined, encoded=None)
         return before
+
+    def forget(self, camera: str) -> None:
+        """Forget what a camera has sent last: its bytes will be examined again if they come again."""
+        self._last.pop(camera, None)
 
 
 def read(candidate: Candidate, settings: Settings) -> Examined | Unsettled:

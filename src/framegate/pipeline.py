@@ -102,11 +102,15 @@ class Pipeline:
         examined = read(candidate, settings)
         if not isinstance(examined, Examined) or examined.sha256 is None:
             return examined
-        is_repeat = self._last_read.replace(camera, examined.sha256) == examined.sha256
+        before = self._last_read.replace(examined)
+        is_repeat = before is not None and before.sha256 == examined.sha256 and before.candidate != candidate
         if is_repeat or self._cameras.has_judged(camera, examined.sha256):
             return examined
         with self._one_large if is_large(examined) else nullcontext():
-            return prepared(examined, settings, self._cameras.prepare)
+            outcome = prepared(examined, settings, self._cameras.prepare)
+        if not isinstance(outcome, Examined) or outcome.rejection is not None:
+            self._last_read.forget(camera)  # decide would have to decode its repeats, one by one
+        return outcome
 
     def recognise(self, candidate: Candidate) -> bool:
         """Read a file whose name was judged, and record its present version if its bytes were judged, too.
