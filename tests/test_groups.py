@@ -1,5 +1,6 @@
 """Frames that become durable together: what they become is what they become one by one."""
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +167,23 @@ def test_a_want_of_memory_in_a_thread_is_a_pause(
     box.pipeline.make_durable()
     assert len(box.decided) == 4
     assert len(site.kept_bytes()) == 2
+
+
+def test_what_is_rejected_is_told_once_though_its_group_had_to_wait(
+    site: Site, bench: Callable[..., Bench], morning: list[bytes], disk: FaultyDisk
+) -> None:
+    """A caller that offers all of a group again after an error gets no second verdict on any of it."""
+    lay(site, [morning[0], b"", morning[0][:99], b"no picture"])
+    disk.fail(Step.INTEND, lambda: OSError(errno.EIO, os.strerror(errno.EIO)))
+    box = bench(disk)
+    candidates = box.candidates()
+    for candidate in candidates:
+        box.decide(candidate)
+    with pytest.raises(SinkError):
+        box.pipeline.make_durable()
+    box.pipeline.make_durable()
+    assert [box.decide(candidate) for candidate in candidates] == [None] * 4
+    assert len(box.decided) == 4
 
 
 def judgement(number: int, reason: Reason = Reason.CHANGED, size_bytes: int = 4) -> Judgement:

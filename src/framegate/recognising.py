@@ -97,9 +97,9 @@ class Recogniser:
         Raises:
             SinkError: ledger or results cannot be written now.
         """
-        if examined.encoded is None or examined.sha256 is None:
-            return False
         last = self._ledger.last_of(examined.candidate.key.name)
+        if examined.encoded is None or examined.sha256 is None:  # without bytes to tell it by it is rejected
+            return last is not None and (last.key, last.sha256) == (examined.candidate.key, examined.sha256)
         if last is not None and last.key == examined.candidate.key:
             last = self._told_apart(last, examined.sha256)
         known = self._known(last, examined.candidate, examined.encoded, examined.sha256)

@@ -3,6 +3,7 @@
 FRAMEGATE_POWER_CUTS says how many cuts each file system has to survive, FRAMEGATE_POWER_SEED which ones.
 """
 
+import json
 import os
 import random
 import subprocess
@@ -45,6 +46,33 @@ for number in range(100_000):
     os.rename(f"{folder}/.{number}.tmp", f"{folder}/{number}")
     print(number, flush=True)
 """
+
+
+IN_GROUPS = """
+import json, sys
+from pathlib import Path
+from framegate.commands.scanning import candidates_of
+from framegate.config.load import load
+from framegate.keep.delivery import ResultsFolder
+from framegate.keep.ledger import Ledger
+from framegate.pipeline import Pipeline
+
+def tell(event):
+    print(json.dumps({"event": event.event, **event.fields}), flush=True)
+
+settings = load(Path(sys.argv[1])).settings
+for folder in (settings.results.folder, settings.state.folder):
+    Path(folder).mkdir(exist_ok=True)
+ledger = Ledger(Path(settings.state.folder, "ledger.sqlite3"))
+pipeline = Pipeline(settings, ResultsFolder(Path(settings.results.folder)), ledger, tell)
+pipeline.recover()
+for number, candidate in enumerate(candidates_of(settings), 1):
+    if not ledger.knows(candidate.key):
+        pipeline.decide(pipeline.examine(candidate))
+    if number % int(sys.argv[2]) == 0:
+        pipeline.make_durable()
+"""
+"""Judges what lies in the drop folder, in groups of so many frames."""
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +123,20 @@ class Machine:
                 self.acknowledged += heard(daemon)
                 cut_power(self._image, self._cut)
             kill(daemon)
+        self._cut.replace(self._image)
+
+    def judge_until_a_cut(self, frames: int, at_once: int) -> None:
+        """Judge a backlog in groups until the power goes."""
+        self.camera.take(frames)
+        told = self._store / "told"
+        with self._powered(self._image) as site, told.open("w") as out:
+            command = [sys.executable, "-c", IN_GROUPS, os.fspath(site.config), str(at_once)]
+            with subprocess.Popen(command, stdout=out) as judging:
+                wait_until(lambda: bool(told.stat().st_size))
+                Event().wait(self._moment_s() * frames / at_once)
+                self.acknowledged += [json.loads(line) for line in told.read_text().split("\n")[:-1]]
+                cut_power(self._image, self._cut)
+                judging.kill()
         self._cut.replace(self._image)
 
     def check_what_is_left(self, hint: str) -> None:
@@ -172,6 +214,19 @@ def test_a_power_cut_loses_nothing_that_was_reported(kind: str, store: Path, tmp
     for number in range(1, CUTS + 1):
         machine.live_until_a_cut()
         machine.check_what_is_left(f"{kind}, cut {number} of FRAMEGATE_POWER_SEED={SEED}")
+    assert kept_by(machine.acknowledged)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 30 * CUTS)
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_a_power_cut_loses_nothing_of_a_group(store: Path, tmp_path: Path, at_once: int) -> None:
+    """Frames that wait for the disk together are told when all of them are safe, and found again if not."""
+    need_root("mkfs.ext4")
+    machine = Machine(tmp_path, store, "ext4", random.Random(f"{SEED} {at_once}"))
+    for number in range(1, CUTS + 1):
+        machine.judge_until_a_cut(SHOTS_A_LIFE, at_once)
+        machine.check_what_is_left(f"groups of {at_once}, cut {number} of FRAMEGATE_POWER_SEED={SEED}")
     assert kept_by(machine.acknowledged)
 
 

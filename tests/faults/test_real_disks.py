@@ -26,6 +26,8 @@ from disks import (
 )
 from framegate.daemon.lock import FolderLock, is_served
 from framegate.errors import AlreadyServed
+from framegate.keep.delivery import ResultsFolder
+from framegate.model import EncodedFrame
 from invariants import check, visible
 from oracle import Shot, scene_jpeg, upload
 from running import WITHIN_S, RunningDaemon, Site, contents, started, wait_until
@@ -355,6 +357,29 @@ def test_names_that_differ_in_case_alone_are_two_results(site: Site, tmp_path: P
                 assert daemon.stop() == 0
             assert contents(site.results) == results
             sweep_up(site.state)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "exfat", "vfat"])
+def test_a_group_on_a_card_gets_the_names_of_frames_that_come_alone(tmp_path: Path, kind: str) -> None:
+    """Two names that are one there, and names that it cannot hold, are told apart as if one by one."""
+    names = ("A.jpg", "a.jpg", "x/12:00.jpg", "X/12:01.jpg", "x/b.jpg", "X/B.jpg", "x/c.jpg")
+    frames = [(EncodedFrame(name, os.fsencode(name), 5 * 10**9), 7) for name in names]
+    outcomes = []
+    with case_blind_disk(tmp_path, kind) as disk:
+        for way in ("alone", "together"):
+            folder = disk / way
+            folder.mkdir()
+            if kind == "ext4":
+                run_tool("chattr", "+F", folder)
+            is_case_blind(folder)
+            results = ResultsFolder(folder)
+            if way == "alone":
+                deliveries = [results.deliver(*frame) for frame in frames]
+            else:
+                deliveries = results.deliver_all(frames)
+            outcomes.append(([delivery.name for delivery in deliveries], contents(folder)))
+    assert outcomes[0] == outcomes[1]
+    assert len(outcomes[1][1]) == len(names)
 
 
 def case_blind_disk(tmp_path: Path, kind: str) -> AbstractContextManager[Path]:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from framegate.errors import SinkError
-from framegate.keep import result_folders
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.disk import Disk, Step, TidyStep
 from framegate.keep.names import portable
+from framegate.keep.results import folders
 from framegate.model import Delivery, EncodedFrame
 from troubles import descriptors_left
 
@@ -522,7 +522,7 @@ def test_any_number_of_folders_takes_no_more_memory_than_a_thousand(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cameras that make a folder a minute do not fill the memory with their names."""
-    monkeypatch.setattr(result_folders, "MOST_REMEMBERED_FOLDERS", 3)
+    monkeypatch.setattr(folders, "MOST_REMEMBERED_FOLDERS", 3)
     folder = ResultsFolder(results)
     for number in range(10):
         folder.deliver(frame(f"{number}/lot.jpg"), CAPTURED_AT_NS)

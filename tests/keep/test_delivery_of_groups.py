@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.errors import SinkError
-from framegate.keep.copies import MOST_AT_ONCE
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk, Step, TidyStep
+from framegate.keep.results.copies import MOST_AT_ONCE
 from framegate.model import EncodedFrame
 from running import contents
 from stepping import FaultyDisk

@@ -16,7 +16,9 @@ from framegate.config.quantities import Size, in_words
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.folders import opened_below
-from framegate.keep.copies import (
+from framegate.keep.disk import Disk
+from framegate.keep.names import TEMP_NAME, names_of, portable
+from framegate.keep.results.copies import (
     NO_NAME_HERE,
     Copy,
     Place,
@@ -25,9 +27,7 @@ from framegate.keep.copies import (
     sync_folder,
     sync_folders,
 )
-from framegate.keep.disk import Disk
-from framegate.keep.names import TEMP_NAME, names_of, portable
-from framegate.keep.result_folders import ResultFolders
+from framegate.keep.results.folders import ResultFolders
 from framegate.model import Delivery, EncodedFrame
 
 
