@@ -9,7 +9,7 @@ of 253 prefixes of a config are TOML, and many of those are valid configs.
 import os
 from pathlib import Path
 
-from framegate.deadlines import NEVER_S
+from framegate.deadlines import NEVER_S, next_look_s
 from framegate.ingest.reading import has_writer
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.inotify import (
@@ -24,7 +24,7 @@ from framegate.ingest.watch.inotify import (
 from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 
 LOOK_S = 1.0
-"""Seconds between two looks at the file when there are no events."""
+"""Seconds between two looks at the file when there are no events, at most."""
 
 QUIET_S = 0.4
 """Seconds without a change before the file is read: editors that save in steps take some milliseconds."""
@@ -80,7 +80,7 @@ class ConfigWatch:
         """Start to watch; the version that is there now is reported as the first change."""
         self._watch_folders()
         self._seen, self._changed_at_s = self._look(), now_s
-        self._next_look_s = now_s + LOOK_S
+        self._next_look_s = next_look_s(now_s, LOOK_S)
 
     def stop(self) -> None:
         """Stop watching."""
@@ -131,7 +131,7 @@ class ConfigWatch:
     def _look_again(self, now_s: float) -> None:
         if not (has_events := self._read_events()) and now_s < self._next_look_s:
             return
-        self._next_look_s = now_s + LOOK_S
+        self._next_look_s = next_look_s(now_s, LOOK_S)
         self._watch_folders()
         if (there := self._look()) != self._seen:
             self._seen, self._changed_at_s, self._awaits_writer = there, now_s, False

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from framegate.config.settings import Settings
+from framegate.deadlines import next_look_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.deleting import FolderRemoved
@@ -66,7 +67,7 @@ class LedgerPruner:
         self._wall_clock = wall_clock
         self._is_absent = is_absent
         self._after_id = 0
-        self._next_round_s = self._next_s = clock() + PAUSE_S
+        self._next_round_s = self._next_s = next_look_s(clock(), PAUSE_S)
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
@@ -82,7 +83,7 @@ class LedgerPruner:
         """Check some rows, and delete some, if it is time."""
         if now_s < self._next_s:
             return
-        self._next_s = now_s + PAUSE_S
+        self._next_s = next_look_s(now_s, PAUSE_S)
         try:
             now_ns = self._wall_clock.trusted_ns(now_s)
             if now_ns is None or self._is_absent():

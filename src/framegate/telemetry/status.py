@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from framegate import folders
-from framegate.deadlines import NEVER_S
+from framegate.deadlines import NEVER_S, next_look_s
 from framegate.events.base import Listener
 from framegate.ingest.pending import Pending
 from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
@@ -298,7 +298,7 @@ class StatusFile:
         self._path = folder / FILE_NAME
         self._output = OutputFile(emit)
         self._is_stale = True
-        self._written_at_s = -NEVER_S
+        self._written_at_s = self._rewrite_at_s = -NEVER_S
 
     def note(self) -> None:
         """Have it written soon: something has changed."""
@@ -306,10 +306,11 @@ class StatusFile:
 
     def deadline_s(self) -> float:
         """Return when it has to be written next."""
-        return self._written_at_s + (WRITE_S if self._is_stale else AT_LEAST_S)
+        return self._written_at_s + WRITE_S if self._is_stale else self._rewrite_at_s
 
     def show(self, status: Status, now_s: float) -> None:
         """Write this status to the file."""
         self._written_at_s, self._is_stale = now_s, False
+        self._rewrite_at_s = next_look_s(now_s, AT_LEAST_S)
         text = status.to_json()
         self._output.write(self._path, lambda path: replace_text(path, text))

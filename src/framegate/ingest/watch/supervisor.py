@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from framegate.config.settings import DropSettings
+from framegate.deadlines import next_look_s
 from framegate.events.base import Listener
 from framegate.events.watch import (
     DropAbsent,
@@ -30,7 +31,7 @@ from framegate.ingest.watch.mounts import Mount, mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Identity, Watcher, identity_of
 
 CHECK_S = 1.0
-"""Seconds between two checks of the folder and its watcher."""
+"""Seconds between two checks of the folder and its watcher, at most."""
 
 LATE_S = 3.0
 """How late a hint may be. watchdog holds back half of a move for 0.5 s, and all events after it."""
@@ -127,7 +128,7 @@ class Watch:
 
     def start(self, now_s: float) -> None:
         """Start watching, if the folder is there; the caller begins the first sweep."""
-        self.next_check_s = now_s + CHECK_S
+        self.next_check_s = next_look_s(now_s, CHECK_S)
         try:
             identity = identity_of(self._folder)
         except OSError as error:
@@ -148,7 +149,7 @@ class Watch:
 
     def check(self, now_s: float) -> None:
         """Check the folder and its watcher, and repair what is wrong."""
-        self.next_check_s = now_s + CHECK_S
+        self.next_check_s = next_look_s(now_s, CHECK_S)
         try:
             identity = identity_of(self._folder)
         except OSError as error:
