@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.speed.frames import SIZES, FrameSet, drawn
 from benchmarks.speed.options import Options
-from benchmarks.speed.processes import Used, used_by
+from benchmarks.speed.processes import ProgramError, Used, used_by
 from benchmarks.speed.programs import (
     ONE_SHOT,
     Command,
@@ -37,7 +37,11 @@ def scan(options: Options) -> Iterator[Table]:
         count = size.frames_quick if options.quick else size.frames
         frames = drawn(size, count, options.cache, options.say)
         with TemporaryDirectory(prefix="framegate-speed-") as home:
-            chosen = list(programs(frames, Path(home), options.say))
+            chosen = [
+                program
+                for program in programs(frames, Path(home), options.say)
+                if _runs(program, frames, options)
+            ]
             runs = _measured(chosen, frames, options)
         words = f"{count} frames of {size.name}, {_megabytes(frames.folder) / count * 1000:.0f} kB each"
         for started in (False, True):
@@ -48,6 +52,16 @@ def scan(options: Options) -> Iterator[Table]:
                 tuple(_row(program, runs, started=started) for program in chosen),
                 (WITHOUT_START_UP if started else WITH_START_UP,),
             )
+
+
+def _runs(program: Program, frames: FrameSet, options: Options) -> bool:
+    """Run a program once, to have its bytecode and libraries in memory; return whether that went well."""
+    try:
+        _run(program.command, frames.first)
+    except ProgramError as error:
+        options.say(f"{program.name}: skipped, {error}")
+        return False
+    return True
 
 
 def _measured(chosen: Sequence[Program], frames: FrameSet, options: Options) -> dict[str, Runs]:
