@@ -182,6 +182,18 @@ def test_other_thresholds_and_masks_hold_from_the_next_frame_on(settings: Detect
     assert late.settings is masked
 
 
+def test_another_blur_holds_from_the_next_frame_on() -> None:
+    """The reference of classic is kept unblurred, and compared as if the blur had always been so."""
+    blurred = CLASSIC.model_copy(update={"blur": 21})
+    frames = [png(yard(n)) for n in (0, 3)]
+    late, early = Judge(CLASSIC), Judge(blurred)
+    walk(late, frames[:1])
+    assert late.retune(blurred)
+    (decision,) = walk(late, frames, 1)
+    assert decision == walk(early, frames)[1]
+    assert decision != walk(Judge(CLASSIC), frames)[1]
+
+
 # --- zones ------------------------------------------------------------------------------------------------
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from framegate.config.detection import DetectionSettings
 from framegate.detect.classic import Classic, PreparedGray
 from framegate.detect.deciding import decide
+from framegate.detect.decoding import decode
 from framegate.detect.scoring import WIDEST_ASPECT
 from framegate.model import Picture, Reason
-from pictures import gray
+from pictures import gray, png
 
 law = settings(deadline=None)
 
@@ -301,6 +302,18 @@ def test_how_a_picture_lies_in_memory_does_not_matter(pair: tuple[np.ndarray, np
     by_columns = [np.asfortranarray(picture) for picture in pair]
     for views in (wide, mirrored, by_columns):
         assert detector.score(*_prepared(detector, *views)) == plain
+
+
+def test_an_array_that_is_used_again_changes_no_prepared_picture() -> None:
+    """The pixels of a caller who may still write to them are copied; those that decode gives are not."""
+    detector, buffer = _classic(), np.zeros((9, 9), np.uint8)
+    prepared = _prepare(detector, buffer)
+    buffer[:] = 255
+    assert not prepared.image.any()
+    assert not prepared.image.flags.writeable
+    picture = decode(png(buffer), detector.settings)
+    assert isinstance(picture, Picture)
+    assert detector.prepare(picture).image is picture.pixels
 
 
 def test_pictures_of_unlike_sizes_cannot_be_compared() -> None:

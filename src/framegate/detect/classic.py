@@ -1,6 +1,7 @@
 """``classic``: the published algorithm to the bit, on gray pictures. It learns nothing.
 
-Source of the method: see ``detect.scoring``.
+Source of the method: see ``detect.scoring``. What is not computed cannot change the score: see
+``detect.differing``.
 """
 
 from dataclasses import dataclass, replace
@@ -13,13 +14,14 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
 from framegate.detect import scoring
 from framegate.detect.deciding import require_one_size, strongest
+from framegate.detect.differing import Differing, differing
 from framegate.detect.masking import COUNTED, IGNORED, counted_pixels, inside_polygon
-from framegate.model import ChangeScore, GrayImage, Picture
+from framegate.model import ChangeScore, GrayImage, Picture, Region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedGray:
-    """A gray picture at the working size, blurred."""
+    """A gray picture at the working size. It is blurred when it is compared, where that can matter."""
 
     image: GrayImage
     """uint8, (working height, working width), read-only."""
@@ -39,10 +41,24 @@ class _Place:
 
     zone: str | None
     counted: GrayImage | None
-    """255 where a pixel belongs to it, 0 where not; None when all do."""
+    """255 where a pixel belongs to it, 0 where not; None when all that count do."""
 
     least_px: float
     threshold: Area
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """What counts in pictures of one shape."""
+
+    shape: tuple[int, ...]
+    counted: GrayImage | None
+    """255 where a pixel counts, 0 where it is ignored; None when all count."""
+
+    picture_px: int
+    """How many count: what percentages refer to."""
+
+    places: tuple[_Place, ...]
 
 
 class Classic:
@@ -56,22 +72,19 @@ class Classic:
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None = None) -> None:
         self.settings = settings
         self._mask_picture = mask_picture
-        self._counted: GrayImage | None = None
-        self._places: tuple[_Place, ...] | None = None
-        self._shape: tuple[int, ...] = ()
+        self._layout: _Layout | None = None
 
     def prepare(self, picture: Picture) -> PreparedGray:
-        """Return a picture at the working size, blurred.
+        """Return a picture at the working size. A read-only one that has it is not copied.
 
         Raises:
             TypeError: its pixels are not a two-dimensional array of uint8, or there are none.
         """
         gray = picture.pixels
         _require_gray(gray)
-        small = scoring.at_working_size(gray, self.settings.working_height)
-        image = scoring.blurred(small, self.settings.blur)
-        if image is gray:  # the caller may use its array again
-            image = gray.copy()
+        image = scoring.at_working_size(gray, self.settings.working_height)
+        if image is gray and (gray.flags.writeable or not gray.flags.c_contiguous):
+            image = gray.copy()  # the caller may use its array again; OpenCV would copy it at each call
         image.flags.writeable = False
         return PreparedGray(image, picture.size)
 
@@ -97,10 +110,10 @@ class Classic:
         Raises:
             ValueError: the two have different working sizes.
         """
-        difference = _difference(reference, current)
-        picture_px = self.picture_px(current)
-        places = self._places_for(difference, picture_px)
-        return strongest(self._score_at(place, difference, picture_px) for place in places)
+        require_one_size(reference.image, current.image)
+        layout = self._layout_of(current.image)
+        changed = self._differing(reference, current, layout)
+        return strongest(self._score_at(place, changed, layout) for place in layout.places)
 
     def changed_pixels(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
@@ -111,8 +124,11 @@ class Classic:
         Raises:
             ValueError: the two have different working sizes.
         """
-        difference = _difference(reference, current)
-        return self._changed(difference, self._counted_for(difference))
+        require_one_size(reference.image, current.image)
+        changed = self._differing(reference, current, self._layout_of(current.image))
+        if changed is None:
+            return np.zeros(current.image.shape, np.uint8)
+        return scoring.dilated(changed.pixels, self.settings.dilate)
 
     def whole_change(self, previous: PreparedGray, current: PreparedGray, *, is_changed: bool) -> None:
         """Return None: the published algorithm names nothing."""
@@ -129,64 +145,72 @@ class Classic:
     @property
     def size_bytes(self) -> int:
         """Memory of the masks at the working size, in bytes."""
-        masks = [self._counted, *(place.counted for place in self._places or ())]
+        if self._layout is None:
+            return 0
+        masks = (self._layout.counted, *(place.counted for place in self._layout.places))
         return sum(mask.nbytes for mask in masks if mask is not None)
 
     def picture_px(self, prepared: PreparedGray) -> int:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""
-        counted = self._counted_for(prepared.image)
-        return prepared.image.size if counted is None else int(np.count_nonzero(counted))
+        return self._layout_of(prepared.image).picture_px
 
-    def _score_at(self, place: _Place, difference: GrayImage, picture_px: int) -> ChangeScore:
-        regions = scoring.regions_of(self._changed(difference, place.counted), place.least_px)
-        height, width = difference.shape
-        score = scoring.score_of(regions, place.threshold, picture_px, (width, height))
-        return replace(score, zone=place.zone)
-
-    def _changed(self, difference: GrayImage, counted: GrayImage | None) -> GrayImage:
-        return scoring.changed_pixels(
-            difference, self.settings.pixel_threshold, self.settings.dilate, counted
+    def _differing(self, reference: PreparedGray, current: PreparedGray, layout: _Layout) -> Differing | None:
+        s = self.settings
+        return differing(
+            reference.image, current.image, blur=s.blur, threshold=s.pixel_threshold, counted=layout.counted
         )
 
-    def _places_for(self, image: GrayImage, picture_px: int) -> tuple[_Place, ...]:
-        """Return the zones, then the rest of the picture. Where zones overlap, the first counts."""
-        s, rest = self.settings, self._counted_for(image)
-        general_px = s.min_contour_area.in_px(picture_px)
-        if not s.zone:
-            return (_Place(None, rest, general_px, _area(s.score_threshold)),)
-        if self._places is None or self._shape != image.shape:
-            height, width = image.shape
-            left = np.full((height, width), COUNTED, np.uint8) if rest is None else rest.copy()
-            places = []
-            for zone in s.zone:
-                inside = cv2.bitwise_and(inside_polygon(width, height, zone.polygon), left)
-                left[inside > 0] = IGNORED
-                least_px = s.least_area_in(zone).in_px(picture_px)
-                threshold = _area(s.threshold_in(zone))
-                places.append(_Place(zone.name, scoring.as_uint8(inside), least_px, threshold))
-            places.append(_Place(None, left, general_px, _area(s.score_threshold)))
-            self._places, self._shape = tuple(places), image.shape
-        return self._places
+    def _score_at(self, place: _Place, changed: Differing | None, layout: _Layout) -> ChangeScore:
+        regions = () if changed is None else self._regions_at(place, changed)
+        height, width = layout.shape
+        score = scoring.score_of(regions, place.threshold, layout.picture_px, (width, height))
+        return replace(score, zone=place.zone)
 
-    def _counted_for(self, image: GrayImage) -> GrayImage | None:
+    def _regions_at(self, place: _Place, changed: Differing) -> tuple[Region, ...]:
+        """Return what has changed at a place, joined by dilation; nothing outside the box can have."""
+        box = changed.box.wider(self.settings.dilate, changed.pixels)
+        pixels = box.of(changed.pixels)
+        if place.counted is not None:
+            pixels = scoring.as_uint8(cv2.bitwise_and(pixels, box.of(place.counted)))
+        joined = scoring.dilated(pixels, self.settings.dilate)
+        return scoring.regions_of(joined, place.least_px, (box.left, box.top))
+
+    def _layout_of(self, image: GrayImage) -> _Layout:
+        if self._layout is None or self._layout.shape != image.shape:
+            counted = self._counted(*image.shape)
+            picture_px = image.size if counted is None else int(np.count_nonzero(counted))
+            places = self._places(image.shape, counted, picture_px)
+            self._layout = _Layout(image.shape, counted, picture_px, places)
+        return self._layout
+
+    def _places(
+        self, shape: tuple[int, int], counted: GrayImage | None, picture_px: int
+    ) -> tuple[_Place, ...]:
+        """Return the zones, then the rest of the picture. Where zones overlap, the first counts."""
+        s, (height, width) = self.settings, shape
+        general_px, general = s.min_contour_area.in_px(picture_px), _area(s.score_threshold)
+        if not s.zone:
+            return (_Place(None, None, general_px, general),)
+        left = np.full(shape, COUNTED, np.uint8) if counted is None else counted.copy()
+        places = []
+        for zone in s.zone:
+            inside = cv2.bitwise_and(inside_polygon(width, height, zone.polygon), left)
+            left[inside > 0] = IGNORED
+            least_px = s.least_area_in(zone).in_px(picture_px)
+            places.append(_Place(zone.name, scoring.as_uint8(inside), least_px, _area(s.threshold_in(zone))))
+        return (*places, _Place(None, left, general_px, general))
+
+    def _counted(self, height: int, width: int) -> GrayImage | None:
         s = self.settings
         if not any(s.border_mask) and not s.ignore and self._mask_picture is None:
             return None
-        if self._counted is None or self._counted.shape != image.shape:
-            height, width = image.shape
-            self._counted = counted_pixels(
-                width,
-                height,
-                border_mask=s.border_mask,
-                polygons=[area.polygon for area in s.ignore],
-                mask_picture=self._mask_picture,
-            )
-        return self._counted
-
-
-def _difference(reference: PreparedGray, current: PreparedGray) -> GrayImage:
-    require_one_size(reference.image, current.image)
-    return scoring.absolute_difference(reference.image, current.image)
+        return counted_pixels(
+            width,
+            height,
+            border_mask=s.border_mask,
+            polygons=[area.polygon for area in s.ignore],
+            mask_picture=self._mask_picture,
+        )
 
 
 def _area(threshold: Area | Times) -> Area:

@@ -99,7 +99,7 @@ class Detector(Protocol[P]):
         """Memory of the detector in bytes."""
 
 
-DETECTOR_VERSION = {"classic": 1, "adaptive": 2}
+DETECTOR_VERSION = {"classic": 2, "adaptive": 2}
 """Of each preset: another number when prepared pictures, or what was learnt, mean something else."""
 
 
@@ -117,5 +117,5 @@ def detector_of(settings: DetectionSettings, mask_picture: GrayImage | None = No
 def preparation_of(settings: DetectionSettings) -> tuple[str | int, ...]:
     """Return the preset and the settings by which it prepares: pictures of unlike ones cannot be compared."""
     if settings.preset_name == "classic":
-        return settings.preset_name, settings.working_height, settings.blur
+        return settings.preset_name, settings.working_height
     return (settings.preset_name,)

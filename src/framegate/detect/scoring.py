@@ -41,40 +41,20 @@ def at_working_size(gray: GrayImage, working_height: int) -> GrayImage:
     return as_uint8(cv2.resize(gray, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
-def blurred(gray: GrayImage, kernel: int) -> GrayImage:
-    """Return a picture, uint8, blurred with a Gaussian of ``kernel`` x ``kernel`` pixels.
-
-    ``kernel`` is odd, or 0 for no blur; OpenCV derives sigma from it.
-    """
-    return as_uint8(cv2.GaussianBlur(gray, (kernel, kernel), 0)) if kernel else gray
+def dilated(pixels: GrayImage, rounds: int) -> GrayImage:
+    """Return pixels, 255 or 0, joined by rounds of dilation with a 3 x 3 square."""
+    return as_uint8(cv2.dilate(pixels, None, iterations=rounds) if rounds else pixels)  # type: ignore[call-overload]
 
 
-def changed_pixels(
-    difference: GrayImage, threshold: int | GrayImage, dilate: int, counted: GrayImage | None
-) -> GrayImage:
-    """Return the pixels that differ by more than the threshold, joined by dilation.
+def regions_of(changed: GrayImage, min_area_px: float, offset: tuple[int, int]) -> tuple[Region, ...]:
+    """Return the changed regions, by their outer contours, of at least ``min_area_px``, largest first.
 
     Args:
-        difference: absolute difference of two prepared pictures, uint8 (height, width).
-        threshold: gray levels, one for all or uint8 (height, width) for each pixel.
-        dilate: rounds of dilation with a 3 x 3 square.
-        counted: 255 where a pixel counts, 0 where it is ignored; None when all count.
-
-    Returns:
-        uint8 (height, width), 255 changed, 0 not.
+        changed: 255 changed, 0 not, in a part of the picture outside which nothing has.
+        min_area_px: in pixels.
+        offset: (x, y) of the part in the picture.
     """
-    if isinstance(threshold, int):
-        changed = cv2.threshold(difference, threshold, 255, cv2.THRESH_BINARY)[1]
-    else:
-        changed = cv2.compare(difference, threshold, cv2.CMP_GT)
-    if counted is not None:
-        changed = cv2.bitwise_and(changed, counted)
-    return as_uint8(cv2.dilate(changed, None, iterations=dilate) if dilate else changed)  # type: ignore[call-overload]
-
-
-def regions_of(changed: GrayImage, min_area_px: float) -> tuple[Region, ...]:
-    """Return the changed regions, by their outer contours, of at least ``min_area_px``, largest first."""
-    contours, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    contours, _ = cv2.findContours(changed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
     regions = [_region(contour) for contour in contours if cv2.contourArea(contour) >= min_area_px]
     return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
 
@@ -95,11 +75,6 @@ def score_of(
     changed_px = sum(region.area_px for region in regions)
     score = min(100.0, 100 * changed_px / picture_px) if picture_px else 0.0
     return ChangeScore(score, threshold.in_percent(picture_px), "%", regions, changed_px, working_size)
-
-
-def absolute_difference(a: GrayImage, b: GrayImage) -> GrayImage:
-    """Return the absolute difference of two uint8 pictures of one shape, uint8."""
-    return as_uint8(cv2.absdiff(a, b))
 
 
 def _region(contour: cv2.typing.MatLike) -> Region:

@@ -223,7 +223,7 @@ class Judge:
 
         Raises:
             ValueError: they are no such state, are damaged, or come from another version of the detector,
-                another preset, or ``classic`` with another ``working_height`` or ``blur``.
+                another preset, or ``classic`` with another ``working_height``.
         """
         saved, judge = unpacked(data, settings), cls(settings, mask_picture=mask_picture)
         try:
