@@ -1,10 +1,14 @@
+import json
 import random
 from dataclasses import replace
 
-from framegate.events.frames import FrameDecided
+from framegate.events.base import LogEvent
+from framegate.events.frames import CameraClock, FrameDecided
+from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
 from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
+from framegate.telemetry.status import Status, Vitals, current_status, from_json
 
 
 def entry(camera: str, reason: Reason, number: int = 0, score: float | None = None) -> Entry:
@@ -79,3 +83,29 @@ def test_durations_are_counted_below_their_bounds() -> None:
     for bound_s, count in counters.durations.cumulative():
         assert count == sum(value / 1000 <= bound_s for value in milliseconds)
     assert abs(counters.durations.sum_s - sum(milliseconds) / 1000) < 1e-6
+
+
+def test_what_is_shown_of_a_camera_follows_every_change() -> None:
+    """A status that is made after others is, to the byte, what it would be if it were the first."""
+    counters, events = Counters(), list[LogEvent]()
+
+    def after(event: LogEvent | None, waiting: dict[str, Pending], frozen: dict[str, float]) -> Status:
+        if event is not None:
+            events.append(event)
+            counters(event)
+        anew = Counters()
+        for each in events:
+            anew(each)
+        now, first = (current_status(each, Vitals(), waiting, 10.0, frozen) for each in (counters, anew))
+        assert json.loads(now.to_json())["cameras"] == json.loads(first.to_json())["cameras"]
+        assert from_json(now.to_json()).to_json() == now.to_json()
+        return now
+
+    quiet = after(decided("a", Reason.FIRST), {}, {})
+    assert after(None, {}, {}).cameras["a"] is quiet.cameras["a"]
+    waits = after(decided("b", Reason.FIRST), {"b": Pending(2, 4.0, "why")}, {"a": 3.0}).cameras
+    assert (waits["b"].seen, waits["b"].oldest_pending_s, waits["a"].frozen_s) == (3, 6.0, 7.0)
+    later = after(decided("a", Reason.UNCHANGED, 1, score=1.5), {"a": Pending(1, 9.0)}, {}).cameras
+    assert (later["a"].seen, later["a"].scores, later["a"].frozen_s, later["b"].seen) == (3, (1.5,), None, 1)
+    wrong = after(CameraClock("b", "b.jpg", "ahead", "2036-01-01T00:00:00Z", 10**8), {}, {}).cameras
+    assert (wrong["a"].seen, wrong["b"].clock_fault) == (2, "ahead")

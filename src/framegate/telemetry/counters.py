@@ -42,6 +42,9 @@ class CameraCounters:
     compared: deque[Entry] = field(default_factory=lambda: deque(maxlen=SCORES))
     """The last frames that have a score."""
 
+    shown: object = None
+    """What the status shows of it; None when it has changed since."""
+
     def count(self, verdict: Verdict) -> int:
         """Return how many frames got a verdict."""
         return sum(count for reason, count in self.reasons.items() if reason.verdict is verdict)
@@ -129,7 +132,10 @@ class Counters:
             self._of(camera).clock_fault = fault
 
     def _of(self, camera: str) -> CameraCounters:
-        return self.cameras.setdefault(counted_as(camera, self.cameras), CameraCounters())
+        """Return a camera's counts, to be changed."""
+        counters = self.cameras.setdefault(counted_as(camera, self.cameras), CameraCounters())
+        counters.shown = None
+        return counters
 
 
 def counted_as(camera: str, named: Mapping[str, object]) -> str:

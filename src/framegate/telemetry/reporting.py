@@ -21,7 +21,8 @@ from framegate.telemetry.counters import counters_of
 from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics
 from framegate.telemetry.silence import Silence
-from framegate.telemetry.status import Status, StatusFile, Vitals, current_status, in_one_line
+from framegate.telemetry.status import Status, Vitals, current_status, in_one_line
+from framegate.telemetry.status_file import StatusFile
 from framegate.telemetry.unread_names import UnreadNames
 
 LEAST_PAUSE_S = 1.0

@@ -4,23 +4,18 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from framegate import folders
-from framegate.deadlines import NEVER_S, next_look_s
-from framegate.events.base import Listener
 from framegate.ingest.pending import Pending
 from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
-from framegate.telemetry.output_file import OutputFile, replace_text
 
 SCHEMA = 2
 FILE_NAME = "status.json"
-
-WRITE_S, AT_LEAST_S = 1.0, 10.0
-"""Seconds between two writes of the file: while frames arrive, and at most. It is small, and never synced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +89,7 @@ class Totals:
     """Those of the kept and dropped that were taken before a frame of their camera judged already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CameraStatus(Totals):
     """One camera, or all those beyond the first ``MOST_CAMERAS``."""
 
@@ -122,6 +117,11 @@ class CameraStatus(Totals):
     units: tuple[Unit | None, ...] = ()
     """The unit of each score: `%` of the picture, or `x` times the usual."""
 
+    @cached_property
+    def as_json(self) -> str:
+        """The same as JSON: made once, as of many cameras few change from one status to the next."""
+        return json.dumps(self, default=_fields_of)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status(Vitals):
@@ -142,7 +142,9 @@ class Status(Vitals):
 
     def to_json(self) -> str:
         """Return it as JSON on one line; ``from_json`` reads it."""
-        return json.dumps(self, default=_fields_of)
+        text = json.dumps(replace(self, cameras={}), default=_fields_of)
+        cameras = ", ".join(f"{json.dumps(name)}: {camera.as_json}" for name, camera in self.cameras.items())
+        return f"{text.removesuffix('}}')}{cameras}}}}}"
 
 
 def from_json(text: str | bytes) -> Status:
@@ -235,14 +237,27 @@ def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str,
 
 
 def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraStatus:
-    counts = {str(verdict): counters.count(verdict) for verdict in Verdict}
-    return CameraStatus(
-        seen=sum(counts.values()) + pending.count,
-        **counts,
+    if not isinstance(counters.shown, CameraStatus):
+        counters.shown = _without_pending(counters)
+    if not pending.count:
+        return counters.shown
+    return replace(
+        counters.shown,
+        seen=counters.shown.seen + pending.count,
         pending=pending.count,
-        late=counters.late,
-        oldest_pending_s=round(now_s - pending.since_s, 1) if pending.count else None,
+        oldest_pending_s=round(now_s - pending.since_s, 1),
         pending_why=pending.why,
+    )
+
+
+def _without_pending(counters: CameraCounters) -> CameraStatus:
+    kept, dropped, rejected = map(counters.count, Verdict)
+    return CameraStatus(
+        seen=kept + dropped + rejected,
+        kept=kept,
+        dropped=dropped,
+        rejected=rejected,
+        late=counters.late,
         clock_fault=counters.clock_fault,
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
@@ -284,33 +299,3 @@ def free_bytes(folder: Path) -> int | None:
         return folders.free_bytes(folder)
     except OSError:
         return None
-
-
-class StatusFile:
-    """Keeps the status in the state folder, for ``framegate status``.
-
-    Args:
-        folder: the state folder.
-        emit: gets an event when the file cannot be written, and when it can be again.
-    """
-
-    def __init__(self, folder: Path, emit: Listener) -> None:
-        self._path = folder / FILE_NAME
-        self._output = OutputFile(emit)
-        self._is_stale = True
-        self._written_at_s = self._rewrite_at_s = -NEVER_S
-
-    def note(self) -> None:
-        """Have it written soon: something has changed."""
-        self._is_stale = True
-
-    def deadline_s(self) -> float:
-        """Return when it has to be written next."""
-        return self._written_at_s + WRITE_S if self._is_stale else self._rewrite_at_s
-
-    def show(self, status: Status, now_s: float) -> None:
-        """Write this status to the file."""
-        self._written_at_s, self._is_stale = now_s, False
-        self._rewrite_at_s = next_look_s(now_s, AT_LEAST_S)
-        text = status.to_json()
-        self._output.write(self._path, lambda path: replace_text(path, text))

@@ -8,6 +8,7 @@ them are read again at the same instants, so that files that become readable tog
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
@@ -267,14 +268,14 @@ class Uploads:
             left: frames that are in the folder and not in hand, by camera.
             now_s: the time.
         """
-        pending = dict(left)
-        for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
-            camera = upload.candidate.camera
-            before = pending.get(camera, Pending())
-            why = self._why_pending(upload, now_s)
-            this = Pending(since_s=upload.known_since_s, why=why)
-            oldest = min(before, this, key=lambda pending: pending.since_s)
-            pending[camera] = replace(oldest, count=before.count + 1)
+        uploads = list(chain.from_iterable(each.values() for each in self._by_state.values()))
+        uploads.sort(key=lambda upload: -upload.known_since_s)
+        pending, counts = dict(left), Counter(upload.candidate.camera for upload in uploads)
+        for camera, oldest in {upload.candidate.camera: upload for upload in uploads}.items():
+            before, since_s = pending.get(camera, Pending()), oldest.known_since_s
+            if since_s < before.since_s:
+                before = Pending(before.count, since_s, self._why_pending(oldest, now_s))
+            pending[camera] = replace(before, count=before.count + counts[camera])
         return pending
 
     def _why_pending(self, upload: Upload, now_s: float) -> str | None:
