@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -263,6 +264,55 @@ def test_a_group_for_which_there_is_no_room_is_not_begun(results: Path) -> None:
     with pytest.raises(SinkError, match="min_free"):
         ResultsFolder(results, 5000, Nearly()).deliver_all(frames)
     assert contents(results) == {}
+
+
+CRASHING = """
+import os, signal, sys, threading
+from pathlib import Path
+from framegate.keep.delivery import ResultsFolder
+from framegate.keep.disk import Disk
+from framegate.model import EncodedFrame
+
+class DyingDisk(Disk):
+    left = int(sys.argv[3])
+    lock = threading.Lock()
+
+    def reach(self, step):
+        with self.lock:
+            if step == sys.argv[2]:
+                self.left -= 1
+                if not self.left:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+    if sys.argv[4] == "named":
+        def open_unnamed(self, folder_fd):
+            return None
+
+frames = [(EncodedFrame(name, name.encode(), 5), 7) for name in sys.argv[5:]]
+ResultsFolder(Path(sys.argv[1]), disk=DyingDisk()).deliver_all(frames)
+"""
+
+
+@WAYS
+@pytest.mark.parametrize("at_reach", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_in_a_group_is_repaired_by_delivering_again(
+    results: Path, step: Step, at_reach: int, run_python: Callable[..., Any], *, has_unnamed: bool
+) -> None:
+    """Killed anywhere, a group leaves whole frames or none; one by one they are brought to the end."""
+    named = {name: name.encode() for name, _ in (*CAM, *GATE)}
+    is_there_before = step is Step.SYNC_EXISTING or (step is Step.REMOVE_TEMP and has_unnamed)
+    put(results, [*named.items()] if is_there_before else [])
+    way = "unnamed" if has_unnamed else "named"
+    died = run_python(CRASHING, results, step, at_reach, way, *named)
+    assert died.returncode in ({-signal.SIGKILL} if at_reach == 1 else {-signal.SIGKILL, 0})
+    assert visible(results).items() <= named.items()
+    disk = FaultyDisk()
+    disk.has_unnamed = has_unnamed
+    folder = ResultsFolder(results, disk=disk)
+    again = [folder.deliver(EncodedFrame(name, data, 5), 7).name for name, data in named.items()]
+    assert again == [*named]
+    assert contents(results) == named
 
 
 NO_THREADS = """
