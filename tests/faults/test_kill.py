@@ -25,17 +25,17 @@ from running import VERDICTS, WITHIN_S, Line, Site, wait_until
 SERVER = Path(__file__).with_name("kill_server.py")
 
 KILLS = int(os.environ.get("FRAMEGATE_KILLS", "300"))
-"""Set it higher for a longer run; there are about seven in a second."""
+"""Set it higher for a longer run; there are about five in a second."""
 
 KILLS_A_WAY = -(-KILLS // 2)
 KILL_SEED = os.environ.get("FRAMEGATE_KILL_SEED")
 """A seed that a run has printed: the same frames and moments, though not the same interleaving."""
 
-LONGEST_LIFE_S = 0.2
+LONGEST_LIFE_S = 0.3
 SETTLED_LIVES = 0.7
 """Share of the lives that are killed after they have begun; the others may end before."""
 
-MOST_FRUITLESS_LIVES = 3
+MOST_FRUITLESS_LIVES = 2
 SLOW_STEP_S, SLOW_LIVES = 0.002, 0.9
 """How long each step of a delivery takes beside its work, and in what share of the lives."""
 
@@ -254,8 +254,9 @@ def kill_again_and_again(
 ) -> None:
     """Kill at a random time after the fork, or after the first line of the log.
 
-    On a busy machine, or while a frame is under suspicion, a life of a fifth of a second may come to nothing.
-    After some such lives one is let live until it has decided something, so that kills hit something new.
+    On a busy machine, while a group waits for its verdicts, or a frame is under suspicion, a life of a third
+    of a second may come to nothing. After some such lives one is let live until it has decided something, so
+    that kills hit something new.
     """
     fruitless = 0
     for _ in range(KILLS_A_WAY):
