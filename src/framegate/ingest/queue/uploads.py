@@ -14,7 +14,7 @@ from enum import Enum, auto
 from itertools import chain
 
 from framegate.deadlines import retry_delay_s
-from framegate.ingest.pending import Pending
+from framegate.ingest.pending import Pending, with_those_in_hand
 from framegate.ingest.queue.settling import SettlingRules, Upload
 from framegate.ingest.queue.turns import Turns
 from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
@@ -267,15 +267,8 @@ class Uploads:
             left: frames that are in the folder and not in hand, by camera.
             now_s: the time.
         """
-        pending = dict(left)
-        for upload in chain.from_iterable(uploads.values() for uploads in self._by_state.values()):
-            camera = upload.candidate.camera
-            before = pending.get(camera, Pending())
-            why = self._why_pending(upload, now_s)
-            this = Pending(since_s=upload.known_since_s, why=why)
-            oldest = min(before, this, key=lambda pending: pending.since_s)
-            pending[camera] = replace(oldest, count=before.count + 1)
-        return pending
+        waiting = chain.from_iterable(uploads.values() for uploads in self._by_state.values())
+        return with_those_in_hand(left, waiting, lambda upload: self._why_pending(upload, now_s))
 
     def _why_pending(self, upload: Upload, now_s: float) -> str | None:
         name, why = upload.candidate.key.name, upload.waits_for
