@@ -284,3 +284,14 @@ def test_a_file_that_was_readable_meanwhile_is_warned_of_again(uploads: Uploads)
     firsts.append(uploads.put_aside(Unsettled(candidate, key, NotYet.UNREADABLE), 20.0))
     assert firsts == [True, False, True]
     assert uploads.retry_deadline_s() == 21.0
+
+
+def test_each_camera_is_told_by_its_oldest_frame_wherever_that_waits() -> None:
+    """Frames in hand and those left in the folder are added up; the oldest of both gives time and reason."""
+    uploads = Uploads(SettlingRules(2.0, 60.0), lambda key: Candidate(key, key.name[0], 0))
+    for name, seen_s in (("a2", 7.0), ("a1", 4.0), ("a3", 9.0), ("b1", 6.0)):
+        uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, seen_s)
+    left = {"b": Pending(5, 2.0, "left"), "c": Pending(1, 3.0)}
+    assert uploads.pending(left, 9.0) == {
+        "a": Pending(3, 4.0), "b": Pending(6, 2.0, "left"), "c": Pending(1, 3.0),
+    }  # fmt: skip

@@ -8,14 +8,13 @@ them are read again at the same instants, so that files that become readable tog
 
 import heapq
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import chain
 
 from framegate.deadlines import retry_delay_s
-from framegate.ingest.pending import Pending
+from framegate.ingest.pending import Pending, with_those_in_hand
 from framegate.ingest.queue.settling import SettlingRules, Upload
 from framegate.ingest.queue.turns import Turns
 from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
@@ -268,15 +267,8 @@ class Uploads:
             left: frames that are in the folder and not in hand, by camera.
             now_s: the time.
         """
-        uploads = list(chain.from_iterable(each.values() for each in self._by_state.values()))
-        uploads.sort(key=lambda upload: -upload.known_since_s)
-        pending, counts = dict(left), Counter(upload.candidate.camera for upload in uploads)
-        for camera, oldest in {upload.candidate.camera: upload for upload in uploads}.items():
-            before, since_s = pending.get(camera, Pending()), oldest.known_since_s
-            if since_s < before.since_s:
-                before = Pending(before.count, since_s, self._why_pending(oldest, now_s))
-            pending[camera] = replace(before, count=before.count + counts[camera])
-        return pending
+        waiting = chain.from_iterable(uploads.values() for uploads in self._by_state.values())
+        return with_those_in_hand(left, waiting, lambda upload: self._why_pending(upload, now_s))
 
     def _why_pending(self, upload: Upload, now_s: float) -> str | None:
         name, why = upload.candidate.key.name, upload.waits_for
