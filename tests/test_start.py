@@ -38,6 +38,13 @@ class Table(BaseModel):
 """
 ]
 
+COLLECTS = """
+import atexit, gc
+from framegate.cli import main
+atexit.register(lambda: print(gc.isenabled()))
+main()
+"""
+
 UNTOUCHED = """
 import cv2
 before = cv2.getNumThreads()
@@ -113,6 +120,12 @@ def test_a_scan_leaves_the_threads_to_framegate(stopped: Site, tmp_path: Path) -
     done = python(THREADS, "scan", stopped.drop, tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "1 1"
+
+
+def test_what_runs_for_long_collects_its_garbage(stopped: Site, tmp_path: Path) -> None:
+    """Garbage is collected as ever once all is imported."""
+    done = python(COLLECTS, "scan", stopped.drop, tmp_path / "out", "--json")
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 def test_who_wants_more_threads_can_say_so(stopped: Site, tmp_path: Path) -> None:

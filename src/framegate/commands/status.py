@@ -9,11 +9,6 @@ from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console, RenderableType
-from rich.live import Live
-from rich.text import Text
-
-from framegate.commands.status_text import drawn
 from framegate.config.load import Config, default_state_folder
 from framegate.config.settings import Settings
 from framegate.daemon.lock import folders_held_open, is_served
@@ -27,8 +22,6 @@ from framegate.telemetry.status import FILE_NAME, Status, Vitals, current_status
 
 KEYS_AT_ONCE = 2_000
 """Files looked up in the ledger in one call."""
-
-REFRESH_S = 1.0
 
 HUNG_S = 30.0
 """A daemon that has not written its status for this long hangs: it writes at least every 10 s."""
@@ -48,31 +41,18 @@ def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> 
     Returns:
         False if a daemon runs but hangs.
     """
-    if watch and not as_json:
-        _watch(path, load)
+    if as_json:
+        status = status_of(path, load)
+        print(json.dumps(asdict(status), indent=2))
+        return not status.hung
+    from framegate.commands import status_screen  # noqa: PLC0415 - 30 ms of rich, which JSON does not need
+
+    if watch:
+        status_screen.watch(lambda: status_of(path, load))
         return True
     status = status_of(path, load)
-    if as_json:
-        print(json.dumps(asdict(status), indent=2))
-    else:
-        console = Console()
-        console.print(drawn(status, console.width), soft_wrap=not console.is_terminal)
+    status_screen.show(status)
     return not status.hung
-
-
-def _watch(path: Path | None, load: Load) -> None:
-    console = Console()
-    with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
-        while True:
-            live.update(_drawn_or_why_not(path, load, console.width), refresh=True)
-            time.sleep(REFRESH_S)
-
-
-def _drawn_or_why_not(path: Path | None, load: Load, width: int) -> RenderableType:
-    try:
-        return drawn(status_of(path, load), width)
-    except FramegateError as error:
-        return Text(str(error), style="bold red")
 
 
 def status_of(path: Path | None, load: Load) -> Status:
