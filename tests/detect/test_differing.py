@@ -172,14 +172,30 @@ def strips(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+def _compare(s: DetectionSettings, before: Pixels, after: Pixels) -> None:
+    detector = Classic(s)
+    one, other = (detector.prepare(gray(pixels)) for pixels in (before, after))
+    score = detector.score(one, other)
+    straight, changed = _straight(s, before, after)
+    assert (score.score, score.threshold, score.changed_px, score.zone, score.regions) == straight
+    np.testing.assert_array_equal(detector.changed_pixels(one, other), changed)
+
+
 @pytest.mark.usefixtures("strips")
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_settings(), _pairs())
 def test_what_is_left_out_changes_no_score(s: DetectionSettings, pair: tuple[Pixels, Pixels]) -> None:
     """Score, regions and changed pixels are those of the straight program, whatever is compared, and how."""
-    detector = Classic(s)
-    before, after = (detector.prepare(gray(pixels)) for pixels in pair)
-    score = detector.score(before, after)
-    straight, changed = _straight(s, *pair)
-    assert (score.score, score.threshold, score.changed_px, score.zone, score.regions) == straight
-    np.testing.assert_array_equal(detector.changed_pixels(before, after), changed)
+    _compare(s, *pair)
+
+
+@pytest.mark.usefixtures("strips")
+@pytest.mark.parametrize("border", [(0, 0, 0, 0), (5, 0, 0, 0)], ids=["unmasked", "masked"])
+def test_what_lies_on_the_edge_of_a_strip_is_found_whole(border: tuple[float, ...]) -> None:
+    """Wherever a small thing is in the picture, all that it changes around it counts."""
+    areas = {"min_contour_area": "0px", "score_threshold": "0px"}
+    s = DetectionSettings.preset("classic", **areas, pixel_threshold=10, dilate=1, border_mask=border)
+    for row in range(64):
+        after = np.zeros((64, 30), np.uint8)
+        after[row : row + 3, 12:18] = 255
+        _compare(s, np.zeros((64, 30), np.uint8), after)

@@ -4,7 +4,7 @@ Source of the method: see ``detect.scoring``. What is not computed cannot change
 ``detect.differing``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -163,8 +163,8 @@ class Classic:
     def _score_at(self, place: _Place, changed: Differing | None, layout: _Layout) -> ChangeScore:
         regions = () if changed is None else self._regions_at(place, changed)
         height, width = layout.shape
-        score = scoring.score_of(regions, place.threshold, layout.picture_px, (width, height))
-        return replace(score, zone=place.zone)
+        size = (width, height)
+        return scoring.score_of(regions, place.threshold, layout.picture_px, size, place.zone)
 
     def _regions_at(self, place: _Place, changed: Differing) -> tuple[Region, ...]:
         """Return what has changed at a place, joined by dilation; nothing outside the box can have."""

@@ -60,7 +60,11 @@ def regions_of(changed: GrayImage, min_area_px: float, offset: tuple[int, int]) 
 
 
 def score_of(
-    regions: tuple[Region, ...], threshold: Area, picture_px: int, working_size: tuple[int, int]
+    regions: tuple[Region, ...],
+    threshold: Area,
+    picture_px: int,
+    working_size: tuple[int, int],
+    zone: str | None = None,
 ) -> ChangeScore:
     """Return the sum of the regions' areas as a score, in percent of the unmasked picture.
 
@@ -71,10 +75,11 @@ def score_of(
         threshold: to compare the score with.
         picture_px: the number of unmasked pixels.
         working_size: (width, height) of the pictures that were compared.
+        zone: of which the regions are; None for the rest of the picture.
     """
     changed_px = sum(region.area_px for region in regions)
     score = min(100.0, 100 * changed_px / picture_px) if picture_px else 0.0
-    return ChangeScore(score, threshold.in_percent(picture_px), "%", regions, changed_px, working_size)
+    return ChangeScore(score, threshold.in_percent(picture_px), "%", regions, changed_px, working_size, zone)
 
 
 def _region(contour: cv2.typing.MatLike) -> Region:
