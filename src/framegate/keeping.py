@@ -16,11 +16,13 @@ MOST_FRAMES, MOST_BYTES, LONGEST_S = 16, 64_000_000, 0.05
 """Kept frames of a group, their bytes, and how long its first one waits for the others."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judgement:
     """A decision that is not durable yet."""
 
     entry: Entry
+    """With its result as soon as it is delivered."""
+
     decision: Decision
     encoded: EncodedFrame | None
     """The bytes to deliver; None when the frame is not kept."""
@@ -103,28 +105,26 @@ class Keeping:
             SinkError: results or ledger cannot be written now.
         """
         if self.needs_disk:
-            done = self._delivered()
+            self._deliver()
         else:
             for judgement in self.held:
                 self._ledger.note(judgement.entry)
-            done = self.held
-        self.held, self._is_intended = [], False
+        done, self.held, self._is_intended = self.held, [], False
         return done
 
-    def _delivered(self) -> list[Judgement]:
+    def _deliver(self) -> None:
         is_second_try = self._is_intended
         if not is_second_try:
             self._ledger.intend(*(judgement.entry for judgement in self.held))
             self._is_intended = True
-        frames = [(one.encoded, one.entry.captured_at_ns) for one in self.held if one.encoded is not None]
+        kept = [judgement for judgement in self.held if judgement.encoded is not None]
+        frames = [(each.encoded, each.entry.captured_at_ns) for each in kept if each.encoded is not None]
         if is_second_try or len(frames) == 1:  # as many as there is room for
-            deliveries = iter([self._deliverer.deliver(*frame) for frame in frames])
+            deliveries = [self._deliverer.deliver(*frame) for frame in frames]
         else:
-            deliveries = iter(self._deliverer.deliver_all(frames))
-        return [
-            one if one.encoded is None else replace(one, entry=self._finished(one.entry, next(deliveries)))
-            for one in self.held
-        ]
+            deliveries = self._deliverer.deliver_all(frames)
+        for judgement, delivery in zip(kept, deliveries, strict=True):
+            judgement.entry = self._finished(judgement.entry, delivery)
 
     def _finished(self, entry: Entry, delivery: Delivery) -> Entry:
         """Record, at the next commit, that a frame is delivered."""

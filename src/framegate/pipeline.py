@@ -158,6 +158,8 @@ class Pipeline:
             SinkError: results or ledger cannot be written now; everything stays held. Call it again, and
                 decide nothing before.
         """
+        if not self._keeping.held:
+            return
         with _out_of_memory_as_sink_error():
             judgements = self._keeping.make_durable()
         for each in judgements:

@@ -52,12 +52,13 @@ class Copy:
             self._temp = temp_name_of(frame.name)
             fd = disk.open_temp(self._temp, folder_fd)
         self._fd = fd
-        with ExitStack() as undo:
-            undo.callback(self.close)
+        try:
             disk.write(fd, frame.data)
             disk.stamp(fd, frame.mtime_ns)
             disk.sync_file(fd)
-            undo.pop_all()
+        except BaseException:
+            self.close()
+            raise
 
     def publish(self, name: str) -> bool:
         """Give the file its name; return False if another program has made a file of that name meanwhile."""
