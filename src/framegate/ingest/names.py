@@ -60,17 +60,22 @@ class NameRules:
 
     def is_frame(self, name: str) -> bool:
         """Return whether a name is a frame's: included, not passed over, and not an unfinished upload's."""
-        return self._is_included(name) and not self._is_foreign(name)
+        low = name.lower()
+        return self._is_included(low) and not self._is_foreign(low)
 
     def is_unmatched(self, name: str) -> bool:
         """Return whether a file is ignored for the one reason that no pattern of ``include`` takes it."""
-        return not self._is_included(name) and not self._is_foreign(name)
+        low = name.lower()
+        return not self._is_included(low) and not self._is_foreign(low)
 
     def is_passed_over(self, name: str) -> bool:
         """Return whether a file or folder, or one that it is in, is hidden by a dot or excluded."""
-        if name.startswith(".") or "/." in name:
+        return self._passes_over(name.lower())
+
+    def _passes_over(self, low: str) -> bool:
+        if low.startswith(".") or "/." in low:
             return True
-        parts = name.lower().split("/")
+        parts = low.split("/")
         if not self._excluded_names.isdisjoint(parts):
             return True
         if self._excluded_parts is not None and any(map(self._excluded_parts, parts)):
@@ -78,13 +83,12 @@ class NameRules:
         matches = self._excluded_paths
         return matches is not None and any(map(matches, accumulate(parts, "{}/{}".format)))
 
-    def _is_included(self, name: str) -> bool:
-        low = name.lower()
+    def _is_included(self, low: str) -> bool:
         is_name, is_path = self._included_names, self._included_paths
         return bool(is_name and is_name(low.rpartition("/")[2])) or bool(is_path and is_path(low))
 
-    def _is_foreign(self, name: str) -> bool:
-        return name.lower().endswith(UNFINISHED) or self.is_passed_over(name)
+    def _is_foreign(self, low: str) -> bool:
+        return low.endswith(UNFINISHED) or self._passes_over(low)
 
     def lacks_time(self, name: str) -> bool:
         """Return whether ``capture_time`` goes by names alone, and reads no time from this one."""

@@ -113,7 +113,7 @@ def _now() -> str:
 
 def _console(*, is_terminal: bool) -> Callable[[Fields], str]:
     """Return a function that makes a line for people of an event's fields."""
-    # Imported here: with it come rich, pygments and asyncio, 13 MB and 0.2 s that JSON lines do not need.
+    # Imported here: with it come rich and pygments, 6 MB and 0.2 s that JSON lines do not need.
     from structlog.dev import ConsoleRenderer  # noqa: PLC0415
 
     has_colors = is_terminal and not os.environ.get("NO_COLOR")
