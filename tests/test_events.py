@@ -5,6 +5,7 @@ import pytest
 
 from framegate.commands.demo.scene import Lot
 from framegate.events.base import LogEvent, markdown_table
+from framegate.events.daemon import OutputRestored, OutputUnwritable
 from framegate.events.frames import FrameDecided
 from framegate.events.kinds import all_kinds
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
@@ -77,3 +78,11 @@ def test_only_these_records_are_logged() -> None:
     source = Path(__file__).resolve().parents[1] / "src" / "framegate"
     makers = [path for path in source.rglob("*.py") if "(LogEvent" in path.read_text("utf-8")]
     assert {path.parent.name for path in makers} == {"events"}
+
+
+def test_an_event_is_its_class_and_its_fields() -> None:
+    """Two events are equal when class and fields are, and show both."""
+    restored = OutputRestored("a.prom")
+    assert {restored, OutputRestored("a.prom")} == {restored}
+    assert OutputRestored("b.prom") != restored != OutputUnwritable("a.prom", "disk full")
+    assert repr(restored) == "OutputRestored(file='a.prom')"
