@@ -186,6 +186,40 @@ def test_cameras_beyond_the_budget_are_put_away(
     assert 2 < len(judged._cameras) < 12
 
 
+def test_a_classic_camera_comes_back_with_its_reference_alone(
+    site: Site, bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which frame was its last is known throughout; that frame is not read again, so it may be gone."""
+    monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)
+    pixels = np.full((90, 160), 90, np.uint8)
+    frames = [cv2.imencode(".png", pixels + number)[1].tobytes() for number in range(3)]
+    lay(site, frames, cameras=2)
+    with site.config.open("a") as file:
+        file.write(CLASSIC)
+    box = bench()
+    for candidate in box.candidates():
+        box.judge(candidate)
+        box.pipeline.flush()
+        (lane,) = box.ledger.memory_of(candidate.camera).lanes
+        assert (lane.reference.name[3:], lane.previous) == ("0000.jpg", candidate.key)
+        (site.drop / candidate.key.name).unlink()
+    reasons = [event.entry.reason for event in box.decided]
+    assert reasons == [Reason.FIRST] * 2 + [Reason.UNCHANGED] * 4
+    assert box.said == ["reference.restored"] * 4
+
+
+CLASSIC = """
+[camera.c0.detection]
+preset = 'classic'
+min_contour_area = '1px'
+score_threshold = '1px'
+[camera.c1.detection]
+preset = 'classic'
+min_contour_area = '1px'
+score_threshold = '1px'
+"""
+
+
 # --- several sizes ----------------------------------------------------------------------------------------
 
 

@@ -241,3 +241,13 @@ def test_a_judge_that_rests_takes_little_more_than_its_pictures() -> None:
     judge.rest()
     pictures_bytes = 2 * 320 * 180 * 3
     assert pictures_bytes < judge.size_bytes < min(pictures_bytes + 30_000, awake_bytes / 2)
+
+
+def test_classic_remembers_no_frame_but_the_reference() -> None:
+    """It never compares consecutive frames: the memory of the last dropped one is for a second camera."""
+    judge = Judge(CLASSIC)
+    reasons = [decided(judge, number, MAIN).reason for number in range(3)]
+    assert reasons == [Reason.FIRST, Reason.UNCHANGED, Reason.UNCHANGED]
+    picture_bytes = 320 * 180
+    assert picture_bytes < judge.size_bytes < 1.2 * picture_bytes
+    assert picture_bytes < len(judge.state()) < 1.2 * picture_bytes

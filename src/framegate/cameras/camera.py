@@ -186,7 +186,7 @@ class Camera:
         return Memory(lanes, counts, self.lateness.saved(), self.judge.pacing.clock.saved())
 
     def _memory_of(self, size: Size, lane: Lane) -> LaneMemory:
-        reference, previous = lane.reference.key, None if lane.previous is None else lane.previous.key
+        reference, previous = lane.reference.key, lane.previous_key
         assert not isinstance(reference, str)
         assert not isinstance(previous, str)
         torn = None if lane.torn is None else lane.torn.saved()

@@ -1,8 +1,8 @@
 """The cameras in memory, within a budget of bytes.
 
 Beyond the budget those that were quiet longest rest first: their pictures are prepared again for their next
-frame, in 0.3 ms each. If that is not enough, they are put away, and restored from the ledger when needed: two
-pictures of each size are read and decoded again.
+frame, in 0.3 ms each. If that is not enough, they are put away, and restored from the ledger when needed: the
+reference of each size, and with ``adaptive`` the frame before, are read and decoded again.
 """
 
 import traceback
@@ -267,8 +267,9 @@ class Cameras:
 
     def _restore_previous(self, lane: Lane, key: FileKey | None, settings: DetectionSettings) -> None:
         """Read the previous frame from the drop folder; if it is gone, one difference is not learnt."""
-        lane.previous = None
-        if key is None:
+        is_needed = lane.detector.looks_back
+        lane.previous, lane.previous_key = None, None if is_needed else key
+        if key is None or not is_needed:
             return
         drop = self._settings.drop
         read = read_frame(Path(drop.folder), key, drop.max_size)

@@ -69,6 +69,8 @@ class Classic:
         mask_picture: uint8 (any height, any width), 0 where the picture is ignored.
     """
 
+    looks_back = False
+
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None = None) -> None:
         self.settings = settings
         self._mask_picture = mask_picture

@@ -39,6 +39,10 @@ class Detector(Protocol[P]):
 
     settings: DetectionSettings
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether consecutive frames are compared: otherwise the frame before needs not be remembered."""
+
     def prepare(self, picture: Picture) -> P:
         """Return a picture at the working size, with all that comparing it needs.
 

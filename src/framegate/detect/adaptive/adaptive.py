@@ -69,6 +69,8 @@ class Adaptive:
     and a network for the neighbourhood.
     """
 
+    looks_back = True
+
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None = None) -> None:
         self.settings = settings
         self._mask_picture = mask_picture

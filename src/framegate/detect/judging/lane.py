@@ -60,10 +60,13 @@ class Lane:
         self.reference = reference
         """The last kept frame of this size."""
 
-        self.previous: PreparedFrame | None = reference
+        self.previous: PreparedFrame | None = reference if detector.looks_back else None
         """The last frame of this size, kept or not: the detector learns from its difference to the next.
 
-        None when a restart could not read it again."""
+        None when a restart could not read it again, or the detector needs no such frame."""
+
+        self.previous_key: FileKey | str | None = reference.key
+        """Which frame that is, also where it is not needed; None when a restart could not read it again."""
 
         self.torn: TornAlike | None = None
         """The last frames of this size, if they are torn; None after one that is not."""
@@ -116,13 +119,14 @@ class Lane:
 
     def follow(self, current: PreparedFrame, torn: TornAlike | None, *, is_kept: bool) -> None:
         """Make a frame that was judged the previous one, and the reference if it was kept."""
-        self.previous, self.torn = current, torn
+        self.previous, self.torn = current if self.detector.looks_back else None, torn
+        self.previous_key = current.key
         if is_kept:
             self.reference = current
 
     def restore_previous(self, key: FileKey | str, picture: Picture) -> None:
         """Go on from a frame that was judged before; its time decides nothing."""
-        self.previous = PreparedFrame(key, Moment(0), self.detector.prepare(picture))
+        self.previous, self.previous_key = PreparedFrame(key, Moment(0), self.detector.prepare(picture)), key
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
@@ -133,6 +137,7 @@ class Lane:
         }
         self.reference = renewed.get(id(self.reference), self.reference)
         self.previous = renewed.get(id(self.previous), self.previous)
+        self.previous_key = now if self.previous_key == key else self.previous_key
 
     def _change_pictures(self, change: Callable[[Prepared], Prepared]) -> None:
         """Change the picture of the reference and of the previous frame; if that fails, neither."""
