@@ -14,6 +14,7 @@ from benchmarks.speed.programs import framegate_command, kept_in_json
 from benchmarks.speed.rounds import Runs, rate, ratio, rounds_of
 from benchmarks.speed.tables import Table
 
+HEAD = ("cameras", "frames/s", "CPU ms a frame", "of one camera's CPU", "kept", "most MB")
 CAMERAS, CAMERAS_QUICK = (1, 64, 250, 1000), (1, 64, 250)
 FRAMES, FRAMES_QUICK = 8000, 1000
 """Of all cameras together, the same for any number of them."""
@@ -63,7 +64,7 @@ def cameras(options: Options) -> Iterator[Table]:
     yield Table(
         "cameras",
         f"Scan of {count:,} frames of {size.name} from many cameras in turn, adaptive, without start-up",
-        ("cameras", "frames/s", "CPU ms a frame", "of one camera's CPU", "kept", "most MB"),
+        HEAD,
         tuple(
             (
                 number,

@@ -18,7 +18,7 @@ from benchmarks.speed.programs import (
 from benchmarks.speed.rounds import Runs, rate, ratio, rounds_of
 from benchmarks.speed.tables import Cell, Table
 
-SCAN_HEAD = (
+HEAD = (
     "program", "frames/s", "CPU ms a frame", "of its decode loop", "of the loop by CPU", "times the one-shot",
     "times by CPU", "kept", "most MB",
 )  # fmt: skip
@@ -48,9 +48,10 @@ def scan(options: Options) -> Iterator[Table]:
             yield Table(
                 "scan",
                 f"Scan of {words}, {'without' if started else 'with'} start-up",
-                SCAN_HEAD,
+                HEAD,
                 tuple(_row(program, runs, started=started) for program in chosen),
                 (WITHOUT_START_UP if started else WITH_START_UP,),
+                about=size.name if started else "",
             )
 
 
