@@ -34,9 +34,9 @@ def test_a_percentile_is_one_of_the_values(percent: float, value: float) -> None
     assert percentile([], percent) is None
 
 
-def test_start_up_is_left_out_by_a_run_with_the_first_frame_alone() -> None:
-    """What a run with one frame takes, in the median round, is subtracted from the run with all frames."""
-    runs = Runs(11, whole=used(12.0, 22.0), first=used(1.0, 2.0, 9.0))
+def test_start_up_is_left_out_by_a_run_with_the_first_frames_alone() -> None:
+    """What the first frames take, in the median round, is subtracted from what all take; the rest counts."""
+    runs = Runs(11, 1, whole=used(12.0, 22.0), first=used(1.0, 2.0, 9.0))
     assert runs.wall_s(started=True) == [1.0, 2.0]
     assert runs.cpu_s(started=True) == [2.0, 4.0]
     assert runs.wall_s(started=False) == [12 / 11, 2.0]

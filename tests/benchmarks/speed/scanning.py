@@ -26,8 +26,8 @@ HEAD = (
 WITH_START_UP = "Whole processes, with start-up."
 
 WITHOUT_START_UP = (
-    "Without start-up: what a run with the first frame alone takes is subtracted. Ratios are the median over"
-    " the rounds, in each of which every program runs once, in an order of its own."
+    "Without start-up: what a run with the first quarter of the frames takes is subtracted. Ratios are the"
+    " median over the rounds, in each of which every program runs once, in an order of its own."
 )
 
 
@@ -76,7 +76,8 @@ def _measured(chosen: Sequence[Program], frames: FrameSet, options: Options) -> 
         first, whole = (
             tuple(used[f"{program.name}, {folder.name}"]) for folder in (frames.first, frames.folder)
         )
-        runs[program.name] = Runs(len(frames.frames), whole, first, program.kept(whole[0].output))
+        kept = program.kept(whole[0].output)
+        runs[program.name] = Runs(len(frames.frames), frames.first_count, whole, first, kept)
     return runs
 
 
