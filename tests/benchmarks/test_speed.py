@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.speed import backlog, cameras, latency, resting, rows, scanning, slow_card
+from benchmarks.speed.digest import digest
 from benchmarks.speed.frames import CHANGES_EVERY, Size, View, drawn, with_comment
 from benchmarks.speed.latency import appearances, percentile
 from benchmarks.speed.processes import ProgramError, Used, used_by
@@ -32,9 +34,9 @@ def test_a_percentile_is_one_of_the_values(percent: float, value: float) -> None
     assert percentile([], percent) is None
 
 
-def test_start_up_is_left_out_by_a_run_with_the_first_frame_alone() -> None:
-    """What a run with one frame takes, in the median round, is subtracted from the run with all frames."""
-    runs = Runs(11, whole=used(12.0, 22.0), first=used(1.0, 2.0, 9.0))
+def test_start_up_is_left_out_by_a_run_with_the_first_frames_alone() -> None:
+    """What the first frames take, in the median round, is subtracted from what all take; the rest counts."""
+    runs = Runs(11, 1, whole=used(12.0, 22.0), first=used(1.0, 2.0, 9.0))
     assert runs.wall_s(started=True) == [1.0, 2.0]
     assert runs.cpu_s(started=True) == [2.0, 4.0]
     assert runs.wall_s(started=False) == [12 / 11, 2.0]
@@ -87,6 +89,42 @@ def test_a_table_is_markdown_for_people_and_numbers_for_programs() -> None:
     table = Table("scan", "Scan", ("program", "frames/s"), (("loop", 123.456), ("other", None)), ("A note.",))
     assert "| loop | 123 |\n| other | - |\n\nA note." in table.markdown()
     assert table.document()["rows"][0] == {"program": "loop", "frames/s": 123.456}
+
+
+def test_the_digest_says_what_the_parts_have_found() -> None:
+    """The README's tables have each part's figures, all sizes of a scan beside each other."""
+
+    def table(part: str, head: tuple[str, ...], *firsts: Cell, about: str = "") -> Table:
+        cells = (
+            (first, *(10.0 * number + at for at in range(1, len(head))))
+            for number, first in enumerate(firsts)
+        )
+        return Table(part, part, head, tuple(cells), about=about)
+
+    parts = [
+        table("scan", scanning.HEAD, "decode loop, colour at 1/2", "one-shot program", about="480p"),
+        table("scan", scanning.HEAD, "decode loop, colour at 1/4", "one-shot program", about="1080p"),
+        table("scan", scanning.HEAD, "with start-up"),
+        table("cameras", cameras.HEAD, 1, 1000),
+        table("live", latency.HEAD, "1080p, every"),
+        table("idle", resting.HEAD, 50_000),
+        table("soak", backlog.HEAD, 100, 200, 300, 400),
+        table("ledger", rows.HEAD, "open", "totals", "kept: intend + finish, a frame"),
+        table("card", slow_card.HEAD, "one by one", "a backlog"),
+    ]
+    scans, others = digest(parts)
+    assert scans.rows[0] == ("decode loop, as `adaptive` decodes", 1.0, 3.0, 5.0, 1.0, 3.0, 5.0)
+    assert scans.rows[1] == ("one-shot program", 11.0, 13.0, 15.0, 11.0, 13.0, 15.0)
+    assert len(scans.rows) == 2
+    assert [measured for _, measured in others.rows] == [
+        "13.0 of one camera's",
+        "p50 1.00 ms, p99 2.00 ms; CPU 9.00 ms a frame",
+        "1.00 % of a core, 3.00 MB",
+        "31.0 frames/s, CPU 32.0 ms a frame; 13.0 MB after 200, 33.0 MB after 400",
+        "1.00 us of CPU",
+        "21.0 us of CPU",
+        "11.0 frames/s, 12.0 times one by one",
+    ]
 
 
 def test_a_busy_machine_is_told_of() -> None:

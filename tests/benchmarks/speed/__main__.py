@@ -1,8 +1,9 @@
 """How fast framegate is, in tables: ``PYTHONPATH=tests python -m benchmarks.speed [--only scan,live]``.
 
-Prints Markdown to standard output, and how far it is to standard error. All parts take about half an hour,
-``--quick`` a few minutes. Let the machine do nothing else meanwhile. What is not installed is skipped with a
-line: ffmpeg, imagehash (``pip install -e '.[rivals]'``), dvr-scan, and strace for the slow card.
+Prints Markdown to standard output, in the end the README's two tables; and to standard error how far it is.
+All parts take about half an hour, ``--quick`` a few minutes; let the machine do nothing else meanwhile. What
+is not installed is skipped with a line: ffmpeg, imagehash (``pip install -e '.[rivals]'``), dvr-scan, and
+strace, which makes the card slow.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.speed import backlog, cameras, latency, resting, rows, scanning, slow_card
+from benchmarks.speed.digest import digest
 from benchmarks.speed.options import Options
 from benchmarks.speed.tables import Table, circumstances, load_warning
 
@@ -51,11 +53,13 @@ def main() -> None:
     for part in arguments.only:
         for table in PARTS[part](options):
             tables.append(table)
-            if not arguments.json:
+            if not arguments.json and not arguments.brief:
                 print(table.markdown(), flush=True)
     if arguments.json:
         documents = [table.document() for table in tables]
         print(json.dumps({"schema": 1, "measured": where, "warning": warning, "tables": documents}, indent=1))
+    else:
+        print("\n".join(table.markdown() for table in digest(tables)))
 
 
 def _keep_bytecode(cache: Path) -> None:
@@ -75,6 +79,7 @@ def _arguments() -> argparse.Namespace:
         "--only", type=_parts, metavar="PART[,PART ...]", help=f"of {', '.join(PARTS)}; without it all"
     )
     parser.add_argument("--rounds", type=int, help=f"of scans ({ROUNDS}, quick {ROUNDS_QUICK})")
+    parser.add_argument("--brief", action="store_true", help="print no more than the tables of the README")
     parser.add_argument("--json", action="store_true", help="one document, with the figures as measured")
     cache = Path(tempfile.gettempdir(), "framegate-speed")
     parser.add_argument(

@@ -15,6 +15,7 @@ from framegate.keep.ledger import LEDGER_NAME, Ledger
 from invariants import rss_bytes
 from running import Site
 
+HEAD = ("judged files", "% of a core", "wake-ups a second", "resident MB")
 FILES = (1_000, 50_000)
 WATCHED_S, WATCHED_QUICK_S = 60.0, 30.0
 """Whole sweeps, of which there is one each half a minute."""
@@ -31,7 +32,7 @@ def idle(options: Options) -> Iterator[Table]:
     yield Table(
         "idle",
         f"Idle for {watched_s:.0f} s, with the default settings",
-        ("judged files in the drop folder", "% of a core", "wake-ups a second", "resident MB"),
+        HEAD,
         tuple(rows),
     )
 

@@ -20,12 +20,14 @@ class Runs:
 
     Attributes:
         frames: how many it looked through.
+        first_frames: how many of them, from the first on, it looked through to show what its start-up costs.
         whole: with all frames, one for each round.
-        first: with the first frame alone, one for each round: what start-up costs.
+        first: with the first frames alone, one for each round.
         kept: how many frames it kept; None where it does not say.
     """
 
     frames: int
+    first_frames: int
     whole: tuple[Used, ...]
     first: tuple[Used, ...]
     kept: int | None = None
@@ -46,8 +48,8 @@ class Runs:
     def _a_frame(self, of: Callable[[Used], float], *, started: bool) -> list[float]:
         if not started:
             return [of(used) / self.frames for used in self.whole]
-        start_up = statistics.median(map(of, self.first))
-        return [(of(used) - start_up) / (self.frames - 1) for used in self.whole]
+        with_start_up = statistics.median(map(of, self.first))
+        return [(of(used) - with_start_up) / (self.frames - self.first_frames) for used in self.whole]
 
 
 def rate(seconds: Sequence[float]) -> float | None:

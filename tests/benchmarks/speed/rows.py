@@ -8,6 +8,7 @@ from benchmarks.ledger import ROWS, Measure, measures
 from benchmarks.speed.options import Options
 from benchmarks.speed.tables import Table
 
+HEAD = ("what", "CPU us each", "us each")
 ROWS_QUICK = 50_000
 
 
@@ -19,7 +20,7 @@ def ledger(options: Options) -> Iterator[Table]:
     yield Table(
         "ledger",
         f"A ledger of {rows:,} rows",
-        ("what", "CPU us each", "us each"),
+        HEAD,
         tuple((one.what, one.cpu_us, one.wall_us) for one in found),
     )
 

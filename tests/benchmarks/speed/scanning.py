@@ -18,7 +18,7 @@ from benchmarks.speed.programs import (
 from benchmarks.speed.rounds import Runs, rate, ratio, rounds_of
 from benchmarks.speed.tables import Cell, Table
 
-SCAN_HEAD = (
+HEAD = (
     "program", "frames/s", "CPU ms a frame", "of its decode loop", "of the loop by CPU", "times the one-shot",
     "times by CPU", "kept", "most MB",
 )  # fmt: skip
@@ -26,8 +26,8 @@ SCAN_HEAD = (
 WITH_START_UP = "Whole processes, with start-up."
 
 WITHOUT_START_UP = (
-    "Without start-up: what a run with the first frame alone takes is subtracted. Ratios are the median over"
-    " the rounds, in each of which every program runs once, in an order of its own."
+    "Without start-up: what a run with the first quarter of the frames takes is subtracted. Ratios are the"
+    " median over the rounds, in each of which every program runs once, in an order of its own."
 )
 
 
@@ -48,9 +48,10 @@ def scan(options: Options) -> Iterator[Table]:
             yield Table(
                 "scan",
                 f"Scan of {words}, {'without' if started else 'with'} start-up",
-                SCAN_HEAD,
+                HEAD,
                 tuple(_row(program, runs, started=started) for program in chosen),
                 (WITHOUT_START_UP if started else WITH_START_UP,),
+                about=size.name if started else "",
             )
 
 
@@ -75,7 +76,8 @@ def _measured(chosen: Sequence[Program], frames: FrameSet, options: Options) -> 
         first, whole = (
             tuple(used[f"{program.name}, {folder.name}"]) for folder in (frames.first, frames.folder)
         )
-        runs[program.name] = Runs(len(frames.frames), whole, first, program.kept(whole[0].output))
+        kept = program.kept(whole[0].output)
+        runs[program.name] = Runs(len(frames.frames), frames.first_count, whole, first, kept)
     return runs
 
 

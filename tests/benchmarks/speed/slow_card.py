@@ -19,6 +19,7 @@ from benchmarks.speed.tables import Cell, Table
 from disks import tracing
 from running import Line, Site, started
 
+HEAD = ("frames", "kept frames/s", "times one by one", "kept")
 FSYNC_MS = 12
 CALLS = "fsync,fdatasync"
 
@@ -56,7 +57,7 @@ def card(options: Options) -> Iterator[Table]:
     one_by_one = rows[0][1]
     cells: list[tuple[Cell, ...]] = [(*row[:2], row[1] / one_by_one, row[2]) for row in rows]
     title = f"A slow card, {FSYNC_MS} ms for each fsync, {size.name}, every frame changed"
-    yield Table("card", title, ("frames", "kept frames/s", "times one by one", "kept"), tuple(cells))
+    yield Table("card", title, HEAD, tuple(cells))
 
 
 def _one_by_one(home: Path, slowed: Command, frames: list[bytes]) -> tuple[float, int]:

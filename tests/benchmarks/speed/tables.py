@@ -28,6 +28,7 @@ class Table:
         head: of the columns, with units.
         rows: a cell for each column; None where there is nothing to say.
         notes: sentences that belong below the table.
+        about: what it is about, where a part has several tables for the digest.
     """
 
     part: str
@@ -35,6 +36,15 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    about: str = ""
+
+    def column(self, name: str) -> list[Cell]:
+        """Return the cells below a head."""
+        return [row[self.head.index(name)] for row in self.rows]
+
+    def cells(self, number: int) -> dict[str, str]:
+        """Return the cells of a row, as text, by their heads."""
+        return dict(zip(self.head, map(in_words, self.rows[number]), strict=True))
 
     def markdown(self) -> str:
         """Return the table as Markdown, with its title and notes."""
