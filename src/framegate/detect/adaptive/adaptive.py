@@ -44,8 +44,8 @@ LEAST_TOUCHED, SHARE_TOUCHED = 4, 0.25
 class _Layout:
     """What of the picture counts, and where, for one working size."""
 
-    key: tuple[_Size, _Size]
-    """(columns, rows) of the picture, to which polygons and masks refer, and rounded up to whole blocks."""
+    key: tuple[tuple[int, ...], _Size]
+    """The shape of the picture at the working size, in whole blocks, and (width, height) of the frame."""
 
     pixels: GrayImage | None
     """uint8 (rows, columns), 0 where ignored; None when all count."""
@@ -222,16 +222,17 @@ class Adaptive:
         return self._layout_for(picture.image, picture.source_size)
 
     def _layout_for(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> _Layout:
-        padded = image.shape[1], image.shape[0]
-        columns, rows = map(min, working_size(source_size), padded)
-        key = (columns, rows), padded
+        key = image.shape, source_size
         if self._layout is None or self._layout.key != key:
             self._layout = _layout(self.settings, self._mask_picture, key)
         return self._layout
 
 
-def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, key: tuple[_Size, _Size]) -> _Layout:
-    (columns, rows), (padded_columns, padded_rows) = key
+def _layout(
+    settings: DetectionSettings, mask_picture: GrayImage | None, key: tuple[tuple[int, ...], _Size]
+) -> _Layout:
+    (padded_rows, padded_columns, *_), source_size = key
+    columns, rows = map(min, working_size(source_size), (padded_columns, padded_rows))  # polygons refer to it
     beside = (0, padded_rows - rows), (0, padded_columns - columns)
     counted = np.pad(
         counted_pixels(
