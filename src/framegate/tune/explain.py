@@ -11,8 +11,8 @@ import numpy as np
 from framegate.config.detection import DetectionSettings, Zone
 from framegate.config.quantities import comparison
 from framegate.detect.adaptive.adaptive import Adaptive
+from framegate.detect.adaptive.exact import Codes
 from framegate.detect.adaptive.places import all_as_times
-from framegate.detect.adaptive.quantities import Codes
 from framegate.detect.classic import Classic
 from framegate.detect.decoding import Undecodable, decode
 from framegate.detect.detector import Detector

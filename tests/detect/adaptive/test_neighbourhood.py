@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framegate.detect.adaptive.exact import Codes
 from framegate.detect.adaptive.neighbourhood import MOST_VALUE, REACHES, _Layer, _network, corrections
-from framegate.detect.adaptive.quantities import Codes, Quantities
+from framegate.detect.adaptive.quantities import Quantities
 
 law = settings(deadline=None, max_examples=25)
 

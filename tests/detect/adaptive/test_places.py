@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framegate.detect.adaptive.exact import Codes, Flags
 from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
-from framegate.detect.adaptive.quantities import Codes
-from framegate.detect.adaptive.working import Flags
 
 law = settings(deadline=None, max_examples=300)
 BLOCK_PX = 16

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from detect.adaptive.walk import drawn, hashed
 from framegate.detect.adaptive.difference import difference
+from framegate.detect.adaptive.exact import in_octaves, octaves_of
 from framegate.detect.adaptive.places import all_as_times, as_times
-from framegate.detect.adaptive.quantities import in_octaves, quantities
+from framegate.detect.adaptive.quantities import quantities
 from framegate.detect.adaptive.strength import strength
 from framegate.detect.adaptive.usual import Usual
 from framegate.detect.adaptive.working import colours_of, working_picture
@@ -27,6 +28,7 @@ def test_octaves_are_the_logarithm_linear_within_each(value: float, steps: int) 
     code = int(in_octaves(np.array(value, np.float32), steps))
     mantissa, exponent = math.frexp(value)
     assert code == (exponent - 1) * steps + math.floor((2 * mantissa - 1) * steps)
+    assert code == octaves_of(value, steps)
     assert 0 <= math.log2(value) * steps - code < 0.0861 * steps + 1
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.detect.adaptive.usual import LEVELS, Usual
+from framegate.detect.adaptive.working import SIXTEENTHS
 
 law = settings(deadline=None, max_examples=50)
 ROWS, COLUMNS = 6, 9
@@ -17,8 +18,8 @@ def _learnt(frames: int, *, seed: int = 4, shape: tuple[int, int] = (ROWS, COLUM
     chance = np.random.default_rng(seed)
     usual = Usual()
     for _ in range(frames):
-        measures = chance.integers(0, 640, (2, *shape)).astype(np.float32) / 16
-        usual.learn((measures[0], measures[1]))
+        measures = chance.integers(0, 640, (2, *shape)).astype(np.float32)
+        usual.learn(measures)
     return usual
 
 
@@ -44,39 +45,38 @@ def test_a_level_becomes_the_two_thirds_quantile(scale: float) -> None:
     chance = np.random.default_rng(11)
     usual, above, asked = Usual(), 0, 0
     for number in range(900):
-        measures = np.rint(chance.exponential(scale, (2, 10, 16)) * 16).astype(np.float32) / 16
+        measures = np.rint(chance.exponential(scale, (2, 10, 16)) * 16).astype(np.float32)
         levels = usual.levels((10, 16))
         if number > 300 and levels is not None:
             above += sum(int((now > level).sum()) for now, level in zip(measures, levels, strict=True))
             asked += measures.size
-        usual.learn((measures[0], measures[1]))
+        usual.learn(measures)
     assert 0.31 < above / asked < 0.39
 
 
 def test_a_level_follows_within_ten_frames() -> None:
     """Leaves that begin to move fourfold, and that stop again, are known within some ten frames."""
     usual = Usual()
-    calm, windy = (np.full((ROWS, COLUMNS), level, np.float32) for level in (2, 8))
+    calm, windy = (np.full((2, ROWS, COLUMNS), level * SIXTEENTHS, np.float32) for level in (2, 8))
     for _ in range(30):
-        usual.learn((calm, calm))
+        usual.learn(calm)
     for _ in range(14):
-        usual.learn((windy, windy))
+        usual.learn(windy)
     levels = usual.levels((ROWS, COLUMNS))
     assert levels is not None
-    assert levels[0].min() > 7
+    assert levels[0].min() > 7 * SIXTEENTHS
     for _ in range(24):
-        usual.learn((calm, calm))
+        usual.learn(calm)
     levels = usual.levels((ROWS, COLUMNS))
     assert levels is not None
-    assert levels[0].max() < 3
+    assert levels[0].max() < 3 * SIXTEENTHS
 
 
 def test_one_thing_that_passes_counts_like_any_other() -> None:
     """A car raises the level by the same step as a cat: it is no mean that a large thing could spoil."""
     one, other = _learnt(20), _learnt(20)
     for usual, level in ((one, 45.0), (other, 400.0)):
-        measures = np.full((ROWS, COLUMNS), level, np.float32)
-        usual.learn((measures, measures))
+        usual.learn(np.full((2, ROWS, COLUMNS), level * SIXTEENTHS, np.float32))
     assert _bytes(one) == _bytes(other)
 
 
@@ -87,8 +87,7 @@ def test_nothing_is_usual_before_two_frames_or_of_another_shape() -> None:
     assert (usual.to_bytes(), usual.size_bytes, usual.frames_learnt) == (None, 0, 0)
     usual = _learnt(9)
     assert usual.levels((COLUMNS, ROWS)) is None
-    zeros = np.zeros((COLUMNS, ROWS), np.float32)
-    usual.learn((zeros, zeros))
+    usual.learn(np.zeros((2, COLUMNS, ROWS), np.float32))
     assert usual.frames_learnt == 1
     assert usual.levels((ROWS, COLUMNS)) is None
     assert usual.levels((COLUMNS, ROWS)) is not None
@@ -98,12 +97,12 @@ def test_levels_stay_in_bounds() -> None:
     """A thousand frames of nothing, or of all, end at the lowest and at the highest level."""
     for value, end in ((0.0, 0), (500.0, -1)):
         usual = Usual()
-        measures = np.full((2, 2), value, np.float32)
+        measures = np.full((2, 2, 2), value * SIXTEENTHS, np.float32)
         for _ in range(200):
-            usual.learn((measures, measures))
+            usual.learn(measures)
         levels = usual.levels((2, 2))
         assert levels is not None
-        assert (levels[0] == LEVELS[end]).all()
+        assert (levels[0] == LEVELS[end] * SIXTEENTHS).all()
         assert usual.frames_learnt == 15
 
 
@@ -117,13 +116,13 @@ def test_restoring_what_was_saved_changes_nothing(frames: int, seed: int, rows: 
     assert (twin.frames_learnt, twin.size_bytes) == (usual.frames_learnt, usual.size_bytes)
     for _ in range(3):
         assert _bytes(twin) == _bytes(usual)
-        for one, other in zip(
-            twin.levels((rows, columns)) or (), usual.levels((rows, columns)) or (), strict=True
-        ):
-            np.testing.assert_array_equal(one, other)
-        measures = np.random.default_rng(seed).random((2, rows, columns), np.float32) * 9
+        levels, others = (each.levels((rows, columns)) for each in (twin, usual))
+        assert levels is not None
+        assert others is not None
+        np.testing.assert_array_equal(levels, others)
+        measures = np.random.default_rng(seed).random((2, rows, columns), np.float32) * 9 * SIXTEENTHS
         for each in (usual, twin):
-            each.learn((measures[0], measures[1]))
+            each.learn(measures)
 
 
 def _damaged(draw: st.DataObject, data: bytes) -> bytes:

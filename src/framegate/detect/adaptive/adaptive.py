@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
 from framegate.detect.adaptive.difference import Difference, difference
+from framegate.detect.adaptive.exact import Codes, Flags, in_octaves
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE, corrections
 from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
-from framegate.detect.adaptive.quantities import Codes, Quantities, in_octaves, quantities
+from framegate.detect.adaptive.quantities import Quantities, quantities
 from framegate.detect.adaptive.strength import Strength, strength
 from framegate.detect.adaptive.torn import torn
 from framegate.detect.adaptive.usual import Usual
 from framegate.detect.adaptive.whole import whole_change
 from framegate.detect.adaptive.working import (
     BLOCK,
-    Flags,
+    SIXTEENTHS,
     WorkingPicture,
     colours_of,
     working_picture,
@@ -31,8 +32,8 @@ from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
 _Size = tuple[int, int]
 
 
-COLOUR_ALONE = np.float32(4)
-"""So many times more than usual colour has to change to count without texture and brightness, which a red car
+COLOUR_ALONE_OCTAVES = 2
+"""Four times more than usual colour has to change to count without texture and brightness, which a red car
 on asphalt of the same luma does not change. Of 1,100 judged pairs of footage it changed no verdict."""
 
 LEAST_TOUCHED, SHARE_TOUCHED = 4, 0.25
@@ -43,8 +44,8 @@ LEAST_TOUCHED, SHARE_TOUCHED = 4, 0.25
 class _Layout:
     """What of the picture counts, and where, for one working size."""
 
-    key: tuple[_Size, _Size]
-    """(columns, rows) of the picture, to which polygons and masks refer, and rounded up to whole blocks."""
+    key: tuple[tuple[int, ...], _Size]
+    """The shape of the picture at the working size, in whole blocks, and (width, height) of the frame."""
 
     pixels: GrayImage | None
     """uint8 (rows, columns), 0 where ignored; None when all count."""
@@ -150,9 +151,11 @@ class Adaptive:
             ValueError: the two have different working sizes.
         """
         strong, seen = self.seen(reference, current)
-        weighed = in_octaves(strong.times, STEPS_AN_OCTAVE) + corrections(seen)
-        by_colour = in_octaves(strong.ratios[1] / COLOUR_ALONE, STEPS_AN_OCTAVE)
-        codes: Codes = np.maximum(weighed, by_colour)
+        codes: Codes
+        by_colour, codes = in_octaves(strong.ratios[1:], STEPS_AN_OCTAVE)
+        codes += corrections(seen)
+        by_colour -= COLOUR_ALONE_OCTAVES * STEPS_AN_OCTAVE
+        np.maximum(codes, by_colour, out=codes)
         return codes
 
     def seen(self, reference: WorkingPicture, current: WorkingPicture) -> tuple[Strength, Quantities]:
@@ -180,7 +183,7 @@ class Adaptive:
         """Return ``LIGHTING`` or ``MOVED`` if most of the picture changed at once: see ``Detector``."""
         before, after = self._masked(previous), self._masked(current)
         counted = self._layout_of(current).blocks
-        touched = counted & (self._difference(before, after).brightness > LEAST_TOUCHED)
+        touched = counted & (self._difference(before, after).brightness > LEAST_TOUCHED * SIXTEENTHS)
         if np.count_nonzero(touched) < SHARE_TOUCHED * np.count_nonzero(counted):
             return None  # as nearly always; to look closer takes 0.3 ms
         return whole_change(before, after, counted, is_changed=is_changed)
@@ -221,17 +224,18 @@ class Adaptive:
         return self._layout_for(picture.image, picture.source_size)
 
     def _layout_for(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> _Layout:
-        padded = image.shape[1], image.shape[0]
-        columns, rows = map(min, working_size(source_size), padded)
-        key = (columns, rows), padded
+        key = image.shape, source_size
         layout = self._layout  # another thread may replace it
         if layout is None or layout.key != key:
             self._layout = layout = _layout(self.settings, self._mask_picture, key)
         return layout
 
 
-def _layout(settings: DetectionSettings, mask_picture: GrayImage | None, key: tuple[_Size, _Size]) -> _Layout:
-    (columns, rows), (padded_columns, padded_rows) = key
+def _layout(
+    settings: DetectionSettings, mask_picture: GrayImage | None, key: tuple[tuple[int, ...], _Size]
+) -> _Layout:
+    (padded_rows, padded_columns, *_), source_size = key
+    columns, rows = map(min, working_size(source_size), (padded_columns, padded_rows))  # polygons refer to it
     beside = (0, padded_rows - rows), (0, padded_columns - columns)
     counted = np.pad(
         counted_pixels(

@@ -12,11 +12,12 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.detect.adaptive.quantities import Codes, Quantities
-from framegate.detect.adaptive.working import Floats
+from framegate.detect.adaptive.exact import Codes, Floats, product
+from framegate.detect.adaptive.quantities import Quantities
 
 STEPS_AN_OCTAVE = 64
 """Of a correction, and of the score: a step is a factor of 1.011."""
@@ -34,10 +35,6 @@ REACHES = (1, 2, 4)
 MOST_WEIGHT, MOST_VALUE = 500, 511
 """So fine that 1 score in 100 is 0.06 octaves off that of the network in floats; with weights up to 127 it
 was 0.2, with values up to 255 it was 1.3. Finer ones would let a sum come near 2**24: it is 0.78 of that."""
-
-COLUMNS_AT_ONCE = 112
-"""OpenBLAS starts threads for a product of more than 2**18 steps. On a busy machine of two cores the network
-then took 25 ms instead of 0.5."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,64 +101,83 @@ def corrections(seen: Quantities, network: Network | None = None) -> Codes:
     _, rows, columns = seen.blocks.shape
     cells = _in_cells(seen.blocks)
     shape = cells.shape[1:]
-    values = _scaled(
-        network.cells, cells.reshape(len(cells), -1), network.picture @ seen.picture.astype(np.float32)
-    )
-    nine = np.empty((9, len(values), *shape), np.float32)  # for all layers: fresh memory takes 0.15 ms each
+    sums = product(network.cells.weights, cells.reshape(len(cells), -1))
+    sums += (network.picture @ seen.picture.astype(np.float32))[:, None]
+    values = _whole(_scaled(network.cells, sums))
     for reach, layer, passed_on in zip(REACHES, network.around, network.passed_on, strict=True):
-        _put_nine_around(values.reshape(-1, *shape), reach, nine)
-        joined = nine.reshape(-1, values.shape[1])
-        values = _scaled(layer, joined, added=values * np.float32(passed_on))
-    octaves = np.rint(_product(network.correction, values) * STEPS_AN_OCTAVE)
-    bounded = np.clip(octaves, LEAST_CORRECTION, MOST_CORRECTION).astype(np.int32)
-    return _in_blocks(bounded.reshape(-1, *shape))[:rows, :columns]
+        sums = _scaled(layer, _sums_around(layer, values.reshape(-1, *shape), reach))
+        values *= np.float32(passed_on)
+        sums += values
+        values = _whole(sums)
+    octaves = _scaled(network.correction, product(network.correction.weights, values))
+    octaves *= np.float32(STEPS_AN_OCTAVE)
+    np.rint(octaves, out=octaves)
+    np.clip(octaves, LEAST_CORRECTION, MOST_CORRECTION, out=octaves)
+    return _in_blocks(octaves.reshape(-1, *shape))[:rows, :columns]
 
 
 def _in_cells(blocks: NDArray[np.uint8]) -> Floats:
     """Return (4 x quantities, cell rows, cell columns); an odd last row or column of blocks counts twice."""
-    channels, rows, columns = blocks.shape
-    if rows % CELL or columns % CELL:
-        blocks = np.pad(blocks, ((0, 0), (0, rows % CELL), (0, columns % CELL)), mode="edge")
-    split = blocks.reshape(channels, -1, CELL, blocks.shape[2] // CELL, CELL)
-    cells = split.transpose(0, 2, 4, 1, 3).astype(np.float32)
-    return cells.reshape(channels * CELL * CELL, *cells.shape[3:])
+    count, rows, columns = blocks.shape
+    cell_rows, cell_columns = -(-rows // CELL), -(-columns // CELL)
+    even = np.empty((count, cell_rows * CELL, cell_columns * CELL), np.uint8)
+    even[:, :rows, :columns] = blocks
+    even[:, rows:, :columns] = blocks[:, -1:]
+    even[:, :, columns:] = even[:, :, columns - 1 : columns]
+    pairs = even.view("<u2").reshape(count, cell_rows, CELL, cell_columns).swapaxes(1, 2)
+    cells = np.empty((count, CELL, CELL, cell_rows, cell_columns), np.float32)
+    cells[:, :, 0] = pairs & np.uint16(255)  # two bytes at a time: one by one they would take twice as long
+    cells[:, :, 1] = pairs >> np.uint16(8)
+    return cells.reshape(-1, cell_rows, cell_columns)
 
 
-def _in_blocks(cells: Codes) -> Codes:
+def _in_blocks(cells: Floats) -> Codes:
     _, rows, columns = cells.shape
-    return cells.reshape(CELL, CELL, rows, columns).transpose(2, 0, 3, 1).reshape(CELL * rows, CELL * columns)
+    blocks = np.empty((rows, CELL, columns, CELL), np.int32)
+    np.copyto(blocks, cells.reshape(CELL, CELL, rows, columns).transpose(2, 0, 3, 1), casting="unsafe")
+    return blocks.reshape(CELL * rows, CELL * columns)
 
 
-def _put_nine_around(values: Floats, reach: int, nine: Floats) -> None:
-    """Put the values of each cell and of the eight ``reach`` away into (9, values, rows, columns)."""
+def _sums_around(layer: _Layer, values: Floats, reach: int) -> Floats:
+    """Return the sums of a layer's products with each cell and the eight that are ``reach`` away.
+
+    The cells to the left and right are put beside each other. Those above and below stand a number of whole
+    rows before and after in memory: the same values, shifted, are multiplied again, and need not be copied.
+
+    Args:
+        layer: its weights are those of the row above, of the same row, and of the row below.
+        values: (values, rows, columns); beyond the edge they are 0.
+        reach: in cells.
+
+    Returns:
+        (values out, rows x columns).
+    """
     count, rows, columns = values.shape
-    padded = np.zeros((count, rows + 2 * reach, columns + 2 * reach), np.float32)
-    padded[:, reach:-reach, reach:-reach] = values
-    for place in range(9):
-        down, right = (reach * step for step in divmod(place, 3))
-        nine[place] = padded[:, down : down + rows, right : right + columns]
+    beside = np.zeros((3, count, rows + 2 * reach, columns), np.float32)
+    inner = beside[:, :, reach:-reach]
+    inner[0, :, :, reach:] = values[:, :, :-reach]
+    inner[1] = values
+    inner[2, :, :, :-reach] = values[:, :, reach:]
+    in_a_row = beside.reshape(3 * count, -1)
+    a_row = reach * columns
+    above, here, below = (
+        product(layer.weights[:, first : first + len(in_a_row)], in_a_row[:, begin : begin + rows * columns])
+        for first, begin in zip(range(0, 9 * count, 3 * count), (0, a_row, 2 * a_row), strict=True)
+    )
+    above += here
+    above += below
+    return above
 
 
-def _scaled(
-    layer: _Layer, values: Floats, sums: Floats | None = None, *, added: Floats | None = None
-) -> Floats:
-    """Return a layer's values: whole numbers, 0 to ``MOST_VALUE``, (values out, cells)."""
-    result = _product(layer, values, sums)
-    if added is not None:
-        result += added
-    np.rint(result, out=result)
-    np.maximum(result, 0, out=result)
-    return np.minimum(result, MOST_VALUE, out=result)
+def _scaled(layer: _Layer, sums: Floats) -> Floats:
+    sums *= layer.scale
+    sums += layer.bias
+    return sums
 
 
-def _product(layer: _Layer, values: Floats, sums: Floats | None = None) -> Floats:
-    """Return weights times values, plus ``sums`` of each row, scaled and biased."""
-    result = np.empty((len(layer.weights), values.shape[1]), np.float32)
-    for begin in range(0, values.shape[1], COLUMNS_AT_ONCE):
-        at_once = np.s_[:, begin : begin + COLUMNS_AT_ONCE]
-        np.matmul(layer.weights, values[at_once], out=result[at_once])
-    if sums is not None:
-        result += sums[:, None]
-    result *= layer.scale
-    result += layer.bias
-    return result
+def _whole(values: Floats) -> Floats:
+    """Round a layer's values to whole numbers, 0 to ``MOST_VALUE``."""
+    np.rint(values, out=values)
+    cv2.threshold(values, 0, 0, cv2.THRESH_TOZERO, dst=values)  # np.clip takes twice as long
+    cv2.threshold(values, MOST_VALUE, 0, cv2.THRESH_TRUNC, dst=values)
+    return values

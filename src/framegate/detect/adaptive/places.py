@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.detect.adaptive.exact import Codes, Flags
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE
-from framegate.detect.adaptive.quantities import Codes
-from framegate.detect.adaptive.working import BLOCK, Flags
+from framegate.detect.adaptive.working import BLOCK
 from framegate.model import GrayImage, Region
 
 OVER_FOUR = 1

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.detect.adaptive.difference import Difference
+from framegate.detect.adaptive.exact import BITS_BELOW_AN_OCTAVE, Flags, Floats, octaves_of
 from framegate.detect.adaptive.strength import Strength
-from framegate.detect.adaptive.working import NEUTRAL, Floats, WorkingPicture
+from framegate.detect.adaptive.working import NEUTRAL, SIXTEENTHS, WorkingPicture
 
-Codes = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 STEPS_AN_OCTAVE = 16
-_MANTISSA_BITS, _EXPONENT_OF_ONE = 23, 127
+_STEP_BITS = 4
 
 LOWEST_LEVEL, LOWEST_RATIO = -2, -5
 """Octaves of the smallest gray level and ratio that are told apart: 0.25 and 1/32."""
@@ -23,30 +24,23 @@ DARKNESS = 3
 CLEAR_LEVELS = 8
 """Gray levels by which a block is clearly brighter or darker."""
 
+_LEVELS, _RATIOS, _CHANGES = slice(0, 6), slice(6, 9), slice(9, 12)
+_TEXTURES, _LUMAS = slice(12, 14), slice(14, 16)
+"""Which of a block's quantities are which."""
+
+_LEAST_LEVEL, _LEAST_LUMA = SIXTEENTHS * 2.0**LOWEST_LEVEL, SIXTEENTHS * 2.0**DARKNESS
+"""Added to levels and to luma: their logarithm begins there."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantities:
     """The network's input."""
 
-    blocks: NDArray[np.uint8]
+    blocks: Bytes
     """(16, block rows, block columns): see ``quantities`` for which is which."""
 
-    picture: NDArray[np.uint8]
+    picture: Bytes
     """(8,): what is the same for all blocks."""
-
-
-def in_octaves(values: Floats, steps_an_octave: int = STEPS_AN_OCTAVE) -> Codes:
-    """Return the logarithm to the base 2 in whole steps, rounded down, linear within each octave.
-
-    A float's bits are that: its exponent, then its mantissa. So it is exact everywhere, and costs a shift.
-
-    Args:
-        values: above 0.
-        steps_an_octave: a power of 2.
-    """
-    fine_bits = steps_an_octave.bit_length() - 1
-    bits = np.asarray(values, np.float32).view(np.int32)
-    return (bits >> np.int32(_MANTISSA_BITS - fine_bits)) - np.int32(_EXPONENT_OF_ONE << fine_bits)
 
 
 def quantities(
@@ -60,57 +54,68 @@ def quantities(
         strong: how many times more than usual each block changed.
         frames_learnt: from how many frames it is known what is usual.
     """
-    brighter = b.block_luma - a.block_luma
-    levels = np.stack([*strong.measures, *strong.usual, between.texture, between.brightness])
-    changes = np.stack([brighter, b.block_cr - a.block_cr, b.block_cb - a.block_cb])
-    blocks = np.concatenate(
+    changes = b.blocks - a.blocks
+    values = np.concatenate(
         [
-            _level(levels),
-            _ratio(np.stack([*strong.ratios, strong.times])),
-            _signed(changes),
-            _level(np.stack([a.block_texture, b.block_texture])),
-            _luma(np.stack([a.block_luma, b.block_luma])),
+            *(strong.measures, strong.usual, between.texture[None], between.brightness[None]),
+            *(strong.ratios, np.abs(changes)),
+            *(a.texture[None], b.texture[None], a.blocks[:1], b.blocks[:1]),
         ]
     )
-    middle = brighter.size // 2
-    of_the_picture = np.array(
-        [*strong.medians, np.partition(brighter, middle, axis=None)[middle]], np.float32
-    )
+    middle = strong.times.size // 2
+    brighter = float(np.partition(changes[0], middle, axis=None)[middle])
     picture = [
-        *_level(of_the_picture[:2]),
+        *map(_level, strong.medians),
         NEUTRAL * strong.is_gray,
-        *_signed(of_the_picture[2:]),
+        NEUTRAL + (_level(abs(brighter)) >> 1) * (-1 if brighter < 0 else 1),
         _share(strong.times > 1),
         _share(strong.times > 2),  # noqa: PLR2004 - twice the usual
-        _share(between.brightness > CLEAR_LEVELS),
+        _share(between.brightness > CLEAR_LEVELS * SIXTEENTHS),
         STEPS_AN_OCTAVE * frames_learnt,
     ]
-    return Quantities(blocks.astype(np.uint8), np.array(picture, np.uint8))
+    return Quantities(_coded(values, changes < 0), np.array(picture, np.uint8))
 
 
-def _coded(values: Floats, lowest: int) -> Codes:
-    codes = in_octaves(values) - np.int32(lowest * STEPS_AN_OCTAVE)
-    bounded: Codes = np.minimum(np.maximum(codes, np.int32(0)), np.int32(255))
-    return bounded  # np.clip takes three times as long
+def _coded(values: Floats, is_darker: Flags) -> Bytes:
+    """Return a block's quantities in steps above the lowest; their values are used up."""
+    for levels in (_LEVELS, _CHANGES, _TEXTURES):
+        values[levels] += np.float32(_LEAST_LEVEL)
+    values[_LUMAS] += np.float32(_LEAST_LUMA)
+    codes = _steps(values)
+    codes -= _LOWEST
+    halves = codes[_CHANGES]
+    halves >>= 1
+    halves *= np.uint8(1) - np.uint8(2) * is_darker  # in eight bits, 255 is -1
+    halves += np.uint8(NEUTRAL)
+    return codes
 
 
-def _level(values: Floats) -> Codes:
-    return _coded(values + np.float32(2.0**LOWEST_LEVEL), LOWEST_LEVEL)
+def _steps(values: Floats) -> Bytes:
+    """Return the last eight bits of the logarithms of all quantities; their values are used up.
+
+    As in ``in_octaves``, the logarithm is in the bits of a float. Eight are enough to tell how far apart two
+    are, if by fewer than 256 steps. Luma is twice as fine: light that changes by a factor is then the same
+    step everywhere.
+    """
+    bits = values.view(np.int32)
+    bits[: _LUMAS.start] >>= BITS_BELOW_AN_OCTAVE - _STEP_BITS
+    bits[_LUMAS] >>= BITS_BELOW_AN_OCTAVE - _STEP_BITS - 1
+    return bits.astype(np.uint8)
 
 
-def _ratio(values: Floats) -> Codes:
-    return _coded(values, LOWEST_RATIO)
+def _lowest() -> Bytes:
+    least = np.full((16, 1, 1), _LEAST_LEVEL, np.float32)
+    least[_RATIOS] = 2.0**LOWEST_RATIO
+    least[_LUMAS] = _LEAST_LUMA
+    return _steps(least)
 
 
-def _luma(values: Floats) -> Codes:
-    """Finer, and above a little light: light that changes by a factor is then the same step everywhere."""
-    steps = in_octaves(values + np.float32(2.0**DARKNESS), 2 * STEPS_AN_OCTAVE)
-    return steps - DARKNESS * 2 * STEPS_AN_OCTAVE
+_LOWEST = _lowest()
 
 
-def _signed(values: Floats) -> Codes:
-    half = _level(np.abs(values)) >> 1
-    return np.where(values < 0, NEUTRAL - half, NEUTRAL + half)
+def _level(sixteenths: float) -> int:
+    least = octaves_of(_LEAST_LEVEL, STEPS_AN_OCTAVE)
+    return octaves_of(sixteenths + _LEAST_LEVEL, STEPS_AN_OCTAVE) - least
 
 
 def _share(blocks: NDArray[np.bool_]) -> int:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.detect.adaptive.difference import Difference
+from framegate.detect.adaptive.exact import Flags, Floats
 from framegate.detect.adaptive.usual import Usual
-from framegate.detect.adaptive.working import Flags, Floats, WorkingPicture, floats
+from framegate.detect.adaptive.working import SIXTEENTHS, WorkingPicture
 
 MOST_MEDIAN = 5.0
 """Gray levels by which a change of the whole picture raises what is usual, at most. Unbounded, a car that
@@ -28,25 +29,29 @@ A_FOURTH = np.float32(0.25)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strength:
-    """Each is (block rows, block columns), and a mean of 2 x 2 blocks: with those above and left."""
+    """Each is a mean of 2 x 2 blocks: a block with those above and left. Levels are in sixteenths."""
 
-    times: Floats
-    """How many times more than usual: the geometric mean of ``ratios``, 0.05 and more."""
+    ratios: Floats
+    """How many times more than usual each measure is, 0.05 and more: texture and brightness; colour; and the
+    geometric mean of both. (3, block rows, block columns)."""
 
-    ratios: tuple[Floats, Floats]
-    """The same of each measure: texture and brightness; colour."""
+    measures: Floats
+    """The measures, (2, block rows, block columns)."""
 
-    measures: tuple[Floats, Floats]
-    """The measures, in gray levels."""
-
-    usual: tuple[Floats, Floats]
-    """What is usual there, in gray levels; 0 while nothing is learnt."""
+    usual: Floats
+    """Likewise what is usual there; 0 while nothing is learnt."""
 
     medians: tuple[float, float]
-    """The median of each measure over the picture, in gray levels."""
+    """The median of each measure over the picture."""
 
     is_gray: bool
     """One of the two pictures has no colour."""
+
+    @property
+    def times(self) -> Floats:
+        """How many times more than usual each block changed, (block rows, block columns)."""
+        times: Floats = self.ratios[2]
+        return times
 
 
 def strength(
@@ -60,27 +65,30 @@ def strength(
         usual: what the camera's frames usually show.
         counted: which blocks count for the medians; None when all do.
     """
-    measures = tuple(_over_four(measure) for measure in between.measures)
-    levels = usual.levels(between.colour.shape)
-    learnt = tuple(np.zeros_like(m) for m in measures) if levels is None else tuple(map(_over_four, levels))
-    medians = tuple(_median(measure if counted is None else measure[counted]) for measure in measures)
-    ratios = tuple(
-        measure / (level + np.float32(min(median, MOST_MEDIAN) + NOTHING)) + LEAST_RATIO
-        for measure, level, median in zip(measures, learnt, medians, strict=True)
-    )
+    measures = _over_four(between.measures)
+    levels = usual.levels(between.texture.shape)
+    learnt = np.zeros_like(measures) if levels is None else _over_four(levels)
+    medians = tuple(_median(each if counted is None else each[counted]) for each in measures)
+    forgiven = [min(median, MOST_MEDIAN * SIXTEENTHS) + NOTHING * SIXTEENTHS for median in medians]
+    ratios = np.empty((3, *between.texture.shape), np.float32)
+    np.divide(measures, learnt + np.array(forgiven, np.float32)[:, None, None], out=ratios[:2])
+    ratios[:2] += LEAST_RATIO
+    times = np.sqrt(ratios[0] * ratios[1], out=ratios[2])
     is_gray = not (a.has_colour and b.has_colour)
-    times = np.sqrt(ratios[0] * ratios[1])
     if is_gray:  # something red may still stand on a gray ground
-        times = np.maximum(times, ratios[0] / WITHOUT_COLOUR)
-    return Strength(times, ratios, measures, learnt, medians, is_gray)  # type: ignore[arg-type]
+        np.maximum(times, ratios[0] / WITHOUT_COLOUR, out=times)
+    return Strength(ratios, measures, learnt, medians, is_gray)  # type: ignore[arg-type]
 
 
 def _over_four(blocks: Floats) -> Floats:
     """Return the mean of each block, the one above, left, and above left; the edge is repeated."""
-    summed = cv2.boxFilter(
-        blocks, cv2.CV_32F, (2, 2), anchor=(1, 1), normalize=False, borderType=cv2.BORDER_REPLICATE
-    )
-    return floats(summed) * A_FOURTH
+    means = np.empty_like(blocks)
+    for each, mean in zip(blocks, means, strict=True):
+        cv2.boxFilter(
+            each, cv2.CV_32F, (2, 2), mean, (1, 1), normalize=False, borderType=cv2.BORDER_REPLICATE
+        )
+    means *= A_FOURTH
+    return means
 
 
 def _median(values: NDArray[np.float32]) -> float:

@@ -12,7 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from framegate.detect.adaptive.exact import Floats, floats
 from framegate.detect.adaptive.rows import (
+    RUN,
     contrast,
     details,
     halved,
@@ -21,11 +23,11 @@ from framegate.detect.adaptive.rows import (
     step_across,
     step_down,
 )
-from framegate.detect.adaptive.working import BLOCK, Floats, WorkingPicture, floats, working_size
+from framegate.detect.adaptive.working import BLOCK, WorkingPicture, working_size
 from framegate.detect.tear import Tear
 from framegate.model import GrayImage
 
-STRIP = 3 * BLOCK
+STRIP = RUN * BLOCK
 """Rows of the strips that are looked for elsewhere; the narrowest tear of footage has 14 of 180."""
 
 MOST_STRIPS = 5
@@ -72,8 +74,8 @@ the camera was turned. Without this 3 of 352 of those were called torn."""
 EDGE, NOT_HERE_AT_ALL = 3, 0.4
 """Rows at a cut that are not sure, and the correlation that what stands in the wrong place has at most."""
 
-_AROUND, _DETAIL, _BLOCKS_AROUND, _BLOCK_DETAIL = 15, 4, 7, 2
-"""Sides of the surroundings and gray levels of noise, for pixels and for blocks."""
+_AROUND, _DETAIL = 15, 4
+"""Side of the surroundings of a pixel, and gray levels of noise."""
 
 _SHAKEN = FAR // 2
 _ROWS_APART, _COLUMNS_APART = 12, 2
@@ -122,8 +124,7 @@ def torn(reference: WorkingPicture, current: WorkingPicture) -> Tear | None:
 
 def _missing(reference: WorkingPicture, current: WorkingPicture) -> list[int]:
     """Return the first rows of the strips that do not show what the reference shows there."""
-    was, now = (details(each.block_luma, _BLOCKS_AROUND, _BLOCK_DETAIL) for each in (reference, current))
-    likeness = likeness_of_runs(was, now, STRIP // BLOCK)
+    likeness = likeness_of_runs(reference.details, current.details)
     rows: list[int] = []
     for row in np.flatnonzero(likeness < NOT_HERE):
         if not rows or row * BLOCK >= rows[-1] + STRIP:

@@ -14,7 +14,8 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.detect.adaptive.working import Floats
+from framegate.detect.adaptive.exact import Floats
+from framegate.detect.adaptive.working import SIXTEENTHS
 
 STEPS_AN_OCTAVE = 256
 LOWEST_LEVEL, OCTAVES = 0.05, 13
@@ -24,6 +25,8 @@ LEVELS: Floats = (
     np.round(1024 * LOWEST_LEVEL * 2.0 ** (np.arange(OCTAVES * STEPS_AN_OCTAVE) / STEPS_AN_OCTAVE)) / 1024
 ).astype(np.float32)
 """The level of each step, in 1/1024: rounded, so that no library's last bit shows."""
+
+_LEVELS = LEVELS * np.float32(SIXTEENTHS)
 
 MARGIN_AT_FIRST = np.float32(0.2)
 """The first difference of two frames is taken as usual, and this much more."""
@@ -42,36 +45,39 @@ MOST_BLOCKS = 45 * 45 * 16
 
 
 class Usual:
-    """The usual change of each block. Empty until the first ``learn``."""
+    """The usual change of each block. Empty until the first ``learn``. Levels are in sixteenths."""
 
     def __init__(self) -> None:
         self._steps: NDArray[np.int16] | None = None
+        self._levels: Floats = np.zeros((2, 0, 0), np.float32)
+        """The levels of the steps: every frame is compared with them twice."""
+
         self.frames_learnt = 0
         """Differences learnt from, at most ``MOST_COUNTED``."""
 
-    def levels(self, shape: tuple[int, int]) -> tuple[Floats, Floats] | None:
-        """Return the usual level of both measures, in gray levels; None when none of this shape is known."""
-        if self._steps is None or self._steps.shape[1:] != shape:
-            return None
-        both = LEVELS[self._steps]
-        return both[0], both[1]
+    def levels(self, shape: tuple[int, int]) -> Floats | None:
+        """Return the usual level of both measures, (2, *shape); None when none of this shape is known."""
+        return None if self._levels.shape[1:] != shape else self._levels
 
-    def learn(self, measures: tuple[Floats, Floats]) -> None:
-        """Learn from the measures of two consecutive frames; another shape begins again."""
-        now = np.stack(measures)
-        if self._steps is None or self._steps.shape != now.shape:
-            first = np.searchsorted(LEVELS, now + MARGIN_AT_FIRST)
-            self._steps, self.frames_learnt = _bounded(first), 1
+    def learn(self, measures: Floats) -> None:
+        """Learn from two frames' measures, (2, rows, columns), in sixteenths; another shape begins again."""
+        if self._steps is None or self._steps.shape != measures.shape:
+            first = np.searchsorted(LEVELS, measures / SIXTEENTHS + MARGIN_AT_FIRST)
+            self._go_on_from(np.minimum(first, len(LEVELS) - 1).astype(np.int16), frames_learnt=1)
             return
         pace = min(self.frames_learnt, len(UP)) - 1
-        moved = np.where(now > LEVELS[self._steps], np.int16(UP[pace]), np.int16(-DOWN[pace]))
-        self._steps = _bounded(self._steps + moved)
-        self.frames_learnt = min(self.frames_learnt + 1, MOST_COUNTED)
+        steps = (measures > self._levels).view(np.int8) * np.int16(UP[pace] + DOWN[pace])  # np.where is slow
+        steps += self._steps - np.int16(DOWN[pace])
+        np.clip(steps, 0, len(LEVELS) - 1, out=steps)
+        self._go_on_from(steps, min(self.frames_learnt + 1, MOST_COUNTED))
+
+    def _go_on_from(self, steps: NDArray[np.int16], frames_learnt: int) -> None:
+        self._steps, self._levels, self.frames_learnt = steps, _LEVELS.take(steps), frames_learnt
 
     @property
     def size_bytes(self) -> int:
         """Memory in bytes."""
-        return 0 if self._steps is None else self._steps.nbytes
+        return 0 if self._steps is None else self._steps.nbytes + self._levels.nbytes
 
     def to_bytes(self) -> bytes | None:
         """Return the state, 14 kB for 16:9; None when it is empty.
@@ -100,8 +106,4 @@ class Usual:
         steps = np.frombuffer(data, "<i2", offset=_HEADER.size).astype(np.int16).reshape(2, rows, columns)
         if steps.min() < 0 or steps.max() >= len(LEVELS):
             raise ValueError("these bytes are not what adaptive learns: a level is out of bounds")
-        self._steps, self.frames_learnt = steps, learnt
-
-
-def _bounded(steps: NDArray[np.int_] | NDArray[np.int16]) -> NDArray[np.int16]:
-    return np.clip(steps, 0, len(LEVELS) - 1).astype(np.int16)
+        self._go_on_from(steps, learnt)

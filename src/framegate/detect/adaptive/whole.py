@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.detect.adaptive.quantities import Codes, in_octaves
-from framegate.detect.adaptive.working import Flags, WorkingPicture, floats
+from framegate.detect.adaptive.exact import Codes, Flags, floats, in_octaves
+from framegate.detect.adaptive.working import SIXTEENTHS, WorkingPicture
 from framegate.model import Reason
 
 STEPS_AN_OCTAVE = 32
@@ -131,7 +131,7 @@ def _is_all_over(relief: _Relief) -> bool:
 
 
 def _light(picture: WorkingPicture) -> Codes:
-    return in_octaves(picture.block_luma + DARKNESS, STEPS_AN_OCTAVE)
+    return in_octaves(picture.blocks[0] + DARKNESS * SIXTEENTHS, STEPS_AN_OCTAVE)
 
 
 def _lit(steps: Codes, least: int, counted: Flags) -> Flags | None:
@@ -151,8 +151,8 @@ def _is_still_there(was: _Relief, now: _Relief, *, was_dark: bool) -> bool:
 
 
 def _is_dark(picture: WorkingPicture, counted: Flags) -> bool:
-    luma = picture.block_luma[counted]
-    return bool(2 * np.count_nonzero(luma < DARK) > luma.size)
+    luma = picture.blocks[0][counted]
+    return bool(2 * np.count_nonzero(luma < DARK * SIXTEENTHS) > luma.size)
 
 
 def _inner(counted: Flags) -> Flags:
@@ -196,6 +196,6 @@ def _colour_switched(before: WorkingPicture, after: WorkingPicture, counted: Fla
 def _coloured(picture: WorkingPicture, counted: Flags) -> float:
     """Return the share of the blocks whose chroma differs from the middle one."""
     distance = np.zeros(np.count_nonzero(counted), np.float32)
-    for channel in (picture.block_cr[counted], picture.block_cb[counted]):
+    for channel in picture.blocks[1:, counted]:
         distance += np.abs(channel - np.partition(channel, channel.size // 2)[channel.size // 2])
-    return int(np.count_nonzero(distance >= COLOURED)) / distance.size
+    return int(np.count_nonzero(distance >= COLOURED * SIXTEENTHS)) / distance.size
