@@ -47,7 +47,7 @@ def candidates_of(
     drop = Path(settings.drop.folder)
     recursive = settings.drop.recursive
     found = (rules.candidate(key) for key in frames_of(drop, rules, recursive=recursive, skipped=skipped))
-    return sorted(found, key=lambda candidate: (candidate.order, candidate.key))
+    return sorted(found, key=lambda candidate: candidate.order)
 
 
 def scan(

@@ -17,7 +17,7 @@ from framegate.daemon.crash_guard import CrashGuard
 from framegate.daemon.lock import FolderLock
 from framegate.daemon.systemd import Notifier
 from framegate.daemon.vitals import start_line, vitals_of
-from framegate.deadlines import NEVER_S, retry_delay_s
+from framegate.deadlines import NEVER_S, next_look_s, retry_delay_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import DaemonStopped, IntakePaused, IntakeResumed, LedgerUnsaved
@@ -303,7 +303,7 @@ class Daemon:
     def _follow_the_folder(self) -> None:
         now_s = self._clock()
         if now_s >= self._next_follow_s:
-            self._next_follow_s = now_s + CHECK_S
+            self._next_follow_s = next_look_s(now_s, CHECK_S)
             self._lock.follow()
             self._state_lock.follow()
             self._ledger.follow()
