@@ -308,13 +308,17 @@ BACKLOG = [
     for number, (camera, scene) in enumerate(
         [
             ("c1", 0), ("c2", 3), ("c3", 1), ("c1", 0), ("c3", 2), ("c2", 1), ("c1", 1), ("c3", None),
-            ("c2", 1), ("c4", 3),
+            ("c2", 1), ("c4", 3), ("c4", 0), ("c1", 1), ("c2", 2), ("c3", 2), ("c4", 0), ("c1", 3),
+            ("c2", 0), ("c4", None), ("c3", 3), ("c1", 3), ("c4", 1), ("c2", 0), ("c3", 0), ("c1", 2),
         ]
     )
 ]  # fmt: skip
 DELIVERED, OCCUPIED = (BACKLOG[2], BACKLOG[9]), BACKLOG[4]
 FOREIGN = {taken.name: taken.data for taken in DELIVERED} | {OCCUPIED.name: b"was here before it"}
 """What stands in the results before: two frames as they are, and something else at the name of a third."""
+
+SYNCS_OF_COPIES = range(3, 9)
+"""Which syncs of a folder follow the copies of the first group; two are about folders that were there."""
 
 DEATHS = (1, 2, 1)
 """At which reach of the step the lives end: the first, a later one, and again the first."""
@@ -338,7 +342,7 @@ def test_killed_at_a_step_it_ends_as_if_it_had_not_been(
     deaths: tuple[int, ...] = DEATHS
     toll = Toll()
     if step is Step.TAKE_BACK:  # nothing leads to it but a failure, of which the second is hard to come by
-        hurdles |= {"fail_at": Step.SYNC_FOLDER, "failures": [1]}
+        hurdles |= {"fail_at": Step.SYNC_FOLDER, "failures": [*SYNCS_OF_COPIES]}
         deaths = (1,)
     for nth in deaths:
         life = nursery.bear(site, nth=nth, **hurdles)

@@ -421,7 +421,7 @@ def test_a_stop_while_a_frame_is_tried_does_not_convict_it(service: Service) -> 
     suspect = shot(0, 1)
     service.take(1)
     status = (service.machine.path(service.folder("drop")) / suspect.name).stat()
-    crashed_once = json.dumps([*suspect.version, status.st_ctime_ns, 1])
+    crashed_once = json.dumps([[*suspect.version, status.st_ctime_ns, 1]])
     state = service.machine.path(f"/var/lib/framegate/{service.site}")
     (state / IN_FLIGHT_NAME).write_text(crashed_once + "\n", "ascii")
 
