@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
 from framegate.commands.scanning import Summary, candidates_of, scan
 from framegate.commands.stats_file import StatsFile
@@ -55,6 +56,7 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         StatsError: the table cannot be written.
         SinkError: a result cannot be written.
     """
+    give_large_pictures_back()
     prepare_to_scan(config, needs_results=not dry_run)
     contents = contents_of(config.settings.drop)
     for finding in (*check_unmatched(contents), *check_unread(contents)):

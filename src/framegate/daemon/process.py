@@ -5,6 +5,7 @@ import signal
 import threading
 from types import FrameType
 
+from framegate.allocator import give_large_pictures_back
 from framegate.config.load import Config
 from framegate.daemon.loop import Daemon
 from framegate.daemon.systemd import Notifier
@@ -27,6 +28,7 @@ def serve(config: Config, *, disk: Disk | None = None) -> None:
         ConfigError: the folders do not allow a start.
         SinkError: the ledger cannot be opened.
     """
+    give_large_pictures_back()
     prepare_to_serve(config)
     is_terminal = os.isatty(2)
     log = Log(own_stderr(), config.settings.log, is_terminal=is_terminal)
