@@ -80,7 +80,7 @@ def check_ratio(
         assert ratio <= most, f"{ratio:.2f} times as long as {min(needed_s) * 1e6:.0f} us"
 
 
-@pytest.mark.parametrize(("preset", "most"), [("adaptive", 1.6), ("classic", 1.3)])
+@pytest.mark.parametrize(("preset", "most"), [("adaptive", 1.0), ("classic", 0.12)])
 def test_judging_a_quiet_frame_costs_little_beside_decoding_it(
     benchmark: BenchmarkFixture, quiet: list[bytes], preset: str, most: float
 ) -> None:
@@ -98,7 +98,7 @@ def test_judging_a_quiet_frame_costs_little_beside_decoding_it(
     check_ratio(benchmark, judge_next, partial(decode_plainly, quiet[0], reduction_of(pictures[0])), most)
 
 
-@pytest.mark.parametrize(("preset", "most"), [("adaptive", 1.5), ("classic", 1.5)])
+@pytest.mark.parametrize(("preset", "most"), [("adaptive", 1.3), ("classic", 1.3)])
 def test_a_picture_costs_little_more_than_its_pixels(
     benchmark: BenchmarkFixture, quiet: list[bytes], preset: str, most: float
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_log_line_costs_little_more_than_its_json(benchmark: BenchmarkFixture,
         listen = log_listener(LogStream(file.fileno()), LogSettings(format="json"))
         check_ratio(
             benchmark, lambda: [listen(event) for _ in range(LINES)],
-            lambda: [json.dumps(fields, default=str) for _ in range(LINES)], most=12,
+            lambda: [json.dumps(fields, default=str) for _ in range(LINES)], most=4.5,
         )  # fmt: skip
 
 
