@@ -15,7 +15,7 @@ from framegate.commands.scanning import candidates_of, scan
 from framegate.config.detection import DetectionSettings, IgnoredArea
 from framegate.config.load import load
 from framegate.config.quantities import Area, Times
-from framegate.detect.detector import detector_of, preparation_of
+from framegate.detect.detector import reduced, reduction_of
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
@@ -410,8 +410,8 @@ def test_it_is_known_whose_pictures_can_be_compared(key: str) -> None:
     for usual in (CLASSIC, ADAPTIVE):
         otherwise = Times(5) if usual is ADAPTIVE and key == "score_threshold" else OTHERWISE[key]
         other = usual.model_copy(update={key: otherwise})
-        one, another = (detector_of(each).prepare(picture_for(each, picture)) for each in (usual, other))
-        assert (preparation_of(usual) == preparation_of(other)) == np.array_equal(one.image, another.image)
+        one, another = (reduced(picture_for(each, picture), each) for each in (usual, other))
+        assert (reduction_of(usual) == reduction_of(other)) == np.array_equal(one.image, another.image)
 
 
 # --- masks ------------------------------------------------------------------------------------------------

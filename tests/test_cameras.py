@@ -14,6 +14,7 @@ from bench import Bench, lay
 from framegate.cameras import cameras
 from framegate.cameras.camera import Camera
 from framegate.config.detection import DetectionSettings
+from framegate.detect.detector import reduced
 from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.keep.delivery import NoDelivery
@@ -109,8 +110,8 @@ def test_a_camera_knows_what_memory_it_takes(*, is_masked: bool) -> None:
 
     def judge(camera: Camera, moment: int) -> None:
         picture = picture_for(settings, chance.integers(0, 255, (480, 640, 3), np.uint8))
-        key, prepared = FileKey(f"{moment}.jpg", moment, moment), camera.judge.prepare(picture)
-        camera.decide(key, Moment(moment), prepared, bytes(32))
+        key = FileKey(f"{moment}.jpg", moment, moment)
+        camera.decide(key, Moment(moment), reduced(picture, settings), bytes(32))
 
     warm = Camera("warm", settings, None)
     for moment in range(2):  # what libraries allocate once, at their first use, is not a camera's

@@ -1,7 +1,10 @@
-"""Frames are read, decoded and prepared before it is their turn, in as many threads as there are cores.
+"""Frames are read and decoded before it is their turn, in as many threads as there are cores.
 
 That is most of the work that a frame makes, and it depends on no other frame. What depends on their order,
 the decision, is left to the one thread that takes the frames, in its order, whichever was ready first.
+
+Only what the libraries do in a few long calls is done ahead. When pictures were also prepared for comparing,
+in some thirty short calls each, the threads took the interpreter from each other 75 times a frame.
 """
 
 import os
@@ -49,7 +52,7 @@ class Ahead:
     """The frames that are examined in advance.
 
     Args:
-        examine: reads, decodes and prepares one frame; called in any thread.
+        examine: reads and decodes one frame; called in any thread.
         settings: the snapshot.
         guard: gets the marks of the frames in hand; None where nothing restarts the process.
         pool: where to examine; by default as many threads as there are cores.

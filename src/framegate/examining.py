@@ -1,4 +1,4 @@
-"""What may be done ahead with a frame: read, decode and prepare it, or find why that is impossible.
+"""What may be done ahead with a frame: read, decode and reduce it, or find why that is impossible.
 
 It depends on no other frame, so it may run in any thread and in any order.
 """
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from framegate.config.settings import Settings
 from framegate.detect.decoding import Undecodable, decode
-from framegate.detect.detector import Prepared
+from framegate.detect.detector import reduced
+from framegate.detect.small_picture import SmallPicture
 from framegate.errors import SinkError
 from framegate.formats.sniffing import read_header
 from framegate.ingest.reading import Changed, Unreadable, read_frame
-from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Picture, Reason, Unsettled
+from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Reason, Unsettled
 
 LARGE_PX = 16_000_000
 """Pixels above which pictures are decoded one at a time: one of 100 million takes up to 750 MB (WebP)."""
@@ -25,13 +26,10 @@ _JPEG = b"\xff\xd8"
 
 MOST_CAMERAS_REMEMBERED = 10_000
 
-Prepare = Callable[[str, Picture], Prepared]
-"""Makes a camera's picture ready to be compared."""
-
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A candidate that was read, and perhaps prepared; or why it is rejected."""
+    """A candidate that was read, and perhaps decoded; or why it is rejected."""
 
     candidate: Candidate
     started_s: float
@@ -41,7 +39,7 @@ class Examined:
     sha256: bytes | None = None
     """Of the file's bytes; None when it was not read."""
 
-    prepared: Prepared | None = None
+    picture: SmallPicture | None = None
     """None when it is not decoded yet."""
 
     rejection: Decision | None = None
@@ -55,7 +53,7 @@ class Examined:
     def size_bytes(self) -> int:
         """Memory in bytes, nearly all of it the file's content and the picture."""
         encoded = 0 if self.encoded is None else len(self.encoded.data)
-        return encoded + (0 if self.prepared is None else self.prepared.size_bytes)
+        return encoded + (0 if self.picture is None else self.picture.size_bytes)
 
 
 class LastRead:
@@ -91,15 +89,15 @@ def read(candidate: Candidate, settings: Settings) -> Examined | Unsettled:
     return _without_exceptions(unread, lambda: _read(unread, settings))
 
 
-def prepared(examined: Examined, settings: Settings, prepare: Prepare) -> Examined | Unsettled:
-    """Decode and prepare a candidate that was read, if that is not done yet.
+def decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
+    """Decode and reduce the picture of a candidate that was read, if that is not done yet.
 
     Returns:
         The picture, or its rejection; ``Unsettled`` when it cannot be judged yet.
     """
-    if examined.prepared is not None or examined.rejection is not None:
+    if examined.picture is not None or examined.rejection is not None:
         return examined
-    return _without_exceptions(examined, lambda: _prepared(examined, settings, prepare))
+    return _without_exceptions(examined, lambda: _decoded(examined, settings))
 
 
 def is_large(examined: Examined) -> bool:
@@ -149,14 +147,14 @@ def _read(unread: Examined, settings: Settings) -> Examined | Unsettled:
     return replace(unread, encoded=found, sha256=sha256_of(found.data))
 
 
-def _prepared(examined: Examined, settings: Settings, prepare: Prepare) -> Examined | Unsettled:
+def _decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
     candidate, encoded = examined.candidate, examined.encoded
     assert encoded is not None
     max_pixels = settings.drop.max_megapixels * 1e6
     detection = settings.detection_of(candidate.camera)
     picture = decode(encoded.data, detection, max_pixels=max_pixels, is_final=candidate.is_final)
     if not isinstance(picture, Undecodable):
-        return replace(examined, prepared=prepare(candidate.camera, picture))
+        return replace(examined, picture=reduced(picture, detection))
     if picture.may_be_unfinished and not candidate.is_final:
         return Unsettled(candidate, candidate.key, NotYet.UNFINISHED, picture.detail)
     return replace(examined, rejection=Decision(picture.reason, detail=picture.detail))

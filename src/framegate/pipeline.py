@@ -1,6 +1,6 @@
-"""From a candidate to its verdict: read, decode, prepare, score, decide, deliver, record, emit.
+"""From a candidate to its verdict: read, decode, score, decide, deliver, record, emit.
 
-``examine`` reads, decodes and prepares: that depends on no other frame, and may run ahead in other threads
+``examine`` reads and decodes: that depends on no other frame, and may run ahead in other threads
 (see ``ahead``). The rest is done in one thread, each camera's frames in order: ``decide``, and then
 ``make_durable``, which delivers, records and emits what was decided. That may be one frame, as ``conclude``
 does it, or a group of frames that wait for the disk together. The daemon and the scan both use this pipeline.
@@ -19,7 +19,7 @@ from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
-from framegate.examining import Examined, LastRead, internal_error, is_large, out_of_memory, prepared, read
+from framegate.examining import Examined, LastRead, decoded, internal_error, is_large, out_of_memory, read
 from framegate.keep.delivery import Deliverer
 from framegate.keep.memories import Memory
 from framegate.keep.run_ledger import JudgingLedger
@@ -87,7 +87,7 @@ class Pipeline:
         self._recogniser.retune(settings)
 
     def examine(self, candidate: Candidate) -> Examined | Unsettled:
-        """Read, decode and prepare a candidate. May run in any thread.
+        """Read and decode a candidate, and reduce its picture. May run in any thread.
 
         A frame whose bytes have just been judged, or are just being examined, is not decoded: ``decide`` does
         that if it has to be.
@@ -107,7 +107,7 @@ class Pipeline:
         if is_repeat or self._cameras.has_judged(camera, examined.sha256):
             return examined
         with self._one_large if is_large(examined) else nullcontext():
-            outcome = prepared(examined, settings, self._cameras.prepare)
+            outcome = decoded(examined, settings)
         if not isinstance(outcome, Examined) or outcome.rejection is not None:
             self._last_read.forget(camera)  # decide would have to decode its repeats, one by one
         return outcome
@@ -236,13 +236,13 @@ class Pipeline:
         moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
         decision = camera.decide_repeat(sha256, moment)
         if decision is None:
-            ready = prepared(examined, self._settings, self._cameras.prepare)
+            ready = decoded(examined, self._settings)
             if isinstance(ready, Unsettled):
                 return ready
-            if ready.prepared is None:
+            if ready.picture is None:
                 assert ready.rejection is not None
                 return _Decided(ready, ready.rejection)
-            decision = camera.decide(candidate.key, moment, ready.prepared, sha256)
+            decision = camera.decide(candidate.key, moment, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
         for event in camera.announcements(candidate, *before):
             self._tell(event)

@@ -82,7 +82,9 @@ def _by_framegate(
         )
     )
     pictures = (decode(file.read_bytes(), detector.settings) for file in files)
-    prepared = (detector.prepare(picture) for picture in pictures if isinstance(picture, Picture))
+    prepared = (
+        detector.prepare(detector.reduce(picture)) for picture in pictures if isinstance(picture, Picture)
+    )
     for before, after in pairwise(prepared):
         score = detector.score(before, after)
         decision = decide(score)

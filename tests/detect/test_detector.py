@@ -8,6 +8,7 @@ import pytest
 from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, detector_of
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import Reason
 from pictures import gray, picture_for
 
@@ -37,7 +38,7 @@ def with_car(pixels: np.ndarray) -> np.ndarray:
 
 
 def prepared(detector: Detector[Any], pixels: np.ndarray) -> Any:
-    return detector.prepare(picture_for(detector.settings, pixels))
+    return detector.prepare(detector.reduce(picture_for(detector.settings, pixels)))
 
 
 @PRESETS
@@ -76,7 +77,7 @@ def test_what_is_prepared_is_read_only_and_its_own(settings: DetectionSettings) 
     detector = detector_of(settings)
     picture = picture_for(settings, ground())
     buffer = picture.pixels.copy()
-    one = detector.prepare(type(picture)(buffer, picture.size))
+    one = detector.prepare(detector.reduce(type(picture)(buffer, picture.size)))
     before = one.image.copy()
     buffer[:] = 0
     np.testing.assert_array_equal(one.image, before)
@@ -89,7 +90,7 @@ def test_what_was_prepared_can_be_prepared_again(settings: DetectionSettings) ->
     """From image and size alone a picture comes back that scores and teaches the same."""
     detector = detector_of(settings)
     frames = [prepared(detector, pixels) for pixels in (ground((361, 643)), with_car(ground((361, 643))))]
-    again = [detector.prepared_again(frame.image.copy(), frame.source_size) for frame in frames]
+    again = [detector.prepare(SmallPicture(frame.image.copy(), frame.source_size)) for frame in frames]
     for one, other in zip(frames, again, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         assert (one.source_size, one.size_bytes) == (other.source_size, other.size_bytes)
@@ -182,7 +183,7 @@ def test_when_all_is_masked_nothing_changes(settings: DetectionSettings) -> None
 def test_classic_refuses_colour() -> None:
     """A picture that was decoded for another preset is a TypeError that names decode()."""
     with pytest.raises(TypeError, match=r"decode\(\)"):
-        detector_of(CLASSIC).prepare(picture_for(ADAPTIVE, ground()))
+        detector_of(CLASSIC).reduce(picture_for(ADAPTIVE, ground()))
 
 
 @pytest.mark.parametrize("shape", [(200, 70_000), (400, 70_000)], ids=str)
@@ -193,7 +194,10 @@ def test_an_absurdly_wide_picture_makes_no_large_working_picture(shape: tuple[in
     plain = np.full(shape, 90, np.uint8)
     half = plain.copy()
     half[:, : shape[1] // 2] = 200
-    before, after = detector.prepare(gray(plain)), detector.prepare(gray(half))
+    before, after = (
+        detector.prepare(detector.reduce(gray(plain))),
+        detector.prepare(detector.reduce(gray(half))),
+    )
     assert before.image.shape == (max(1, round(shape[0] * 5760 / shape[1])), 5760)
     assert before.source_size == (shape[1], shape[0])
     assert detector.score(before, after).score > 0
@@ -202,4 +206,4 @@ def test_an_absurdly_wide_picture_makes_no_large_working_picture(shape: tuple[in
 def test_the_native_size_is_native_however_wide() -> None:
     """With ``working_height = 0`` no pixel is averaged: the published algorithm compares what it is given."""
     picture = gray(np.zeros((10, 70_000), np.uint8))
-    assert detector_of(CLASSIC).prepare(picture).image.shape == (10, 70_000)
+    assert detector_of(CLASSIC).reduce(picture).image.shape == (10, 70_000)

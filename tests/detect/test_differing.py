@@ -174,7 +174,7 @@ def strips(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _compare(s: DetectionSettings, before: Pixels, after: Pixels) -> None:
     detector = Classic(s)
-    one, other = (detector.prepare(gray(pixels)) for pixels in (before, after))
+    one, other = (detector.prepare(detector.reduce(gray(pixels))) for pixels in (before, after))
     score = detector.score(one, other)
     straight, changed = _straight(s, before, after)
     assert (score.score, score.threshold, score.changed_px, score.zone, score.regions) == straight

@@ -302,12 +302,12 @@ def test_the_state_of_other_pictures_is_refused(settings: DetectionSettings) -> 
     """Bytes of another preset, another working height, or another version are a ValueError that says so."""
     data = full_state(settings)
     other = CLASSIC if settings is ADAPTIVE else ADAPTIVE
-    with pytest.raises(ValueError, match="prepared by"):
+    with pytest.raises(ValueError, match="reduced by"):
         Judge.restored(other, data)
     if settings is CLASSIC:
-        with pytest.raises(ValueError, match="prepared by"):
+        with pytest.raises(ValueError, match="reduced by"):
             Judge.restored(settings.model_copy(update={"working_height": 60}), data)
-    with pytest.raises(ValueError, match="prepared by"):
+    with pytest.raises(ValueError, match="reduced by"):
         Judge.restored(settings, data[:10] + struct.pack("<H", 99) + data[12:])
     with pytest.raises(ValueError, match="of version 9"):
         Judge.restored(settings, data[:8] + struct.pack("<H", 9) + data[10:])

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.classic import Classic, PreparedGray
+from framegate.detect.classic import Classic
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
 from framegate.detect.scoring import WIDEST_ASPECT
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import Picture, Reason
 from pictures import gray, png
 
@@ -59,11 +60,11 @@ def _classic(**overrides: object) -> Classic:
     return Classic(DetectionSettings.preset("classic", **(areas | overrides)))
 
 
-def _prepare(detector: Classic, pixels: np.ndarray) -> PreparedGray:
-    return detector.prepare(gray(pixels))
+def _prepare(detector: Classic, pixels: np.ndarray) -> SmallPicture:
+    return detector.prepare(detector.reduce(gray(pixels)))
 
 
-def _prepared(detector: Classic, *pictures: np.ndarray) -> list[PreparedGray]:
+def _prepared(detector: Classic, *pictures: np.ndarray) -> list[SmallPicture]:
     return [_prepare(detector, pixels) for pixels in pictures]
 
 
@@ -288,7 +289,7 @@ def test_without_a_working_height_the_picture_is_as_large_as_it_came(width: int,
 def test_only_gray_pictures_of_bytes_are_prepared(picture: object) -> None:
     """Anything but a two-dimensional, filled array of uint8 is a TypeError that says who makes them."""
     with pytest.raises(TypeError, match=r"uint8.*decode\(\)"):
-        _classic().prepare(Picture(picture, (4, 4)))  # type: ignore[arg-type]
+        _classic().reduce(Picture(picture, (4, 4)))  # type: ignore[arg-type]
 
 
 @law
@@ -313,7 +314,7 @@ def test_an_array_that_is_used_again_changes_no_prepared_picture() -> None:
     assert not prepared.image.flags.writeable
     picture = decode(png(buffer), detector.settings)
     assert isinstance(picture, Picture)
-    assert detector.prepare(picture).image is picture.pixels
+    assert detector.reduce(picture).image is picture.pixels
 
 
 def test_pictures_of_unlike_sizes_cannot_be_compared() -> None:

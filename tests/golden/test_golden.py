@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.classic import Classic, PreparedGray
+from framegate.detect.classic import Classic
 from framegate.detect.deciding import decide
 from framegate.detect.decoding import decode
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Picture, Verdict
 
 BOOK = Path(__file__).with_name("scores.json")
@@ -37,10 +38,10 @@ def _detector() -> Classic:
     )
 
 
-def _prepared(detector: Classic, file: Path) -> PreparedGray:
+def _prepared(detector: Classic, file: Path) -> SmallPicture:
     picture = decode(file.read_bytes(), detector.settings)
     assert isinstance(picture, Picture)
-    return detector.prepare(picture)
+    return detector.prepare(detector.reduce(picture))
 
 
 def _score(detector: Classic, folder: Path, pair: str) -> tuple[ChangeScore, Verdict]:

@@ -90,7 +90,7 @@ def samples(rng: Rng, drawn: Run) -> Iterator[Sample]:
     detector = Adaptive(DetectionSettings())
     seen: list[tuple[Shown, WorkingPicture]] = []
     for shown in drawn.frames:
-        picture = detector.prepare(Picture(shown.pixels, (COLUMNS, ROWS)))
+        picture = detector.prepare(detector.reduce(Picture(shown.pixels, (COLUMNS, ROWS))))
         if seen and has_luck(rng, 0.55):
             before, after = seen[_reference(rng, len(seen))], (shown, picture)
             if has_luck(

@@ -44,7 +44,7 @@ def _pair(*, shadow: bool = False) -> tuple[Shown, Shown]:
 
 def _seen(before: Picture, after: Picture) -> Batch:
     detector = Adaptive(DetectionSettings())
-    a, b = (detector.prepare(Frame(pixels, (COLUMNS, ROWS))) for pixels in (before, after))
+    a, b = (detector.prepare(detector.reduce(Frame(pixels, (COLUMNS, ROWS)))) for pixels in (before, after))
     found = detector.seen(a, b)[1]
     return Batch(
         found.blocks[None].astype(np.float32),

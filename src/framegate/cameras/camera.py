@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import DETECTOR_VERSION, Prepared
+from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.judge import Judge
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
+from framegate.detect.small_picture import SmallPicture
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraCalm, CameraClock, CameraClockRight, CameraStorm
 from framegate.ingest.lateness import Lateness
@@ -121,23 +122,23 @@ class Camera:
         )
         return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
 
-    def decide(self, key: FileKey, moment: Moment, prepared: Prepared, sha256: bytes) -> Decision:
+    def decide(self, key: FileKey, moment: Moment, picture: SmallPicture, sha256: bytes) -> Decision:
         """Decide about a frame that has to be judged, and learn from it.
 
         Args:
             key, moment: which frame it is, and when it was taken.
-            prepared: its picture, as a judge with equal settings has prepared it.
+            picture: as ``reduced`` returns it for the camera's settings.
             sha256: of its bytes.
 
         Raises:
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        decision = self.judge.judge_prepared(
-            key, moment.captured_at_ns, prepared, arrived_at_ns=moment.arrived_at_ns
+        decision = self.judge.judge_reduced(
+            key, moment.captured_at_ns, picture, arrived_at_ns=moment.arrived_at_ns
         )
         if decision.reason is Reason.TORN:
             return decision  # the judge goes on as if it had not come
-        size = prepared.source_size
+        size = picture.source_size
         digests = self._digests.get(size, _Digests())
         if decision.reason.is_kept:
             digests.reference = sha256
@@ -206,7 +207,7 @@ class Camera:
         return lane
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
-        """Judge by other settings; return False, and change nothing, if they prepare pictures otherwise."""
+        """Judge by other settings; return False, and change nothing, if they reduce pictures otherwise."""
         if not self.judge.retune(settings, mask_picture=mask):
             return False
         self._settings_sha256 = _settings_sha256(settings, mask)

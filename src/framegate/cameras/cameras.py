@@ -10,18 +10,15 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from framegate.cameras.budget import budget_bytes
 from framegate.cameras.camera import Camera, read_mask
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
-from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
-from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.detect.tear import TornAlike
 from framegate.errors import SinkError
 from framegate.events.base import Listener
@@ -78,16 +75,12 @@ class Cameras:
         self._masks: dict[str, GrayImage] = {}
         self._read_masks()
 
-        self._preparing: dict[int, Detector[Any]] = {}
-        """Detectors that only prepare, by the identity of their settings: most cameras share one."""
-
     def retune(self, settings: Settings) -> None:
         """Use other settings for each camera when it is next needed."""
         self._settings = settings
         self._stale = set(self._cameras)
         self._masks = {}
         self._read_masks()
-        self._preparing = {}
 
     def get(self, name: str) -> Camera:
         """Return a camera, from memory or restored; above the budget, others rest or are put away.
@@ -107,21 +100,6 @@ class Cameras:
         """Return whether a camera in memory has just judged these bytes; may be called in any thread."""
         camera = self._cameras.get(name)
         return camera is not None and camera.has_judged(sha256)
-
-    def prepare(self, name: str, picture: Picture) -> Prepared:
-        """Return a camera's picture as its judge needs it; may be called in any thread.
-
-        Raises:
-            SinkError: the camera's mask cannot be read.
-            MemoryError: there is too little memory for it now.
-        """
-        settings, known = self._settings.detection_of(name), self._preparing
-        detector = known.get(id(settings))
-        if detector is None or detector.settings is not settings:
-            detector = known[id(settings)] = detector_of(settings, self._mask_of(settings))
-        with opencv_out_of_memory_as_memory_error():
-            prepared: Prepared = detector.prepare(picture)
-        return prepared
 
     def measure(self, name: str) -> None:
         """Count a camera's memory against the budget; each frame that it judges may change it."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
@@ -16,23 +15,8 @@ from framegate.detect import scoring
 from framegate.detect.deciding import require_one_size, strongest
 from framegate.detect.differing import Differing, differing
 from framegate.detect.masking import COUNTED, IGNORED, counted_pixels, inside_polygon
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, GrayImage, Picture, Region
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PreparedGray:
-    """A gray picture at the working size. It is blurred when it is compared, where that can matter."""
-
-    image: GrayImage
-    """uint8, (working height, working width), read-only."""
-
-    source_size: tuple[int, int]
-    """(width, height) of the whole picture, in pixels."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory in bytes."""
-        return self.image.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +60,7 @@ class Classic:
         self._mask_picture = mask_picture
         self._layout: _Layout | None = None
 
-    def prepare(self, picture: Picture) -> PreparedGray:
+    def reduce(self, picture: Picture) -> SmallPicture:
         """Return a picture at the working size. A read-only one that has it is not copied.
 
         Raises:
@@ -88,21 +72,21 @@ class Classic:
         if image is gray and (gray.flags.writeable or not gray.flags.c_contiguous):
             image = gray.copy()  # the caller may use its array again; OpenCV would copy it at each call
         image.flags.writeable = False
-        return PreparedGray(image, picture.size)
+        return SmallPicture(image, picture.size)
 
-    def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> PreparedGray:
-        """Return what ``prepare`` has returned, from its ``image`` and ``source_size``.
+    def prepare(self, small: SmallPicture) -> SmallPicture:
+        """Return the picture itself. It is blurred when it is compared, where that can matter.
 
         Raises:
-            TypeError: the image is not gray.
+            TypeError: it is not gray.
         """
-        _require_gray(image)
-        return PreparedGray(image, source_size)
+        _require_gray(small.image)
+        return small
 
-    def tear(self, reference: PreparedGray, current: PreparedGray) -> None:
+    def tear(self, reference: SmallPicture, current: SmallPicture) -> None:
         """Return None: the published algorithm knows no torn pictures."""
 
-    def score(self, reference: PreparedGray, current: PreparedGray) -> ChangeScore:
+    def score(self, reference: SmallPicture, current: SmallPicture) -> ChangeScore:
         """Return how much of the picture changed from ``reference`` to ``current``.
 
         Returns:
@@ -117,7 +101,7 @@ class Classic:
         changed = self._differing(reference, current, layout)
         return strongest(self._score_at(place, changed, layout) for place in layout.places)
 
-    def changed_pixels(self, reference: PreparedGray, current: PreparedGray) -> GrayImage:
+    def changed_pixels(self, reference: SmallPicture, current: SmallPicture) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
 
         Returns:
@@ -132,10 +116,10 @@ class Classic:
             return np.zeros(current.image.shape, np.uint8)
         return scoring.dilated(changed.pixels, self.settings.dilate)
 
-    def whole_change(self, previous: PreparedGray, current: PreparedGray, *, is_changed: bool) -> None:
+    def whole_change(self, previous: SmallPicture, current: SmallPicture, *, is_changed: bool) -> None:
         """Return None: the published algorithm names nothing."""
 
-    def learn(self, previous: PreparedGray, current: PreparedGray) -> None:
+    def learn(self, previous: SmallPicture, current: SmallPicture) -> None:
         """Do nothing: the published algorithm learns nothing."""
 
     def learnt(self) -> None:
@@ -152,11 +136,11 @@ class Classic:
         masks = (self._layout.counted, *(place.counted for place in self._layout.places))
         return sum(mask.nbytes for mask in masks if mask is not None)
 
-    def picture_px(self, prepared: PreparedGray) -> int:
+    def picture_px(self, prepared: SmallPicture) -> int:
         """Return the number of unmasked pixels at the working size: what percentages refer to."""
         return self._layout_of(prepared.image).picture_px
 
-    def _differing(self, reference: PreparedGray, current: PreparedGray, layout: _Layout) -> Differing | None:
+    def _differing(self, reference: SmallPicture, current: SmallPicture, layout: _Layout) -> Differing | None:
         s = self.settings
         return differing(
             reference.image, current.image, blur=s.blur, threshold=s.pixel_threshold, counted=layout.counted

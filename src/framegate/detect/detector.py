@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
+from framegate.detect.memory import opencv_out_of_memory_as_memory_error
+from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear
 from framegate.model import ChangeScore, GrayImage, Picture, Reason
 
@@ -34,7 +36,7 @@ P = TypeVar("P", bound=Prepared)
 class Detector(Protocol[P]):
     """Compares pictures of one camera, by one set of settings.
 
-    Not safe to share between threads while one of them learns; ``prepare`` alone is.
+    Not safe to share between threads; ``reduce`` alone is.
     """
 
     settings: DetectionSettings
@@ -43,20 +45,21 @@ class Detector(Protocol[P]):
     def looks_back(self) -> bool:
         """Whether consecutive frames are compared: otherwise the frame before needs not be remembered."""
 
-    def prepare(self, picture: Picture) -> P:
-        """Return a picture at the working size, with all that comparing it needs.
+    def reduce(self, picture: Picture) -> SmallPicture:
+        """Return a picture at the working size. Nothing but the settings counts: see ``reduction_of``.
 
         Raises:
             TypeError: it has not the channels, or the type, that ``decode`` gives it for this preset.
         """
 
-    def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> P:
-        """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
+    def prepare(self, small: SmallPicture) -> P:
+        """Return what comparing a picture needs.
 
-        It may have been another detector that prepares alike, with other masks.
+        Args:
+            small: as ``reduce`` returns it, of this detector or of one that reduces alike.
 
         Raises:
-            TypeError: the image has not the channels of this preset's.
+            TypeError: it has not the channels of this preset's.
         """
 
     def tear(self, reference: P, current: P) -> Tear | None:
@@ -118,8 +121,19 @@ def detector_of(settings: DetectionSettings, mask_picture: GrayImage | None = No
     return (Classic if settings.preset_name == "classic" else Adaptive)(settings, mask_picture)
 
 
-def preparation_of(settings: DetectionSettings) -> tuple[str | int, ...]:
-    """Return the preset and the settings by which it prepares: pictures of unlike ones cannot be compared."""
+def reduction_of(settings: DetectionSettings) -> tuple[str | int, ...]:
+    """Return the preset and the settings by which it reduces: pictures of unlike ones cannot be compared."""
     if settings.preset_name == "classic":
         return settings.preset_name, settings.working_height
     return (settings.preset_name,)
+
+
+def reduced(picture: Picture, settings: DetectionSettings) -> SmallPicture:
+    """Return a picture as all detectors with these settings reduce it. May run in any thread.
+
+    Raises:
+        TypeError: as ``Detector.reduce``.
+        MemoryError: there is too little memory for it now.
+    """
+    with opencv_out_of_memory_as_memory_error():
+        return detector_of(settings).reduce(picture)

@@ -94,7 +94,8 @@ def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixe
         NotAFrameError: one of them cannot be read or decoded.
     """
     settings = detector.settings
-    before, after = (detector.prepare(_picture(file, settings, max_pixels)) for file in (reference, current))
+    pictures = (_picture(file, settings, max_pixels) for file in (reference, current))
+    before, after = (detector.prepare(detector.reduce(picture)) for picture in pictures)
     decision = named_as_a_whole(compare(detector, before, after), detector, before, after)
     explanation = Explanation(decision, after.source_size, zones=settings.zone)
     if isinstance(detector, Classic):

@@ -32,7 +32,7 @@ def _adaptive(mask_picture: Pixels | None = None, **overrides: Any) -> Adaptive:
 
 
 def _prepared(detector: Adaptive, pixels: Pixels) -> WorkingPicture:
-    return detector.prepare(Picture(pixels, pixels.shape[1::-1]))
+    return detector.prepare(detector.reduce(Picture(pixels, pixels.shape[1::-1])))
 
 
 def _score(detector: Adaptive, before: Pixels, after: Pixels) -> ChangeScore:
@@ -287,7 +287,9 @@ def test_pictures_of_every_kind_have_a_score(kind: str) -> None:
     car = ground.copy()
     car[40:70, 40:80] = car.max() if car.ndim == 2 else [20, 20, car.max(), car.max()][: car.shape[2]]
     detector = _adaptive()
-    before, after = (detector.prepare(decoded(png(pixels), detector.settings)) for pixels in (ground, car))
+    before, after = (
+        detector.prepare(detector.reduce(decoded(png(pixels), detector.settings))) for pixels in (ground, car)
+    )
     assert before.has_colour == ("gray" not in kind)
     assert decide(detector.score(before, before)).reason is Reason.UNCHANGED
     assert decide(detector.score(before, after)).reason is Reason.CHANGED
@@ -336,7 +338,7 @@ def test_what_is_no_picture_is_a_type_error(pixels: str) -> None:
         "list": [[0]],
     }[pixels]
     with pytest.raises(TypeError, match="adaptive compares pictures in colour"):
-        _adaptive().prepare(Picture(wrong, (4, 4)))
+        _adaptive().reduce(Picture(wrong, (4, 4)))
 
 
 def test_a_jpeg_and_its_pixels_are_nearly_the_same() -> None:
@@ -344,6 +346,6 @@ def test_a_jpeg_and_its_pixels_are_nearly_the_same() -> None:
     ground = drawn((400, 560), 0)
     detector = _adaptive()
     jpeg = cv2.imencode(".jpg", ground)[1].tobytes()
-    small = detector.prepare(decoded(jpeg, detector.settings))
+    small = detector.prepare(detector.reduce(decoded(jpeg, detector.settings)))
     assert small.source_size == (560, 400)
-    assert detector.score(detector.prepare(Picture(ground, (560, 400))), small).score < 2.3
+    assert detector.score(detector.prepare(detector.reduce(Picture(ground, (560, 400)))), small).score < 2.3

@@ -46,7 +46,9 @@ TEARS = {
 
 def tear(reference: Pixels, current: Pixels, settings: DetectionSettings = ADAPTIVE) -> Tear | None:
     detector = Adaptive(settings)
-    was, now = (detector.prepare(picture_for(settings, each)) for each in (reference, current))
+    was, now = (
+        detector.prepare(detector.reduce(picture_for(settings, each))) for each in (reference, current)
+    )
     return detector.tear(was, now)
 
 

@@ -88,7 +88,7 @@ CASES = {
 def named(before: np.ndarray, after: np.ndarray, *, is_changed: bool = False) -> Reason | None:
     detector = Adaptive(ADAPTIVE)
     previous, current = (
-        detector.prepare(picture_for(ADAPTIVE, seen(scene, number)))
+        detector.prepare(detector.reduce(picture_for(ADAPTIVE, seen(scene, number))))
         for number, scene in enumerate((before, after))
     )
     return detector.whole_change(previous, current, is_changed=is_changed)
@@ -120,7 +120,9 @@ def test_pictures_of_every_size_have_an_answer(shape: tuple[int, int]) -> None:
     detector = Adaptive(ADAPTIVE)
     bright = seen(cv2.resize(HERE, shape[::-1]))
     dark = seen(cv2.resize(HERE, shape[::-1]) * 0.2)
-    previous, current = (detector.prepare(picture_for(ADAPTIVE, each)) for each in (dark, bright))
+    previous, current = (
+        detector.prepare(detector.reduce(picture_for(ADAPTIVE, each))) for each in (dark, bright)
+    )
     expected = None if max(shape) < BLOCK * 8 else Reason.LIGHTING
     assert detector.whole_change(previous, current, is_changed=False) is expected
 
@@ -134,7 +136,7 @@ def test_what_is_ignored_is_not_asked() -> None:
     for mask, expected in ((left, None), (255 - left, Reason.LIGHTING), (left * 0, None)):
         detector = Adaptive(ADAPTIVE, mask)
         previous, current = (
-            detector.prepare(picture_for(ADAPTIVE, seen(each))) for each in (HERE * 0.3, lit)
+            detector.prepare(detector.reduce(picture_for(ADAPTIVE, seen(each)))) for each in (HERE * 0.3, lit)
         )
         assert detector.whole_change(previous, current, is_changed=False) is expected
 

@@ -58,7 +58,9 @@ def hashed(shape: tuple[int, int], seed: int, levels: int, *, cell_px: int = 1) 
 
 def _judged(frames: list[Pixels]) -> dict[str, Any]:
     detector = Adaptive(DetectionSettings.preset("adaptive"))
-    first, *others = (detector.prepare(Picture(frame, frame.shape[1::-1])) for frame in frames)
+    first, *others = (
+        detector.prepare(detector.reduce(Picture(frame, frame.shape[1::-1]))) for frame in frames
+    )
     previous, scores, seen = first, [], sha256(first.image.tobytes())
     for current in others:
         scores.append(detector.score(first, current).score)

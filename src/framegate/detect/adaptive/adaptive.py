@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
@@ -26,6 +25,7 @@ from framegate.detect.adaptive.working import (
 )
 from framegate.detect.deciding import require_one_size
 from framegate.detect.masking import counted_pixels, inside_polygon
+from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear
 from framegate.model import ChangeScore, GrayImage, Picture, Reason, Region
 
@@ -80,25 +80,25 @@ class Adaptive:
         self._last: tuple[WorkingPicture, WorkingPicture, Difference] | None = None
         """The last comparison: when the frame before is the reference, ``learn`` needs the same."""
 
-    def prepare(self, picture: Picture) -> WorkingPicture:
-        """Return a picture at the working size, with its local statistics.
+    def reduce(self, picture: Picture) -> SmallPicture:
+        """Return a picture at the working size, in Y, Cr, Cb.
 
         Raises:
             TypeError: its pixels are not uint8 (height, width) or (height, width, 3), or there are none.
         """
-        pixels = picture.pixels
-        _require_picture(pixels)
-        return self.prepared_again(colours_of(pixels, picture.size), picture.size)
+        _require_picture(picture.pixels)
+        return SmallPicture(colours_of(picture.pixels, picture.size), picture.size)
 
-    def prepared_again(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> WorkingPicture:
-        """Return what ``prepare`` would, from the ``image`` and ``source_size`` of what it has returned.
+    def prepare(self, small: SmallPicture) -> WorkingPicture:
+        """Return a picture with its local statistics.
 
         Raises:
-            TypeError: the image has not three channels, or a side that is not in whole blocks.
+            TypeError: it has not three channels, or a side that is not in whole blocks.
         """
-        if image.ndim != 3 or image.shape[0] % BLOCK or image.shape[1] % BLOCK:  # noqa: PLR2004
-            raise TypeError("adaptive compares pictures of three channels, prepared in whole blocks")
-        return working_picture(image, source_size, self._layout_for(image, source_size).pixels)
+        rows, columns, *channels = small.image.shape
+        if channels != [3] or rows % BLOCK or columns % BLOCK:
+            raise TypeError("adaptive compares pictures of three channels, in whole blocks")
+        return working_picture(small.image, small.source_size, self._layout_of(small).pixels)
 
     def tear(self, reference: WorkingPicture, current: WorkingPicture) -> Tear | None:
         """Return where the current picture is torn, as the reference proves; None if it does not.
@@ -107,7 +107,7 @@ class Adaptive:
             ValueError: the two have different working sizes.
         """
         require_one_size(reference.image, current.image)
-        return torn(self._masked(reference), self._masked(current))
+        return torn(reference, current)
 
     def score(self, reference: WorkingPicture, current: WorkingPicture) -> ChangeScore:
         """Return how many times more than usual the strongest place changed.
@@ -164,7 +164,6 @@ class Adaptive:
         Raises:
             ValueError: the two have different working sizes.
         """
-        reference, current = self._masked(reference), self._masked(current)
         between = self._difference(reference, current)
         layout = self._layout_of(current)
         counted = None if layout.pixels is None else layout.blocks
@@ -174,19 +173,18 @@ class Adaptive:
     def learn(self, previous: WorkingPicture, current: WorkingPicture) -> None:
         """Learn from two consecutive frames what is usual; nothing if they have different working sizes."""
         if previous.image.shape == current.image.shape:
-            self._usual.learn(self._difference(self._masked(previous), self._masked(current)).measures)
+            self._usual.learn(self._difference(previous, current).measures)
         self._last = None  # it would hold a picture that nobody else needs
 
     def whole_change(
         self, previous: WorkingPicture, current: WorkingPicture, *, is_changed: bool
     ) -> Reason | None:
         """Return ``LIGHTING`` or ``MOVED`` if most of the picture changed at once: see ``Detector``."""
-        before, after = self._masked(previous), self._masked(current)
         counted = self._layout_of(current).blocks
-        touched = counted & (self._difference(before, after).brightness > LEAST_TOUCHED * SIXTEENTHS)
+        touched = counted & (self._difference(previous, current).brightness > LEAST_TOUCHED * SIXTEENTHS)
         if np.count_nonzero(touched) < SHARE_TOUCHED * np.count_nonzero(counted):
             return None  # as nearly always; to look closer takes 0.3 ms
-        return whole_change(before, after, counted, is_changed=is_changed)
+        return whole_change(previous, current, counted, is_changed=is_changed)
 
     def learnt(self) -> bytes | None:
         """Return what was learnt; None when it is nothing."""
@@ -213,22 +211,11 @@ class Adaptive:
             self._last = a, b, difference(a, b)
         return self._last[2]
 
-    def _masked(self, picture: WorkingPicture) -> WorkingPicture:
-        """Return a picture as this detector prepares it: it may be from before an edit of the masks."""
-        pixels = self._layout_of(picture).pixels
-        if picture.counted is pixels or _are_equal(picture.counted, pixels):
-            return picture
-        return working_picture(picture.image, picture.source_size, pixels)
-
-    def _layout_of(self, picture: WorkingPicture) -> _Layout:
-        return self._layout_for(picture.image, picture.source_size)
-
-    def _layout_for(self, image: NDArray[np.uint8], source_size: tuple[int, int]) -> _Layout:
-        key = image.shape, source_size
-        layout = self._layout  # another thread may replace it
-        if layout is None or layout.key != key:
-            self._layout = layout = _layout(self.settings, self._mask_picture, key)
-        return layout
+    def _layout_of(self, picture: SmallPicture | WorkingPicture) -> _Layout:
+        key = picture.image.shape, picture.source_size
+        if self._layout is None or self._layout.key != key:
+            self._layout = _layout(self.settings, self._mask_picture, key)
+        return self._layout
 
 
 def _layout(
@@ -261,11 +248,6 @@ def _layout(
     general = settings.min_contour_area.in_px(picture_px)
     places.append(Place(None, rest, _times(settings.score_threshold), general))
     return _Layout(key, counted if picture_px < counted.size else None, blocks, tuple(places))
-
-
-def _are_equal(one: GrayImage | None, other: GrayImage | None) -> bool:
-    """Return whether two masks count the same pixels; to look takes 3 microseconds."""
-    return one is not None and other is not None and np.array_equal(one, other)
 
 
 def _times(threshold: Area | Times) -> float:

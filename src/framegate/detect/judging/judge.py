@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any, Self
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import Detector, Prepared, detector_of, preparation_of
+from framegate.detect.detector import Detector, detector_of, reduced, reduction_of
 from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLane, packed, unpacked
 from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
 from framegate.detect.judging.pacing import Pacing, Storm
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import Decision, FileKey, GrayImage, Moment, Picture, Reason, Size, storable_ns
 
 OVERHEAD_BYTES, TIME_BYTES = 3_500, 130
@@ -86,37 +87,29 @@ class Judge:
             TypeError: the picture has not the channels that the preset needs.
             MemoryError: there is too little memory now. Nothing was learnt from the frame.
         """
-        return self.judge_prepared(key, captured_at_ns, self.prepare(picture), arrived_at_ns=arrived_at_ns)
+        small = reduced(picture, self.settings)
+        return self.judge_reduced(key, captured_at_ns, small, arrived_at_ns=arrived_at_ns)
 
-    def prepare(self, picture: Picture) -> Prepared:
-        """Return a picture as ``judge_prepared`` takes it; it may be called in any thread.
-
-        Raises:
-            TypeError, MemoryError: as ``judge``.
-        """
-        with opencv_out_of_memory_as_memory_error():
-            prepared: Prepared = self._new_detector().prepare(picture)
-        return prepared
-
-    def judge_prepared(
+    def judge_reduced(
         self,
         key: FileKey | str,
         captured_at_ns: int,
-        prepared: Prepared,
+        small: SmallPicture,
         *,
         arrived_at_ns: int | None = None,
     ) -> Decision:
-        """Decide about a frame as ``judge`` does, by what ``prepare`` of an equal judge has returned.
+        """Decide about a frame as ``judge`` does, by what ``reduced`` returns for the same settings.
 
         Raises:
             MemoryError: as ``judge``.
         """
-        moment, size = _moment(captured_at_ns, arrived_at_ns), prepared.source_size
+        moment, size = _moment(captured_at_ns, arrived_at_ns), small.source_size
         with opencv_out_of_memory_as_memory_error():
             lane = self.lanes.get(size)
-            current = PreparedFrame(key, moment, prepared)
             if lane is not None:
                 lane.wake()
+            detector = self._new_detector() if lane is None else lane.detector
+            current = PreparedFrame(key, moment, detector.prepare(small))
             torn = None if lane is None else lane.torn_with(current)
             if lane is not None and torn is not None and not torn.is_shown:
                 return lane.refuse(torn)  # what it shows is not there: nothing is compared with it
@@ -129,7 +122,7 @@ class Judge:
             lane.follow(current, torn, is_kept=is_kept)
             self._use(size, lane)
         elif is_kept:  # what a storm drops takes no other size's lane
-            self._use(size, Lane(self._new_detector(), current))
+            self._use(size, Lane(detector, current))
         self.pacing.follow(decision.reason, moment)
         return decision
 
@@ -170,7 +163,7 @@ class Judge:
             TypeError: the picture has not the channels that the preset needs.
         """
         detector = self._new_detector()
-        lane = Lane(detector, PreparedFrame(key, moment, detector.prepare(picture)))
+        lane = Lane(detector, PreparedFrame(key, moment, detector.prepare(detector.reduce(picture))))
         self._use(picture.size, lane)
         return lane
 
@@ -188,9 +181,9 @@ class Judge:
         """Judge by other settings from the next frame on, and keep what was learnt.
 
         Returns:
-            False, and nothing is changed, when pictures would have to be prepared in another way.
+            False, and nothing is changed, when pictures would have to be reduced in another way.
         """
-        if preparation_of(settings) != preparation_of(self.settings):
+        if reduction_of(settings) != reduction_of(self.settings):
             return False
         lanes = {}
         for size, lane in self.lanes.items():
@@ -270,7 +263,7 @@ def _lane_again(detector: Detector[Any], saved: SavedLane) -> Lane:
     """
 
     def again(frame: SavedFrame) -> PreparedFrame:
-        prepared = detector.prepared_again(frame.image, frame.source_size)
+        prepared = detector.prepare(SmallPicture(frame.image, frame.source_size))
         return PreparedFrame(frame.key, frame.moment, prepared)
 
     lane = Lane(detector, again(saved.reference))

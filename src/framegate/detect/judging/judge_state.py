@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import DETECTOR_VERSION, preparation_of
+from framegate.detect.detector import DETECTOR_VERSION, reduction_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import MOST_LANES
 from framegate.detect.tear import TornAlike
@@ -75,7 +75,7 @@ class SavedJudge:
 def packed(judge: SavedJudge, settings: DetectionSettings) -> bytes:
     """Return a judge as bytes; equal judges give equal bytes."""
     description = {
-        "preparation": preparation_of(settings),
+        "reduction": reduction_of(settings),
         "lanes": [_described_lane(lane) for lane in judge.lanes],
         "times": len(judge.kept),
         "storm": judge.storm,
@@ -99,7 +99,7 @@ def unpacked(data: bytes, settings: DetectionSettings) -> SavedJudge:
     """Return the judge in the bytes that ``packed`` returned.
 
     Raises:
-        ValueError: they are no such bytes, are damaged, or are of another version or preparation.
+        ValueError: they are no such bytes, are damaged, or are of another version or reduction.
     """
     try:
         return _unpacked(memoryview(data), settings)
@@ -117,7 +117,7 @@ def _unpacked(data: memoryview, settings: DetectionSettings) -> SavedJudge:
     _require(length <= _MOST_DESCRIPTION_BYTES, "their description is too long")
     rest = rest[_LENGTH.size :]
     description = json.loads(bytes(rest[:length]))
-    _require_same_preparation(description["preparation"], version, settings)
+    _require_same_reduction(description["reduction"], version, settings)
     return _judge_of(description, rest[length:])
 
 
@@ -126,10 +126,10 @@ def _require(is_so: object, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-def _require_same_preparation(preparation: object, version: int, settings: DetectionSettings) -> None:
-    wanted, wanted_version = list(preparation_of(settings)), DETECTOR_VERSION[settings.preset_name]
-    if preparation != wanted or version != wanted_version:
-        prepared = f"its pictures were prepared by {preparation!r:.100}, version {version}"
+def _require_same_reduction(reduction: object, version: int, settings: DetectionSettings) -> None:
+    wanted, wanted_version = list(reduction_of(settings)), DETECTOR_VERSION[settings.preset_name]
+    if reduction != wanted or version != wanted_version:
+        prepared = f"its pictures were reduced by {reduction!r:.100}, version {version}"
         raise ValueError(f"{prepared}, not by {wanted}, version {wanted_version}")
 
 

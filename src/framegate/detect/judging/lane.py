@@ -4,33 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
+from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear, TornAlike, torn_alike
 from framegate.model import Decision, FileKey, Moment, Picture, Reason, Size
 
 MOST_LANES = 4
 """Of one camera: main and sub stream, portrait and landscape. More sizes than that are crops of motion, of
 which each has a size of its own and none comes again."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RestingPicture:
-    """What a picture can be prepared from again: with ``adaptive`` a quarter of its memory."""
-
-    image: NDArray[np.uint8]
-    """As in ``Prepared``."""
-
-    source_size: Size
-    """(width, height) of the whole picture, in pixels."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory in bytes."""
-        return self.image.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +64,13 @@ class Lane:
     def rest(self) -> None:
         """Keep of the pictures only what they can be prepared from again."""
         if not self._rests:
-            self._change_pictures(lambda picture: RestingPicture(picture.image, picture.source_size))
+            self._change_pictures(lambda picture: SmallPicture(picture.image, picture.source_size))
             self._rests = True
 
     def wake(self) -> None:
         """Prepare the pictures again, to the bit, if the lane rests: its next frame needs them."""
         if self._rests:
-            again = self.detector.prepared_again
-            self._change_pictures(lambda picture: again(picture.image, picture.source_size))
+            self._change_pictures(self.detector.prepare)
             self._rests = False
 
     def decision_on(self, current: PreparedFrame) -> Decision:
@@ -126,7 +107,8 @@ class Lane:
 
     def restore_previous(self, key: FileKey | str, picture: Picture) -> None:
         """Go on from a frame that was judged before; its time decides nothing."""
-        self.previous, self.previous_key = PreparedFrame(key, Moment(0), self.detector.prepare(picture)), key
+        prepared = self.detector.prepare(self.detector.reduce(picture))
+        self.previous, self.previous_key = PreparedFrame(key, Moment(0), prepared), key
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
@@ -139,7 +121,7 @@ class Lane:
         self.previous = renewed.get(id(self.previous), self.previous)
         self.previous_key = now if self.previous_key == key else self.previous_key
 
-    def _change_pictures(self, change: Callable[[Prepared], Prepared]) -> None:
+    def _change_pictures(self, change: Callable[[Any], Prepared]) -> None:
         """Change the picture of the reference and of the previous frame; if that fails, neither."""
         reference, previous = self.reference, self.previous
         changed = replace(reference, prepared=change(reference.prepared))
