@@ -516,7 +516,8 @@ def test_the_log_is_as_the_config_says_now(site: Site) -> None:
 # --- endurance --------------------------------------------------------------------------------------------
 
 MANY = 1000
-MOST_GROWTH_BYTES = 10_000_000
+MOST_GROWTH_BYTES = 15_000_000
+"""9,000 frames leave up to 10 MB, which later ones do not; 50 kB of each edit would be 50 MB."""
 SEEN = ("", "blur = 3", "working_height = 24", "dilate = 1", "ignore = []", "max_kept_per_hour = 90000")
 
 

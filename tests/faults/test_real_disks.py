@@ -467,9 +467,10 @@ def check_a_ledger_fault(site: Site, camera: FlatCamera, calls: str, inject: str
     make_a_ledger(site, camera)
     through = tracing(calls, f"{calls}:{inject}", site.state / "ledger.sqlite3-wal")
     with started(site, through) as daemon:
-        camera.take(6)
-        daemon.wait_for_verdicts(6)
-        camera.take(6, is_new_scene=True)
+        for number in range(1, 7):  # one at a time: each is a commit
+            camera.take(1, is_new_scene=True)
+            daemon.wait_for_verdicts(number)
+        camera.take(6, is_new_scene=True)  # perhaps a single one
         daemon.wait_for_verdicts(12)
         (paused,) = daemon.wait_for("intake.paused")
         assert daemon.stop() == 0
