@@ -244,10 +244,10 @@ class Daemon:
             if isinstance(examined, Examined) and examined.is_vanished and self._intake.forget_if_gone():
                 break
             outcome = self._pipeline.decide(examined) if isinstance(examined, Examined) else examined
-            if isinstance(outcome, Unsettled):
-                self._intake.put_back(outcome)  # it may be the next again, before those that followed
+            if not isinstance(outcome, Unsettled):
+                judged.append(candidate)
+            elif self._intake.put_back(outcome):
                 break
-            judged.append(candidate)
             if self._is_stopping or self._clock() > end_s or self._pipeline.is_group_due:
                 break
         self._pipeline.make_durable()

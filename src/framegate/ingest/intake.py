@@ -179,8 +179,12 @@ class Intake:
         """Forget a frame that has its verdict."""
         self._uploads.done(candidate)
 
-    def put_back(self, unsettled: Unsettled) -> None:
-        """Let a frame settle again that cannot be judged yet, or put it aside when it cannot be read."""
+    def put_back(self, unsettled: Unsettled) -> bool:
+        """Let a frame settle again that cannot be judged yet, or put it aside when it cannot be read.
+
+        Returns:
+            Whether it keeps its turn: it comes before those that followed, as the version that is there now.
+        """
         now_s = self._clock()
         is_warning = False
         if unsettled.why is NotYet.UNREADABLE:
@@ -191,6 +195,7 @@ class Intake:
             self._uploads.put_back(unsettled, now_s, delay_s=delay_s, writer_is_done=is_done)
         detail = unsettled.detail or None
         self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
+        return self._uploads.is_queued_as(unsettled.key)
 
     def forget_if_gone(self) -> bool:
         """Check the drop folder, and forget the files in hand if it is missing or another stands there.

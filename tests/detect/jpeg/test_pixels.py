@@ -39,8 +39,8 @@ def exif(orientation: int, order: str) -> bytes:
     return jpegs.segment(0xE1, b"Exif\0\0" + head + entries)
 
 
-def pixels_of(data: bytes) -> np.ndarray:
-    decoded = decode(data, ADAPTIVE)
+def pixels_of(data: bytes, settings: DetectionSettings) -> np.ndarray:
+    decoded = decode(data, settings)
     assert isinstance(decoded, Picture)
     return decoded.pixels
 
@@ -78,16 +78,20 @@ def test_pictures_are_turned_as_opencv_turns_them(orientation: int, order: str, 
     assert_as_opencv(data[:at] + exif(orientation, order) + data[at:])
 
 
-def test_the_first_exif_counts() -> None:
+@pytest.mark.parametrize("settings", [CLASSIC, ADAPTIVE], ids=["gray", "colour"])
+def test_the_first_exif_counts(settings: DetectionSettings) -> None:
     """XMP before it does not hide an orientation; of two the first counts; a cut one is none."""
     data = jpegs.encoded(picture((97, 61)), [])
-    xmp = jpegs.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
+    xmp, cut = (
+        jpegs.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        jpegs.segment(0xE1, exif(6, "<")[4:-8]),
+    )
+    turned = pixels_of(data[:2] + exif(6, "<") + data[2:], settings)
     # not compared with OpenCV itself: its older versions look for EXIF in the first of such segments only
-    turned = pixels_of(data[:2] + exif(6, "<") + data[2:])
-    np.testing.assert_array_equal(pixels_of(data[:2] + xmp + exif(6, "<") + data[2:]), turned)
-    np.testing.assert_array_equal(pixels_of(data[:2] + exif(6, "<") + exif(3, "<") + data[2:]), turned)
-    cut = jpegs.segment(0xE1, exif(6, "<")[4:-8])
-    np.testing.assert_array_equal(pixels_of(data[:2] + cut + data[2:]), pixels_of(data))
+    for before, expected in [
+        (xmp + exif(6, "<"), turned), (exif(6, "<") + exif(3, "<"), turned), (cut, pixels_of(data, settings)),
+    ]:  # fmt: skip
+        np.testing.assert_array_equal(pixels_of(data[:2] + before + data[2:], settings), expected)
 
 
 def test_what_is_tidied_is_unchanged_where_nothing_is_odd() -> None:

@@ -155,11 +155,11 @@ def test_a_time_that_is_set_after_the_close_delays_nothing(uploads: Uploads, ori
 
 
 def test_a_frame_whose_time_is_set_while_it_is_read_keeps_its_turn(uploads: Uploads) -> None:
-    """It is read again before younger frames until settle_s after it was first seen; then they go on."""
+    """It is read again before younger frames for settle_s, however late it was read first; then they go on."""
     for name in ("a.jpg", "b.jpg"):
         uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
     uploads.settle(0.0)
-    for set_ns, now_s, next_name in ((1, 0.1, "a.jpg"), (2, 1.9, "a.jpg"), (3, 2.0, "b.jpg")):
+    for set_ns, now_s, next_name in ((1, 9.0, "a.jpg"), (2, 10.9, "a.jpg"), (3, 11.0, "b.jpg")):
         tried = next(uploads.upcoming())
         now = FileKey("a.jpg", 1, set_ns)
         uploads.put_back(Unsettled(tried, now, NotYet.CHANGED), now_s, writer_is_done=True)

@@ -198,7 +198,8 @@ class Uploads:
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
         closes it. One whose time was set while it was read, and that no program has open for writing
-        (``writer_is_done``), stays queued before younger frames, until ``settle_s`` after it was first seen.
+        (``writer_is_done``), stays queued before younger frames, until ``settle_s`` after that was first seen:
+        counted from its arrival, a machine that was slow to read it let younger ones pass.
         """
         upload = self._tried(unsettled)
         if upload is None:
@@ -209,7 +210,7 @@ class Uploads:
         if not is_unchanged:
             upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
-        if is_touched and now_s < upload.known_since_s + self._rules.settle_s:
+        if is_touched and self._keeps_its_turn(upload, now_s):
             upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)
             self._queue(upload)
             return
@@ -220,6 +221,11 @@ class Uploads:
             upload.failed_reads = 0
         upload.waits_for = _in_words(unsettled)
         self._move(upload, State.SETTLING)
+
+    def _keeps_its_turn(self, touched: Upload, now_s: float) -> bool:
+        if touched.touched_since_s is None:
+            touched.touched_since_s = now_s
+        return now_s < touched.touched_since_s + self._rules.settle_s
 
     def put_aside(self, unsettled: Unsettled, now_s: float) -> bool:
         """Put a queued file aside that could not be read, each time for longer, 1 to 60 s.
