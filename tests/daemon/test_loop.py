@@ -206,6 +206,22 @@ def test_sweeps_that_fail_during_a_pause_do_not_prolong_it(site: Site) -> None:
     daemon.stop()
 
 
+def test_frames_that_are_put_back_hold_up_no_others(site: Site, morning: list[bytes]) -> None:
+    """What has no end yet is put back, and the whole frames behind it are judged in the same turn."""
+    for number in range(8):
+        data = morning[0]
+        (site.drop / f"{number}.jpg").write_bytes(data if number % 2 else data[: len(data) // 2])
+    daemon = Stepped(site)
+    daemon.start()
+    assert daemon.daemon is not None
+    while not daemon.count("frame.postponed"):
+        daemon.now_s += 0.1
+        daemon.daemon.turn(0)
+    judged = [verdict.entry.key.name for verdict in daemon.verdicts()]
+    daemon.stop()
+    assert judged == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
+
+
 @pytest.mark.parametrize("pattern", ["", CAMERAS], ids=["include", "camera_pattern"])
 def test_an_edit_during_a_pause_loses_no_frame(site: Site, pattern: str) -> None:
     """While a frame is held because the disk is full, names are read anew: each is judged once."""

@@ -180,22 +180,17 @@ class Intake:
         self._uploads.done(candidate)
 
     def put_back(self, unsettled: Unsettled) -> bool:
-        """Let a frame settle again that cannot be judged yet, or put it aside when it cannot be read.
-
-        Returns:
-            Whether it keeps its turn: it comes before those that followed, as the version that is there now.
-        """
-        now_s = self._clock()
-        is_warning = False
+        """Let a frame settle again, or be put aside if it is unreadable; return whether it keeps its turn."""
+        now_s, is_warning = self._clock(), False
         if unsettled.why is NotYet.UNREADABLE:
             is_warning = self._uploads.put_aside(unsettled, now_s)
         else:
             delay_s = self._drop.settle_s if unsettled.why is NotYet.BEING_WRITTEN else 0.0
             is_done = unsettled.why is NotYet.CHANGED and not self._is_being_written(unsettled.key.name)
             self._uploads.put_back(unsettled, now_s, delay_s=delay_s, writer_is_done=is_done)
-        detail = unsettled.detail or None
-        self._emit(FramePostponed(unsettled.key.name, unsettled.why, detail, is_warning=is_warning))
-        return self._uploads.is_queued_as(unsettled.key)
+        key, detail = unsettled.key, unsettled.detail or None
+        self._emit(FramePostponed(key.name, unsettled.why, detail, is_warning=is_warning))
+        return self._uploads.is_queued_as(key)
 
     def forget_if_gone(self) -> bool:
         """Check the drop folder, and forget the files in hand if it is missing or another stands there.

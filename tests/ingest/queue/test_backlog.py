@@ -11,7 +11,7 @@ from framegate.ingest.queue import backlog
 from framegate.ingest.queue.backlog import Backlog, shard_of
 from framegate.ingest.queue.settling import SettlingRules
 from framegate.ingest.queue.uploads import Uploads
-from framegate.model import Candidate, FileKey, Origin
+from framegate.model import Candidate, FileKey, NotYet, Origin, Unsettled
 
 MOST_IN_HAND, REFILL_BELOW, SHARDS = 16, 2, 4
 MOST_BY_SWEEP = 12
@@ -227,13 +227,18 @@ def test_a_file_is_queued_until_it_was_served() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), unique=True), st.data())
 def test_what_comes_next_is_known_in_advance(frames: list[tuple[str, int]], data: st.DataObject) -> None:
-    """The upcoming frames are those that are judged, one after the other, if nothing else comes."""
+    """The upcoming frames are those that are judged, one after the other and each once, if no others come."""
     queue = Queue()
     for camera, moment in frames:
         queue.append(frame(camera, moment))
     for camera, moment in frames:
-        if data.draw(st.booleans(), label="is gone"):
-            queue.forget(frame(camera, moment).key.name)
+        tried = frame(camera, moment)
+        fate = data.draw(st.sampled_from(["stays", "gone", "queued again"]), label=tried.key.name)
+        if fate == "gone":
+            queue.forget(tried.key.name)
+        elif fate == "queued again":
+            queue.put_back(Unsettled(tried, tried.key, NotYet.UNFINISHED), 0.0)
+            queue.settle(0.0)
     foreseen = list(queue.upcoming())
     assert [queue.serve() for _ in range(len(queue))] == foreseen
 

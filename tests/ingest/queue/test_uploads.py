@@ -155,7 +155,7 @@ def test_a_time_that_is_set_after_the_close_delays_nothing(uploads: Uploads, ori
 
 
 def test_a_frame_whose_time_is_set_while_it_is_read_keeps_its_turn(uploads: Uploads) -> None:
-    """It is read again before younger frames for settle_s, however late it was read first; then they go on."""
+    """It is read again before younger frames for settle_s, however late it was first read; then they go."""
     for name in ("a.jpg", "b.jpg"):
         uploads.observe(FileKey(name, 1, 0), Origin.CLOSED, 0.0)
     uploads.settle(0.0)

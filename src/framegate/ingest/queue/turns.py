@@ -60,11 +60,16 @@ def _first_of(
 
 
 def _oldest_first(heap: list[_Turn]) -> Iterator[FileKey]:
-    """Yield a heap's files in their order, and leave it as it is: only the first of thousands are needed."""
-    places = [(heap[0], 0)]
+    """Yield a heap's files in their order, and leave it as it is: only the first of thousands are needed.
+
+    One that was put back and queued again stands in it twice, and is yielded once.
+    """
+    places, last = [(heap[0], 0)], None
     while places:
         turn, place = heapq.heappop(places)
-        yield turn[1]
+        if turn != last:
+            yield turn[1]
+        last = turn
         for below in (2 * place + 1, 2 * place + 2):
             if below < len(heap):
                 heapq.heappush(places, (heap[below], below))

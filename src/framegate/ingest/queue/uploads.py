@@ -198,8 +198,8 @@ class Uploads:
 
         It is tried when it has not changed for ``settle_s`` and ``delay_s`` have passed, or when its writer
         closes it. One whose time was set while it was read, and that no program has open for writing
-        (``writer_is_done``), stays queued before younger frames, until ``settle_s`` after that was first seen:
-        counted from its arrival, a machine that was slow to read it let younger ones pass.
+        (``writer_is_done``), stays queued before younger frames until ``settle_s`` after that was first seen.
+        Counted from its arrival, younger ones passed it on a machine that was slow to read it.
         """
         upload = self._tried(unsettled)
         if upload is None:
