@@ -90,6 +90,7 @@ def proftpd(site: Site, *, hidden_stores: bool = False) -> Iterator[str]:
           Group {GROUP}
           UserAlias anonymous {USER}
           RequireValidShell off
+          UseFtpUsers off
           RootLogin on
           AnonRequirePassword off
           AllowOverwrite on
