@@ -4,15 +4,14 @@ Source of the method: see ``detect.scoring``. What is not computed cannot change
 ``detect.differing``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.config.quantities import Area, Times
 from framegate.detect import scoring
-from framegate.detect.deciding import require_one_size, strongest
+from framegate.detect.deciding import Measured, decisive_score, require_one_size
 from framegate.detect.differing import Differing, differing
 from framegate.detect.masking import COUNTED, IGNORED, counted_pixels, inside_polygon
 from framegate.detect.small_picture import SmallPicture
@@ -23,12 +22,10 @@ from framegate.model import ChangeScore, GrayImage, Picture, Region
 class _Place:
     """A part of the picture with a threshold of its own: a zone, or the rest."""
 
-    zone: str | None
     counted: GrayImage | None
     """255 where a pixel belongs to it, 0 where not; None when all that count do."""
 
     least_px: float
-    threshold: Area
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +93,21 @@ class Classic:
         Raises:
             ValueError: the two have different working sizes.
         """
-        require_one_size(reference.image, current.image)
-        layout = self._layout_of(current.image)
-        changed = self._differing(reference, current, layout)
-        return strongest(self._score_at(place, changed, layout) for place in layout.places)
+        measured, regions = self._measured(reference, current)
+        decisive = decisive_score(measured, self.settings)
+        place = [*(zone.name for zone in self.settings.zone), None].index(decisive.zone)
+        changed_px = sum(region.area_px for region in regions[place])
+        return replace(decisive, regions=regions[place], changed_px=changed_px)
+
+    def measure(self, reference: SmallPicture, current: SmallPicture) -> Measured:
+        """Return how much each place changed, in percent of the unmasked picture, 0 to 100.
+
+        Dilation extends over the edge of a mask, so what changed may exceed what is unmasked.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        return self._measured(reference, current)[0]
 
     def changed_pixels(self, reference: SmallPicture, current: SmallPicture) -> GrayImage:
         """Return the thresholded, dilated difference that ``score`` measures.
@@ -146,11 +154,17 @@ class Classic:
             reference.image, current.image, blur=s.blur, threshold=s.pixel_threshold, counted=layout.counted
         )
 
-    def _score_at(self, place: _Place, changed: Differing | None, layout: _Layout) -> ChangeScore:
-        regions = () if changed is None else self._regions_at(place, changed)
+    def _measured(
+        self, reference: SmallPicture, current: SmallPicture
+    ) -> tuple[Measured, list[tuple[Region, ...]]]:
+        """Return how much each place changed, and the regions of each."""
+        require_one_size(reference.image, current.image)
+        layout = self._layout_of(current.image)
+        changed = self._differing(reference, current, layout)
+        regions = [() if changed is None else self._regions_at(place, changed) for place in layout.places]
+        scores = tuple(scoring.in_percent(each, layout.picture_px) for each in regions)
         height, width = layout.shape
-        size = (width, height)
-        return scoring.score_of(regions, place.threshold, layout.picture_px, size, place.zone)
+        return Measured(scores, layout.picture_px, (width, height)), regions
 
     def _regions_at(self, place: _Place, changed: Differing) -> tuple[Region, ...]:
         """Return what has changed at a place, joined by dilation; nothing outside the box can have."""
@@ -174,17 +188,17 @@ class Classic:
     ) -> tuple[_Place, ...]:
         """Return the zones, then the rest of the picture. Where zones overlap, the first counts."""
         s, (height, width) = self.settings, shape
-        general_px, general = s.min_contour_area.in_px(picture_px), _area(s.score_threshold)
+        general_px = s.min_contour_area.in_px(picture_px)
         if not s.zone:
-            return (_Place(None, None, general_px, general),)
+            return (_Place(None, general_px),)
         left = np.full(shape, COUNTED, np.uint8) if counted is None else counted.copy()
         places = []
         for zone in s.zone:
             inside = cv2.bitwise_and(inside_polygon(width, height, zone.polygon), left)
             left[inside > 0] = IGNORED
             least_px = s.least_area_in(zone).in_px(picture_px)
-            places.append(_Place(zone.name, scoring.as_uint8(inside), least_px, _area(s.threshold_in(zone))))
-        return (*places, _Place(None, left, general_px, general))
+            places.append(_Place(scoring.as_uint8(inside), least_px))
+        return (*places, _Place(left, general_px))
 
     def _counted(self, height: int, width: int) -> GrayImage | None:
         s = self.settings
@@ -197,12 +211,6 @@ class Classic:
             polygons=[area.polygon for area in s.ignore],
             mask_picture=self._mask_picture,
         )
-
-
-def _area(threshold: Area | Times) -> Area:
-    """Return a threshold as what it is by the preset."""
-    assert isinstance(threshold, Area)
-    return threshold
 
 
 def _require_gray(pixels: object) -> None:

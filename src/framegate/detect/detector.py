@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic
+from framegate.detect.deciding import Measured
 from framegate.detect.memory import opencv_out_of_memory_as_memory_error
 from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear
@@ -71,6 +72,13 @@ class Detector(Protocol[P]):
 
     def score(self, reference: P, current: P) -> ChangeScore:
         """Return how much has changed from ``reference`` to ``current``, and the threshold for it.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+
+    def measure(self, reference: P, current: P) -> Measured:
+        """Return how much each place changed from ``reference`` to ``current``, whatever the thresholds are.
 
         Raises:
             ValueError: the two have different working sizes.

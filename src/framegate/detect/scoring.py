@@ -8,8 +8,7 @@ OpenCV", PyImageSearch, 2015). No function here changes an array it is given.
 import cv2
 import numpy as np
 
-from framegate.config.quantities import Area
-from framegate.model import ChangeScore, GrayImage, Region
+from framegate.model import GrayImage, Region
 
 WIDEST_ASPECT = 16
 """The widest camera stills, stitched from four sensors, are some 7 times as wide as high. Wider than 16 is a
@@ -59,27 +58,17 @@ def regions_of(changed: GrayImage, min_area_px: float, offset: tuple[int, int]) 
     return tuple(sorted(regions, key=lambda region: (-region.area_px, region.y, region.x)))
 
 
-def score_of(
-    regions: tuple[Region, ...],
-    threshold: Area,
-    picture_px: int,
-    working_size: tuple[int, int],
-    zone: str | None = None,
-) -> ChangeScore:
-    """Return the sum of the regions' areas as a score, in percent of the unmasked picture.
+def in_percent(regions: tuple[Region, ...], picture_px: int) -> float:
+    """Return the sum of the regions' areas in percent of the unmasked picture, from 0 to 100.
 
-    Dilation extends over the edge of a mask, so the sum may exceed the unmasked picture; it is at most 100%.
+    Dilation extends over the edge of a mask, so the sum may exceed the unmasked picture.
 
     Args:
         regions: what ``regions_of`` returned.
-        threshold: to compare the score with.
         picture_px: the number of unmasked pixels.
-        working_size: (width, height) of the pictures that were compared.
-        zone: of which the regions are; None for the rest of the picture.
     """
     changed_px = sum(region.area_px for region in regions)
-    score = min(100.0, 100 * changed_px / picture_px) if picture_px else 0.0
-    return ChangeScore(score, threshold.in_percent(picture_px), "%", regions, changed_px, working_size, zone)
+    return min(100.0, 100 * changed_px / picture_px) if picture_px else 0.0
 
 
 def _region(contour: cv2.typing.MatLike) -> Region:

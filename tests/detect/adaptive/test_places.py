@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.detect.adaptive.exact import Codes, Flags
-from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
+from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest_code
 
 law = settings(deadline=None, max_examples=300)
 BLOCK_PX = 16
 
 Block = tuple[int, int]
+Scene = tuple[Codes, Place, float]
+"""The codes, a place, and its threshold."""
 
 
 @st.composite
-def _scenes(draw: st.DrawFn) -> tuple[Codes, Place]:
+def _scenes(draw: st.DrawFn) -> Scene:
     rows, columns = draw(st.integers(1, 7)), draw(st.integers(1, 7))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     most = draw(st.sampled_from([1, 4, 200]))
@@ -25,7 +27,7 @@ def _scenes(draw: st.DrawFn) -> tuple[Codes, Place]:
     blocks = chance.random((rows, columns)) < draw(st.sampled_from([0.4, 0.8, 1]))
     least_px = draw(st.sampled_from([0, 16, 16.5, 32, 50, 64, 100, 160, 400, 5000]))
     threshold = draw(st.sampled_from([0.5, 1.0, 1.015625, 2.3, 2.249999999999, 7.0]))
-    return codes, Place(None, blocks, threshold, least_px)
+    return codes, Place(blocks, least_px), threshold
 
 
 def _groups(chosen: Flags) -> list[set[Block]]:
@@ -52,59 +54,59 @@ def _large_groups(chosen: Flags, place: Place) -> list[set[Block]]:
 @law
 @given(_scenes())
 def test_the_strongest_change_is_the_one_that_a_search_of_all_levels_finds(
-    scene: tuple[Codes, Place],
+    scene: Scene,
 ) -> None:
     """It is the largest code at which a change of the least area is left; else the least code there is."""
-    codes, place = scene
+    codes, place, _ = scene
     levels = sorted({int(code) for code in codes[place.blocks]}, reverse=True)
     found = next((level for level in levels if _large_groups(codes >= level, place)), None)
     if found is None:
         found = levels[-1] if levels else None
-    assert strongest(codes, place) == found
+    assert strongest_code(codes, place) == found
 
 
 @law
 @given(_scenes())
-def test_regions_are_the_changes_above_the_threshold(scene: tuple[Codes, Place]) -> None:
+def test_regions_are_the_changes_above_the_threshold(scene: Scene) -> None:
     """Each group of blocks above the threshold, if large enough, is a region of its area around all of it."""
-    codes, place = scene
-    above = np.array([[as_times(int(code)) > place.threshold for code in row] for row in codes])
+    codes, place, threshold = scene
+    above = np.array([[as_times(int(code)) > threshold for code in row] for row in codes])
     expected = []
     for group in _large_groups(above, place):
         rows, columns = [row for row, _ in group], [column for _, column in group]
         left, top = 4 * max(0, min(columns) - 1), 4 * max(0, min(rows) - 1)
         right, bottom = 4 * (max(columns) + 1), 4 * (max(rows) + 1)
         expected.append((left, top, right - left, bottom - top, BLOCK_PX * len(group)))
-    found = regions(codes, place)
+    found = regions(codes, place, threshold)
     assert sorted((one.x, one.y, one.width, one.height, one.area_px) for one in found) == sorted(expected)
 
 
 @law
 @given(_scenes())
-def test_there_is_a_region_exactly_if_the_score_is_above_the_threshold(scene: tuple[Codes, Place]) -> None:
+def test_there_is_a_region_exactly_if_the_score_is_above_the_threshold(scene: Scene) -> None:
     """Score and regions never contradict each other, where a place is as large as the least change."""
-    codes, place = scene
-    code = strongest(codes, place)
+    codes, place, threshold = scene
+    code = strongest_code(codes, place)
     if code is None:
-        assert regions(codes, place) == []
+        assert regions(codes, place, threshold) == []
     elif _large_groups(place.blocks, place):
-        assert bool(regions(codes, place)) == (as_times(code) > place.threshold)
+        assert bool(regions(codes, place, threshold)) == (as_times(code) > threshold)
 
 
 @law
 @given(_scenes())
-def test_what_decides_is_the_change_around_the_strongest_block(scene: tuple[Codes, Place]) -> None:
+def test_what_decides_is_the_change_around_the_strongest_block(scene: Scene) -> None:
     """Above the threshold it is one of the regions; below, the blocks of the strongest code alone."""
-    codes, place = scene
-    code, one = strongest(codes, place), decisive(codes, place)
+    codes, place, threshold = scene
+    code, one = strongest_code(codes, place), decisive(codes, place, threshold)
     if code is None or not _large_groups(codes >= code, place):
         assert one is None
         return
     assert one is not None
     assert BLOCK_PX <= one.area_px <= codes.size * BLOCK_PX
     assert one.area_px >= place.least_px
-    if as_times(code) > place.threshold:
-        assert one in regions(codes, place)
+    if as_times(code) > threshold:
+        assert one in regions(codes, place, threshold)
 
 
 def test_a_small_thing_counts_as_little_as_the_larger_change_around_it() -> None:
@@ -113,9 +115,9 @@ def test_a_small_thing_counts_as_little_as_the_larger_change_around_it() -> None
     codes[2:4, 2:4] = 70
     codes[2, 2] = 500
     everywhere = np.ones((8, 8), bool)
-    assert strongest(codes, Place(None, everywhere, 2.3, 0)) == 500
-    assert strongest(codes, Place(None, everywhere, 2.3, 50)) == 70
-    assert strongest(codes, Place(None, everywhere, 2.3, 65)) == -300
+    assert strongest_code(codes, Place(everywhere, 0)) == 500
+    assert strongest_code(codes, Place(everywhere, 50)) == 70
+    assert strongest_code(codes, Place(everywhere, 65)) == -300
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (3, 5), (7, 11)], ids=str)

@@ -1,15 +1,14 @@
 """``adaptive``: the strongest change, in times the usual. See the package for how it goes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.config.quantities import Area, Times
 from framegate.detect.adaptive.difference import Difference, difference
 from framegate.detect.adaptive.exact import Codes, Flags, in_octaves
 from framegate.detect.adaptive.neighbourhood import STEPS_AN_OCTAVE, corrections
-from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest
+from framegate.detect.adaptive.places import Place, as_times, blocks_of, decisive, regions, strongest_code
 from framegate.detect.adaptive.quantities import Quantities, quantities
 from framegate.detect.adaptive.strength import Strength, strength
 from framegate.detect.adaptive.torn import torn
@@ -23,7 +22,7 @@ from framegate.detect.adaptive.working import (
     working_picture,
     working_size,
 )
-from framegate.detect.deciding import require_one_size
+from framegate.detect.deciding import Measured, decisive_score, require_one_size, strongest, thresholds_of
 from framegate.detect.masking import counted_pixels, inside_polygon
 from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear
@@ -49,6 +48,9 @@ class _Layout:
 
     pixels: GrayImage | None
     """uint8 (rows, columns), 0 where ignored; None when all count."""
+
+    picture_px: int
+    """How many pixels count."""
 
     blocks: Flags
     """The blocks that count."""
@@ -120,20 +122,24 @@ class Adaptive:
             ValueError: the two have different working sizes.
         """
         codes = self.codes(reference, current)
-        rows, columns = codes.shape
         layout = self._layout_of(current)
-        deciding, score = _deciding(codes, layout.places)
-        changed = [] if score <= deciding.threshold else regions(codes, deciding)
+        score = decisive_score(_measured(codes, layout), self.settings)
+        if score.score <= score.threshold:
+            return score
+        place = layout.places[[*(zone.name for zone in self.settings.zone), None].index(score.zone)]
+        changed = regions(codes, place, score.threshold)
         largest_first = sorted(changed, key=lambda region: (-region.area_px, region.y, region.x))
-        return ChangeScore(
-            score,
-            deciding.threshold,
-            "x",
-            tuple(largest_first),
-            sum(region.area_px for region in changed),
-            (columns * BLOCK, rows * BLOCK),
-            deciding.zone,
+        return replace(
+            score, regions=tuple(largest_first), changed_px=sum(region.area_px for region in changed)
         )
+
+    def measure(self, reference: WorkingPicture, current: WorkingPicture) -> Measured:
+        """Return how many times more than usual the strongest change of each place is.
+
+        Raises:
+            ValueError: the two have different working sizes.
+        """
+        return _measured(self.codes(reference, current), self._layout_of(current))
 
     def decisive(self, reference: WorkingPicture, current: WorkingPicture) -> Region | None:
         """Return the change that decides, in pixels of the working size; None where everything is ignored.
@@ -141,8 +147,11 @@ class Adaptive:
         Raises:
             ValueError: the two have different working sizes.
         """
-        codes = self.codes(reference, current)
-        return decisive(codes, _deciding(codes, self._layout_of(current).places)[0])
+        codes, layout = self.codes(reference, current), self._layout_of(current)
+        measured = _measured(codes, layout)
+        thresholds = thresholds_of(self.settings, measured.picture_px)
+        place = strongest(measured.scores, thresholds)
+        return decisive(codes, layout.places[place], thresholds[place])
 
     def codes(self, reference: WorkingPicture, current: WorkingPicture) -> Codes:
         """Return how strongly each block changed: 64 steps an octave, 0 is as much as usual.
@@ -244,25 +253,16 @@ def _layout(
         inside = blocks_of(np.pad(inside_polygon(columns, rows, zone.polygon), beside, mode="edge")) & rest
         rest &= ~inside
         least_px = settings.least_area_in(zone).in_px(picture_px)
-        places.append(Place(zone.name, inside, _times(settings.threshold_in(zone)), least_px))
-    general = settings.min_contour_area.in_px(picture_px)
-    places.append(Place(None, rest, _times(settings.score_threshold), general))
-    return _Layout(key, counted if picture_px < counted.size else None, blocks, tuple(places))
+        places.append(Place(inside, least_px))
+    places.append(Place(rest, settings.min_contour_area.in_px(picture_px)))
+    return _Layout(key, counted if picture_px < counted.size else None, picture_px, blocks, tuple(places))
 
 
-def _times(threshold: Area | Times) -> float:
-    assert isinstance(threshold, Times), "the settings allow an area with classic only"
-    return float(threshold)
-
-
-def _deciding(codes: Codes, places: tuple[Place, ...]) -> tuple[Place, float]:
-    """Return the place that is most above its threshold, and its score; 0 where everything is ignored."""
-    best, score = places[-1], 0.0
-    for place in places:
-        code = strongest(codes, place)
-        if code is not None and as_times(code) / place.threshold > score / best.threshold:
-            best, score = place, as_times(code)
-    return best, score
+def _measured(codes: Codes, layout: _Layout) -> Measured:
+    strong = (strongest_code(codes, place) for place in layout.places)
+    rows, columns = codes.shape
+    scores = tuple(None if code is None else as_times(code) for code in strong)
+    return Measured(scores, layout.picture_px, (columns * BLOCK, rows * BLOCK))
 
 
 def _require_picture(pixels: object) -> None:

@@ -18,16 +18,10 @@ OVER_FOUR = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A part of the picture with a threshold of its own."""
-
-    zone: str | None
-    """Name of the zone; None for what lies in no zone."""
+    """A part of the picture with a threshold of its own: a zone, or what lies in none."""
 
     blocks: Flags
     """(block rows, block columns)."""
-
-    threshold: float
-    """Times the usual change."""
 
     least_px: float
     """Changes of a smaller area do not count; pixels of the working size."""
@@ -52,7 +46,7 @@ def blocks_of(pixels: GrayImage) -> Flags:
     return np.asarray(split.any(axis=(1, 3)))
 
 
-def strongest(codes: Codes, place: Place) -> int | None:
+def strongest_code(codes: Codes, place: Place) -> int | None:
     """Return the code of the change that decides at a place; None if the place has no block.
 
     It is the largest code at which the blocks of at least that code still form one change of ``least_px``.
@@ -74,21 +68,21 @@ def strongest(codes: Codes, place: Place) -> int | None:
     return int(levels[low])
 
 
-def regions(codes: Codes, place: Place) -> list[Region]:
+def regions(codes: Codes, place: Place, threshold: float) -> list[Region]:
     """Return the changes at a place that are above its threshold, in pixels of the working size."""
-    return list(_changes(all_as_times(codes) > place.threshold, place))
+    return list(_changes(all_as_times(codes) > threshold, place))
 
 
-def decisive(codes: Codes, place: Place) -> Region | None:
+def decisive(codes: Codes, place: Place, threshold: float) -> Region | None:
     """Return the change that decides at a place, in pixels of the working size; None if it has no block.
 
     Above the threshold it is the whole change around the strongest block, else the strongest block alone.
     """
-    code = strongest(codes, place)
+    code = strongest_code(codes, place)
     core = None if code is None else next(_changes(codes >= code, place), None)
     if core is None:
         return None
-    around = [region for region in regions(codes, place) if _has_inside(region, core)]
+    around = [region for region in regions(codes, place, threshold) if _has_inside(region, core)]
     return min(around, key=lambda region: region.area_px, default=core)
 
 
