@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import DETECTOR_VERSION
+from framegate.detect.detector import DETECTOR_VERSION, NewDetector, detector_of
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.judge import Judge
 from framegate.detect.judging.lane import Lane
@@ -80,11 +80,19 @@ class Camera:
         name: as ``camera_pattern`` gives it.
         settings: of this camera.
         mask: the picture in the mask file that they name.
+        new_detector: makes the detectors of its judge.
     """
 
-    def __init__(self, name: str, settings: DetectionSettings, mask: GrayImage | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: DetectionSettings,
+        mask: GrayImage | None,
+        *,
+        new_detector: NewDetector = detector_of,
+    ) -> None:
         self.name = name
-        self.judge = Judge(settings, mask_picture=mask)
+        self.judge = Judge(settings, mask_picture=mask, new_detector=new_detector)
         self.lateness = Lateness()
         self._digests: dict[Size, _Digests] = {}
         """Of the judge's lanes."""

@@ -130,6 +130,10 @@ class Classic:
     def learn(self, previous: SmallPicture, current: SmallPicture) -> None:
         """Do nothing: the published algorithm learns nothing."""
 
+    def branch(self) -> "Classic":
+        """Return this detector: it learns nothing."""
+        return self
+
     def learnt(self) -> None:
         """Return None: there is nothing."""
 

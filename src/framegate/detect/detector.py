@@ -1,6 +1,7 @@
 """What a detector does: one for each preset, behind the same few calls."""
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ class Prepared(Protocol):
     @property
     def image(self) -> NDArray[np.uint8]:
         """The picture that all else is computed from: (height, width) or (height, width, 3), read-only."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of ``image``."""
 
     @property
     def source_size(self) -> tuple[int, int]:
@@ -99,6 +104,9 @@ class Detector(Protocol[P]):
     def learn(self, previous: P, current: P) -> None:
         """Learn from two consecutive frames of one size what is usual; call it after ``score``."""
 
+    def branch(self) -> Self:
+        """Return a detector that knows what this one has learnt; from now on each learns alone."""
+
     def learnt(self) -> bytes | None:
         """Return what was learnt, the same bytes for the same frames; None when it is nothing."""
 
@@ -113,6 +121,9 @@ class Detector(Protocol[P]):
     def size_bytes(self) -> int:
         """Memory of the detector in bytes."""
 
+
+NewDetector = Callable[[DetectionSettings, GrayImage | None], Detector[Any]]
+"""Makes a detector of settings and the picture in their mask file, as ``detector_of`` does."""
 
 DETECTOR_VERSION = {"classic": 2, "adaptive": 2}
 """Of each preset: another number when prepared pictures, or what was learnt, mean something else."""

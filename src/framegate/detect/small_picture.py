@@ -19,6 +19,11 @@ class SmallPicture:
     """(width, height) of the whole picture, in pixels."""
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """That of ``image``."""
+        return self.image.shape
+
+    @property
     def size_bytes(self) -> int:
         """Memory in bytes."""
         return self.image.nbytes

@@ -1,5 +1,6 @@
 """``adaptive``: the strongest change, in times the usual. See the package for how it goes."""
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -194,6 +195,12 @@ class Adaptive:
         if np.count_nonzero(touched) < SHARE_TOUCHED * np.count_nonzero(counted):
             return None  # as nearly always; to look closer takes 0.3 ms
         return whole_change(previous, current, counted, is_changed=is_changed)
+
+    def branch(self) -> "Adaptive":
+        """Return a detector that knows what this one has learnt; from now on each learns alone."""
+        other = copy(self)
+        other._usual = copy(self._usual)  # it replaces its arrays, and changes none
+        return other
 
     def learnt(self) -> bytes | None:
         """Return what was learnt; None when it is nothing."""

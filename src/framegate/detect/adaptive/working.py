@@ -69,6 +69,11 @@ class WorkingPicture:
     """Which pixels counted when it was made: 255, or 0 where ignored; None when all did."""
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """That of ``image``."""
+        return self.image.shape
+
+    @property
     def size_bytes(self) -> int:
         """Memory in bytes, without the mask, which all pictures of a camera share."""
         arrays = self.image, self.luma, self.window_sum, self.variance, self.blocks, self.texture

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from framegate.config.detection import DetectionSettings
-from framegate.detect.detector import Detector, detector_of, reduced, reduction_of
+from framegate.detect.detector import Detector, NewDetector, detector_of, reduced, reduction_of
 from framegate.detect.judging.judge_state import SavedFrame, SavedJudge, SavedLane, packed, unpacked
 from framegate.detect.judging.lane import MOST_LANES, Lane, PreparedFrame, of_another_size
 from framegate.detect.judging.pacing import Pacing, Storm
@@ -46,15 +46,23 @@ class Judge:
         settings: see ``DetectionSettings.preset``.
         mask_picture: the picture in ``settings.mask_file``, uint8 (any height, any width), 0 where it is
             ignored; a judge reads no files.
+        new_detector: makes the detector of each picture size.
 
     Not safe to share between threads.
     """
 
-    def __init__(self, settings: DetectionSettings, *, mask_picture: GrayImage | None = None) -> None:
+    def __init__(
+        self,
+        settings: DetectionSettings,
+        *,
+        mask_picture: GrayImage | None = None,
+        new_detector: NewDetector = detector_of,
+    ) -> None:
         self.settings = settings
         """What it judges by."""
 
         self._mask_picture = mask_picture
+        self._detector_of = new_detector
         self.lanes: dict[Size, Lane] = {}
         """By picture size (width, height), the longest unused first; ``MOST_LANES`` at most."""
 
@@ -187,7 +195,7 @@ class Judge:
             return False
         lanes = {}
         for size, lane in self.lanes.items():
-            lanes[size] = _lane_again(detector_of(settings, mask_picture), _saved(lane))
+            lanes[size] = _lane_again(self._detector_of(settings, mask_picture), _saved(lane))
             lanes[size].previous_key = lane.previous_key
         self.settings, self._mask_picture, self.lanes = settings, mask_picture, lanes
         self.pacing.retune(settings)
@@ -230,7 +238,7 @@ class Judge:
         return judge
 
     def _new_detector(self) -> Detector[Any]:
-        return detector_of(self.settings, self._mask_picture)
+        return self._detector_of(self.settings, self._mask_picture)
 
     def _without_reference(self, size: Size) -> Decision:
         if not self.lanes:

@@ -179,4 +179,4 @@ def _of_torn(tear: Tear, source_size: Size, reference: str | None = None) -> Dec
 
 def _are_comparable(one: Prepared, other: Prepared) -> bool:
     """Return whether both are of one size, whole and prepared; either alone may be equal by chance."""
-    return one.source_size == other.source_size and one.image.shape == other.image.shape
+    return one.source_size == other.source_size and one.shape == other.shape
