@@ -130,7 +130,7 @@ class Camera:
         )
         return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
 
-    def decide(self, key: FileKey, moment: Moment, picture: SmallPicture, sha256: bytes) -> Decision:
+    def decide(self, key: FileKey | str, moment: Moment, picture: SmallPicture, sha256: bytes) -> Decision:
         """Decide about a frame that has to be judged, and learn from it.
 
         Args:

@@ -199,7 +199,7 @@ class Adaptive:
     def branch(self) -> "Adaptive":
         """Return a detector that knows what this one has learnt; from now on each learns alone."""
         other = copy(self)
-        other._usual = copy(self._usual)  # it replaces its arrays, and changes none
+        other._usual = copy(self._usual)  # noqa: SLF001 - one of us; it replaces its arrays, and changes none
         return other
 
     def learnt(self) -> bytes | None:

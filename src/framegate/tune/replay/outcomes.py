@@ -1,0 +1,125 @@
+"""What a replay has found: for each line and frame a verdict, a score, and what it was compared with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.config.settings import Settings
+from framegate.model import Candidate, Decision, Entry, Reason, Unit
+
+REASONS = tuple(Reason)
+_NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
+NONE = -1
+"""In place of a frame's number: there is no such frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that is replayed."""
+
+    candidate: Candidate
+    recorded: Entry | None = None
+    """What the daemon has decided; None where no ledger is replayed."""
+
+    @property
+    def name(self) -> str:
+        """Its file's name, relative to its folder."""
+        return self.candidate.key.name
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One way to judge the frames."""
+
+    name: str
+    settings: Settings
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one line has decided about each frame."""
+
+    line: Line
+    reasons: NDArray[np.uint8]
+    """Numbers of ``REASONS``, (frames)."""
+
+    scores: NDArray[np.float64]
+    """In the preset's unit, (frames); NaN where nothing was compared."""
+
+    thresholds: NDArray[np.float64]
+    """What the score was compared with, (frames); NaN where nothing was compared."""
+
+    references: NDArray[np.int32]
+    """Numbers of the frames that they were compared with, (frames); ``NONE`` without one."""
+
+    zones: dict[int, str] = field(default_factory=dict)
+    """The zones that decided, by frame."""
+
+    details: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, line: Line, frames: int) -> "Outcome":
+        """Return an outcome to be filled."""
+        return cls(
+            line,
+            np.zeros(frames, np.uint8),
+            np.full(frames, np.nan),
+            np.full(frames, np.nan),
+            np.full(frames, NONE, np.int32),
+        )
+
+    def note(self, number: int, decision: Decision, reference: int) -> None:
+        """Set the decision about a frame."""
+        self.reasons[number] = _NUMBER_OF[decision.reason]
+        self.references[number] = reference
+        score = decision.score
+        if score is not None:
+            self.scores[number], self.thresholds[number] = score.score, score.threshold
+            if score.zone is not None:
+                self.zones[number] = score.zone
+        if decision.detail:
+            self.details[number] = decision.detail
+
+    def reason_of(self, number: int) -> Reason:
+        """Return the reason for the verdict on a frame."""
+        return REASONS[int(self.reasons[number])]
+
+    @property
+    def is_kept(self) -> NDArray[np.bool_]:
+        """Which frames are kept, (frames)."""
+        kept = np.array([reason.is_kept for reason in REASONS])
+        return kept[self.reasons]
+
+
+@dataclass(slots=True)
+class Replay:
+    """Some frames, and what each line has decided about them."""
+
+    frames: Sequence[Frame]
+    outcomes: list[Outcome]
+    inexact: dict[str, list[str]] = field(default_factory=dict)
+    """Why the outcomes of a camera need not be the daemon's, in words; a camera that is not here is exact."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the daemon would have decided alike, from the first frame on."""
+        return not self.inexact
+
+    def of_cameras(self) -> dict[str, list[int]]:
+        """Return the numbers of each camera's frames, in their order; the cameras by name."""
+        numbers: dict[str, list[int]] = {}
+        for number, frame in enumerate(self.frames):
+            numbers.setdefault(frame.candidate.camera, []).append(number)
+        return dict(sorted(numbers.items()))
+
+
+def unit_of(settings: Settings, camera: str) -> Unit:
+    """Return the unit of a camera's scores and thresholds."""
+    return "%" if settings.detection_of(camera).preset_name == "classic" else "x"
+
+
+def differing(before: Outcome, after: Outcome) -> Iterator[int]:
+    """Yield the frames that one line keeps and the other does not."""
+    yield from np.flatnonzero(before.is_kept != after.is_kept).tolist()
