@@ -1,0 +1,82 @@
+"""The thresholds that are tried, and by how much each may change without changing a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from framegate.config.detection import DetectionSettings
+from framegate.config.quantities import Area, Times
+from framegate.config.settings import Settings
+from framegate.model import Unit
+from framegate.tune.replay.outcomes import Line, Outcome
+
+_TENTH = 1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8
+_TWENTIETH = 1, 1.12, 1.25, 1.4, 1.6, 1.8, 2, 2.24, 2.5, 2.8, 3.15, 3.55, 4, 4.5, 5, 5.6, 6.3, 7.1, 8, 9
+
+RUNGS: dict[Unit, tuple[float, ...]] = {
+    "%": (*(round(step * 10.0**decade, 6) for decade in (-2, -1, 0, 1) for step in _TENTH), 100.0),
+    "x": (*(round(step * 10.0**decade, 6) for decade in (0, 1) for step in _TWENTIETH), 100.0),
+}
+"""41 of each: the preferred numbers of A. Renard, evenly spaced on a logarithmic scale. Less than the usual
+change, ``1x``, is no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The thresholds that decide the same: from ``least``, which is one of them, up to below ``below``."""
+
+    least: float
+    below: float
+
+
+def ladder(settings: Settings) -> list[Line]:
+    """Return a line for each rung: the settings, with that threshold for every camera, in its unit."""
+    return [Line(f"rung {rung}", at_rung(settings, rung)) for rung in range(len(RUNGS["x"]))]
+
+
+def at_rung(settings: Settings, rung: int) -> Settings:
+    """Return settings with one rung's threshold for every camera; zones with one of their own keep it."""
+    return _with_detection(settings, lambda detection: _at(detection, RUNGS[_unit(detection)][rung]))
+
+
+def with_threshold(settings: Settings, threshold: float) -> Settings:
+    """Return settings with a threshold for every camera, in the unit of its preset."""
+    return _with_detection(settings, lambda detection: _at(detection, threshold))
+
+
+def in_toml(threshold: float, unit: Unit) -> str:
+    """Return a threshold as it stands in a config file, without the quotes: ``2.3x``, ``0.2%``."""
+    return str(Times(threshold) if unit == "x" else Area(threshold, "%"))
+
+
+def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
+    """Return which thresholds would have decided the same about some frames.
+
+    Args:
+        outcome: of a line with this threshold.
+        numbers: the frames, of one camera.
+        threshold: the general one. Of a zone with a threshold of its own only the proportion counts.
+    """
+    scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
+    scored = np.isfinite(scores)
+    relative = threshold * scores[scored] / thresholds[scored]
+    above = scores[scored] > thresholds[scored]
+    return Span(float(max(relative[~above], default=0.0)), float(min(relative[above], default=np.inf)))
+
+
+def _unit(detection: DetectionSettings) -> Unit:
+    return "%" if detection.preset_name == "classic" else "x"
+
+
+def _at(detection: DetectionSettings, threshold: float) -> DetectionSettings:
+    value = Area(threshold, "%") if detection.preset_name == "classic" else Times(threshold)
+    return detection.model_copy(update={"score_threshold": value})
+
+
+def _with_detection(settings: Settings, change: Callable[[DetectionSettings], DetectionSettings]) -> Settings:
+    cameras = {
+        name: each.model_copy(update={"detection": change(each.detection)})
+        for name, each in settings.camera.items()
+    }
+    return settings.model_copy(update={"detection": change(settings.detection), "camera": cameras})
