@@ -33,7 +33,7 @@ PRAGMA user_version = 1;
 
 OLD_COLUMNS = (
     "id, name, size_bytes, mtime_ns, camera, captured_at_ns, verdict, reason, detail, score_percent,"
-    " threshold_percent, reference, config_revision, decided_at_ns, sha256, result"
+    " threshold_percent, reference, decided_at_ns, sha256, result"
 )
 NOW_NAMED = OLD_COLUMNS.replace("_percent", "")
 FRAMES = [
@@ -83,6 +83,7 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     ledger.close()
     assert queried(path, f"SELECT {NOW_NAMED} FROM frame") == before
     assert queried(path, "SELECT DISTINCT input_gone_ns, result_gone_ns FROM frame") == [(None, None)]
+    assert queried(path, "SELECT DISTINCT config_revision FROM frame") == [(0,)]
     assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
@@ -128,6 +129,7 @@ def test_an_old_file_becomes_like_a_new_one(
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('camera')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('lane')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('config')",
     ):
         assert queried(path, query) == queried(new, query)
 

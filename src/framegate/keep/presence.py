@@ -10,6 +10,7 @@ from typing import Any
 
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
+from framegate.keep.history.revisions import forget_unused
 from framegate.keep.schema import COLUMNS, entry_of
 from framegate.model import HOUR_NS, Entry, Verdict
 
@@ -152,6 +153,13 @@ class FilePresence:
         """
         if recorded:
             self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
+
+    def forget_revisions(self, used: Collection[int], *, before: int) -> None:
+        """Forget the settings below a revision that no frame was judged by; see ``forget_unused``."""
+        with self._database.as_sink_error():
+            self._disk.reach(TidyStep.PRUNE)
+        with self._database.transaction("NORMAL") as db:
+            forget_unused(db, used, before)
 
     def _recorded(self, where: str, *values: str | int, index: str = "") -> list[Recorded]:
         query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f {index} WHERE {where}"

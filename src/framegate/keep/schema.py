@@ -5,7 +5,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -54,7 +54,7 @@ CREATE TABLE {table} (
     score REAL,
     threshold REAL,
     reference BLOB,                    -- name of the frame it was compared with
-    config_revision INTEGER NOT NULL,
+    config_revision INTEGER NOT NULL,  -- 0: not known, as in rows from before schema 6
     decided_at_ns INTEGER NOT NULL,
     sha256 BLOB,                       -- of the bytes that were read; NULL: none were, or before schema 5
     result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
@@ -85,6 +85,19 @@ CREATE TABLE lane (
     PRIMARY KEY (camera, width, height)
 ) STRICT;
 """
+_CONFIG = """
+CREATE TABLE config (
+    revision INTEGER PRIMARY KEY,      -- as in frame; it never stands for other settings
+    since_ns INTEGER NOT NULL,
+    settings TEXT NOT NULL,            -- all of them, in JSON
+    masks TEXT NOT NULL,               -- SHA-256 of each mask file by its path, in JSON
+    detectors TEXT NOT NULL            -- version of each detector by its preset, in JSON
+) STRICT;
+CREATE TABLE mask (
+    sha256 BLOB PRIMARY KEY,
+    data BLOB NOT NULL                 -- of the file
+) STRICT;
+"""
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
@@ -98,6 +111,7 @@ CREATE TABLE camera (
 {_TOTALS}
 {_LATENESS}
 {_PRESENCE_INDEXES}
+{_CONFIG}
 """
 
 MIGRATIONS = {
@@ -158,6 +172,10 @@ ALTER TABLE frame_5 RENAME TO frame;
 {_PRESENCE_INDEXES}
 {_LATENESS}
 """,
+    5: f"""
+{_CONFIG}
+UPDATE frame SET config_revision = 0;
+""",  # the numbers began anew at each start
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
