@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from framegate.errors import SinkError
 from framegate.events.base import Listener
@@ -40,6 +39,7 @@ from framegate.keep.schema import (
     SCHEMA,
     SCHEMA_VERSION,
     TAKE_RESULT_FROM_OTHERS,
+    Statement,
     entry_columns,
     entry_of,
     key_columns,
@@ -64,7 +64,6 @@ _IS_UNFINISHED = (
     " AND (verdict <> 'kept' OR result IS NULL)"
 )
 
-Statement = tuple[str, tuple[Any, ...]]
 Change = tuple[FileKey | None, list[Statement]]
 """What is to be written about one frame; None where that changes no count."""
 

@@ -98,6 +98,14 @@ CREATE TABLE mask (
     data BLOB NOT NULL                 -- of the file
 ) STRICT;
 """
+_PRUNED = """
+CREATE TABLE pruned (
+    camera TEXT PRIMARY KEY,
+    frame INTEGER NOT NULL             -- the highest id of its rows that are deleted
+) STRICT, WITHOUT ROWID;
+"""
+"""Where a camera's past is cut off. Rejected frames do not count: nothing is learnt from them."""
+
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
@@ -112,6 +120,7 @@ CREATE TABLE camera (
 {_LATENESS}
 {_PRESENCE_INDEXES}
 {_CONFIG}
+{_PRUNED}
 """
 
 MIGRATIONS = {
@@ -175,10 +184,17 @@ ALTER TABLE frame_5 RENAME TO frame;
     5: f"""
 {_CONFIG}
 UPDATE frame SET config_revision = 0;
-""",  # the numbers began anew at each start
+{_PRUNED}
+INSERT INTO pruned
+    SELECT camera, max(id) FROM frame GROUP BY camera
+    HAVING count(*) <> (SELECT coalesce(sum(frames), 0) FROM total WHERE total.camera = frame.camera);
+""",  # the numbers began anew at each start; a total counts the rows that are deleted, too
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
+
+Statement = tuple[str, tuple[Any, ...]]
+"""One of the statements below, and its values."""
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
@@ -209,6 +225,10 @@ REFERENCE_BEFORE = (
 )
 """The frame that one was compared with is the reference again; if that is gone too, the one before it."""
 
+NOTE_PRUNED = (
+    "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
+    " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
+)
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
