@@ -39,8 +39,8 @@ def saved(path: Path) -> list[Revision]:
     return [Revision(*row) for row in queried(path, f"SELECT {COLUMNS} FROM config ORDER BY revision")]
 
 
-def settings_with(detection: str = "", more: str = "") -> Settings:
-    folders = '[drop]\nfolder = "/d"\n[results]\nfolder = "/r"\n[state]\nfolder = "/s"\n'
+def settings_with(detection: str = "", more: str = "", drop: str = "") -> Settings:
+    folders = f'[drop]\nfolder = "/d"\n{drop}\n[results]\nfolder = "/r"\n[state]\nfolder = "/s"\n'
     text = f"version = 1\n{folders}[detection]\n{detection}\n{more}"
     return parse(Path("/etc/site.toml"), text.encode()).settings
 
@@ -233,6 +233,14 @@ CASES = [
 def test_settings_come_back_equal(detection: str, more: str) -> None:
     """Whatever is set, in whichever table: what is read from the ledger equals what was in force."""
     settings = settings_with(detection, more)
+    noted = Revisions()
+    noted.put_in_force(Snapshot(settings, {}, {}, 0))
+    assert noted._in_force.settings() == settings
+
+
+def test_when_inputs_are_deleted_comes_back_equal() -> None:
+    """A time, a word and the default are each what they were."""
+    settings = settings_with(drop='after_kept = "delete"\nafter_dropped = "1.5h"')
     noted = Revisions()
     noted.put_in_force(Snapshot(settings, {}, {}, 0))
     assert noted._in_force.settings() == settings
