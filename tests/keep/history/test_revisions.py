@@ -200,6 +200,19 @@ def test_what_no_frame_uses_is_forgotten_but_for_what_is_in_force(
     assert again.config_revision == 5
 
 
+def test_what_a_checkpoint_was_taken_by_stays_with_it(path: Path, reopened: Callable[[], Ledger]) -> None:
+    """Whoever begins there needs the settings of then, also when the frame itself is forgotten."""
+    ledger = reopened()
+    for detection in (A, B, A):
+        ledger.put_in_force(snapshot(detection))
+    ledger.note(entry("1.jpg", 2))
+    ledger.flush()
+    ledger.checkpoints.save("c", lambda: b"state")
+    ledger.presence.prune(ledger.presence.after(0, 9))
+    ledger.presence.forget_revisions(set(), before=3)
+    assert [each.number for each in saved(path)] == [2, 3]
+
+
 ZONES = """
 [[detection.zone]]
 name = "gate"
