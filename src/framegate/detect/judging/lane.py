@@ -75,11 +75,11 @@ class Lane:
 
     def decision_on(self, current: PreparedFrame) -> Decision:
         """Decide about a frame that is not torn, by what it shows alone."""
-        decision = _scored(self.detector, self.reference.prepared, current.prepared)
+        decision = _scored(self.detector, self.reference.prepared, current.prepared, self.reference.name)
         if self.previous is not None:
             # With the reference the light may have changed slowly: dusk is no switch.
             decision = named_as_a_whole(decision, self.detector, self.previous.prepared, current.prepared)
-        return replace(decision, reference=self.reference.name)
+        return decision
 
     def torn_with(self, current: PreparedFrame) -> TornAlike | None:
         """Return the last frames with the current one, if that is torn as one of the others proves."""
@@ -141,11 +141,12 @@ def compare(detector: Detector[P], reference: P, current: P) -> Decision:
     return _scored(detector, reference, current)
 
 
-def _scored(detector: Detector[P], reference: P, current: P) -> Decision:
-    """Decide by two pictures of one size."""
+def _scored(detector: Detector[P], reference: P, current: P, name: str | None = None) -> Decision:
+    """Decide by two pictures of one size; the decision names the reference."""
     if not _are_comparable(reference, current):
-        return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return decide(detector.score(reference, current))
+        detail = "the same size, but reduced to another for comparing"
+        return Decision(Reason.SIZE_CHANGED, detail=detail, reference=name)
+    return decide(detector.score(reference, current), name)
 
 
 def of_another_size(before: Size, now: Size) -> Decision:

@@ -114,11 +114,10 @@ class SharedWork:
         self._detector = detector_of(settings, mask_picture)
         self.facts: Facts = {}
         self._current: Compared | None = None
-        self._learnt: tuple[tuple[Learnt, Compared, Compared], Learnt] | None = None
+        self.nothing_learnt = Learnt("", self._detector.branch())
+        """The state of a new detector."""
 
-    def nothing_learnt(self) -> Learnt:
-        """Return the state of a new detector."""
-        return Learnt("", self._detector.branch())
+        self._learnt: tuple[tuple[str, str, str], Learnt] | None = None
 
     @property
     def looks_back(self) -> bool:
@@ -173,9 +172,9 @@ class SharedWork:
 
     def learn(self, learnt: Learnt, previous: Compared, current: Compared) -> Learnt:
         """Return what is learnt when two frames more are."""
-        key = learnt, previous, current
+        key = learnt.history, previous.content, current.content
         if self._learnt is None or self._learnt[0] != key:
-            self._learnt = key, self._learnt_after(*key)
+            self._learnt = key, self._learnt_after(learnt, previous, current)
         return self._learnt[1]
 
     def restored(self, data: bytes) -> Learnt:
@@ -215,7 +214,7 @@ class SharingDetector:
     def __init__(self, settings: DetectionSettings, work: SharedWork) -> None:
         self.settings = settings
         self._work = work
-        self._learnt = work.nothing_learnt()
+        self._learnt = work.nothing_learnt
 
     @property
     def looks_back(self) -> bool:
