@@ -4,7 +4,7 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,9 +13,9 @@ from itertools import islice
 from framegate.ahead import Ahead
 from framegate.config.settings import Settings
 from framegate.examining import Examined, decoded, read
-from framegate.model import Candidate, Decision, GrayImage, NotYet, Reason
+from framegate.model import Candidate, Decision, GrayImage, Moment, NotYet, Reason
 from framegate.tune.replay.facts import FactStore, Seen
-from framegate.tune.replay.judging import Lines, Reading
+from framegate.tune.replay.judging import Decided, Lines, Reading
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
 from framegate.tune.replay.sharing import Facts, NotKnownError, content_of, shown_of
 
@@ -122,7 +122,9 @@ class _CameraRun:
             sha256, seen = _remembered(candidate, known) if reader is None else reader.take(ahead, place)
             content = content_of(sha256)
             counts = self._use(known, content)
-            self._note(number, self._lines.judge(number, candidate, sha256, seen))
+            moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
+            for decided in self._lines.judge(number, moment, sha256, seen):
+                self._note(number, decided)
             if reader is not None and sha256:
                 files.append((self._settings.drop.folder, candidate.key, sha256))
                 pictures += [(reading, content, shown) for reading, shown in seen.items()]
@@ -141,9 +143,9 @@ class _CameraRun:
             counts[work] = len(shared.facts)
         return counts
 
-    def _note(self, number: int, decisions: Iterator[tuple[Decision, int]]) -> None:
-        for outcome, (decision, reference) in zip(self._outcomes, decisions, strict=True):
-            outcome.note(number, decision, reference)
+    def _note(self, number: int, decided: Decided) -> None:
+        for line in decided.lines:
+            self._outcomes[line].note(number, decided.decision, decided.scores.get(line))
 
 
 def _remembered(candidate: Candidate, known: _Known) -> tuple[bytes, dict[Reading, Seen]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.settings import Settings
-from framegate.model import Candidate, Decision, Entry, Reason, Unit
+from framegate.model import Candidate, ChangeScore, Decision, Entry, Reason, Unit
 
 REASONS = tuple(Reason)
 _NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
@@ -70,11 +70,10 @@ class Outcome:
             np.full(frames, NONE, np.int32),
         )
 
-    def note(self, number: int, decision: Decision, reference: int) -> None:
-        """Set the decision about a frame."""
+    def note(self, number: int, decision: Decision, score: ChangeScore | None) -> None:
+        """Set the decision about a frame, whose reference is named by its number, and this line's score."""
         self.reasons[number] = _NUMBER_OF[decision.reason]
-        self.references[number] = reference
-        score = decision.score
+        self.references[number] = NONE if decision.reference is None else int(decision.reference)
         if score is not None:
             self.scores[number], self.thresholds[number] = score.score, score.threshold
             if score.zone is not None:

@@ -113,6 +113,9 @@ class SharedWork:
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None) -> None:
         self._detector = detector_of(settings, mask_picture)
         self.facts: Facts = {}
+        self.on_measured: Callable[[Measured], None] = lambda _measured: None
+        """Called with what was measured for a score, before anything is changed by it."""
+
         self._current: Compared | None = None
         self.nothing_learnt = Learnt("", self._detector.branch())
         """The state of a new detector."""
@@ -217,6 +220,11 @@ class SharingDetector:
         self._learnt = work.nothing_learnt
 
     @property
+    def history(self) -> str:
+        """Tells what it has learnt from."""
+        return self._learnt.history
+
+    @property
     def looks_back(self) -> bool:
         """Whether consecutive frames are compared."""
         return self._work.looks_back
@@ -239,7 +247,9 @@ class SharingDetector:
 
     def score(self, reference: Compared, current: Compared) -> ChangeScore:
         """Return how much has changed, and the threshold for it; without regions."""
-        return decisive_score(self.measure(reference, current), self.settings)
+        measured = self.measure(reference, current)
+        self._work.on_measured(measured)
+        return decisive_score(measured, self.settings)
 
     def whole_change(self, previous: Compared, current: Compared, *, is_changed: bool) -> Reason | None:
         """Return what changed most of the picture at once; None if nothing did."""
