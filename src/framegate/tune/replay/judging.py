@@ -19,11 +19,8 @@ from framegate.detect.detector import reduction_of
 from framegate.detect.judging.lane import Lane
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
-from framegate.tune.replay.facts import Seen
+from framegate.tune.replay.facts import Reading, Seen
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, work_key
-
-Reading = str
-"""Names a way to read and decode a frame."""
 
 MOST_KEPT = 100_000
 """Times of kept frames that are remembered: as many as ``max_kept_per_hour`` may be."""

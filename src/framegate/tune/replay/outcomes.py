@@ -1,6 +1,6 @@
 """What a replay has found: for each line and frame a verdict, a score, and what it was compared with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,13 +20,18 @@ class Frame:
     """A frame that is replayed."""
 
     candidate: Candidate
+    """Its file, where that is now, and when it was taken."""
+
     recorded: Entry | None = None
     """What the daemon has decided; None where no ledger is replayed."""
 
+    folder: str | None = None
+    """Where its file is; None: in the drop folder."""
+
     @property
     def name(self) -> str:
-        """Its file's name, relative to its folder."""
-        return self.candidate.key.name
+        """Its name in the drop folder."""
+        return self.candidate.key.name if self.recorded is None else self.recorded.key.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,15 @@ class Line:
 
     name: str
     settings: Settings
+    revisions: Mapping[int, Settings] | None = None
+    """The settings by which recorded frames were judged, by their revision: each is judged by those of its
+    own again. None: all are judged by ``settings``."""
+
+    def settings_for(self, frame: Frame) -> Settings:
+        """Return the settings to judge a frame by."""
+        if self.revisions is None or frame.recorded is None:
+            return self.settings
+        return self.revisions.get(frame.recorded.config_revision, self.settings)
 
 
 @dataclass(slots=True)
@@ -105,6 +119,12 @@ class Replay:
     def is_exact(self) -> bool:
         """Whether the daemon would have decided alike, from the first frame on."""
         return not self.inexact
+
+    def doubt(self, camera: str, why: str) -> None:
+        """Note why the outcomes of a camera need not be the daemon's."""
+        reasons = self.inexact.setdefault(camera, [])
+        if why not in reasons:
+            reasons.append(why)
 
     def of_cameras(self) -> dict[str, list[int]]:
         """Return the numbers of each camera's frames, in their order; the cameras by name."""
