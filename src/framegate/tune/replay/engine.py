@@ -127,4 +127,5 @@ class _CameraRun:
 
     def _note(self, number: int, decided: Decided) -> None:
         for line in decided.lines:
-            self._result.outcomes[line].note(number, decided.decision, decided.scores.get(line))
+            score = decided.scores.get(line, decided.decision.score)
+            self._result.outcomes[line].note(number, decided.decision, score)

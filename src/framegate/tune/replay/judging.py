@@ -41,7 +41,7 @@ class Decided:
     """Of the first of them; the others' differ in the score alone."""
 
     scores: Mapping[int, ChangeScore]
-    """What each line has compared with its threshold; empty where nothing was compared."""
+    """What each line has compared with its threshold; empty where nothing was compared, or by one line."""
 
 
 @dataclass(slots=True)
@@ -121,8 +121,9 @@ class Lines:
                 yield Decided(group.lines, shown, {})
                 continue
             scores: dict[int, ChangeScore] = {}
+            part = partial(self._part, group, waiting, scores) if len(group.lines) > 1 else _go_on
             for shared in self._works.values():
-                shared.on_measured = partial(self._part, group, waiting, scores)
+                shared.on_measured = part
             decision = group.camera.decide_repeat(sha256, moment)
             if decision is None:
                 small = cast(SmallPicture, shown)  # all that a detector with shared work asks for
@@ -218,6 +219,10 @@ class Lines:
         if key not in self._works:
             self._works[key] = SharedWork(detection, mask)
         return self._works[key]
+
+
+def _go_on(_measured: Measured) -> None:
+    """Let a line that is alone in its group be: it has nobody to part from."""
 
 
 def _is_above(score: ChangeScore) -> bool:
