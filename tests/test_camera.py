@@ -54,7 +54,7 @@ class Run:
     def retune(self) -> None:
         """Take the config that is there now."""
         self.settings = load(self.site.config).settings
-        self.pipeline.retune(self.settings, 2)
+        self.pipeline.retune(self.settings)
 
     @property
     def reasons(self) -> list[str]:
