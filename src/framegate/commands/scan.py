@@ -23,12 +23,13 @@ from rich.text import Text
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
-from framegate.commands.scanning import Summary, candidates_of, scan
+from framegate.commands.scanning import Summary, scan
 from framegate.commands.stats_file import StatsFile
 from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Candidate, Verdict
 from framegate.preflight.folder_checks import check_unmatched, check_unread, contents_of
 from framegate.preflight.preflight import prepare_to_scan
