@@ -43,6 +43,13 @@ Seen = Shown | Decision
 """What a frame shows, or why it is rejected."""
 
 
+def cache_file() -> Path | None:
+    """Return where this user's cache is, below $XDG_CACHE_HOME or ~/.cache; None without a home."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    folder = given if os.path.isabs(given) else os.path.expanduser("~/.cache")
+    return Path(folder, "framegate", "replay.sqlite") if os.path.isabs(folder) else None
+
+
 @dataclass(slots=True)
 class Computed:
     """What a cache has to remember."""
