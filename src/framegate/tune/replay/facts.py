@@ -107,7 +107,7 @@ class FactStore:
         )
         found: dict[str, Seen] = {}
         with self._without_errors():
-            found = {content: _seen(content, json.loads(shown)) for content, shown in rows}
+            found |= {content: _seen(content, json.loads(shown)) for content, shown in rows}
         return found
 
     def facts(self, work: str, contents: Iterable[str]) -> dict[str, Facts]:
@@ -115,7 +115,7 @@ class FactStore:
         rows = self._select("SELECT content, answers FROM facts WHERE work = ? AND content", work, contents)
         found: dict[str, Facts] = {}
         with self._without_errors():
-            found = {content: json.loads(answers) for content, answers in rows}
+            found |= {content: json.loads(answers) for content, answers in rows}
         return found
 
     def add(self, computed: Computed) -> None:
