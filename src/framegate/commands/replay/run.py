@@ -13,6 +13,8 @@ from framegate.commands.replay.words import in_words
 from framegate.commands.scan import printable, report_skipped, warn_about_names
 from framegate.config.load import Config
 from framegate.errors import EXIT_USAGE, FramegateError
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
 from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.differences import Side, differences
 from framegate.tune.labels import Label, failures, read_labels
@@ -20,6 +22,7 @@ from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore, cache_file
 from framegate.tune.replay.folder import folder_frames
 from framegate.tune.replay.outcomes import Frame, Line, Outcome
+from framegate.tune.replay.recorded import recording
 
 Source = tuple[list[Frame], Outcome | None, dict[str, list[str]]]
 """Frames; what a daemon has decided about them, if it has; why the replay of a camera need not be exact."""
@@ -67,7 +70,9 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
     with closing(store), Bar(sum(len(each) for each, _ in passes)) as bar:
         replays = [replay(each, of, store=store, progress=bar.move) for each, of in passes]
     for each in replays:
-        each.inexact = inexact
+        for camera, doubts in inexact.items():
+            for why in doubts:
+                each.doubt(camera, why)
     sides = [
         Side(each, outcome, [n for n, frame in enumerate(each.frames) if wanted.is_shown(frame)])
         for each in replays
@@ -84,12 +89,22 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
 def _source(config: Config, wanted: Wanted) -> Source:
     """Return the frames to replay."""
     if wanted.folder is None:
-        raise NothingToReplayError("give a FOLDER: what a daemon has judged cannot be replayed yet")
+        return _recorded(config, wanted)
     prepare_to_replay(config)
     frames = folder_frames(
         config.settings, camera=wanted.camera, until_ns=wanted.until_ns, skipped=report_skipped
     )
     return frames, None, {}
+
+
+def _recorded(config: Config, wanted: Wanted) -> Source:
+    """Return what the daemon of the config has judged."""
+    ledger = Path(config.settings.state.folder or "", LEDGER_NAME)
+    if not ledger.exists():
+        raise NothingToReplayError(f"no daemon has run with the state folder {ledger.parent}: give a FOLDER")
+    with History(ledger) as history:
+        found = recording(history, config.settings, wanted.camera)
+    return found.frames, found.was, found.doubts
 
 
 def _line(config: Config) -> Line:
