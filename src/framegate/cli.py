@@ -60,7 +60,11 @@ DropOption = Annotated[Path | None, _option("DIR", "The drop folder, instead of 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-ARGUMENTS = {"scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]", "explain": "A B"}
+ARGUMENTS = {
+    "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
+    "explain": "A B",
+    "report": "[FOLDER]",
+}
 """The arguments in the usage of each command: typer cannot show that two belong together."""
 
 
@@ -200,6 +204,38 @@ def explain(
     run_explain(reference, current, loaded.settings, camera, overlay_file=overlay, as_json=as_json)
 
 
+@_command("report FRAMES -o report.html --open", "report -c new.toml --against lot1.toml -o report.html")
+def report(
+    folder: Annotated[Path | None, _argument("FOLDER", "The folder with the frames.")] = None,
+    config: ConfigOption = None,
+    against: Annotated[Path | None, _option("OLD", "Compare with this config.")] = None,
+    output: Annotated[Path, _option("FILE.html", "The page.", "--output", "-o")] = Path("report.html"),
+    max_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="The most that the page may take: its pictures get smaller.")
+    ] = "15MB",
+    labels: Annotated[
+        Path | None, _option("FILE.csv", "Show these labels, as the page or an editor has saved them.")
+    ] = None,
+    *,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Write a page that shows every frame by its score, with a threshold to move.
+
+    Every threshold on it was replayed exactly. Without FOLDER the drop folder of the config is used. Nothing but
+    the page is written; it is one file, and asks no network for anything.
+    """
+    from framegate.commands.report import run_report  # noqa: PLC0415
+    from framegate.config.quantities import Size  # noqa: PLC0415
+
+    try:
+        most_bytes = Size.parse(max_size)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--max-size") from error
+    loaded = _load_for_folder(config, folder)
+    old = None if against is None else _load_for_folder(against, folder)
+    run_report(loaded, old, output, most_bytes=most_bytes, labels_file=labels, must_open=open_)
+
+
 @_command("check -c lot1.toml")
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Check the config, the folders, the free space and the inotify limits; change nothing."""
@@ -303,6 +339,16 @@ def _load(config: Path | None, flags: dict[str, Any] | None = None, *, instead: 
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)
+
+
+def _load_for_folder(config: Path | None, folder: Path | None) -> "Config":
+    """Load the config for a command that only reads: the frames are those of a folder, if one is given."""
+    from framegate.config.load import find_config  # noqa: PLC0415
+
+    flags = {"drop.folder": folder}
+    if folder is not None and find_config(config) is None:
+        flags["results.folder"] = Path("/nowhere")  # required, but not used
+    return _load(config, flags, instead="FOLDER")
 
 
 def _print_error(words: str) -> None:
