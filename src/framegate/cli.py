@@ -205,7 +205,7 @@ def explain(
 
 
 @_command("report FRAMES -o report.html --open", "report -c new.toml --against lot1.toml -o report.html")
-def report(
+def report(  # noqa: PLR0917
     folder: Annotated[Path | None, _argument("FOLDER", "The folder with the frames.")] = None,
     config: ConfigOption = None,
     against: Annotated[Path | None, _option("OLD", "Compare with this config.")] = None,
@@ -221,8 +221,8 @@ def report(
 ) -> None:
     """Write a page that shows every frame by its score, with a threshold to move.
 
-    Every threshold on it was replayed exactly. Without FOLDER the drop folder of the config is used. Nothing but
-    the page is written; it is one file, and asks no network for anything.
+    Every threshold on it was replayed exactly. Without FOLDER the drop folder of the config is used. Nothing
+    but the page is written; it is one file, and asks no network for anything.
     """
     from framegate.commands.report import run_report  # noqa: PLC0415
     from framegate.config.quantities import Size  # noqa: PLC0415

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from framegate.config.settings import Settings
-from framegate.tune.replay.outcomes import NONE, Replay
+from framegate.model import Reason
+from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
 from framegate.tune.report.pictures import SmallImage, small_images
 from framegate.tune.report.positions import Position, Slider, sliders_of
@@ -94,13 +95,12 @@ def filled(title: str, contents: Mapping[str, Any], pictures: bytes) -> str:
 def on_the_line(slider: Slider, position: Position) -> list[int]:
     """Return the frames next to a threshold: the weakest that are kept, then the strongest that are dropped.
 
-    They are those that the page shows; of equal scores the first.
+    They are those that the page shows: of equal scores the first, and none whose score did not decide.
     """
     numbers, outcome = np.array(slider.numbers), position.outcome
-    scores, is_kept = outcome.scores[numbers], outcome.is_kept[numbers]
-    compared = np.isfinite(scores)
-    weakest = numbers[compared & is_kept]
-    strongest = numbers[compared & ~is_kept & (scores > 0)]
+    weakest = numbers[outcome.reasons[numbers] == REASONS.index(Reason.CHANGED)]
+    strongest = numbers[outcome.reasons[numbers] == REASONS.index(Reason.UNCHANGED)]
+    strongest = strongest[outcome.scores[strongest] > 0]
     weakest = weakest[np.argsort(outcome.scores[weakest], kind="stable")]
     strongest = strongest[np.argsort(-outcome.scores[strongest], kind="stable")]
     return [*weakest[:ON_THE_LINE].tolist(), *strongest[:ON_THE_LINE].tolist()]

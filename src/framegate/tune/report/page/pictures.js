@@ -61,7 +61,9 @@ function momentText(frame) {
   return `${dayText(localTime(frame))} ${secondsText(localTime(frame))}`;
 }
 
-const isByScore = (frame) => ["changed", "unchanged"].includes(reason(frame));
+const isByScoreAt = (camera, position, frame) =>
+  ["changed", "unchanged"].includes(reasonOf(camera, position, frame));
+const isByScore = (frame) => isByScoreAt(state.camera, state.position, frame);
 
 function limitOf(frame) {
   return comparedWith(state.camera, state.position, frame).limit;

@@ -6,7 +6,7 @@ function frameOrders() {
   const weakest = [], strongest = [];
   for (let frame = 0; frame < state.camera.frames; frame++) {
     const value = score(frame);
-    if (value === null) continue;
+    if (value === null || !isByScore(frame)) continue;
     if (isKept(frame)) weakest.push([value, frame]);
     else if (value > 0) strongest.push([value, frame]);
   }
@@ -49,6 +49,7 @@ const FILTERS = {
 const FIRST_CARDS = 120, FIRST_CARDS_NARROW = 48, MORE_CARDS = 400;
 
 function showSheet() {
+  element("sheet").dataset.position = state.position;
   const totals = totalsOf(state.camera, state.position);
   const counts = {
     kept: totals.kept,

@@ -244,9 +244,10 @@ function isOnThreshold(event) {
 
 function watchTimeline() {
   const canvas = element("timeline");
-  let isDragging = false;
+  let isDragging = false, from = null;
   canvas.addEventListener("pointerdown", (event) => {
     isDragging = isOnThreshold(event) && (event.pointerType !== "touch" || frameAt(event) < 0 || isOnHandle(event));
+    from = { position: state.position, y: event.clientY };
     if (!isDragging) return;
     canvas.setPointerCapture(event.pointerId);
     pointAt(-1);
@@ -254,6 +255,7 @@ function watchTimeline() {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (isDragging) {
+      if (Math.abs(event.clientY - from.y) <= 3 && state.position === from.position) return;
       const box = canvas.getBoundingClientRect();
       const wanted = scoreAt(event.clientY - box.top, box.height, scaleOf(state.camera));
       moveTo(nearestPosition(state.camera, wanted));
@@ -264,9 +266,9 @@ function watchTimeline() {
     if (frame !== state.cursor) pointAt(frame);
   });
   canvas.addEventListener("pointerup", (event) => {
-    const wasDragging = isDragging;
+    const hasMoved = isDragging && (state.position !== from.position || Math.abs(event.clientY - from.y) > 3);
     isDragging = false;
-    if (wasDragging) return;
+    if (hasMoved || isOnHandle(event)) return;
     const frame = frameAt(event);
     if (frame >= 0) openViewer(frame, allFrames());
   });
