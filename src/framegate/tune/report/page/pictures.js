@@ -97,8 +97,8 @@ function cardOf(frame, frames, { withBoxes = false } = {}) {
   const card = made("button", { type: "button", className: `frame ${isKept(frame) ? "kept" : ""}` }, photo, caption);
   const label = labelsOf(state.camera).get(frame);
   if (label) card.append(made("span", { className: "label", textContent: label.matters ? "matters" : "does not" }));
-  const labelWords = label ? `, labelled: ${label.matters ? "matters" : "does not matter"}` : "";
-  card.setAttribute("aria-label", `${verdictText(frame)}, ${momentText(frame)}, ${state.camera.names[frame]}${labelWords}`);
+  const words = ` ${verdictText(frame)}, ${momentText(frame)}, ${state.camera.names[frame]}`;
+  card.append(made("span", { className: "vh", textContent: words }));
   card.title = state.camera.names[frame];
   card.addEventListener("click", () => openViewer(frame, frames));
   return card;
