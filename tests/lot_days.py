@@ -1,14 +1,13 @@
 """Drawn mornings of three cameras, for the tools that choose thresholds: quiet, cars, somebody, dusk."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from framegate.commands.demo.scene import Lot
 from framegate.config.load import Config, load
 
 CAMERAS = ("c1", "c2", "c3")
-EVERY_S = 300
+EVERY_MIN = 5
 
 CONFIG = """\
 version = 1
@@ -83,6 +82,6 @@ def _act(lot: Lot, number: int) -> None:
 
 
 def _name(number: int, frames: int) -> str:
-    second = datetime(2026, 11, 1, 7, 0).timestamp() + EVERY_S * number
-    second += 86_400 if number >= frames // 2 else 0
-    return f"{datetime.fromtimestamp(second):%Y%m%d_%H%M%S}"  # noqa: DTZ006 - the pattern means local time
+    """Return a name with the local time; the second half of the frames is of the next day."""
+    hours, minutes = divmod(EVERY_MIN * number, 60)
+    return f"202611{1 + (number >= frames // 2):02}_{7 + hours:02}{minutes:02}00"

@@ -23,7 +23,7 @@ from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Frame
 from framegate.tune.report.labels import labels_in
 from framegate.tune.report.positions import lines_of
-from framegate.tune.report.report import page_of
+from framegate.tune.report.report import boxes_of, page_of
 
 
 class ReportError(FramegateError):
@@ -64,6 +64,7 @@ def run_report(
             _title(config),
             replayed,
             settings,
+            boxes=boxes_of(replayed, settings, progress),
             most_bytes=most_bytes,
             against=None if against is None else (against.path or Path("old")).name,
             labels=labels,

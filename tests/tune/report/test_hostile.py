@@ -19,7 +19,7 @@ NAMES = (
 
 
 def test_names_are_only_text(tmp_path: Path, morning: list[bytes]) -> None:
-    """Names with markup, of 200 characters or with bytes of no text are shown as they are, and start nothing."""
+    """Names with markup, of 200 characters or of bytes that are no text are shown, and start nothing."""
     require_chromium()
     drop = tmp_path / "<b>lot"
     for number, camera in enumerate(("</script><script>alert(3)</script>", "cam")):

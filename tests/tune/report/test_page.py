@@ -10,6 +10,7 @@ import forked
 import lot_days
 from chromium import Browser, opened, require_chromium
 from framegate.commands.scanning import candidates_of, scan
+from framegate.config.load import load
 from framegate.config.settings import Settings
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
@@ -278,7 +279,7 @@ def test_an_older_config_is_what_gained_and_lost_refer_to(days: LotDays, tmp_pat
     output = tmp_path / "against.html"
     written(days, "--against", old, "-o", output)
     before = scanned(LotDays(days.home).config.settings)
-    after = scanned(lot_days.load(old).settings)
+    after = scanned(load(old).settings)
     gained = [
         name
         for name, entry in sorted(before.items())

@@ -31,12 +31,29 @@ Progress = Callable[[str, int], None]
 """Called with what is done now, and how many frames are done since the last call."""
 
 
+def boxes_of(
+    replay: Replay, settings: Settings, progress: Progress = lambda _step, _frames: None
+) -> dict[str, dict[str, list[Box]]]:
+    """Return where the frames on the line have changed: by camera, then by position and place, as ``"3:17"``.
+
+    Args:
+        replay, settings, progress: as for ``page_of``.
+
+    Raises:
+        OSError: a mask cannot be read.
+        ValueError: a mask is not a picture.
+        MemoryError: there is too little memory.
+    """
+    return {slider.camera: _boxes(replay, slider, settings, progress) for slider in sliders_of(replay)}
+
+
 def page_of(
     title: str,
     replay: Replay,
     settings: Settings,
     *,
     most_bytes: int,
+    boxes: Mapping[str, Mapping[str, list[Box]]],
     against: str | None = None,
     labels: Mapping[str, bool] | None = None,
     progress: Progress = lambda _step, _frames: None,
@@ -47,18 +64,16 @@ def page_of(
         title: of the page.
         replay: of the lines that ``positions.lines_of`` gives for these settings; at least one frame.
         settings: in force. The frames' files are read once more, for their pictures.
+        boxes: where frames have changed, as ``boxes_of`` finds it.
         most_bytes: of the page. If that is too small for any picture, it has none, and may be larger.
         against: the name of the older config among the lines, if there is one.
         labels: whether frames are expected to be kept, by name.
         progress: see ``Progress``.
 
     Raises:
-        OSError: a mask cannot be read.
-        ValueError: a mask is not a picture.
         MemoryError: there is too little memory.
     """
     sliders = sliders_of(replay)
-    boxes = {slider.camera: _boxes(replay, slider, settings, progress) for slider in sliders}
 
     def page(images: Mapping[int, SmallImage]) -> str:
         contents = document(

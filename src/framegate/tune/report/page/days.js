@@ -54,9 +54,8 @@ function heatCell({ kept, all }, most) {
   cell.textContent = kept || "";
   cell.title = `${kept} of ${all} kept`;
   if (kept) {
-    const strength = Math.round(14 + 66 * (kept / most));
-    cell.style.background = `color-mix(in srgb, var(--keep) ${strength}%, var(--card))`;
-    if (strength > 48) cell.className = "strong";
+    cell.className = "some";
+    cell.style.setProperty("--share", kept / most);
   }
   return cell;
 }

@@ -96,13 +96,16 @@ function framesInDrawingOrder() {
   return dropped.concat(kept);
 }
 
+// The more frames there are, the smaller their marks.
+const radiusFor = (frames, area) => Math.max(1.2, Math.min(4, 0.55 * Math.sqrt(area / frames)));
+
 function drawTimeline() {
   const { pen, width, height, ratio } = drawingOn(element("timeline"));
   const scale = scaleOf(state.camera), x = xScale(width);
   const frames = framesInDrawingOrder();
   const places = frames.map((frame) => [x(frame), heightOf(frame, height, scale), markOf(frame)]);
   const isCrowded = frames.length > FEW_FRAMES;
-  const sprites = spritesOf(ratio, isCrowded ? 2.2 : frames.length > 600 ? 3 : 4);
+  const sprites = spritesOf(ratio, radiusFor(frames.length, width * height));
   if (isCrowded) stampMarks(pen, places, sprites, ratio);
   pen.globalCompositeOperation = "destination-over";
   drawScoreAxis(pen, width, height);
