@@ -91,7 +91,7 @@ def _camera(
     outcomes = [position.outcome for position in positions]
     detection = settings.detection_of(slider.camera)
     values, scores = score_table(_table(outcomes, numbers, lambda outcome: outcome.scores))
-    expected = [labels.get(candidate.key.name) for candidate in candidates]
+    expected = [labels.get(replay.frames[number].name) for number in numbers]
     return {
         "name": slider.camera,
         "unit": slider.unit,
@@ -106,7 +106,7 @@ def _camera(
         "times": packed(np.array([each.captured_at_ns / 1e6 for each in candidates], "<f8")),
         "utc_offsets": packed(np.array([_utc_offset_min(each) for each in candidates], "<i2")),
         "sizes": packed(np.array([each.key.size_bytes for each in candidates], "<f8")),
-        "names": packed("\0".join(shown_name(each.key.name) for each in candidates).encode()),
+        "names": packed("\0".join(shown_name(replay.frames[number].name) for number in numbers).encode()),
         "scores": packed_steps(scores),
         "score_values": packed(values.astype("<f8")),
         "verdicts": packed_steps(_table(outcomes, numbers, lambda outcome: outcome.reasons)),

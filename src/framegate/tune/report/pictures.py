@@ -14,7 +14,8 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.settings import DropSettings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.ingest.reading import read_frame
-from framegate.model import Candidate, EncodedFrame, Size
+from framegate.model import EncodedFrame, Size
+from framegate.tune.replay.outcomes import Frame
 
 WIDTHS = (480, 320, 240, 160)
 """In pixels, the best first."""
@@ -43,25 +44,25 @@ class SmallImage:
 
 
 def small_images(
-    candidates: Sequence[Candidate], drop: DropSettings, most_bytes: int, progress: Progress
+    frames: Sequence[Frame], drop: DropSettings, most_bytes: int, progress: Progress
 ) -> dict[int, SmallImage]:
     """Return pictures of frames, by their place in the sequence, that together have at most so many bytes.
 
     Args:
-        candidates: what matters most first: if not all fit even at the smallest width, the last are left out.
+        frames: what matters most first: if not all fit even at the smallest width, the last are left out.
         drop: the folder, and which files are too large.
         most_bytes: of all pictures together.
         progress: called with the number of frames that were read since the last call.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sample = candidates[:: max(1, len(candidates) // SAMPLE)]
+        sample = frames[:: max(1, len(frames) // SAMPLE)]
         for width in WIDTHS:
             is_last = width == WIDTHS[-1]
             sizes = [len(image.webp) for _, image in _encoded(pool, sample, drop, width) if image is not None]
-            if not is_last and sum(sizes) / len(sample) * len(candidates) > most_bytes:
+            if not is_last and sum(sizes) / len(sample) * len(frames) > most_bytes:
                 continue
-            images = _fitting(_encoded(pool, candidates, drop, width), most_bytes, progress)
-            if is_last or len(images) == len(candidates):
+            images = _fitting(_encoded(pool, frames, drop, width), most_bytes, progress)
+            if is_last or len(images) == len(frames):
                 return {place: image for place, image in images.items() if image is not None}
             progress(-len(images))
     return {}
@@ -83,17 +84,17 @@ def _fitting(
 
 
 def _encoded(
-    pool: ThreadPoolExecutor, candidates: Sequence[Candidate], drop: DropSettings, width: int
+    pool: ThreadPoolExecutor, frames: Sequence[Frame], drop: DropSettings, width: int
 ) -> Iterator[tuple[int, SmallImage | None]]:
-    numbered = enumerate(candidates)
+    numbered = enumerate(frames)
     while batch := list(islice(numbered, BATCH)):
         images = pool.map(lambda each: _small_image(each[1], drop, width), batch)
         yield from zip((place for place, _ in batch), images, strict=True)
 
 
-def _small_image(candidate: Candidate, drop: DropSettings, width: int) -> SmallImage | None:
+def _small_image(frame: Frame, drop: DropSettings, width: int) -> SmallImage | None:
     """Return a frame as a small picture; None if it is gone, has changed, or cannot be decoded."""
-    encoded = read_frame(Path(drop.folder), candidate.key, drop.max_size)
+    encoded = read_frame(Path(frame.folder or drop.folder), frame.candidate.key, drop.max_size)
     if not isinstance(encoded, EncodedFrame):
         return None
     picture = decode(encoded.data, _IN_COLOUR, max_pixels=drop.max_megapixels * 1e6)

@@ -7,6 +7,7 @@ take forty times as long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,9 +17,11 @@ from framegate.config.settings import Settings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.small_picture import SmallPicture
-from framegate.examining import Examined, decoded, read
-from framegate.model import ChangeScore, GrayImage, Moment, Region
+from framegate.model import ChangeScore, Decision, GrayImage, Moment, Region
+from framegate.tune.replay.facts import Seen
+from framegate.tune.replay.judging import reading_of
 from framegate.tune.replay.outcomes import NONE, Frame, Outcome
+from framegate.tune.replay.reader import Reader
 
 SCALE = 1000
 """Sides of the picture, in the units of a box."""
@@ -66,26 +69,28 @@ def regions_of(
         settings: of any line; the thresholds come with the comparisons.
         progress: called with the number of frames judged since the last call.
     """
-    detection = settings.detection_of(camera)
     watch = _Watch(camera, wanted)
+    detection = settings.detection_of(camera)
     judging = Camera(camera, detection, mask_of(detection), new_detector=watch.new_detector)
+    readings = {reading_of(settings, camera): settings}
     last = max((comparison.number for comparison in wanted), default=NONE)
-    for number in numbers:
-        progress(1)
-        if watch.is_done:
-            continue
-        candidate = frames[number].candidate
-        examined = read(candidate, settings)
-        if isinstance(examined, Examined):
-            examined = decoded(examined, settings)
-        if not isinstance(examined, Examined) or examined.picture is None or examined.sha256 is None:
-            continue
-        moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
-        if judging.decide_repeat(examined.sha256, moment) is None:
-            watch.number = number
-            judging.decide(str(number), moment, examined.picture, examined.sha256)
-        watch.is_done = number == last
+    with closing(Reader([frames[number] for number in numbers])) as reader:
+        for place, number in enumerate(numbers):
+            if number <= last and frames[number].settled is None:
+                sha256, seen = reader.take(place, readings)
+                watch.number = number
+                _judge(judging, str(number), frames[number], sha256, *seen.values())
+            progress(1)
     return watch.found
+
+
+def _judge(judging: Camera, name: str, frame: Frame, sha256: bytes, shown: Seen) -> None:
+    candidate = frame.candidate
+    moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
+    if isinstance(shown, Decision) or judging.decide_repeat(sha256, moment) is not None:
+        return
+    assert shown.small is not None, "it was read"
+    judging.decide(name, moment, shown.small, sha256)
 
 
 class _Watch:
@@ -95,7 +100,6 @@ class _Watch:
         self.number = NONE
         """Of the frame that is judged now."""
 
-        self.is_done = not wanted
         self.found: dict[int, list[Box]] = {}
         self._camera = camera
         self._wanted: dict[int, list[tuple[int, Comparison]]] = {}

@@ -83,10 +83,10 @@ def page_of(
         return filled(title, contents, b"".join(image.webp for image in images.values()))
 
     order = list(_in_order_of_use(replay, sliders))
-    candidates = [replay.frames[number].candidate for number in order]
+    frames = [replay.frames[number] for number in order]
     longest = {number: SmallImage(b"", (0, 0)) for number in order}
     room = max(0, most_bytes - len(page(longest)) - 6 * len(order)) * 3 // 4  # of base64; 6 a picture's place
-    images = small_images(candidates, settings.drop, room, lambda frames: progress("pictures", frames))
+    images = small_images(frames, settings.drop, room, lambda done: progress("pictures", done))
     return page({order[place]: image for place, image in images.items()})
 
 
