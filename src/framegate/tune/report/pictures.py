@@ -9,12 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import DropSettings
 from framegate.detect.decoding import Undecodable, decode
 from framegate.ingest.reading import read_frame
-from framegate.model import EncodedFrame, Size
+from framegate.model import EncodedFrame, Picture, Size
 from framegate.tune.replay.outcomes import Frame
 
 WIDTHS = (480, 320, 240, 160)
@@ -100,9 +101,20 @@ def _small_image(frame: Frame, drop: DropSettings, width: int) -> SmallImage | N
     picture = decode(encoded.data, _IN_COLOUR, max_pixels=drop.max_megapixels * 1e6)
     if isinstance(picture, Undecodable):
         return None
-    rows, columns = picture.pixels.shape[:2]
+    pixels = _wide_enough(picture, encoded.data, width)
+    rows, columns = pixels.shape[:2]
     width = min(width, columns)
     size = width, max(1, round(rows * width / columns))
-    small = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA)
-    webp = cv2.imencode(".webp", np.ascontiguousarray(small), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    webp = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
     return SmallImage(webp.tobytes(), picture.size)
+
+
+def _wide_enough(picture: Picture, data: bytes, width: int) -> NDArray[np.uint8]:
+    """Return the pixels of a picture; of a JPEG that was decoded to fewer than asked for, more of them."""
+    whole = picture.size[0]
+    if picture.pixels.shape[1] >= min(width, whole):
+        return picture.pixels
+    flags = cv2.IMREAD_REDUCED_COLOR_2 if whole >= 2 * width else cv2.IMREAD_COLOR
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    return picture.pixels if pixels is None else pixels.astype(np.uint8, copy=False)

@@ -100,11 +100,12 @@ function drawAllowed(pen, x, height) {
 }
 
 const TICKS = { "%": [0.01, 0.1, 1, 10, 100], x: [1, 2, 5, 10, 20, 50, 100] };
+const MORE_TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]; // of a short slider
 
 function showTicks() {
   const { camera } = state;
   const last = camera.positions - 1;
-  const ticks = TICKS[camera.unit].flatMap((value) => {
+  const ticks = (last > 24 ? TICKS[camera.unit] : MORE_TICKS).flatMap((value) => {
     const position = camera.thresholds.indexOf(value);
     if (position < 0) return [];
     const tick = made("span", { textContent: thresholdText(value, camera.unit) });

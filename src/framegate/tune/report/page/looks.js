@@ -13,7 +13,7 @@ function startLooks() {
   state.labels.set(state.camera.name, new Map());
   viewer.question = { number: 0, asked: new Set() };
   nextQuestion();
-  if (viewer.question !== null && !element("viewer").open) element("viewer").showModal();
+  if (viewer.question !== null) openDialog();
 }
 
 function nextQuestion() {

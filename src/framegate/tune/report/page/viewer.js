@@ -7,7 +7,14 @@ const viewed = () => viewer.frames[viewer.place];
 function openViewer(frame, frames) {
   Object.assign(viewer, { frames, place: frames.indexOf(frame), question: null });
   showViewer();
-  if (!element("viewer").open) element("viewer").showModal();
+  openDialog();
+}
+
+// The keys work wherever the focus is; on the first button its ring would only distract.
+function openDialog() {
+  if (element("viewer").open) return;
+  element("viewer").showModal();
+  element("viewer").focus();
 }
 
 function showViewer() {
@@ -39,8 +46,14 @@ function whyText(frame) {
     const age = state.camera.are_timed ? `, ${ageText(state.camera.times[frame] - state.camera.times[before])} before` : "";
     parts.push(`Compared with ${state.camera.names[before]}${age}. `);
   }
-  if (boxes !== null && boxes.length) parts.push(isKept(frame) || state.camera.unit === "%" ? `${plural(boxes.length, "region")} counted.` : "Outlined: where it changed most.");
+  if (boxes !== null && boxes.length) parts.push(outlineText(frame, boxes));
   return parts;
+}
+
+function outlineText(frame, boxes) {
+  if (viewer.question !== null) return "Outlined: where it changed.";
+  const areCounted = isKept(frame) || state.camera.unit === "%";
+  return areCounted ? `${plural(boxes.length, "region")} counted.` : "Outlined: where it changed most.";
 }
 
 function verdictSentence(frame) {
