@@ -60,9 +60,15 @@ def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
     """
     scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
     scored = np.isfinite(scores)
-    relative = threshold * scores[scored] / thresholds[scored]
-    above = scores[scored] > thresholds[scored]
-    return Span(float(max(relative[~above], default=0.0)), float(min(relative[above], default=np.inf)))
+    scores, thresholds = scores[scored], thresholds[scored]
+    above = scores > thresholds
+    relative = np.where(thresholds == threshold, scores, np.where(above, np.inf, 0.0))
+    own = (thresholds != threshold) & (thresholds > 0)
+    relative[own] = threshold * scores[own] / thresholds[own]
+    return Span(
+        float(min(max(relative[~above], default=0.0), threshold)),
+        float(max(min(relative[above], default=np.inf), np.nextafter(threshold, np.inf))),
+    )
 
 
 def _unit(detection: DetectionSettings) -> Unit:
