@@ -1,9 +1,11 @@
 """A lane: what the frames of one picture size are compared with, and what was learnt from them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
 from framegate.detect.small_picture import SmallPicture
@@ -109,6 +111,13 @@ class Lane:
         """Go on from a frame that was judged before; its time decides nothing."""
         prepared = self.detector.prepare(self.detector.reduce(picture))
         self.previous, self.previous_key = PreparedFrame(key, Moment(0), prepared), key
+
+    def branch(self, settings: DetectionSettings) -> "Lane":
+        """Return a lane in the same state, that compares by settings with another threshold."""
+        other = copy(self)
+        other.detector = self.detector.branch()
+        other.detector.settings = settings
+        return other
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""

@@ -4,20 +4,16 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
 
-from framegate.ahead import Ahead
-from framegate.config.settings import Settings
-from framegate.examining import Examined, decoded, read
-from framegate.model import Candidate, Decision, GrayImage, NotYet, Reason
-from framegate.tune.replay.facts import FactStore, Seen
-from framegate.tune.replay.judging import Lines, Reading
+from framegate.model import GrayImage, Moment
+from framegate.tune.replay.facts import Computed, FactStore
+from framegate.tune.replay.judging import Decided, Lines
+from framegate.tune.replay.known import Known
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
-from framegate.tune.replay.sharing import Facts, NotKnownError, content_of, shown_of
+from framegate.tune.replay.reader import Reader
+from framegate.tune.replay.shown import NotKnownError, content_of
 
 BATCH = 256
 """Frames whose facts are read from the cache, and written to it, together."""
@@ -36,8 +32,8 @@ def replay(
     """Judge frames by several lines at once, each as if it alone had been in force from the first frame on.
 
     Args:
-        frames: each camera's in the order in which they have to be judged; their files below the drop folder
-            of the first line, unless what they show is remembered.
+        frames: each camera's in the order in which they have to be judged. Those of no folder of their own
+            are below the drop folder of the first line.
         lines: at least one.
         store: remembers what was computed; by default nothing.
         progress: see ``Progress``.
@@ -61,15 +57,6 @@ def replay(
     return result
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the cache has of some frames."""
-
-    digests: dict[str, bytes]
-    seen: dict[Reading, dict[str, Seen]]
-    facts: dict[str, dict[str, Facts]]
-
-
 class _CameraRun:
     """The replay of one camera."""
 
@@ -81,11 +68,13 @@ class _CameraRun:
         masks: dict[str, GrayImage],
         store: FactStore,
     ) -> None:
+        self._camera = camera
         self._numbers = numbers
-        self._frames, self._outcomes = result.frames, result.outcomes
+        self._result = result
         self._store = store
-        self._lines = Lines(camera, [outcome.line.settings for outcome in result.outcomes], masks)
-        self._settings = result.outcomes[0].line.settings
+        first = result.frames[numbers[0]]
+        self._settings = [outcome.line.settings_for(first) for outcome in result.outcomes]
+        self._lines = Lines(camera, self._settings, masks)
         self.done = 0
         """Frames that were replayed."""
 
@@ -95,105 +84,48 @@ class _CameraRun:
         Raises:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
+        frames = [self._result.frames[number] for number in self._numbers]
         with ExitStack() as stack:
-            reader = stack.enter_context(closing(_Reader(self._lines.readings))) if with_pictures else None
-            numbers = iter(self._numbers)
-            ahead = [self._frames[number].candidate for number in self._numbers]
-            while batch := list(islice(numbers, BATCH)):
-                known = self._known(batch)
-                self._replay(batch, known, reader, ahead)
+            reader = stack.enter_context(closing(Reader(frames))) if with_pictures else None
+            for start in range(0, len(frames), BATCH):
+                batch = frames[start : start + BATCH]
+                self._replay(start, batch, reader)
                 self.done += len(batch)
                 progress(len(batch))
 
-    def _known(self, batch: Sequence[int]) -> _Known:
-        keys = [self._frames[number].candidate.key for number in batch]
-        digests = self._store.digests(self._settings.drop.folder, keys)
-        contents = [content_of(sha256) for sha256 in digests.values()]
-        seen = {reading: self._store.pictures(reading, contents) for reading in self._lines.readings}
-        facts = {work: self._store.facts(work, contents) for work in self._lines.works}
-        return _Known(digests, seen, facts)
-
-    def _replay(
-        self, batch: Sequence[int], known: _Known, reader: "_Reader | None", ahead: Sequence[Candidate]
-    ) -> None:
-        files, pictures, facts = [], [], []
-        for place, number in enumerate(batch, start=self.done):
-            candidate = self._frames[number].candidate
-            sha256, seen = _remembered(candidate, known) if reader is None else reader.take(ahead, place)
-            content = content_of(sha256)
-            counts = self._use(known, content)
-            self._note(number, self._lines.judge(number, candidate, sha256, seen))
-            if reader is not None and sha256:
-                files.append((self._settings.drop.folder, candidate.key, sha256))
-                pictures += [(reading, content, shown) for reading, shown in seen.items()]
-            facts += [
-                (work, content, shared.facts)
-                for work, shared in self._lines.works.items()
-                if len(shared.facts) > counts.get(work, 0)
-            ]
-        self._store.add(files, pictures, facts)
-
-    def _use(self, known: _Known, content: str) -> dict[str, int]:
-        """Let the lines use what is known of a frame; return how many facts that are, by work."""
-        counts = {}
-        for work, shared in self._lines.works.items():
-            shared.facts = known.facts.setdefault(work, {}).setdefault(content, {})
-            counts[work] = len(shared.facts)
-        return counts
-
-    def _note(self, number: int, decisions: Iterator[tuple[Decision, int]]) -> None:
-        for outcome, (decision, reference) in zip(self._outcomes, decisions, strict=True):
-            outcome.note(number, decision, reference)
-
-
-def _remembered(candidate: Candidate, known: _Known) -> tuple[bytes, dict[Reading, Seen]]:
-    sha256 = known.digests.get(candidate.key.name)
-    if sha256 is None:
-        raise NotKnownError
-    content = content_of(sha256)
-    try:
-        return sha256, {reading: seen[content] for reading, seen in known.seen.items()}
-    except KeyError:
-        raise NotKnownError from None
-
-
-class _Reader:
-    """Reads frames ahead, in each of the ways in which lines need them."""
-
-    def __init__(self, readings: dict[Reading, Settings]) -> None:
-        self._readings = readings
-        self._ahead = {
-            reading: Ahead(partial(_examined, settings), settings) for reading, settings in readings.items()
-        }
-
-    def take(self, candidates: Sequence[Candidate], place: int) -> tuple[bytes, dict[Reading, Seen]]:
-        """Return a frame's digest, empty if it could not be read, and what it shows."""
-        seen: dict[Reading, Seen] = {}
-        sha256 = b""
-        for reading, ahead in self._ahead.items():
-            following = candidates[place + 1 : place + 1 + ahead.most_frames]
-            examined = ahead.take(candidates[place], following)
-            assert isinstance(examined, Examined)
-            sha256 = examined.sha256 or b""
-            if examined.picture is None:
-                assert examined.rejection is not None
-                seen[reading] = examined.rejection
+    def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None) -> None:
+        known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])
+        new = Computed()
+        for place, frame in enumerate(batch):
+            self._retune(frame)
+            if reader is None:
+                sha256, seen = known.digest_of(place), known.seen_at(place, self._lines.readings)
             else:
-                seen[reading] = shown_of(examined.picture, sha256)
-        return sha256, seen
+                sha256, seen = reader.take(start + place, self._lines.readings)
+                new.add_read(frame.folder or self._drop_folder, frame.candidate.key, sha256, seen)
+            content = content_of(sha256)
+            counts = known.lend(content, self._lines.works)
+            moment = Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
+            for decided in self._lines.judge(self._numbers[start + place], moment, sha256, seen):
+                self._note(self._numbers[start + place], decided)
+            new.add_facts(content, self._lines.works, counts)
+        self._store.add(new)
 
-    def close(self) -> None:
-        """Stop reading."""
-        for ahead in self._ahead.values():
-            ahead.close()
+    @property
+    def _drop_folder(self) -> str:
+        return self._settings[0].drop.folder
 
+    def _retune(self, frame: Frame) -> None:
+        for line, outcome in enumerate(self._result.outcomes):
+            settings = outcome.line.settings_for(frame)
+            if settings is not self._settings[line]:
+                self._settings[line] = settings
+                if not self._lines.retune(line, settings):
+                    self._result.doubt(
+                        self._camera, f"at {frame.name} the preset or its working size changed"
+                    )
 
-def _examined(settings: Settings, candidate: Candidate) -> Examined:
-    """Read and decode a frame; one that cannot be read is rejected, as by a scan."""
-    examined = read(candidate, settings)
-    if isinstance(examined, Examined):
-        examined = decoded(examined, settings)
-    if isinstance(examined, Examined):
-        return replace(examined, encoded=None)
-    reason = Reason.UNREADABLE if examined.why is NotYet.UNREADABLE else Reason.TRUNCATED
-    return Examined(examined.candidate, 0.0, rejection=Decision(reason, detail=examined.detail))
+    def _note(self, number: int, decided: Decided) -> None:
+        for line in decided.lines:
+            score = decided.scores.get(line, decided.decision.score)
+            self._result.outcomes[line].note(number, decided.decision, score)

@@ -7,14 +7,18 @@ row that does not fit is never found. Damage, a full disk, another version: the 
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from framegate.model import Decision, FileKey, Reason
-from framegate.tune.replay.sharing import Facts, Shown
+from framegate.tune.replay.sharing import Facts, SharedWork
+from framegate.tune.replay.shown import Shown, content_of
+
+Reading = str
+"""Names a way to read and decode a frame."""
 
 _FORMAT = 1
 MOST_BYTES = 1_000_000_000
@@ -37,6 +41,29 @@ _DIGESTS = "SELECT name, size_bytes, mtime_ns, ctime_ns, sha256 FROM file WHERE 
 
 Seen = Shown | Decision
 """What a frame shows, or why it is rejected."""
+
+
+@dataclass(slots=True)
+class Computed:
+    """What a cache has to remember."""
+
+    files: list[tuple[str, FileKey, bytes]] = field(default_factory=list)
+    """Folder, file, and the digest of its bytes."""
+
+    pictures: list[tuple[Reading, str, Seen]] = field(default_factory=list)
+    facts: list[tuple[str, str, Facts]] = field(default_factory=list)
+
+    def add_read(self, folder: str, key: FileKey, sha256: bytes, seen: Mapping[Reading, Seen]) -> None:
+        """Add what a frame shows; nothing if its bytes could not be read."""
+        if sha256:
+            self.files.append((folder, key, sha256))
+            self.pictures += [(reading, content_of(sha256), each) for reading, each in seen.items()]
+
+    def add_facts(self, content: str, works: Mapping[str, SharedWork], counts: Mapping[str, int]) -> None:
+        """Add the facts about a frame, if there are more of them than there were."""
+        for work, shared in works.items():
+            if content and len(shared.facts) > counts.get(work, 0):
+                self.facts.append((work, content, shared.facts))
 
 
 @dataclass(slots=True)
@@ -74,21 +101,19 @@ class FactStore:
         rows = self._select("SELECT content, answers FROM facts WHERE work = ? AND content", work, contents)
         return {content: json.loads(answers) for content, answers in rows}
 
-    def add(
-        self,
-        files: Iterable[tuple[str, FileKey, bytes]],
-        pictures: Iterable[tuple[str, str, Seen]],
-        facts: Iterable[tuple[str, str, Facts]],
-    ) -> None:
-        """Remember the digests of files, by folder; what frames show, by reading; facts, by work."""
+    def add(self, computed: Computed) -> None:
+        """Remember what was computed."""
         of_files = [
             (folder, os.fsencode(key.name), key.size_bytes, key.mtime_ns, key.ctime_ns, sha256)
-            for folder, key, sha256 in files
+            for folder, key, sha256 in computed.files
             if key.ctime_ns  # else its bytes may change, and it looks the same
         ]
-        of_pictures = [(reading, content, json.dumps(_values(seen))) for reading, content, seen in pictures]
+        of_pictures = [
+            (reading, content, json.dumps(_values(seen))) for reading, content, seen in computed.pictures
+        ]
         of_facts = [
-            (work, content, json.dumps(answers, separators=(",", ":"))) for work, content, answers in facts
+            (work, content, json.dumps(answers, separators=(",", ":")))
+            for work, content, answers in computed.facts
         ]
         with self._without_errors():
             if self._db is not None:
