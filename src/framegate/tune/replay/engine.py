@@ -10,9 +10,10 @@ from contextlib import ExitStack, closing
 from framegate.model import GrayImage, Moment
 from framegate.tune.replay.facts import Computed, FactStore
 from framegate.tune.replay.judging import Decided, Lines
-from framegate.tune.replay.known import Known
+from framegate.tune.replay.known import Known, digests_of
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
 from framegate.tune.replay.reader import Reader
+from framegate.tune.replay.remembered import Remembered
 from framegate.tune.replay.shown import NotKnownError, content_of
 
 BATCH = 256
@@ -47,13 +48,15 @@ def replay(
     masks: dict[str, GrayImage] = {}
     store = store or FactStore(None)
     for camera, numbers in result.of_cameras().items():
-        for with_pictures in (False, True):
-            run = _CameraRun(camera, numbers, result, masks, store)
-            try:
-                run.go(with_pictures=with_pictures, progress=progress)
-                break
-            except NotKnownError:
-                progress(-run.done)
+        run = _CameraRun(camera, numbers, result, masks, store)
+        if not run.recall():
+            progress(len(numbers))
+            continue
+        try:
+            run.go(with_pictures=False, progress=progress)
+        except NotKnownError:
+            progress(-run.done)
+            run.go(with_pictures=True, progress=progress)
     return result
 
 
@@ -70,28 +73,56 @@ class _CameraRun:
     ) -> None:
         self._camera = camera
         self._numbers = numbers
+        self._frames = [result.frames[number] for number in numbers]
         self._result = result
+        self._masks = masks
         self._store = store
-        first = result.frames[numbers[0]]
-        self._settings = [outcome.line.settings_for(first) for outcome in result.outcomes]
-        self._lines = Lines(camera, self._settings, masks)
+        self._outcomes = result.outcomes
+        self._begin()
+
+    def _begin(self) -> None:
+        self._settings = [outcome.line.settings_for(self._frames[0]) for outcome in self._outcomes]
+        self._lines = Lines(self._camera, self._settings, self._masks)
+        self._digests: list[bytes] = []
         self.done = 0
         """Frames that were replayed."""
 
+    def recall(self) -> bool:
+        """Fill in what lines have decided about the same frames before; return whether any are left."""
+        digests: list[bytes | None] = []
+        for start in range(0, len(self._frames), BATCH):
+            digests += digests_of(self._frames[start : start + BATCH], self._store, self._drop_folder)
+        if None not in digests:
+            remembered = Remembered.of(self._store, self._numbers, self._frames, [d for d in digests if d])
+            self._outcomes = [
+                outcome
+                for line, outcome in enumerate(self._outcomes)
+                if outcome.line.revisions is not None
+                or not remembered.recall(outcome, self._lines.key_of(line))
+            ]
+            self._begin()
+        return bool(self._outcomes)
+
     def go(self, *, with_pictures: bool, progress: Progress) -> None:
-        """Replay all frames.
+        """Replay all frames, from the first.
 
         Raises:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
-        frames = [self._result.frames[number] for number in self._numbers]
+        self._begin()
+        keys = [self._lines.key_of(line) for line in range(len(self._outcomes))]
         with ExitStack() as stack:
-            reader = stack.enter_context(closing(Reader(frames))) if with_pictures else None
-            for start in range(0, len(frames), BATCH):
-                batch = frames[start : start + BATCH]
+            reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None
+            for start in range(0, len(self._frames), BATCH):
+                batch = self._frames[start : start + BATCH]
                 self._replay(start, batch, reader)
                 self.done += len(batch)
                 progress(len(batch))
+        if all(self._digests):
+            remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
+            for outcome, key in zip(self._outcomes, keys, strict=True):
+                if outcome.line.revisions is None:
+                    remembered.remember(outcome, key)
 
     def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None) -> None:
         known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])
@@ -103,6 +134,7 @@ class _CameraRun:
             else:
                 sha256, seen = reader.take(start + place, self._lines.readings)
                 new.add_read(frame.folder or self._drop_folder, frame.candidate.key, sha256, seen)
+            self._digests.append(sha256)
             content = content_of(sha256)
             counts = known.lend(content, self._lines.works)
             moment = Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
@@ -116,7 +148,7 @@ class _CameraRun:
         return self._settings[0].drop.folder
 
     def _retune(self, frame: Frame) -> None:
-        for line, outcome in enumerate(self._result.outcomes):
+        for line, outcome in enumerate(self._outcomes):
             settings = outcome.line.settings_for(frame)
             if settings is not self._settings[line]:
                 self._settings[line] = settings
@@ -128,4 +160,4 @@ class _CameraRun:
     def _note(self, number: int, decided: Decided) -> None:
         for line in decided.lines:
             score = decided.scores.get(line, decided.decision.score)
-            self._result.outcomes[line].note(number, decided.decision, score)
+            self._outcomes[line].note(number, decided.decision, score)

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS picture (
 CREATE TABLE IF NOT EXISTS facts (
     work TEXT NOT NULL, content TEXT NOT NULL, answers TEXT NOT NULL, PRIMARY KEY (work, content)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcome (key TEXT PRIMARY KEY, packed BLOB NOT NULL) STRICT;
 """
 
 _DIGESTS = "SELECT name, size_bytes, mtime_ns, ctime_ns, sha256 FROM file WHERE folder = ? AND name"
@@ -122,6 +123,18 @@ class FactStore:
                 self._db.executemany("REPLACE INTO facts VALUES (?, ?, ?)", of_facts)
                 self._db.commit()
 
+    def outcome(self, key: str) -> bytes | None:
+        """Return the outcome that was remembered by a key."""
+        rows = self._select("SELECT packed FROM outcome WHERE key = ? AND key", key, [key])
+        return rows[0][0] if rows else None
+
+    def add_outcome(self, key: str, packed: bytes) -> None:
+        """Remember an outcome by a key."""
+        with self._without_errors():
+            if self._db is not None:
+                self._db.execute("REPLACE INTO outcome VALUES (?, ?)", (key, packed))
+                self._db.commit()
+
     def close(self) -> None:
         """Close the file."""
         if self._db is not None:
@@ -136,7 +149,9 @@ class FactStore:
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level="IMMEDIATE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in {0, _FORMAT}:
-            self._db.executescript("DROP TABLE file; DROP TABLE picture; DROP TABLE facts;")
+            self._db.executescript(
+                "DROP TABLE file; DROP TABLE picture; DROP TABLE facts; DROP TABLE outcome;"
+            )
         self._db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA user_version = {_FORMAT}; {_TABLES}"
         )

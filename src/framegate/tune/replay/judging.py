@@ -20,7 +20,7 @@ from framegate.detect.judging.lane import Lane
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
-from framegate.tune.replay.sharing import SharedWork, SharingDetector, work_key
+from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
 
 MOST_KEPT = 100_000
 """Times of kept frames that are remembered: as many as ``max_kept_per_hour`` may be."""
@@ -96,6 +96,11 @@ class Lines:
     def works(self) -> Mapping[str, SharedWork]:
         """What the lines compute together, by its key."""
         return self._works
+
+    def key_of(self, line: int) -> str:
+        """Return what tells apart all that may change what a line decides, besides the frames."""
+        detection, mask = self._detection_and_mask(line)
+        return line_key(reading_of(self._settings[line], self._name), detection, mask)
 
     def judge(
         self, number: int, moment: Moment, sha256: bytes, seen: Mapping[Reading, Seen]

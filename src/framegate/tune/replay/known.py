@@ -29,15 +29,7 @@ class Known:
         works: Collection[str],
     ) -> "Known":
         """Return what a cache has of frames that are read and compared in these ways."""
-        digests: list[bytes | None] = [
-            None if frame.recorded is None else frame.recorded.sha256 for frame in frames
-        ]
-        for folder in {frame.folder for frame in frames}:
-            there = [place for place, frame in enumerate(frames) if frame.folder == folder]
-            keys = [frames[place].candidate.key for place in there if digests[place] is None]
-            found = store.digests(folder or drop_folder, keys)
-            for place in there:
-                digests[place] = digests[place] or found.get(frames[place].candidate.key.name)
+        digests = digests_of(frames, store, drop_folder)
         contents = [content_of(sha256) for sha256 in digests if sha256 is not None]
         return cls(
             digests,
@@ -67,3 +59,15 @@ class Known:
             shared.facts = self.facts.setdefault(work, {}).setdefault(content, {})
             counts[work] = len(shared.facts)
         return counts
+
+
+def digests_of(frames: Sequence[Frame], store: FactStore, drop_folder: str) -> list[bytes | None]:
+    """Return the SHA-256 of each frame's bytes, as far as it is known without reading them."""
+    digests = [None if frame.recorded is None else frame.recorded.sha256 for frame in frames]
+    for folder in {frame.folder for frame in frames}:
+        there = [place for place, frame in enumerate(frames) if frame.folder == folder]
+        keys = [frames[place].candidate.key for place in there if digests[place] is None]
+        found = store.digests(folder or drop_folder, keys)
+        for place in there:
+            digests[place] = digests[place] or found.get(frames[place].candidate.key.name)
+    return digests

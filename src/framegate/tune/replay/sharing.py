@@ -9,7 +9,7 @@ later one.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -251,8 +251,17 @@ def work_key(settings: DetectionSettings, mask_picture: GrayImage | None) -> str
     values = settings.model_dump(mode="json", by_alias=True, exclude=_DECIDING)
     for zone in values.get("zone", ()):
         zone.pop("score_threshold", None)
+    return _key(sorted(values.items()), mask_picture)
+
+
+def line_key(reading: str, settings: DetectionSettings, mask_picture: GrayImage | None) -> str:
+    """Return what tells apart all that may change what a line decides, besides the frames."""
+    return _key([reading, *settings.model_dump(mode="json", by_alias=True).items()], mask_picture)
+
+
+def _key(values: Sequence[object], mask_picture: GrayImage | None) -> str:
     versions = __version__, cv2.__version__, np.__version__, DETECTOR_VERSION
-    digest = hashlib.sha256(f"{versions} {sorted(values.items())}".encode())
+    digest = hashlib.sha256(f"{versions} {values}".encode())
     if mask_picture is not None:
         digest.update(f"{mask_picture.shape}".encode() + mask_picture.tobytes())
     return digest.hexdigest()[:DIGITS]
