@@ -45,6 +45,22 @@ def with_threshold(settings: Settings, threshold: float) -> Settings:
     return _with_detection(settings, lambda detection: _at(detection, threshold))
 
 
+def every_frame(settings: Settings, least: float) -> Settings:
+    """Return settings that keep all but equal frames, so that each is compared with the one before it.
+
+    Args:
+        settings: of any thresholds.
+        least: a threshold that all scores are above; the zones have it too.
+    """
+
+    def without_limits(detection: DetectionSettings) -> DetectionSettings:
+        zones = tuple(zone.model_copy(update={"score_threshold": None}) for zone in detection.zone)
+        limits = {"zone": zones, "keep_every": None, "max_kept_per_hour": None}
+        return _at(detection, least).model_copy(update=limits)
+
+    return _with_detection(settings, without_limits)
+
+
 def in_toml(threshold: float, unit: Unit) -> str:
     """Return a threshold as it stands in a config file, without the quotes: ``2.3x``, ``0.2%``."""
     return str(Times(threshold) if unit == "x" else Area(threshold, "%"))

@@ -71,10 +71,13 @@ class Listing:
         """Try thresholds."""
         wanted = sorted(set(thresholds))
         for start in range(0, len(wanted), THRESHOLDS_A_PASS):
-            self.known += self.replayed(wanted[start : start + THRESHOLDS_A_PASS])
-        self.judged += len(wanted)
-        self.known.sort(key=lambda each: (each.span.least, -each.span.below))
-        self.known = [*_without_repeats(self.known)]
+            self.begin(self.replayed(wanted[start : start + THRESHOLDS_A_PASS]))
+
+    def begin(self, outcomes: Sequence[Tried]) -> None:
+        """Add what was tried already."""
+        self.judged += len(outcomes)
+        known = sorted([*self.known, *outcomes], key=lambda each: (each.span.least, -each.span.below))
+        self.known = [*_without_repeats(known)]
 
     def gaps(self) -> Iterator[Gap]:
         """Yield what was not tried, between outcomes that were."""
