@@ -7,7 +7,7 @@ replay has remembered, or, if that does not suffice, from the pictures.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 
-from framegate.model import GrayImage, Moment
+from framegate.model import Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Computed, FactStore
 from framegate.tune.replay.judging import Decided, Lines
 from framegate.tune.replay.known import Known, digests_of
@@ -129,6 +129,9 @@ class _CameraRun:
         new = Computed()
         for place, frame in enumerate(batch):
             self._retune(frame)
+            if frame.settled is not None:
+                self._settle(start + place, frame.settled)
+                continue
             if reader is None:
                 sha256, seen = known.digest_of(place), known.seen_at(place, self._lines.readings)
             else:
@@ -142,6 +145,11 @@ class _CameraRun:
                 self._note(self._numbers[start + place], decided)
             new.add_facts(content, self._lines.works, counts)
         self._store.add(new)
+
+    def _settle(self, place: int, decision: Decision) -> None:
+        self._digests.append(str(decision.reason).encode())
+        for outcome in self._outcomes:
+            outcome.note(self._numbers[place], decision, None)
 
     @property
     def _drop_folder(self) -> str:

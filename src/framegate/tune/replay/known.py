@@ -62,8 +62,8 @@ class Known:
 
 
 def digests_of(frames: Sequence[Frame], store: FactStore, drop_folder: str) -> list[bytes | None]:
-    """Return the SHA-256 of each frame's bytes, as far as it is known without reading them."""
-    digests = [None if frame.recorded is None else frame.recorded.sha256 for frame in frames]
+    """Return the SHA-256 of each frame's bytes, as far as it is known; of one that is settled, how."""
+    digests = [_digest_of(frame) for frame in frames]
     for folder in {frame.folder for frame in frames}:
         there = [place for place, frame in enumerate(frames) if frame.folder == folder]
         keys = [frames[place].candidate.key for place in there if digests[place] is None]
@@ -71,3 +71,9 @@ def digests_of(frames: Sequence[Frame], store: FactStore, drop_folder: str) -> l
         for place in there:
             digests[place] = digests[place] or found.get(frames[place].candidate.key.name)
     return digests
+
+
+def _digest_of(frame: Frame) -> bytes | None:
+    if frame.settled is not None:
+        return str(frame.settled.reason).encode()
+    return None if frame.recorded is None else frame.recorded.sha256

@@ -28,6 +28,9 @@ class Frame:
     folder: str | None = None
     """Where its file is; None: in the drop folder."""
 
+    settled: Decision | None = None
+    """What every line decides: its bytes are not there, or need not be looked at. None: it is judged."""
+
     @property
     def name(self) -> str:
         """Its name in the drop folder."""
