@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from framegate.config.quantities import Size
+from framegate.config.quantities import Size, in_words
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.labels import Failure, Label, failures
 from framegate.tune.replay.outcomes import Frame, Replay
@@ -48,6 +48,10 @@ class Target:
         if not match[2]:
             return cls(float(match[1]), "frames", per)
         return cls(float(Size.parse(f"{match[1]}{match[2]}")), "bytes", per)
+
+    def __str__(self) -> str:
+        amount = f"{self.amount:g}" if self.of == "frames" else in_words(round(self.amount))
+        return f"{amount}/{self.per}"
 
     def goal_for(self, recorded: Recorded, kept_bytes_mean: float) -> "Amount":
         """Return what has to be kept of a camera's frames.

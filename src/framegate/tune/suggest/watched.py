@@ -11,7 +11,7 @@ from framegate.cameras.camera import mask_of
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.masking import counted_pixels
-from framegate.model import GrayImage
+from framegate.model import GrayImage, Size
 from framegate.tune.replay.outcomes import Frame
 from framegate.tune.replay.reader import Reader
 from framegate.tune.replay.shown import Shown
@@ -30,6 +30,9 @@ class Watched:
     restlessness: Restlessness
     picture: GrayImage | None = None
     """The last frame at 180 rows, BGR, to draw on; None if none could be read."""
+
+    size: Size | None = None
+    """(width, height) of that frame, in pixels."""
 
 
 def watched(frames: Sequence[Frame], settings: Settings, camera: str) -> Watched:
@@ -50,9 +53,11 @@ def watched(frames: Sequence[Frame], settings: Settings, camera: str) -> Watched
     with closing(Reader(frames)) as reader:
         before: tuple[int, GrayImage] | None = None
         for number in _chosen(len(frames)):
-            image = _image(reader, number, as_adaptive)
-            if image is None:
+            shown = reader.take(number, {READING: as_adaptive})[1][READING]
+            if not isinstance(shown, Shown):
                 continue
+            image: GrayImage = shown.image
+            found.size = shown.source_size
             if before is not None and before[0] == number - 1 and before[1].shape == image.shape:
                 counted = _counted(detection, image.shape[:2], mask)
                 found.restlessness.add(before[1][..., 0], image[..., 0], counted > 0)
@@ -74,11 +79,6 @@ def _chosen(count: int) -> Iterator[int]:
             if number > last:
                 yield number
                 last = number
-
-
-def _image(reader: Reader, number: int, settings: Settings) -> GrayImage | None:
-    shown = reader.take(number, {READING: settings})[1][READING]
-    return shown.image if isinstance(shown, Shown) else None
 
 
 def _read_as_adaptive(settings: Settings) -> Settings:
