@@ -34,7 +34,7 @@ def consequences(found: OfCamera) -> Iterator[str]:
         yield few_in_words(trial)
     yield f"{'threshold':>9} {'kept':>7} {'a day':>7} {'MB a day':>9}   decides the same from … to"
     for one, remark in _rows(trial):
-        span = span_in_words(one.span, trial.unit)
+        span = span_in_words(one.span, trial.unit, one.threshold)
         yield (
             f"{in_short(one.threshold, trial.unit):>9} {one.kept:>7} {rounded(a_day(trial, one)):>7}"
             f" {rounded(mb_a_day(trial, one)):>9}   {span:<20} {remark}"

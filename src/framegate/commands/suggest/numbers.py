@@ -13,16 +13,23 @@ def in_short(threshold: float, unit: Unit) -> str:
     return in_toml(float(f"{threshold:.3g}"), unit)
 
 
-def span_in_words(span: Span, unit: Unit) -> str:
-    """Return from where to where thresholds decide the same, with as many digits as tell the ends apart."""
+def span_in_words(span: Span, unit: Unit, threshold: float | None = None) -> str:
+    """Return from where to where thresholds decide the same.
+
+    Args:
+        span: from where to where.
+        unit: of the thresholds.
+        threshold: one of the span; the ends have as many digits as it takes to see that it is.
+    """
     least, below = span.least, span.below
     if below >= MOST[unit]:
         return f"{in_short(least, unit)} and more"
-    digits = 3
-    while f"{least:.{digits}g}" == f"{below:.{digits}g}" and digits < 12:  # noqa: PLR2004
-        digits += 1
-    low, high = (in_toml(float(f"{each:.{digits}g}"), unit) for each in (least, below))
-    return f"{low} to {high}"
+    inside = math.sqrt(least * below) if threshold is None else threshold
+    for digits in range(3, 12):
+        low, high = (float(f"{each:.{digits}g}") for each in (least, below))
+        if low <= inside < high:
+            break
+    return f"{in_toml(low, unit)} to {in_toml(high, unit)}"
 
 
 def a_day(trial: Trial, one: Tried) -> float:
@@ -48,4 +55,4 @@ def plural(count: int, word: str) -> str:
 def time_in_words(trial: Trial) -> str:
     """Return for how long a camera was recorded."""
     days = trial.recorded.days
-    return plural(round(days), "day") if days >= 1 else f"{rounded(trial.recorded.hours)} hours"
+    return f"{days:.3g} days" if days >= 1 else f"{rounded(trial.recorded.hours)} hours"

@@ -51,13 +51,15 @@ def ignored(found: OfCamera, ignoring: Ignoring) -> Iterator[str]:
     """Yield the areas that may be ignored, and what that would change."""
     trial = found.trial
     count = plural(len(ignoring.areas), "place")
-    yield f"# {count} of {shown(trial.camera)} changed in nearly every frame. Look first: what moves there is"
-    yield "# not seen any more."
-    yield (
-        f"# With the threshold in force {ignoring.kept} frames are kept; without"
-        f" {'it' if len(ignoring.areas) == 1 else 'them'} {ignoring.kept_without}:"
-        f" {len(ignoring.lost)} fewer, {len(ignoring.gained)} more"
-    )
+    yield f"# {count} of {shown(trial.camera)} changed in nearly every frame."
+    if ignoring.lost or ignoring.gained:
+        yield (
+            f"# By the settings in force {ignoring.kept} frames are kept; when this is ignored,"
+            f" {ignoring.kept_without}: {len(ignoring.lost)} fewer, {len(ignoring.gained)} others"
+        )
+    else:
+        yield "# By the settings in force no verdict changes when this is ignored: there is no need to."
+    yield "# Look at it first (--overlay ignore.png): what moves there is not seen any more."
     for area in _general(found):
         yield from _ignored_area(found, area.name, area.polygon, "")
     for number, place in enumerate(ignoring.areas, start=1):
@@ -180,7 +182,7 @@ def _span(answer: Answer, trial: Trial) -> Iterator[str]:
         if each is not None
     ]
     yield (
-        f"{_kept(one, trial)}; the same from {span_in_words(one.span, trial.unit)}"
+        f"{_kept(one, trial)}; the same from {span_in_words(one.span, trial.unit, answer.choice.threshold)}"
         f"{', a narrow place' if narrow else ''}{': ' if beside else ''}{', '.join(beside)}"
     )
     if trial.unit == "x" and answer.choice.threshold < 1:

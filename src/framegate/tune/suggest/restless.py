@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 BLOCK = 4
 
-LEAST_LEVELS, TIMES_THE_PICTURE = 6.0, 4.0
+LEAST_LEVELS, TIMES_THE_PICTURE = 4.0, 4.0
 """By how many gray levels, and how many times the median of all blocks, one that has changed differs."""
 
 LEAST_PAIRS = 30
