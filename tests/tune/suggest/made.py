@@ -42,12 +42,13 @@ class Made:
         reference = NONE
         for number in range(len(self.pairs)):
             if reference == NONE:
-                outcome.note(number, Decision(Reason.FIRST), NONE)
+                outcome.note(number, Decision(Reason.FIRST), None)
                 reference = number
                 continue
             score = ChangeScore(float(self.pairs[number, reference]), threshold, "x", (), 0.0, SIZE)
             is_above = score.score > threshold
-            outcome.note(number, Decision(Reason.CHANGED if is_above else Reason.UNCHANGED, score), reference)
+            reason = Reason.CHANGED if is_above else Reason.UNCHANGED
+            outcome.note(number, Decision(reason, score, reference=str(reference)), score)
             if is_above:
                 reference = number
         return tried(threshold, outcome, frames(len(self.pairs)))

@@ -53,6 +53,8 @@ def watched(frames: Sequence[Frame], settings: Settings, camera: str) -> Watched
     with closing(Reader(frames)) as reader:
         before: tuple[int, GrayImage] | None = None
         for number in _chosen(len(frames)):
+            if frames[number].settled is not None:
+                continue
             shown = reader.take(number, {READING: as_adaptive})[1][READING]
             if not isinstance(shown, Shown):
                 continue
