@@ -21,6 +21,7 @@ from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.model import GrayImage, Verdict
+from framegate.preflight.preflight import prepare_to_scan
 from framegate.tune.labels import Label, read_labels
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
@@ -59,6 +60,7 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         DrawingError: the picture cannot be written.
     """
     give_large_pictures_back()
+    prepare_to_scan(config, needs_results=False)
     labels = _labels(wanted)
     frames = [Frame(candidate) for candidate in candidates_of(config.settings)]
     cameras = {frame.candidate.camera for frame in frames}

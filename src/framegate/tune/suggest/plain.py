@@ -49,7 +49,8 @@ def polygon_in_toml(polygon: Sequence[tuple[float, float]]) -> str:
 
 def text_in_toml(text: str) -> str:
     """Return a basic string of TOML."""
-    return json.dumps(text, ensure_ascii=True).replace("\x7f", "\\u007f")
+    written = json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return written.encode("utf-8", "replace").decode()  # no config can name what is no Unicode
 
 
 def _key(name: str) -> str:
