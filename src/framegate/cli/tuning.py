@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framegate.cli.app import ConfigOption, argument, command, load_config, option
+from framegate.cli.app import ConfigOption, JsonOption, argument, command, load_config, option
 
 if TYPE_CHECKING:
     from framegate.config.load import Config
@@ -41,6 +41,48 @@ def report(  # noqa: PLR0917
     loaded = _load_for_folder(config, folder)
     old = None if against is None else _load_for_folder(against, folder)
     run_report(loaded, old, output, most_bytes=most_bytes, labels_file=labels, must_open=open_)
+
+
+@command("suggest FRAMES", "suggest -c lot1.toml --target 200/day", "suggest FRAMES --labels labels.csv")
+def suggest(  # noqa: PLR0917
+    folder: Annotated[Path | None, argument("FOLDER", "The folder with the frames.")] = None,
+    config: ConfigOption = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="N/day", help="How much to keep: 200/day, 10/hour, 50MB/day.")
+    ] = None,
+    labels: Annotated[
+        Path | None, option("FILE.csv", "Frames that are to be kept or dropped: frame,expected[,within].")
+    ] = None,
+    must_keep: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A frame to keep; may be given again.")
+    ] = None,
+    object_: Annotated[
+        str | None,
+        typer.Option("--object", metavar="X,Y,W,H", help="Place, or size W,H, of the smallest object."),
+    ] = None,
+    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")] = None,
+    overlay: Annotated[
+        Path | None, option("OUT.png", "Draw the places that change in nearly every frame.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what each threshold would have kept; for a goal, print the lines to paste into a config.
+
+    Nothing is changed. Without a goal no threshold is named: no rule knows what matters to you.
+    """
+    from framegate.commands.suggest.found import Wanted  # noqa: PLC0415
+    from framegate.commands.suggest.run import run_suggest  # noqa: PLC0415
+    from framegate.tune.suggest.goals import Target  # noqa: PLC0415
+
+    if target is not None and (labels is not None or must_keep):
+        raise typer.BadParameter(
+            "give a target, or labels and frames to keep, not both", param_hint="--target"
+        )
+    goal = None if target is None else Target.parse(target)
+    wanted = Wanted(camera, goal, labels, tuple(must_keep or ()), object_, overlay, as_json=as_json)
+    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
+    run_suggest(load_config(config, flags, instead="FOLDER"), wanted)
 
 
 def _load_for_folder(config: Path | None, folder: Path | None) -> "Config":
