@@ -13,11 +13,12 @@ import pytest
 
 from bench import Bench
 from framegate import decode, examining
-from framegate.commands.scanning import candidates_of, scan
+from framegate.commands.scanning import scan
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import NoDelivery
 from framegate.model import Decision, Reason
 from pictures import png

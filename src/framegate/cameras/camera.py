@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -105,6 +106,11 @@ class Camera:
     def size_bytes(self) -> int:
         """Memory of the camera in bytes, nearly all of it pictures at the working size."""
         return DIGESTS_BYTES * (1 + len(self._digests)) + self.judge.size_bytes
+
+    @property
+    def sizes_dropped(self) -> frozenset[Size]:
+        """Picture sizes whose last frame was dropped as unchanged: a copy of it need not be judged."""
+        return frozenset(size for size, digests in self._digests.items() if digests.dropped is not None)
 
     def has_judged(self, sha256: bytes) -> bool:
         """Return whether ``decide_repeat`` may know a frame by its bytes; may be called in any thread."""
@@ -248,6 +254,18 @@ class Camera:
         lane = self.judge.restore_lane(kept.key, Moment(kept.captured_at_ns, kept.arrived_at_ns), picture)
         self._note(picture.size, Digests(kept.sha256, memory.previous_sha256))
         return lane
+
+    def branch(self, settings: DetectionSettings) -> "Camera":
+        """Return a camera in the same state; from now on each judges alone.
+
+        Args:
+            settings: that it judges by, like these in all but ``score_threshold``.
+        """
+        other = copy(self)
+        other.judge = self.judge.branch(settings)
+        other.lateness = deepcopy(self.lateness)
+        other._digests = {size: replace(each) for size, each in self._digests.items()}  # noqa: SLF001 - one of us
+        return other
 
     def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
         """Judge by other settings; return False, and change nothing, if they reduce pictures otherwise."""

@@ -4,6 +4,7 @@ Source of the method: see ``detect.scoring``. What is not computed cannot change
 ``detect.differing``.
 """
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import cv2
@@ -131,8 +132,8 @@ class Classic:
         """Do nothing: the published algorithm learns nothing."""
 
     def branch(self) -> "Classic":
-        """Return this detector: it learns nothing."""
-        return self
+        """Return a detector like this one: there is nothing to learn."""
+        return copy(self)
 
     def learnt(self) -> None:
         """Return None: there is nothing."""

@@ -35,10 +35,10 @@ def require_one_size(reference: NDArray[np.uint8], current: NDArray[np.uint8]) -
         )
 
 
-def decide(score: ChangeScore) -> Decision:
+def decide(score: ChangeScore, reference: str | None = None) -> Decision:
     """Return the decision to keep a frame if its score is above the threshold, else to drop it."""
     reason = Reason.CHANGED if score.score > score.threshold else Reason.UNCHANGED
-    return Decision(reason, score)
+    return Decision(reason, score, reference=reference)
 
 
 def decisive_score(measured: Measured, settings: DetectionSettings) -> ChangeScore:
@@ -74,6 +74,8 @@ def thresholds_of(settings: DetectionSettings, picture_px: int) -> list[float]:
 
 def strongest(scores: Sequence[float | None], thresholds: Sequence[float]) -> int:
     """Return which of several scores decides; the last one if all are None."""
+    if len(scores) == 1:
+        return 0
     places = [place for place, score in enumerate(scores) if score is not None]
     return max(places, key=lambda place: _strength(scores[place] or 0.0, thresholds[place]), default=-1)
 

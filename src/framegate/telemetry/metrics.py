@@ -35,7 +35,11 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_last_kept_timestamp_seconds": ("gauge", "Time at which a frame was last kept.", ("camera",)),
     "framegate_camera_frozen": ("gauge", "1 while a frozen camera repeats its picture.", ("camera",)),
     "framegate_camera_clock_wrong": ("gauge", "1 while a camera's times cannot be true.", ("camera",)),
-    "framegate_frame_duration_seconds": ("histogram", "From reading a frame to its durable verdict.", ()),
+    "framegate_frame_duration_seconds": (
+        "histogram",
+        "From reading a frame to its durable verdict, in a backlog with the wait for others of its group.",
+        (),
+    ),
     "framegate_uptime_seconds": ("gauge", "Time since the daemon started.", ()),
     "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
     "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is missing.", ()),

@@ -10,10 +10,10 @@ import pytest
 
 from framegate import pipeline
 from framegate.cameras.camera import Camera
-from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.detect.decoding import decode
 from framegate.detect.detector import reduced
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.history import checkpoints
 from framegate.keep.history.checkpoints import DAY_NS, MOST_A_CAMERA, Checkpoint
 from framegate.keep.history.view import History

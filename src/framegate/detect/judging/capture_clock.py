@@ -109,7 +109,7 @@ class CaptureClock:
         """
         captured_at_ns, arrived_at_ns = moment.captured_at_ns, moment.arrived_at_ns
         if arrived_at_ns is None or arrived_at_ns < SET_SINCE_NS:
-            return replace(self, last_arrival_ns=None)
+            return self if self.last_arrival_ns is None else replace(self, last_arrival_ns=None)
         before = self
         if self.last_arrival_ns is None or arrived_at_ns < self.last_arrival_ns:
             # What was begun cannot be continued: frames came meanwhile, or this machine's clock was set back.

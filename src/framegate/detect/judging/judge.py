@@ -1,5 +1,6 @@
 """The whole decision about the frames of one camera, without ledger, clock or file."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -200,6 +201,18 @@ class Judge:
         self.settings, self._mask_picture, self.lanes = settings, mask_picture, lanes
         self.pacing.retune(settings)
         return True
+
+    def branch(self, settings: DetectionSettings) -> "Judge":
+        """Return a judge in the same state; from now on each judges alone.
+
+        Args:
+            settings: that it judges by, like these in all but ``score_threshold``.
+        """
+        other = copy(self)
+        other.settings = settings
+        other.lanes = {size: lane.branch(settings) for size, lane in self.lanes.items()}
+        other.pacing = self.pacing.branch()
+        return other
 
     def state(self) -> bytes:
         """Return all that later decisions depend on besides the settings: pictures, times, what was learnt.

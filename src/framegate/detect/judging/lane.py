@@ -1,9 +1,11 @@
 """A lane: what the frames of one picture size are compared with, and what was learnt from them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
 from framegate.detect.small_picture import SmallPicture
@@ -75,11 +77,11 @@ class Lane:
 
     def decision_on(self, current: PreparedFrame) -> Decision:
         """Decide about a frame that is not torn, by what it shows alone."""
-        decision = _scored(self.detector, self.reference.prepared, current.prepared)
+        decision = _scored(self.detector, self.reference.prepared, current.prepared, self.reference.name)
         if self.previous is not None:
             # With the reference the light may have changed slowly: dusk is no switch.
             decision = named_as_a_whole(decision, self.detector, self.previous.prepared, current.prepared)
-        return replace(decision, reference=self.reference.name)
+        return decision
 
     def torn_with(self, current: PreparedFrame) -> TornAlike | None:
         """Return the last frames with the current one, if that is torn as one of the others proves."""
@@ -109,6 +111,13 @@ class Lane:
         """Go on from a frame that was judged before; its time decides nothing."""
         prepared = self.detector.prepare(self.detector.reduce(picture))
         self.previous, self.previous_key = PreparedFrame(key, Moment(0), prepared), key
+
+    def branch(self, settings: DetectionSettings) -> "Lane":
+        """Return a lane in the same state, that compares by settings with another threshold."""
+        other = copy(self)
+        other.detector = self.detector.branch()
+        other.detector.settings = settings
+        return other
 
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
@@ -141,11 +150,12 @@ def compare(detector: Detector[P], reference: P, current: P) -> Decision:
     return _scored(detector, reference, current)
 
 
-def _scored(detector: Detector[P], reference: P, current: P) -> Decision:
-    """Decide by two pictures of one size."""
+def _scored(detector: Detector[P], reference: P, current: P, name: str | None = None) -> Decision:
+    """Decide by two pictures of one size; the decision names the reference."""
     if not _are_comparable(reference, current):
-        return Decision(Reason.SIZE_CHANGED, detail="the same size, but reduced to another for comparing")
-    return decide(detector.score(reference, current))
+        detail = "the same size, but reduced to another for comparing"
+        return Decision(Reason.SIZE_CHANGED, detail=detail, reference=name)
+    return decide(detector.score(reference, current), name)
 
 
 def of_another_size(before: Size, now: Size) -> Decision:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 
 from framegate.config.detection import DetectionSettings
@@ -44,6 +45,13 @@ class Pacing:
         self.kept = deque(kept)
         self._forget_old_times()
         self.storm, self.clock = storm, clock
+
+    def branch(self) -> "Pacing":
+        """Return another in the same state; from now on each counts alone."""
+        other = copy(self)
+        other.kept = self.kept.copy()
+        other.storm = None if self.storm is None else replace(self.storm)
+        return other
 
     def applied_to(self, decision: Decision, moment: Moment, reference: Moment | None) -> Decision:
         """Return what becomes of a decision about a frame, unless it is the camera's first.

@@ -4,20 +4,17 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
 
-from framegate.ahead import Ahead
-from framegate.config.settings import Settings
-from framegate.examining import Examined, decoded, read
-from framegate.model import Candidate, Decision, GrayImage, NotYet, Reason
-from framegate.tune.replay.facts import FactStore, Seen
-from framegate.tune.replay.judging import Lines, Reading
+from framegate.model import Decision, GrayImage, Moment
+from framegate.tune.replay.facts import Computed, FactStore
+from framegate.tune.replay.judging import Decided, Lines
+from framegate.tune.replay.known import Known, digests_of
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
-from framegate.tune.replay.sharing import Facts, NotKnownError, content_of, shown_of
+from framegate.tune.replay.reader import Reader
+from framegate.tune.replay.remembered import Remembered
+from framegate.tune.replay.shown import NotKnownError, content_of
 
 BATCH = 256
 """Frames whose facts are read from the cache, and written to it, together."""
@@ -31,15 +28,17 @@ def replay(
     lines: Sequence[Line],
     *,
     store: FactStore | None = None,
+    masks: Mapping[str, GrayImage] | None = None,
     progress: Progress = lambda _frames: None,
 ) -> Replay:
     """Judge frames by several lines at once, each as if it alone had been in force from the first frame on.
 
     Args:
-        frames: each camera's in the order in which they have to be judged; their files below the drop folder
-            of the first line, unless what they show is remembered.
+        frames: each camera's in the order in which they have to be judged. Those of no folder of their own
+            are below the drop folder of the first line.
         lines: at least one.
         store: remembers what was computed; by default nothing.
+        masks: pictures that stand for mask files, by their paths; other files are read.
         progress: see ``Progress``.
 
     Raises:
@@ -48,26 +47,19 @@ def replay(
         MemoryError: there is too little memory.
     """
     result = Replay(frames, [Outcome.empty(line, len(frames)) for line in lines])
-    masks: dict[str, GrayImage] = {}
+    known_masks = dict(masks or {})
     store = store or FactStore(None)
     for camera, numbers in result.of_cameras().items():
-        for with_pictures in (False, True):
-            run = _CameraRun(camera, numbers, result, masks, store)
-            try:
-                run.go(with_pictures=with_pictures, progress=progress)
-                break
-            except NotKnownError:
-                progress(-run.done)
+        run = _CameraRun(camera, numbers, result, known_masks, store)
+        if not run.recall():
+            progress(len(numbers))
+            continue
+        try:
+            run.go(with_pictures=False, progress=progress)
+        except NotKnownError:
+            progress(-run.done)
+            run.go(with_pictures=True, progress=progress)
     return result
-
-
-@dataclass(slots=True)
-class _Known:
-    """What the cache has of some frames."""
-
-    digests: dict[str, bytes]
-    seen: dict[Reading, dict[str, Seen]]
-    facts: dict[str, dict[str, Facts]]
 
 
 class _CameraRun:
@@ -81,119 +73,101 @@ class _CameraRun:
         masks: dict[str, GrayImage],
         store: FactStore,
     ) -> None:
+        self._camera = camera
         self._numbers = numbers
-        self._frames, self._outcomes = result.frames, result.outcomes
+        self._frames = [result.frames[number] for number in numbers]
+        self._result = result
+        self._masks = masks
         self._store = store
-        self._lines = Lines(camera, [outcome.line.settings for outcome in result.outcomes], masks)
-        self._settings = result.outcomes[0].line.settings
+        self._outcomes = result.outcomes
+        self._begin()
+
+    def _begin(self) -> None:
+        self._settings = [outcome.line.settings_for(self._frames[0]) for outcome in self._outcomes]
+        self._lines = Lines(self._camera, self._settings, self._masks)
+        self._digests: list[bytes] = []
         self.done = 0
         """Frames that were replayed."""
 
+    def recall(self) -> bool:
+        """Fill in what lines have decided about the same frames before; return whether any are left."""
+        digests: list[bytes | None] = []
+        for start in range(0, len(self._frames), BATCH):
+            digests += digests_of(self._frames[start : start + BATCH], self._store, self._drop_folder)
+        if None not in digests:
+            remembered = Remembered.of(self._store, self._numbers, self._frames, [d for d in digests if d])
+            self._outcomes = [
+                outcome
+                for line, outcome in enumerate(self._outcomes)
+                if outcome.line.revisions is not None
+                or not remembered.recall(outcome, self._lines.key_of(line))
+            ]
+            self._begin()
+        return bool(self._outcomes)
+
     def go(self, *, with_pictures: bool, progress: Progress) -> None:
-        """Replay all frames.
+        """Replay all frames, from the first.
 
         Raises:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
+        self._begin()
+        keys = [self._lines.key_of(line) for line in range(len(self._outcomes))]
         with ExitStack() as stack:
-            reader = stack.enter_context(closing(_Reader(self._lines.readings))) if with_pictures else None
-            numbers = iter(self._numbers)
-            ahead = [self._frames[number].candidate for number in self._numbers]
-            while batch := list(islice(numbers, BATCH)):
-                known = self._known(batch)
-                self._replay(batch, known, reader, ahead)
+            reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None
+            for start in range(0, len(self._frames), BATCH):
+                batch = self._frames[start : start + BATCH]
+                self._replay(start, batch, reader)
                 self.done += len(batch)
                 progress(len(batch))
+        if all(self._digests):
+            remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
+            for outcome, key in zip(self._outcomes, keys, strict=True):
+                if outcome.line.revisions is None:
+                    remembered.remember(outcome, key)
 
-    def _known(self, batch: Sequence[int]) -> _Known:
-        keys = [self._frames[number].candidate.key for number in batch]
-        digests = self._store.digests(self._settings.drop.folder, keys)
-        contents = [content_of(sha256) for sha256 in digests.values()]
-        seen = {reading: self._store.pictures(reading, contents) for reading in self._lines.readings}
-        facts = {work: self._store.facts(work, contents) for work in self._lines.works}
-        return _Known(digests, seen, facts)
-
-    def _replay(
-        self, batch: Sequence[int], known: _Known, reader: "_Reader | None", ahead: Sequence[Candidate]
-    ) -> None:
-        files, pictures, facts = [], [], []
-        for place, number in enumerate(batch, start=self.done):
-            candidate = self._frames[number].candidate
-            sha256, seen = _remembered(candidate, known) if reader is None else reader.take(ahead, place)
-            content = content_of(sha256)
-            counts = self._use(known, content)
-            self._note(number, self._lines.judge(number, candidate, sha256, seen))
-            if reader is not None and sha256:
-                files.append((self._settings.drop.folder, candidate.key, sha256))
-                pictures += [(reading, content, shown) for reading, shown in seen.items()]
-            facts += [
-                (work, content, shared.facts)
-                for work, shared in self._lines.works.items()
-                if len(shared.facts) > counts.get(work, 0)
-            ]
-        self._store.add(files, pictures, facts)
-
-    def _use(self, known: _Known, content: str) -> dict[str, int]:
-        """Let the lines use what is known of a frame; return how many facts that are, by work."""
-        counts = {}
-        for work, shared in self._lines.works.items():
-            shared.facts = known.facts.setdefault(work, {}).setdefault(content, {})
-            counts[work] = len(shared.facts)
-        return counts
-
-    def _note(self, number: int, decisions: Iterator[tuple[Decision, int]]) -> None:
-        for outcome, (decision, reference) in zip(self._outcomes, decisions, strict=True):
-            outcome.note(number, decision, reference)
-
-
-def _remembered(candidate: Candidate, known: _Known) -> tuple[bytes, dict[Reading, Seen]]:
-    sha256 = known.digests.get(candidate.key.name)
-    if sha256 is None:
-        raise NotKnownError
-    content = content_of(sha256)
-    try:
-        return sha256, {reading: seen[content] for reading, seen in known.seen.items()}
-    except KeyError:
-        raise NotKnownError from None
-
-
-class _Reader:
-    """Reads frames ahead, in each of the ways in which lines need them."""
-
-    def __init__(self, readings: dict[Reading, Settings]) -> None:
-        self._readings = readings
-        self._ahead = {
-            reading: Ahead(partial(_examined, settings), settings) for reading, settings in readings.items()
-        }
-
-    def take(self, candidates: Sequence[Candidate], place: int) -> tuple[bytes, dict[Reading, Seen]]:
-        """Return a frame's digest, empty if it could not be read, and what it shows."""
-        seen: dict[Reading, Seen] = {}
-        sha256 = b""
-        for reading, ahead in self._ahead.items():
-            following = candidates[place + 1 : place + 1 + ahead.most_frames]
-            examined = ahead.take(candidates[place], following)
-            assert isinstance(examined, Examined)
-            sha256 = examined.sha256 or b""
-            if examined.picture is None:
-                assert examined.rejection is not None
-                seen[reading] = examined.rejection
+    def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None) -> None:
+        known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])
+        new = Computed()
+        for place, frame in enumerate(batch):
+            self._retune(frame)
+            if frame.settled is not None:
+                self._settle(start + place, frame.settled)
+                continue
+            if reader is None:
+                sha256, seen = known.digest_of(place), known.seen_at(place, self._lines.readings)
             else:
-                seen[reading] = shown_of(examined.picture, sha256)
-        return sha256, seen
+                sha256, seen = reader.take(start + place, self._lines.readings)
+                new.add_read(frame.folder or self._drop_folder, frame.candidate.key, sha256, seen)
+            self._digests.append(sha256)
+            content = content_of(sha256)
+            counts = known.lend(content, self._lines.works)
+            moment = Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
+            for decided in self._lines.judge(self._numbers[start + place], moment, sha256, seen):
+                self._note(self._numbers[start + place], decided)
+            new.add_facts(content, self._lines.works, counts)
+        self._store.add(new)
 
-    def close(self) -> None:
-        """Stop reading."""
-        for ahead in self._ahead.values():
-            ahead.close()
+    def _settle(self, place: int, decision: Decision) -> None:
+        self._digests.append(str(decision.reason).encode())
+        for outcome in self._outcomes:
+            outcome.note(self._numbers[place], decision, None)
 
+    @property
+    def _drop_folder(self) -> str:
+        return self._settings[0].drop.folder
 
-def _examined(settings: Settings, candidate: Candidate) -> Examined:
-    """Read and decode a frame; one that cannot be read is rejected, as by a scan."""
-    examined = read(candidate, settings)
-    if isinstance(examined, Examined):
-        examined = decoded(examined, settings)
-    if isinstance(examined, Examined):
-        return replace(examined, encoded=None)
-    reason = Reason.UNREADABLE if examined.why is NotYet.UNREADABLE else Reason.TRUNCATED
-    return Examined(examined.candidate, 0.0, rejection=Decision(reason, detail=examined.detail))
+    def _retune(self, frame: Frame) -> None:
+        for line, outcome in enumerate(self._outcomes):
+            settings = outcome.line.settings_for(frame)
+            if settings is not self._settings[line]:
+                self._settings[line] = settings
+                if not self._lines.retune(line, settings):
+                    self._result.doubt(
+                        self._camera, f"at {frame.name} the preset or its working size changed"
+                    )
+
+    def _note(self, number: int, decided: Decided) -> None:
+        for line in decided.lines:
+            score = decided.scores.get(line, decided.decision.score)
+            self._outcomes[line].note(number, decided.decision, score)

@@ -1,13 +1,13 @@
 """What a replay has found: for each line and frame a verdict, a score, and what it was compared with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.settings import Settings
-from framegate.model import Candidate, Decision, Entry, Reason, Unit
+from framegate.model import Candidate, ChangeScore, Decision, Entry, Reason, Unit
 
 REASONS = tuple(Reason)
 _NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
@@ -20,13 +20,21 @@ class Frame:
     """A frame that is replayed."""
 
     candidate: Candidate
+    """Its file, where that is now, and when it was taken."""
+
     recorded: Entry | None = None
     """What the daemon has decided; None where no ledger is replayed."""
 
+    folder: str | None = None
+    """Where its file is; None: in the drop folder."""
+
+    settled: Decision | None = None
+    """What every line decides: its bytes are not there, or need not be looked at. None: it is judged."""
+
     @property
     def name(self) -> str:
-        """Its file's name, relative to its folder."""
-        return self.candidate.key.name
+        """Its name in the drop folder."""
+        return self.candidate.key.name if self.recorded is None else self.recorded.key.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,15 @@ class Line:
 
     name: str
     settings: Settings
+    revisions: Mapping[int, Settings] | None = None
+    """The settings by which recorded frames were judged, by their revision: each is judged by those of its
+    own again. None: all are judged by ``settings``."""
+
+    def settings_for(self, frame: Frame) -> Settings:
+        """Return the settings to judge a frame by."""
+        if self.revisions is None or frame.recorded is None:
+            return self.settings
+        return self.revisions.get(frame.recorded.config_revision, self.settings)
 
 
 @dataclass(slots=True)
@@ -70,11 +87,10 @@ class Outcome:
             np.full(frames, NONE, np.int32),
         )
 
-    def note(self, number: int, decision: Decision, reference: int) -> None:
-        """Set the decision about a frame."""
+    def note(self, number: int, decision: Decision, score: ChangeScore | None) -> None:
+        """Set the decision about a frame, whose reference is named by its number, and this line's score."""
         self.reasons[number] = _NUMBER_OF[decision.reason]
-        self.references[number] = reference
-        score = decision.score
+        self.references[number] = NONE if decision.reference is None else int(decision.reference)
         if score is not None:
             self.scores[number], self.thresholds[number] = score.score, score.threshold
             if score.zone is not None:
@@ -106,6 +122,12 @@ class Replay:
     def is_exact(self) -> bool:
         """Whether the daemon would have decided alike, from the first frame on."""
         return not self.inexact
+
+    def doubt(self, camera: str, why: str) -> None:
+        """Note why the outcomes of a camera need not be the daemon's."""
+        reasons = self.inexact.setdefault(camera, [])
+        if why not in reasons:
+            reasons.append(why)
 
     def of_cameras(self) -> dict[str, list[int]]:
         """Return the numbers of each camera's frames, in their order; the cameras by name."""

@@ -9,7 +9,7 @@ later one.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,48 +22,14 @@ from framegate.detect.deciding import Measured, decisive_score
 from framegate.detect.detector import DETECTOR_VERSION, Detector, Prepared, detector_of
 from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear
-from framegate.errors import FramegateError
 from framegate.model import ChangeScore, GrayImage, Picture, Reason, Size
-
-DIGITS = 24
-"""Of a digest in hexadecimal: 96 bits, of which no two of a billion are equal by chance."""
+from framegate.tune.replay.shown import DIGITS, NotKnownError, Shown, digest_of, shown_of
 
 _DECIDING = {"score_threshold", "keep_every", "max_kept_per_hour", "mask_file"}
 """Settings that change no fact; of a mask, what is in the file counts."""
 
 Facts = dict[str, Any]
 """What was computed of one frame and those before it: a name for each question, and the answer for JSON."""
-
-
-class NotKnownError(FramegateError):
-    """Something has to be computed, and the picture was not read: replay the camera with its pictures."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """What a frame shows. It stands in for the small picture and for the prepared one."""
-
-    content: str
-    """Digest of the frame's bytes."""
-
-    source_size: Size
-    shape: tuple[int, ...]
-    """Of the picture at the working size."""
-
-    small: SmallPicture | None = None
-    """None if the frame was not read: then only what is known of it can be used."""
-
-    @property
-    def image(self) -> Any:
-        """The picture at the working size; NotKnownError if the frame was not read."""
-        if self.small is None:
-            raise NotKnownError
-        return self.small.image
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory in bytes."""
-        return 0 if self.small is None else self.small.size_bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,12 +79,14 @@ class SharedWork:
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None) -> None:
         self._detector = detector_of(settings, mask_picture)
         self.facts: Facts = {}
-        self._current: Compared | None = None
-        self._learnt: tuple[tuple[Learnt, Compared, Compared], Learnt] | None = None
+        self.on_measured: Callable[[Measured], None] = lambda _measured: None
+        """Called with what was measured for a score, before anything is changed by it."""
 
-    def nothing_learnt(self) -> Learnt:
-        """Return the state of a new detector."""
-        return Learnt("", self._detector.branch())
+        self._current: Compared | None = None
+        self.nothing_learnt = Learnt("", self._detector.branch())
+        """The state of a new detector."""
+
+        self._learnt: tuple[tuple[str, str, str], Learnt] | None = None
 
     @property
     def looks_back(self) -> bool:
@@ -173,9 +141,9 @@ class SharedWork:
 
     def learn(self, learnt: Learnt, previous: Compared, current: Compared) -> Learnt:
         """Return what is learnt when two frames more are."""
-        key = learnt, previous, current
+        key = learnt.history, previous.content, current.content
         if self._learnt is None or self._learnt[0] != key:
-            self._learnt = key, self._learnt_after(*key)
+            self._learnt = key, self._learnt_after(learnt, previous, current)
         return self._learnt[1]
 
     def restored(self, data: bytes) -> Learnt:
@@ -186,10 +154,10 @@ class SharedWork:
         """
         detector = self._detector.branch()
         detector.restore(data)
-        return Learnt(_digest(data), detector)
+        return Learnt(digest_of(data), detector)
 
     def _learnt_after(self, learnt: Learnt, previous: Compared, current: Compared) -> Learnt:
-        history = _digest(f"{learnt.history}{previous.content}{current.content}".encode())
+        history = digest_of(f"{learnt.history}{previous.content}{current.content}".encode())
         if learnt.detector is None or previous.prepared is None or current.prepared is None:
             return Learnt(history, None)
         detector = learnt.detector.branch()
@@ -215,7 +183,12 @@ class SharingDetector:
     def __init__(self, settings: DetectionSettings, work: SharedWork) -> None:
         self.settings = settings
         self._work = work
-        self._learnt = work.nothing_learnt()
+        self._learnt = work.nothing_learnt
+
+    @property
+    def history(self) -> str:
+        """Tells what it has learnt from."""
+        return self._learnt.history
 
     @property
     def looks_back(self) -> bool:
@@ -240,7 +213,9 @@ class SharingDetector:
 
     def score(self, reference: Compared, current: Compared) -> ChangeScore:
         """Return how much has changed, and the threshold for it; without regions."""
-        return decisive_score(self.measure(reference, current), self.settings)
+        measured = self.measure(reference, current)
+        self._work.on_measured(measured)
+        return decisive_score(measured, self.settings)
 
     def whole_change(self, previous: Compared, current: Compared, *, is_changed: bool) -> Reason | None:
         """Return what changed most of the picture at once; None if nothing did."""
@@ -276,34 +251,20 @@ def work_key(settings: DetectionSettings, mask_picture: GrayImage | None) -> str
     values = settings.model_dump(mode="json", by_alias=True, exclude=_DECIDING)
     for zone in values.get("zone", ()):
         zone.pop("score_threshold", None)
+    return _key(sorted(values.items()), mask_picture)
+
+
+def line_key(reading: str, settings: DetectionSettings, mask_picture: GrayImage | None) -> str:
+    """Return what tells apart all that may change what a line decides, besides the frames."""
+    return _key([reading, *settings.model_dump(mode="json", by_alias=True).items()], mask_picture)
+
+
+def _key(values: Sequence[object], mask_picture: GrayImage | None) -> str:
     versions = __version__, cv2.__version__, np.__version__, DETECTOR_VERSION
-    digest = hashlib.sha256(f"{versions} {sorted(values.items())}".encode())
+    digest = hashlib.sha256(f"{versions} {values}".encode())
     if mask_picture is not None:
         digest.update(f"{mask_picture.shape}".encode() + mask_picture.tobytes())
     return digest.hexdigest()[:DIGITS]
-
-
-def shown_of(small: SmallPicture, sha256: bytes | None = None) -> Shown:
-    """Return what a picture shows.
-
-    Args:
-        small: at the working size.
-        sha256: of its frame's bytes; by default it is known by its pixels.
-    """
-    if sha256 is None:
-        content = _digest(f"{small.source_size}".encode() + small.image.tobytes())
-    else:
-        content = content_of(sha256)
-    return Shown(content, small.source_size, small.shape, small)
-
-
-def content_of(sha256: bytes) -> str:
-    """Return by what a frame's content is known, from the SHA-256 of its bytes."""
-    return sha256.hex()[:DIGITS]
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=DIGITS // 2).hexdigest()
 
 
 def _prepared(picture: Compared) -> Prepared:
