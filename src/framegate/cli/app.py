@@ -46,7 +46,11 @@ DropOption = Annotated[Path | None, option("DIR", "The drop folder, instead of d
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-ARGUMENTS = {"scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]", "explain": "A B", "replay": "[FOLDER]"}
+ARGUMENTS = {
+    "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
+    "explain": "NAME | A B",
+    "replay": "[FOLDER]",
+}
 """The arguments in the usage of each command: typer cannot show that two belong together."""
 
 
