@@ -19,7 +19,7 @@ from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
-from framegate.model import Decision, Entry, Reason, iso_utc
+from framegate.model import Decision, Entry, Reason, Verdict, iso_utc
 from framegate.tune.explain import Explanation, NotAFrameError, explain, explained, overlay
 from framegate.tune.recall import recall
 from framegate.tune.replay.outcomes import Frame, Line
@@ -62,7 +62,7 @@ def run_explain_name(name: str, config: Config, *, overlay_file: Path | None, as
         SinkError: the ledger cannot be read.
         OverlayError: the picture cannot be written.
     """
-    past = _past(name, config.settings)
+    past = past_of(name, config.settings)
     if overlay_file is not None:
         if past.explanation is None or past.file is None:
             raise UnknownFrameError(f"nothing of {printable(name)} can be drawn: {_why_not(past)}")
@@ -73,7 +73,13 @@ def run_explain_name(name: str, config: Config, *, overlay_file: Path | None, as
         print("\n".join(_in_words(past)))
 
 
-def _past(name: str, settings: Settings) -> Past:
+def past_of(name: str, settings: Settings) -> Past:
+    """Return all that is known of a frame that was judged.
+
+    Raises:
+        UnknownFrameError: the ledger does not know it.
+        SinkError: the ledger cannot be read.
+    """
     ledger = Path(settings.state.folder or "", LEDGER_NAME)
     if not ledger.exists():
         raise UnknownFrameError(f"no daemon has run with the state folder {ledger.parent}")
@@ -219,7 +225,10 @@ def _in_words(past: Past) -> Iterator[str]:
         yield f"  usual there: with nothing learnt the score would be {before:.2f}x"
     if ignored := [*_ignored(past)]:
         yield f"ignored: {', '.join(ignored)}"
-    yield f"not exact: {_why_not(past)}" if past.doubts else "exact: judged again, it comes out the same"
+    if past.doubts:
+        yield f"not exact: {_why_not(past)}"
+    elif entry.reason.verdict is not Verdict.REJECTED or entry.reason is Reason.TORN:
+        yield "exact: judged again, it comes out the same"
 
 
 def _margin(score: float, threshold: float) -> str:
