@@ -50,6 +50,8 @@ ARGUMENTS = {
     "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
     "explain": "NAME | A B",
     "replay": "[FOLDER]",
+    "report": "[FOLDER]",
+    "suggest": "[FOLDER]",
 }
 """The arguments in the usage of each command: typer cannot show that two belong together."""
 

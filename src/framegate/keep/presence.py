@@ -11,7 +11,7 @@ from typing import Any
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.history.revisions import forget_unused
-from framegate.keep.schema import COLUMNS, NOTE_PRUNED, Statement, entry_of
+from framegate.keep.schema import COLUMNS, FORGET_CHECKPOINTS, NOTE_PRUNED, Statement, entry_of
 from framegate.model import HOUR_NS, Entry, Reason, Verdict
 
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -162,6 +162,7 @@ class FilePresence:
         statements: list[Statement] = [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded]
         judged = [row for row in recorded if _is_learnt_from(row.entry.reason)]
         statements += [(NOTE_PRUNED, (row.entry.camera, row.id)) for row in judged]
+        statements += [(FORGET_CHECKPOINTS, (row.entry.camera, row.id)) for row in judged]
         if recorded:
             self._write(TidyStep.PRUNE, statements)
 

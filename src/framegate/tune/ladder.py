@@ -46,6 +46,22 @@ def with_threshold(settings: Settings, threshold: float) -> Settings:
     return with_detection(settings, lambda detection: _at(detection, threshold))
 
 
+def every_frame(settings: Settings, least: float) -> Settings:
+    """Return settings that keep all but equal frames, so that each is compared with the one before it.
+
+    Args:
+        settings: of any thresholds.
+        least: a threshold that all scores are above; the zones have it too.
+    """
+
+    def without_limits(detection: DetectionSettings) -> DetectionSettings:
+        zones = tuple(zone.model_copy(update={"score_threshold": None}) for zone in detection.zone)
+        limits = {"zone": zones, "keep_every": None, "max_kept_per_hour": None}
+        return _at(detection, least).model_copy(update=limits)
+
+    return with_detection(settings, without_limits)
+
+
 def in_toml(threshold: float, unit: Unit) -> str:
     """Return a threshold as it stands in a config file, without the quotes: ``2.3x``, ``0.2%``."""
     return str(Times(threshold) if unit == "x" else Area(threshold, "%"))
@@ -61,9 +77,15 @@ def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
     """
     scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
     scored = np.isfinite(scores)
-    relative = threshold * scores[scored] / thresholds[scored]
-    above = scores[scored] > thresholds[scored]
-    return Span(float(max(relative[~above], default=0.0)), float(min(relative[above], default=np.inf)))
+    scores, thresholds = scores[scored], thresholds[scored]
+    above = scores > thresholds
+    relative = np.where(thresholds == threshold, scores, np.where(above, np.inf, 0.0))
+    own = (thresholds != threshold) & (thresholds > 0)
+    relative[own] = threshold * scores[own] / thresholds[own]
+    return Span(
+        float(min(max(relative[~above], default=0.0), threshold)),
+        float(max(min(relative[above], default=np.inf), np.nextafter(threshold, np.inf))),
+    )
 
 
 def _unit(detection: DetectionSettings) -> Unit:
