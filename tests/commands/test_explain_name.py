@@ -7,6 +7,8 @@ import cv2
 import pytest
 
 from framegate.commands.explain_name import UnknownFrameError, past_of, run_explain_name
+from framegate.commands.replay.found import Wanted
+from framegate.commands.replay.run import run_replay
 from framegate.config.load import load
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
@@ -123,6 +125,29 @@ def test_the_overlay_is_drawn_by_what_was_usual_then(judged: Site, tmp_path: Pat
     picture = cv2.imread(os.fspath(drawn))
     assert picture is not None
     assert picture.shape[0] == 480
+
+
+def test_what_the_daemon_has_decided_stands_for_before(
+    judged: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A replay without FOLDER is of the ledger's frames, beside what the daemon kept of them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    judged.configure(drop=NAMES, detection='score_threshold = "15x"')
+    assert run_replay(load(judged.config), None, Wanted(None, as_json=True))
+    told, found = json.loads(capsys.readouterr().out), entries(judged)
+    assert (told["frames"], told["exact"], told["old"]["config"]) == (len(found), True, None)
+    for camera, counts in told["old"]["cameras"].items():
+        assert counts["kept"] == sum(e.camera == camera and e.reason.is_kept for e in found)
+    assert told["new"]["config"] == str(judged.config)
+    assert told["lost"], "15x keeps less than what was in force"
+    assert not run_replay(load(judged.config), None, Wanted(None, labels=_unlike(found, tmp_path)))
+
+
+def _unlike(found: list[Entry], folder: Path) -> Path:
+    """Write a label that no replay fulfils."""
+    dropped = next(e for e in found if e.reason is Reason.IDENTICAL)
+    (folder / "labels.csv").write_text(f"frame,expected\n{dropped.key.name},kept\n")
+    return folder / "labels.csv"
 
 
 def test_an_unknown_name_is_one_sentence(judged: Site) -> None:

@@ -55,7 +55,9 @@ def explain(
     ],
     current: Annotated[Path | None, argument("B", "The frame to judge after A.")] = None,
     config: ConfigOption = None,
-    camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
+    camera: Annotated[
+        str, typer.Option(metavar="NAME", help="For A and B: use this camera's settings.")
+    ] = "default",
     overlay: Annotated[
         Path | None,
         option("OUT.png", "Draw the changed regions of B, and beside it where it changed, and how much."),

@@ -86,7 +86,8 @@ def past_of(name: str, settings: Settings) -> Past:
     with History(ledger) as history:
         entry = _entry(history, _names(name, settings))
         if entry is None:
-            raise UnknownFrameError(f"the ledger in {ledger.parent} does not know {printable(name)}")
+            words = f"the ledger in {ledger.parent} does not know {printable(name)}"
+            raise UnknownFrameError(f"{words}; to compare two files, give both")
         found = recording(history, settings, entry.camera)
         is_whole = history.whole_since_ns(entry.camera) is not None
     last = max(n for n, frame in enumerate(found.frames) if frame.recorded == entry)
