@@ -48,7 +48,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 ARGUMENTS = {
     "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
-    "explain": "A B",
+    "explain": "NAME | A B",
     "replay": "[FOLDER]",
     "report": "[FOLDER]",
     "suggest": "[FOLDER]",

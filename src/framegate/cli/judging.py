@@ -48,12 +48,16 @@ def scan(  # noqa: PLR0917
     run_scan(load_config(config, flags), stats=stats, dry_run=dry_run, as_json=as_json)
 
 
-@command("explain A.jpg B.jpg --overlay why.png")
+@command("explain c21_0042.jpg -c lot1.toml", "explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[Path, argument("A", "The last kept frame, to compare with.")],
-    current: Annotated[Path, argument("B", "The frame to judge.")],
+    reference: Annotated[
+        Path, argument("NAME or A", "A frame that a daemon has judged; or the last kept frame of two.")
+    ],
+    current: Annotated[Path | None, argument("B", "The frame to judge after A.")] = None,
     config: ConfigOption = None,
-    camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
+    camera: Annotated[
+        str, typer.Option(metavar="NAME", help="For A and B: use this camera's settings.")
+    ] = "default",
     overlay: Annotated[
         Path | None,
         option("OUT.png", "Draw the changed regions of B, and beside it where it changed, and how much."),
@@ -61,9 +65,18 @@ def explain(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain why frame B would be kept or dropped after frame A."""
+    """Explain why a daemon kept or dropped a frame, or would keep or drop frame B after frame A.
+
+    A NAME is that of the log; a path to the file will do. The camera's frames are judged again up to it, from
+    the ledger of the config.
+    """
     from framegate.commands.explain import run_explain  # noqa: PLC0415
 
+    if current is None:
+        from framegate.commands.explain_name import run_explain_name  # noqa: PLC0415
+
+        run_explain_name(str(reference), load_config(config), overlay_file=overlay, as_json=as_json)
+        return
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = load_config(config, flags)
     if camera != "default" and camera not in loaded.settings.camera:
