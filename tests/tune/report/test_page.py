@@ -197,8 +197,8 @@ def test_labels_are_saved_as_the_file_that_is_read_again(
         rows = list(csv.DictReader(file))
     names = page.run("return state.camera.names.slice(0, 2)")
     assert rows == [
-        {"frame": names[0], "expected": "kept"},
-        {"frame": names[1], "expected": "dropped"},
+        {"frame": names[0], "expected": "kept", "within": ""},
+        {"frame": names[1], "expected": "dropped", "within": ""},
     ]
     copy = tmp_path / "labels.csv"
     copy.write_bytes(saved.read_bytes())
