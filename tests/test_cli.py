@@ -9,7 +9,7 @@ import pytest
 
 import forked
 from conftest import REPOSITORY
-from framegate.cli import app
+from framegate.cli.app import app
 from framegate.commands.demo.scene import Lot
 from running import Site, running
 

@@ -7,7 +7,7 @@ are about config, folders and disk.
 from dataclasses import dataclass
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
+EXIT_USAGE = 2  # as typer exits
 EXIT_TAKEN = 75  # EX_TEMPFAIL of sysexits.h: try again later
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; systemd prints it by name
 

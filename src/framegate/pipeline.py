@@ -49,7 +49,6 @@ class Pipeline:
         deliverer: where kept frames go.
         ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
-        config_revision: number of the snapshot, for the log.
     """
 
     def __init__(
@@ -58,13 +57,10 @@ class Pipeline:
         deliverer: Deliverer,
         ledger: JudgingLedger,
         emit: Listener,
-        *,
-        config_revision: int = 1,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
-        self._config_revision = config_revision
         self._last_read = LastRead()
         self._one_large = Lock()
         """Held while a large picture is decoded."""
@@ -78,10 +74,9 @@ class Pipeline:
         """Whether so much is held, or for so long, that ``make_durable`` comes before the next ``decide``."""
         return self._keeping.is_due
 
-    def retune(self, settings: Settings, config_revision: int) -> None:
+    def retune(self, settings: Settings) -> None:
         """Judge by other settings from the next frame on; held judgements stay as they were decided."""
         self._settings = settings
-        self._config_revision = config_revision
         self._cameras.retune(settings)
         self._keeping.retune(settings)
         self._recogniser.retune(settings)
@@ -261,7 +256,7 @@ class Pipeline:
             captured_at_ns=examined.candidate.captured_at_ns,
             reason=decision.reason,
             decided_at_ns=time.time_ns(),
-            config_revision=self._config_revision,
+            config_revision=self._ledger.config_revision,
             detail=decision.detail,
             score=None if score is None else score.score,
             threshold=None if score is None else score.threshold,

@@ -21,14 +21,13 @@ CAMERAS = r"camera_pattern = '^(?P<camera>[^_]+)_'"
 
 
 def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    done = forked.framegate(*arguments)
+    uncached = ("--no-cache",) if arguments[0] == "suggest" else ()
+    done = forked.framegate(*arguments, *uncached)
     assert done.returncode == code, done.stderr
     return done
 
 
-def take(
-    folder: Path, prefix: str = "", frames: int = 40, width: int = 480, *, has_clock: bool = False
-) -> None:
+def take(folder: Path, prefix: str = "", frames: int = 40, *, width: int = 480, clock: bool = False) -> None:
     """Let a camera over the drawn lot take frames: cars come and go, somebody walks by."""
     folder.mkdir(exist_ok=True)
     lot = Lot(width=width, height=9 * width // 16, seed=len(prefix))

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -54,9 +55,17 @@ def read_mask(path: str) -> GrayImage:
         OSError: it cannot be read.
         ValueError: it is not a picture.
     """
-    data = np.fromfile(path, np.uint8)
+    return mask_in(Path(path).read_bytes(), path)
+
+
+def mask_in(data: bytes, path: str) -> GrayImage:
+    """Return the mask picture in a file's bytes; see ``read_mask``.
+
+    Raises:
+        ValueError: they are no picture; ``path`` is for the words.
+    """
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
     except cv2.error:  # for example more pixels than OpenCV decodes at all
         picture = None
     if picture is None:

@@ -47,7 +47,7 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_config_last_reload_success_timestamp_seconds": (
         "gauge", "Time at which the config in force was loaded.", (),
     ),
-    "framegate_config_revision": ("gauge", "Number of config versions in force since the start.", ()),
+    "framegate_config_revision": ("gauge", "Revision of the config in force.", ()),
     "framegate_results_free_bytes": ("gauge", "Free space in the file system of the results.", ()),
     "framegate_watch_inotify": ("gauge", "1 while the kernel reports arrivals, 0 while polling.", ()),
     "framegate_watch_rebuilds": ("counter", "Times that the watch was set up again.", ()),

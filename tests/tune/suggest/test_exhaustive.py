@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from framegate.commands.scanning import candidates_of
 from framegate.config.settings import DropSettings, ResultsSettings, Settings
 from framegate.detect.adaptive.places import as_times
+from framegate.ingest.sweeping import candidates_of
 from framegate.tune.ladder import RUNGS, with_threshold
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from benchmarks.figures import Judged, Outcome, figures
 from benchmarks.sets import FrameSet, all_sets
-from framegate.commands.scanning import candidates_of
 from framegate.config.settings import DropSettings, ResultsSettings, Settings
+from framegate.ingest.sweeping import candidates_of
 from framegate.tune.ladder import RUNGS, ladder
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.outcomes import NONE, Frame, Replay

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from framegate.commands.demo.scene import Lot
-from framegate.commands.scanning import candidates_of
 from framegate.config.detection import DetectionSettings, IgnoredArea
 from framegate.config.settings import DropSettings, ResultsSettings, Settings
 from framegate.detect.masking import inside_polygon
+from framegate.ingest.sweeping import candidates_of
 from framegate.tune.replay.outcomes import Frame
 from framegate.tune.suggest.drawn import with_areas
 from framegate.tune.suggest.restless import LEAST_PAIRS, MOST_OF_ALL, Polygon, RestlessArea, Restlessness
