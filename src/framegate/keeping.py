@@ -15,6 +15,9 @@ from framegate.model import Decision, Delivery, EncodedFrame, Entry, FileKey, Re
 MOST_FRAMES, MOST_BYTES, LONGEST_S = 16, 64_000_000, 0.05
 """Kept frames of a group, their bytes, and how long its first one waits for the others."""
 
+GONE = "gone before it could be delivered"
+"""Why a frame that was to be kept is rejected after a crash: others were compared with it meanwhile."""
+
 
 @dataclass(slots=True)
 class Judgement:
@@ -142,7 +145,7 @@ class Keeping:
         """
         data = self.bytes_of(entry)
         if data is None:
-            detail = "gone before it could be delivered"
+            detail = GONE
             self._ledger.abandon(entry.key, Reason.VANISHED, detail)
             return replace(entry, reason=Reason.VANISHED, detail=detail)
         encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)

@@ -17,6 +17,7 @@ from framegate.config.settings import Settings
 from framegate.ingest.reading import look_at
 from framegate.keep.history.revisions import Revision
 from framegate.keep.history.view import History
+from framegate.keeping import GONE
 from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reason, Verdict
 from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
@@ -85,6 +86,15 @@ def _doubts(history: History, frames: list[Frame]) -> dict[str, list[str]]:
             doubts[camera] = ["the ledger has lost its first frames, and what was learnt from them"]
     for camera, count in gone_of(frames).items():
         doubts.setdefault(camera, []).append(f"of {count} frames the files are gone, input and result")
+    for entry in _entries(frames):
+        if entry.reason is Reason.INTERNAL_ERROR:
+            doubts.setdefault(entry.camera, []).append(
+                f"at {entry.key.name} the daemon began the camera anew"
+            )
+        elif entry.detail == GONE:
+            doubts.setdefault(entry.camera, []).append(
+                f"{entry.key.name} was {GONE}, and others depend on it"
+            )
     return doubts
 
 
