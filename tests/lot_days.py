@@ -64,7 +64,7 @@ def drawn(home: Path, *, frames: int = 20, width: int = 480) -> LotDays:
         for number in range(frames):
             _act(lot, number)
             data = lot.jpeg()
-            if camera == "c3" and number == frames - 1:
+            if camera == "c3" and number == frames - 3:
                 data = Lot(width=320, height=240).jpeg()
             if camera == "c1" and number == frames - 3:
                 data = data[:-2000]

@@ -21,7 +21,7 @@ from framegate.preflight.preflight import prepare_to_scan
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Frame
-from framegate.tune.report.labels import labels_in
+from framegate.tune.report.labels import read_labels
 from framegate.tune.report.positions import lines_of
 from framegate.tune.report.report import boxes_of, page_of
 
@@ -49,7 +49,7 @@ def run_report(
     give_large_pictures_back()
     prepare_to_scan(config, needs_results=False)
     settings = config.settings
-    labels = {} if labels_file is None else labels_in(labels_file)
+    labels = [] if labels_file is None else read_labels(labels_file)
     frames = [Frame(candidate) for candidate in candidates_of(settings, _report_skipped)]
     if not frames:
         raise ReportError(f"{settings.drop.folder} has no frame to show")

@@ -36,6 +36,10 @@ _FIRST_DECIDED = (
     f"SELECT decided_at_ns FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
     " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
+_FIRST_STANDING = (
+    "SELECT decided_at_ns FROM frame WHERE verdict = ? AND input_gone_ns IS NULL"
+    " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
+)
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
 # What was kept within an hour before the last stays: a storm is counted by it. Not an hour by capture times:
 # with a camera whose clock stands still all rows would stay for ever.
@@ -122,6 +126,12 @@ class FilePresence:
         """Return when the oldest of our results that was decided between two times was decided."""
         with self._database.lend() as db:
             row = db.execute(_FIRST_DECIDED, (from_ns, to_ns)).fetchone()
+        return None if row is None else int(row[0])
+
+    def first_standing_ns(self, verdict: Verdict, from_ns: int, to_ns: int) -> int | None:
+        """Return when the oldest input of a verdict that was decided between two times was decided."""
+        with self._database.lend() as db:
+            row = db.execute(_FIRST_STANDING, (verdict, from_ns, to_ns)).fetchone()
         return None if row is None else int(row[0])
 
     def newest_decision_ns(self) -> int | None:

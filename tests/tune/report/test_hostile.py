@@ -22,8 +22,8 @@ def test_names_are_only_text(tmp_path: Path, morning: list[bytes]) -> None:
     """Names with markup, of 200 characters or of bytes that are no text are shown, and start nothing."""
     require_chromium()
     drop = tmp_path / "<b>lot"
-    for number, camera in enumerate(("</script><script>alert(3)</script>", "cam")):
-        folder = drop / camera.replace("/", "_")
+    for number, camera in enumerate(("<!--<script>", "cam")):
+        folder = drop / camera
         folder.mkdir(parents=True)
         for place, name in enumerate([*NAMES, os.fsdecode(b"\xff\xfe.jpg")]):
             (folder / name).write_bytes(morning[place])
@@ -31,7 +31,8 @@ def test_names_are_only_text(tmp_path: Path, morning: list[bytes]) -> None:
     config = tmp_path / "config.toml"
     config.write_text(
         f"version = 1\n[drop]\nfolder = '{drop}'\ncamera_pattern = '^(?P<camera>[^/]+)/'\n"
-        f"[results]\nfolder = '{tmp_path}/results'\n",
+        f"[results]\nfolder = '{tmp_path}/results'\n[[detection.ignore]]\n"
+        "name = '</script><script>alert(3)</script>'\npolygon = [[0, 0], [0.1, 0], [0.1, 0.1]]\n",
         "utf-8",
     )
     report = tmp_path / "report.html"

@@ -40,9 +40,10 @@ def browser(report: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Browser:
-    """The page as it is when it is opened."""
-    browser.driver.refresh()
+def page(browser: Browser, report: Path) -> Browser:
+    """The page as it is when it is opened; its address remembers the last threshold, so not by a reload."""
+    browser.driver.get("about:blank")
+    browser.driver.get(report.as_uri())
     browser.until(lambda: browser.run("return document.documentElement.dataset.ready"))
     browser.complaints()
     return browser
@@ -198,8 +199,8 @@ def test_labels_are_saved_as_the_file_that_is_read_again(
         rows = list(csv.DictReader(file))
     names = page.run("return state.camera.names.slice(0, 2)")
     assert rows == [
-        {"frame": names[0], "expected": "kept"},
-        {"frame": names[1], "expected": "dropped"},
+        {"frame": names[0], "expected": "kept", "within": ""},
+        {"frame": names[1], "expected": "dropped", "within": ""},
     ]
     copy = tmp_path / "labels.csv"
     copy.write_bytes(saved.read_bytes())
@@ -291,3 +292,34 @@ def test_an_older_config_is_what_gained_and_lost_refer_to(days: LotDays, tmp_pat
         page.click("[data-filter=gained]")
         assert page.names_on_sheet() == gained
         assert page.text("#against").startswith(f"+{len(gained)}")
+
+
+def test_a_heartbeat_and_a_storm_are_told_apart_from_a_change(page: Browser) -> None:
+    """A frame that is kept or dropped for its time has a mark of its own, and says why."""
+    for place, position, reason, words in (
+        (0, -1, "heartbeat", "keep_every"),
+        (2, 0, "storm", "one a minute"),
+    ):
+        page.choose_camera(place)
+        page.move_to(page.run("return [...state.camera.thresholds.keys()].at(arguments[0])", position))
+        frame = page.run("return allFrames().findIndex((frame) => reason(frame) === arguments[0])", reason)
+        assert frame >= 0
+        page.run("openViewer(arguments[0], allFrames())", frame)
+        assert words in page.text("#viewerWhy")
+        page.run("document.getElementById('viewer').close()")
+        page.run("pointAt(arguments[0])", frame)
+        assert reason in page.text("#tip")
+        assert "storm" in page.text("#legend")
+
+
+def test_the_thresholds_that_agree_need_not_be_neighbours(page: Browser) -> None:
+    """Labels of a file are held against each replay; what agrees may lie in pieces."""
+    made = """
+        const camera = {name: "made", frames: 2, thresholds: [1, 2, 3, 4],
+                        times: [0, 20000], labels: [[0, true, arguments[0]]],
+                        kept: [1, 0,  0, 1,  0, 0,  1, 0]};
+        return allowedRuns(camera).runs;
+    """
+    assert page.run(made, None) == [[0, 0], [3, 3]]
+    page.run("state.labels.delete('made')")
+    assert page.run(made, 30) == [[0, 1], [3, 3]]

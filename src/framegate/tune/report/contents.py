@@ -17,8 +17,9 @@ from framegate.config.detection import DetectionSettings, Zone, classic_only
 from framegate.config.docs import toml_value
 from framegate.config.quantities import Area
 from framegate.config.settings import Settings
-from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, iso_utc
+from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
+from framegate.tune.report.labels import Label
 from framegate.tune.report.packing import kept_since, packed, packed_json, packed_steps, score_table
 from framegate.tune.report.pictures import SmallImage
 from framegate.tune.report.positions import Slider
@@ -37,7 +38,7 @@ def document(
     settings: Settings,
     *,
     against: str | None,
-    labels: Mapping[str, bool],
+    labels: Sequence[Label],
     boxes: Mapping[str, Mapping[str, list[Box]]],
     images: Mapping[int, SmallImage],
 ) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def document(
         replay, sliders: what was replayed.
         settings: in force.
         against: the name of the older config, if there is one.
-        labels: whether frames are expected to be kept, by name.
+        labels: what a person has said about frames.
         boxes: by camera; where frames have changed, by position and place: ``"3:17"``.
         images: by number of the frame; their bytes follow each other in this order.
     """
@@ -83,7 +84,7 @@ def _camera(
     replay: Replay,
     slider: Slider,
     settings: Settings,
-    labels: Mapping[str, bool],
+    labels: Sequence[Label],
     boxes: Mapping[str, list[Box]],
 ) -> dict[str, Any]:
     numbers, positions = slider.numbers, slider.positions
@@ -91,7 +92,7 @@ def _camera(
     outcomes = [position.outcome for position in positions]
     detection = settings.detection_of(slider.camera)
     values, scores = score_table(_table(outcomes, numbers, lambda outcome: outcome.scores))
-    expected = [labels.get(replay.frames[number].name) for number in numbers]
+    label_of = {label.frame: label for label in labels}
     return {
         "name": slider.camera,
         "unit": slider.unit,
@@ -115,7 +116,11 @@ def _camera(
         "zones": [zone.name for zone in detection.zone],
         "zone_thresholds": [_own_threshold(zone) for zone in detection.zone],
         "decided_by": packed_steps(_zones(outcomes, numbers, detection)),
-        "labels": [[place, is_kept] for place, is_kept in enumerate(expected) if is_kept is not None],
+        "labels": [
+            [place, label.expected is Verdict.KEPT, label.within_s]
+            for place, number in enumerate(numbers)
+            if (label := label_of.get(replay.frames[number].name)) is not None
+        ],
         "boxes": packed_json(boxes),
     }
 

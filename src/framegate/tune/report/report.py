@@ -14,6 +14,7 @@ from framegate.config.settings import Settings
 from framegate.model import Reason
 from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
+from framegate.tune.report.labels import Label
 from framegate.tune.report.pictures import SmallImage, small_images
 from framegate.tune.report.positions import Position, Slider, sliders_of
 from framegate.tune.report.regions import Box, Comparison, regions_of
@@ -22,7 +23,7 @@ ON_THE_LINE = 3
 """Frames shown on each side of a threshold: the weakest that are kept, the strongest that are dropped."""
 
 SCRIPTS = (
-    "words", "camera", "state", "bench", "axis", "timeline", "pictures", "sheet", "days", "labels", "viewer",
+    "words", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels", "viewer",
     "looks", "page",
 )  # fmt: skip
 """Files of the page's script, in their order."""
@@ -55,7 +56,7 @@ def page_of(
     most_bytes: int,
     boxes: Mapping[str, Mapping[str, list[Box]]],
     against: str | None = None,
-    labels: Mapping[str, bool] | None = None,
+    labels: Sequence[Label] = (),
     progress: Progress = lambda _step, _frames: None,
 ) -> str:
     """Return the page as HTML.
@@ -67,7 +68,7 @@ def page_of(
         boxes: where frames have changed, as ``boxes_of`` finds it.
         most_bytes: of the page. If that is too small for any picture, it has none, and may be larger.
         against: the name of the older config among the lines, if there is one.
-        labels: whether frames are expected to be kept, by name.
+        labels: what a person has said about frames.
         progress: see ``Progress``.
 
     Raises:
@@ -78,7 +79,7 @@ def page_of(
     def page(images: Mapping[int, SmallImage]) -> str:
         contents = document(
             title, replay, sliders, settings,
-            against=against, labels=labels or {}, boxes=boxes, images=images,
+            against=against, labels=labels, boxes=boxes, images=images,
         )  # fmt: skip
         return filled(title, contents, b"".join(image.webp for image in images.values()))
 

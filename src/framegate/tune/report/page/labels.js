@@ -1,16 +1,27 @@
 // What the reader has said about frames, and which thresholds agree with it.
 
 function labelsOf(camera) {
-  if (!state.labels.has(camera.name))
-    state.labels.set(camera.name, new Map(camera.labels.map(([frame, matters]) => [frame, { matters, score: null }])));
+  if (!state.labels.has(camera.name)) {
+    const fromFile = ([frame, matters, within]) => [frame, { matters, within, score: null }];
+    state.labels.set(camera.name, new Map(camera.labels.map(fromFile)));
+  }
   return state.labels.get(camera.name);
 }
 
 // A person judges a change of a certain size: a threshold agrees if it lies on the right side of that score.
 // A label from a file is about a verdict: a threshold agrees if it was replayed with that one.
 function agrees(camera, position, frame, label) {
-  if (label.score === null) return isKeptAt(camera, position, frame) === label.matters;
-  return label.score > camera.thresholds[position] === label.matters;
+  if (label.score !== null) return label.score > camera.thresholds[position] === label.matters;
+  if (label.matters && label.within) return isAnyKeptWithin(camera, position, frame, 1000 * label.within);
+  return isKeptAt(camera, position, frame) === label.matters;
+}
+
+function isAnyKeptWithin(camera, position, frame, ms) {
+  const isNear = (other) => Math.abs(camera.times[other] - camera.times[frame]) <= ms;
+  for (const step of [-1, 1])
+    for (let other = frame; other >= 0 && other < camera.frames && isNear(other); other += step)
+      if (isKeptAt(camera, position, other)) return true;
+  return false;
 }
 
 // The positions that contradict the fewest labels, as runs of neighbours.
@@ -55,12 +66,14 @@ function showLabels() {
 const csvField = (text) => (/^#|[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 async function labelsCsv() {
-  const lines = ["frame,expected"];
+  const lines = ["frame,expected,within"];
   for (const [place, packed] of REPORT.cameras.entries()) {
     if (!cameras[place] && !packed.labels.length) continue;
     const camera = await cameraAt(place);
-    for (const [frame, { matters }] of labelsOf(camera))
-      lines.push(`${csvField(camera.names[frame])},${matters ? "kept" : "dropped"}`);
+    for (const [frame, { matters, within }] of labelsOf(camera)) {
+      const expected = matters ? "kept" : "dropped";
+      lines.push(`${csvField(camera.names[frame])},${expected},${within ? `${within}s` : ""}`);
+    }
   }
   return `${lines.join("\n")}\n`;
 }
