@@ -12,6 +12,7 @@ import pytest
 import forked
 from framegate.commands.demo.scene import Lot
 from framegate.tune.suggest.plain import detection_table, text_in_toml
+from running import Site, running
 
 START_S = 1_717_236_000
 
@@ -21,13 +22,14 @@ CAMERAS = r"camera_pattern = '^(?P<camera>[^_]+)_'"
 
 
 def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    done = forked.framegate(*arguments)
+    uncached = ("--no-cache",) if arguments[0] == "suggest" else ()
+    done = forked.framegate(*arguments, *uncached)
     assert done.returncode == code, done.stderr
     return done
 
 
 def take(
-    folder: Path, prefix: str = "", frames: int = 40, width: int = 480, *, has_clock: bool = False
+    folder: Path, prefix: str = "", frames: int = 40, *, width: int = 480, has_clock: bool = False
 ) -> None:
     """Let a camera over the drawn lot take frames: cars come and go, somebody walks by."""
     folder.mkdir(exist_ok=True)
@@ -247,6 +249,20 @@ def test_a_clock_is_proposed_to_be_ignored_and_drawn(tmp_path: Path) -> None:
     picture = cv2.imread(str(drawing))
     assert picture is not None
     assert picture.shape == (540, 960, 3)
+
+
+def test_without_a_folder_it_is_what_the_daemon_has_judged(site: Site, morning: list[bytes]) -> None:
+    """The frames are the ledger's; by the settings in force as many are kept as the daemon has kept."""
+    with running(site) as daemon:
+        for number, data in enumerate(morning):
+            part = site.drop / f".{number}.part"
+            part.write_bytes(data)
+            part.rename(site.drop / f"{number:04d}.jpg")
+        verdicts = daemon.wait_for_verdicts(len(morning))
+    (site.drop / "later.jpg").write_bytes(morning[0])
+    (camera,) = json.loads(framegate("suggest", "-c", site.config, "--json").stdout)["cameras"].values()
+    kept = sum(line["event"] == "frame.kept" for line in verdicts)
+    assert (camera["frames"], camera["in_force"]["kept"]) == (len(morning), kept)
 
 
 def test_wrong_use_is_one_sentence(lot: Path, tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ CONFIG_HELP = (
 ConfigOption = Annotated[Path | None, option("FILE", CONFIG_HELP, "--config", "-c")]
 DropOption = Annotated[Path | None, option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Remember nothing for the next replay, and use nothing.")
+]
 
 
 ARGUMENTS = {

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from framegate.cli.app import ConfigOption, JsonOption, argument, command, load_config, option
+from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument, command, load_config, option
 from framegate.errors import EXIT_FAILED
 
 FROM_HELP = "Show frames from this time or day on."
@@ -101,9 +101,7 @@ def replay(  # noqa: PLR0917
     *,
     is_list: Annotated[bool, typer.Option("--list", help="Name every gained and lost frame.")] = False,
     as_json: JsonOption = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Remember nothing for the next replay, and use nothing.")
-    ] = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Show what other settings would have kept of the same frames; change nothing.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framegate.cli.app import ConfigOption, JsonOption, argument, command, load_config, option
+from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument, command, load_config, option
 
 if TYPE_CHECKING:
     from framegate.config.load import Config
@@ -66,10 +66,12 @@ def suggest(  # noqa: PLR0917
     ] = None,
     *,
     as_json: JsonOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Show what each threshold would have kept; for a goal, print the lines to paste into a config.
 
-    Nothing is changed. Without a goal no threshold is named: no rule knows what matters to you.
+    Nothing is changed. Without FOLDER the frames are those that the daemon of the config has judged.
+    Without a goal no threshold is named: no rule knows what matters to you.
     """
     from framegate.commands.suggest.found import Wanted  # noqa: PLC0415
     from framegate.commands.suggest.run import run_suggest  # noqa: PLC0415
@@ -80,7 +82,10 @@ def suggest(  # noqa: PLR0917
             "give a target, or labels and frames to keep, not both", param_hint="--target"
         )
     goal = None if target is None else Target.parse(target)
-    wanted = Wanted(camera, goal, labels, tuple(must_keep or ()), object_, overlay, as_json=as_json)
+    names = tuple(must_keep or ())
+    wanted = Wanted(
+        folder, camera, goal, labels, names, object_, overlay, as_json=as_json, is_cached=not no_cache
+    )
     flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
     run_suggest(load_config(config, flags, instead="FOLDER"), wanted)
 

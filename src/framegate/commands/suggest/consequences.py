@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from framegate.commands.scan import printable
 from framegate.commands.suggest.found import OfCamera
 from framegate.commands.suggest.numbers import (
     a_day,
@@ -29,7 +30,7 @@ STANDS_OUT = 2.0
 def consequences(found: OfCamera) -> Iterator[str]:
     """Yield the lines about one camera."""
     trial = found.trial
-    yield f"{plural(len(trial.frames), 'frame')} of {shown(trial.camera)}, {time_in_words(trial)}"
+    yield f"{plural(len(trial.frames), 'frame')} of {printable(trial.camera)}, {time_in_words(trial)}"
     if found.is_few:
         yield few_in_words(trial)
     yield f"{'threshold':>9} {'kept':>7} {'a day':>7} {'MB a day':>9}   decides the same from … to"
@@ -50,11 +51,6 @@ def few_in_words(trial: Trial) -> str:
     if len(trial.frames) < 150:  # noqa: PLR2004
         reasons.append("under 150 frames")
     return f"{' and '.join(reasons)}: what holds for them need not hold tomorrow".capitalize()
-
-
-def shown(name: str) -> str:
-    """Return a name, quoted and escaped if it has control characters."""
-    return name if name.isprintable() else repr(name)
 
 
 def _rows(trial: Trial) -> Iterator[tuple[Tried, str]]:

@@ -19,6 +19,9 @@ FEW_FRAMES = 150
 class Wanted:
     """What is asked for."""
 
+    folder: Path | None
+    """None: what the daemon of the config has judged."""
+
     camera: str | None = None
     target: Target | None = None
     labels: Path | None = None
@@ -26,6 +29,7 @@ class Wanted:
     object_text: str | None = None
     overlay: Path | None = None
     as_json: bool = False
+    is_cached: bool = True
 
     @property
     def has_goal(self) -> bool:

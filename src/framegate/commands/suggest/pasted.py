@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from framegate.commands.suggest.consequences import few_in_words, shown
+from framegate.commands.scan import printable
+from framegate.commands.suggest.consequences import few_in_words
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
 from framegate.commands.suggest.numbers import a_day, in_short, plural, rounded, span_in_words, time_in_words
 from framegate.config.detection import IgnoredArea
@@ -30,7 +31,7 @@ def pasted(found: OfCamera, wanted: Wanted) -> Iterator[str]:
     """Yield the lines for one camera."""
     trial = found.trial
     settings: dict[str, str] = {}
-    yield f"# {shown(trial.camera)}: {plural(len(trial.frames), 'frame')}, {time_in_words(trial)}"
+    yield f"# {printable(trial.camera)}: {plural(len(trial.frames), 'frame')}, {time_in_words(trial)}"
     if found.is_few:
         yield f"# {few_in_words(trial)}"
     if found.answer is not None:
@@ -51,7 +52,7 @@ def ignored(found: OfCamera, ignoring: Ignoring) -> Iterator[str]:
     """Yield the areas that may be ignored, and what that would change."""
     trial = found.trial
     count = plural(len(ignoring.areas), "place")
-    yield f"# {count} of {shown(trial.camera)} changed in nearly every frame."
+    yield f"# {count} of {printable(trial.camera)} changed in nearly every frame."
     if ignoring.lost or ignoring.gained:
         yield (
             f"# By the settings in force {ignoring.kept} frames are kept; when this is ignored,"
@@ -165,11 +166,11 @@ def _labels(answer: Answer, goal: Wishes, trial: Trial, wanted: Wanted) -> Itera
 
 
 def _failure(failure: Failure) -> str:
-    words = f"{shown(failure.frame)} is {failure.got}, not {failure.expected}"
+    words = f"{printable(failure.frame)} is {failure.got}, not {failure.expected}"
     if failure.score is None or failure.threshold is None:
         return words
     compared = " ".join(comparison(failure.score, failure.threshold, failure.unit))
-    after = "" if failure.reference is None else f", after {shown(failure.reference)}"
+    after = "" if failure.reference is None else f", after {printable(failure.reference)}"
     return f"{words}: {compared}{after}"
 
 
@@ -205,7 +206,7 @@ def _object(advice: ObjectAdvice, trial: Trial, answer: Answer | None) -> Iterat
     if advice.ignored > 0.5:  # noqa: PLR2004 - most of it
         yield f"{round(100 * advice.ignored)}% of it lies where the picture is ignored"
     if advice.zone is not None:
-        yield f"it lies in zone {shown(advice.zone.name)}: what the zone sets itself counts there"
+        yield f"it lies in zone {printable(advice.zone.name)}: what the zone sets itself counts there"
     if trial.unit == "%":
         yield "score_threshold is a quarter of its area, min_contour_area a tenth of that"
         if answer is not None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,9 @@ import numpy as np
 
 from framegate.allocator import give_large_pictures_back
 from framegate.cameras.camera import mask_of
-from framegate.commands.suggest.consequences import consequences, shown
+from framegate.commands.progress import Bar
+from framegate.commands.scan import printable, report_skipped, warn_about_names
+from framegate.commands.suggest.consequences import consequences
 from framegate.commands.suggest.document import document
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
 from framegate.commands.suggest.pasted import ignored, pasted
@@ -19,19 +22,25 @@ from framegate.config.detection import IgnoredArea
 from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.errors import EXIT_USAGE, FramegateError
-from framegate.ingest.sweeping import candidates_of
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import GrayImage, Verdict
-from framegate.preflight.preflight import prepare_to_scan
+from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.labels import Label, read_labels
 from framegate.tune.replay.engine import replay
-from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.outcomes import Frame, Line, differing
+from framegate.tune.replay.facts import FactStore, cache_file
+from framegate.tune.replay.folder import folder_frames
+from framegate.tune.replay.outcomes import Frame, Line, Replay, differing
+from framegate.tune.replay.recorded import recording
 from framegate.tune.suggest.choosing import choose
 from framegate.tune.suggest.drawn import with_areas
 from framegate.tune.suggest.goals import Amount, Wishes
 from framegate.tune.suggest.object_size import Box, ObjectAdvice, object_advice
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.watched import Watched, watched
+
+IN_MEMORY = Path(":memory:")
+"""SQLite's name for a cache that is gone at the end: several passes go over the same pictures."""
 
 NOTHING_ALONE = (
     "No number follows from this alone. Say what is wanted: --target 10/day or --labels labels.csv. Or look"
@@ -60,20 +69,20 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         DrawingError: the picture cannot be written.
     """
     give_large_pictures_back()
-    prepare_to_scan(config, needs_results=False)
+    prepare_to_replay(config)
     labels = _labels(wanted)
-    frames = [Frame(candidate) for candidate in candidates_of(config.settings)]
+    frames = _frames(config, wanted)
     cameras = {frame.candidate.camera for frame in frames}
     chosen = sorted(cameras if wanted.camera is None else cameras & {wanted.camera})
     if not chosen:
-        of = "" if wanted.camera is None else f" of camera {shown(wanted.camera)}"
+        of = "" if wanted.camera is None else f" of camera {printable(wanted.camera)}"
         raise NothingToTryError(f"{config.settings.drop.folder}: there is no frame{of}")
     found: list[OfCamera] = []
     drawings: list[GrayImage] = []
-    with closing(FactStore(Path(":memory:"))) as store:
+    with closing(FactStore(cache_file() if wanted.is_cached else IN_MEMORY)) as store:
         for camera in chosen:
             own = [frame for frame in frames if frame.candidate.camera == camera]
-            trial = Trial(camera, config.settings, own, lambda each, lines: replay(each, lines, store=store))
+            trial = Trial(camera, config.settings, own, partial(_replayed, store))
             is_alone = len(cameras) == 1 and camera not in config.settings.camera
             of_camera = OfCamera(trial, is_alone=is_alone)
             _answer(of_camera, wanted, labels)
@@ -87,6 +96,27 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         print(json.dumps(document(found, wanted, unknown)))
     else:
         _print(found, wanted, unknown)
+
+
+def _frames(config: Config, wanted: Wanted) -> list[Frame]:
+    """Return the frames that the daemon has judged, in its order; those of a folder in that of a scan."""
+    state = config.settings.state.folder
+    ledger = None if state is None or wanted.folder is not None else Path(state, LEDGER_NAME)
+    if ledger is not None and ledger.exists():
+        with History(ledger) as history:
+            found = recording(history, config.settings, wanted.camera)
+        for camera, doubts in found.doubts.items():
+            for why in doubts:
+                print(f"not exact for {printable(camera)}: {why}", file=sys.stderr)
+        return found.frames
+    frames = folder_frames(config.settings, skipped=report_skipped)
+    warn_about_names(config.settings.drop, [frame.candidate for frame in frames])
+    return frames
+
+
+def _replayed(store: FactStore, frames: Sequence[Frame], lines: Sequence[Line]) -> Replay:
+    with Bar(len(frames)) as bar:
+        return replay(frames, lines, store=store, progress=bar.move)
 
 
 def _labels(wanted: Wanted) -> list[Label]:
@@ -128,7 +158,7 @@ def _object(trial: Trial, text: str) -> ObjectAdvice:
         if seen.size is not None:
             detection = trial.settings.detection_of(trial.camera)
             return object_advice(Box.parse(text, seen.size), seen.size, detection, mask_of(detection))
-    raise NothingToTryError(f"no frame of {shown(trial.camera)} can be read")
+    raise NothingToTryError(f"no frame of {printable(trial.camera)} can be read")
 
 
 def _watch(found: OfCamera, wanted: Wanted) -> list[GrayImage]:
@@ -141,7 +171,7 @@ def _watch(found: OfCamera, wanted: Wanted) -> list[GrayImage]:
     if seen.picture is None:
         return []
     areas = [*found.ignoring.areas, *found.ignoring.too_large]
-    return [with_areas(seen.picture, areas, shown(trial.camera))]
+    return [with_areas(seen.picture, areas, printable(trial.camera))]
 
 
 def _ignoring(trial: Trial, seen: Watched) -> Ignoring:
@@ -175,7 +205,7 @@ def _with_ignored(settings: Settings, camera: str, areas: tuple[IgnoredArea, ...
 
 def _print(found: Sequence[OfCamera], wanted: Wanted, unknown: Sequence[str]) -> None:
     for name in unknown:
-        print(f"warning: {shown(name)} is no frame there", file=sys.stderr)
+        print(f"warning: {printable(name)} is no frame there", file=sys.stderr)
     if wanted.has_goal:
         print("\n\n".join("\n".join(pasted(each, wanted)) for each in found))
         return

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from framegate.config.quantities import Size, in_words
@@ -94,10 +94,13 @@ class Wishes:
     labels: Sequence[Label]
     frames: Sequence[Frame]
     good_enough: float = 0.0
+    _counted: dict[Tried, int] = field(default_factory=dict, repr=False)
 
     def miss(self, tried: Tried) -> float:
         """Return how many labels are contradicted."""
-        return len(self.contradicted(tried))
+        if tried not in self._counted:
+            self._counted[tried] = len(self.contradicted(tried))
+        return self._counted[tried]
 
     def may_hide(self, gap: Gap, least: float) -> bool:
         """Return whether an outcome beside the gap contradicts as few labels as any."""
