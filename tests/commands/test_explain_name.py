@@ -21,10 +21,16 @@ NAMES = "camera_pattern = '^(?P<camera>c[0-9])'\nsettle_s = 0.1\ngive_up_s = 0.2
 CLOCK = 'ignore = [{ name = "clock", polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1], [0.0, 0.1]] }]'
 
 
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain") / "frames"
+    draw_frames(folder)
+    return folder
+
+
 @pytest.fixture
-def judged(daemon: Stepped, site: Site, tmp_path: Path) -> Site:
+def judged(daemon: Stepped, site: Site, frames: Path) -> Site:
     """A site whose daemon has judged a day of three cameras; at noon somebody has edited the config."""
-    draw_frames(tmp_path / "frames")
     for first, detection in ((0, ""), (12, f'score_threshold = "4x"\n{CLOCK}')):
         site.configure(drop=NAMES, detection=detection)
         if daemon.daemon is None:
@@ -33,7 +39,7 @@ def judged(daemon: Stepped, site: Site, tmp_path: Path) -> Site:
             daemon.daemon.reload()
         for number in range(first, first + 12):
             for camera in range(3):
-                shutil.copy2(tmp_path / "frames" / name_of(camera, number), site.drop)
+                shutil.copy2(frames / name_of(camera, number), site.drop)
             daemon.go(5)
     daemon.stop()
     return site

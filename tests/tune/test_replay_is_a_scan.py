@@ -172,6 +172,7 @@ def test_a_range_of_time_does_not_change_what_lies_in_it(frames: Path) -> None:
     assert found.reasons.tolist() == of_whole.outcomes[0].reasons[numbers].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lot_empty", "webcam_day", "lot_torn"])
 def test_real_frames_are_decided_as_by_scans(shared_data: Path, name: str, tmp_path: Path) -> None:
     """On real days each of several configs decides as its scan, from pictures and from the cache."""
