@@ -14,13 +14,14 @@ from functools import partial
 from threading import Lock
 
 from framegate.cameras.camera import Camera
-from framegate.cameras.cameras import Cameras
+from framegate.cameras.cameras import Cameras, SaveState
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import Examined, LastRead, decoded, internal_error, is_large, out_of_memory, read
 from framegate.keep.delivery import Deliverer
+from framegate.keep.history.checkpoints import DAY_NS
 from framegate.keep.memories import Memory
 from framegate.keep.run_ledger import JudgingLedger
 from framegate.keeping import Judgement, Keeping
@@ -191,6 +192,11 @@ class Pipeline:
             with _out_of_memory_as_sink_error():
                 self._ledger.flush()
 
+    def checkpoint(self, save: SaveState) -> None:
+        """Save all that a camera knows, once a day; call it after ``flush``. See ``Cameras.checkpoint``."""
+        if not self._keeping.held:
+            self._cameras.checkpoint(save)
+
     def recover(self) -> None:
         """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.
 
@@ -239,6 +245,7 @@ class Pipeline:
                 return _Decided(ready, ready.rejection)
             decision = camera.decide(candidate.key, moment, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
+        camera.judged_on = time.time_ns() // DAY_NS
         for event in camera.announcements(candidate, *before):
             self._tell(event)
         is_judged = decision.verdict is not Verdict.REJECTED

@@ -28,14 +28,16 @@ def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess
     return done
 
 
-def take(folder: Path, prefix: str = "", frames: int = 40, *, width: int = 480, clock: bool = False) -> None:
+def take(
+    folder: Path, prefix: str = "", frames: int = 40, *, width: int = 480, has_clock: bool = False
+) -> None:
     """Let a camera over the drawn lot take frames: cars come and go, somebody walks by."""
     folder.mkdir(exist_ok=True)
     lot = Lot(width=width, height=9 * width // 16, seed=len(prefix))
     for number in range(frames):
         lot.parked = {1: 0, 4: 1, 2: 5} if number % 8 >= 4 else {1: 0, 4: 1}
         lot.pedestrian = 0.1 + 0.02 * number if number % 5 == 2 else None
-        lot.clock = f"{7919 * number:06d}" if clock else ""
+        lot.clock = f"{7919 * number:06d}" if has_clock else ""
         path = folder / f"{prefix}{number:04d}.jpg"
         path.write_bytes(lot.jpeg())
         os.utime(path, (START_S + 600 * number,) * 2)
@@ -231,7 +233,7 @@ def test_an_object_gives_the_smallest_area_and_says_why_no_threshold(lot: Path, 
 def test_a_clock_is_proposed_to_be_ignored_and_drawn(tmp_path: Path) -> None:
     """The area can be pasted after what the config ignores already, and what it changes is told."""
     folder = tmp_path / "frames"
-    take(folder, "c1_", width=960, clock=True)
+    take(folder, "c1_", width=960, has_clock=True)
     take(folder, "c2_", frames=12)
     rest = (
         "[[detection.ignore]]\nname = 'street'\npolygon = [[0.5, 0.9], [1.0, 0.9], [1.0, 1.0], [0.5, 1.0]]\n"

@@ -132,6 +132,7 @@ def test_an_old_file_becomes_like_a_new_one(
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('config')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('pruned')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('checkpoint')",
     ):
         assert queried(path, query) == queried(new, query)
 

@@ -1,6 +1,7 @@
 """A replay of what a daemon has judged gives the daemon's verdicts, whatever happened meanwhile."""
 
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,27 @@ def test_another_threshold_is_replayed_as_if_it_had_been_in_force(site: Site, tm
         now = replay(found.frames, [Line("other", settings)], store=store).outcomes[0]
         assert by_name(found, now) == by_name(was, was.was)
     store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("preset", ["", EDITS["classic"][0]], ids=["adaptive", "classic"])
+@pytest.mark.parametrize("of", ["lot_empty", "lot_torn", "webcam_nights", "office"])
+def test_real_frames_are_replayed_as_the_daemon_has_judged_them(
+    shared_data: Path, site: Site, of: str, preset: str
+) -> None:
+    """In two lives and by two configs: verdict, reason, score and reference of each real frame."""
+    pictures = sorted(path for path in (shared_data / of).rglob("*.jpg") if "groundtruth" not in path.parts)
+    half = len(pictures) // 2
+    daemon = Stepped(site)
+    for some, edit in ((pictures[:half], ""), (pictures[half:], "\nkeep_every = '6h'")):
+        site.configure(drop="settle_s = 0.1\ngive_up_s = 0.2", detection=preset + edit)
+        for picture in some:
+            shutil.copy2(picture, site.drop)
+        daemon.start()
+        daemon.go(5)
+        daemon.stop()
+    found, settings = recorded(site)
+    assert len(found.frames) == len({picture.name for picture in pictures})
+    assert found.doubts == {}
+    assert other_verdicts(found.was, replayed(found, settings).outcomes[0]) == []

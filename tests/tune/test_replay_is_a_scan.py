@@ -31,6 +31,9 @@ KEYS = {
     "classic threshold": CLASSIC.replace("0.5%", "3%"),
     "classic min_contour_area": CLASSIC.replace("20px", "400px"),
     "working_height": CLASSIC + "working_height = 90",
+    "storm by 4x": 'max_kept_per_hour = 4\nscore_threshold = "4x"',
+    "storm by 10x": 'max_kept_per_hour = 4\nscore_threshold = "10x"',
+    "storm by 30x": 'max_kept_per_hour = 4\nscore_threshold = "30x"',
     "both by time": 'keep_every = "90s"\nmax_kept_per_hour = 4',
     "one camera": '[camera.c1.detection]\nscore_threshold = "9x"',
 }

@@ -35,6 +35,9 @@ MOST_IN_A_STORM = 2**53
 """Frames of one storm: a larger count is damage, and could not be saved when it grows."""
 
 
+SaveState = Callable[[str, Callable[[], bytes]], None]
+
+
 class Cameras:
     """Finds a camera by its name, in the state after its last frame.
 
@@ -125,6 +128,22 @@ class Cameras:
         except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
             self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
             return Memory()
+
+    def checkpoint(self, save: SaveState) -> None:
+        """Save all that a camera knows, if it has judged frames on another day than it was saved on last.
+
+        One camera at a time: it takes some 10 ms. What cannot be saved is left out for that day: without
+        it a replay begins earlier, and nothing is lost.
+
+        Args:
+            save: gets the camera's name, and what returns its state. All decisions are committed.
+        """
+        for name, camera in self._cameras.items():
+            if camera.saved_on != camera.judged_on:
+                camera.saved_on = camera.judged_on
+                with suppress(SinkError, MemoryError):
+                    save(name, camera.state)
+                return
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, if its camera is in memory."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framegate.cli import judging, serving  # noqa: F401 - each makes its commands
+from framegate.cli import judging, serving, tuning  # noqa: F401 - each makes its commands
 from framegate.cli.app import app
 from framegate.errors import ConfigError, FramegateError
 

@@ -44,12 +44,16 @@ CONFIG_HELP = (
 ConfigOption = Annotated[Path | None, option("FILE", CONFIG_HELP, "--config", "-c")]
 DropOption = Annotated[Path | None, option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Remember nothing for the next replay, and use nothing.")
+]
 
 
 ARGUMENTS = {
     "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
-    "explain": "A B",
+    "explain": "NAME | A B",
     "replay": "[FOLDER]",
+    "report": "[FOLDER]",
     "suggest": "[FOLDER]",
 }
 """The arguments in the usage of each command: typer cannot show that two belong together."""

@@ -5,12 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from framegate.cli.app import ConfigOption, JsonOption, argument, command, load_config, option
+from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument, command, load_config, option
 from framegate.errors import EXIT_FAILED
 
-NoCacheOption = Annotated[
-    bool, typer.Option("--no-cache", help="Remember nothing for the next replay, and use nothing.")
-]
 FROM_HELP = "Show frames from this time or day on."
 
 
@@ -51,12 +48,16 @@ def scan(  # noqa: PLR0917
     run_scan(load_config(config, flags), stats=stats, dry_run=dry_run, as_json=as_json)
 
 
-@command("explain A.jpg B.jpg --overlay why.png")
+@command("explain c21_0042.jpg -c lot1.toml", "explain A.jpg B.jpg --overlay why.png")
 def explain(
-    reference: Annotated[Path, argument("A", "The last kept frame, to compare with.")],
-    current: Annotated[Path, argument("B", "The frame to judge.")],
+    reference: Annotated[
+        Path, argument("NAME or A", "A frame that a daemon has judged; or the last kept frame of two.")
+    ],
+    current: Annotated[Path | None, argument("B", "The frame to judge after A.")] = None,
     config: ConfigOption = None,
-    camera: Annotated[str, typer.Option(metavar="NAME", help="Use this camera's settings.")] = "default",
+    camera: Annotated[
+        str, typer.Option(metavar="NAME", help="For A and B: use this camera's settings.")
+    ] = "default",
     overlay: Annotated[
         Path | None,
         option("OUT.png", "Draw the changed regions of B, and beside it where it changed, and how much."),
@@ -64,9 +65,18 @@ def explain(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain why frame B would be kept or dropped after frame A."""
+    """Explain why a daemon kept or dropped a frame, or would keep or drop frame B after frame A.
+
+    A NAME is that of the log; a path to the file will do. The camera's frames are judged again up to it, from
+    the ledger of the config.
+    """
     from framegate.commands.explain import run_explain  # noqa: PLC0415
 
+    if current is None:
+        from framegate.commands.explain_name import run_explain_name  # noqa: PLC0415
+
+        run_explain_name(str(reference), load_config(config), overlay_file=overlay, as_json=as_json)
+        return
     flags = {"drop.folder": Path(), "results.folder": Path()}
     loaded = load_config(config, flags)
     if camera != "default" and camera not in loaded.settings.camera:
@@ -114,50 +124,3 @@ def replay(  # noqa: PLR0917
     old = None if against is None else load_config(against, flags)
     if not run_replay(new, old, wanted):
         raise typer.Exit(EXIT_FAILED)
-
-
-@command("suggest FRAMES", "suggest -c lot1.toml --target 200/day", "suggest FRAMES --labels labels.csv")
-def suggest(  # noqa: PLR0917
-    folder: Annotated[Path | None, argument("FOLDER", "The folder with the frames.")] = None,
-    config: ConfigOption = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="N/day", help="How much to keep: 200/day, 10/hour, 50MB/day.")
-    ] = None,
-    labels: Annotated[
-        Path | None, option("FILE.csv", "Frames that are to be kept or dropped: frame,expected[,within].")
-    ] = None,
-    must_keep: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A frame to keep; may be given again.")
-    ] = None,
-    object_: Annotated[
-        str | None,
-        typer.Option("--object", metavar="X,Y,W,H", help="Place, or size W,H, of the smallest object."),
-    ] = None,
-    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")] = None,
-    overlay: Annotated[
-        Path | None, option("OUT.png", "Draw the places that change in nearly every frame.")
-    ] = None,
-    *,
-    as_json: JsonOption = False,
-    no_cache: NoCacheOption = False,
-) -> None:
-    """Show what each threshold would have kept; for a goal, print the lines to paste into a config.
-
-    Nothing is changed. Without FOLDER the frames are those that the daemon of the config has judged.
-    Without a goal no threshold is named: no rule knows what matters to you.
-    """
-    from framegate.commands.suggest.found import Wanted  # noqa: PLC0415
-    from framegate.commands.suggest.run import run_suggest  # noqa: PLC0415
-    from framegate.tune.suggest.goals import Target  # noqa: PLC0415
-
-    if target is not None and (labels is not None or must_keep):
-        raise typer.BadParameter(
-            "give a target, or labels and frames to keep, not both", param_hint="--target"
-        )
-    goal = None if target is None else Target.parse(target)
-    names = tuple(must_keep or ())
-    wanted = Wanted(
-        folder, camera, goal, labels, names, object_, overlay, as_json=as_json, is_cached=not no_cache
-    )
-    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
-    run_suggest(load_config(config, flags, instead="FOLDER"), wanted)

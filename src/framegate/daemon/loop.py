@@ -281,6 +281,7 @@ class Daemon:
 
     def _flush(self, now_s: float) -> None:
         self._pipeline.flush()
+        self._pipeline.checkpoint(self._ledger.checkpoints.save)
         self._next_flush_s = now_s + FLUSH_S
 
     @contextmanager

@@ -23,6 +23,7 @@ from framegate.events.base import Listener
 from framegate.keep import memories
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
+from framegate.keep.history.checkpoints import Checkpoints
 from framegate.keep.history.revisions import Revisions, Snapshot
 from framegate.keep.memories import Memory
 from framegate.keep.presence import FilePresence
@@ -95,6 +96,7 @@ class Ledger:
         )
         self._disk = disk or Disk()
         self.presence = FilePresence(self._database, self._disk)
+        self.checkpoints = Checkpoints(self._database)
         self.commits = 0
         """Number of commits so far: a reader needs to look again only when it has changed."""
 

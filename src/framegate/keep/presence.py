@@ -11,7 +11,7 @@ from typing import Any
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.history.revisions import forget_unused
-from framegate.keep.schema import COLUMNS, NOTE_PRUNED, Statement, entry_of
+from framegate.keep.schema import COLUMNS, FORGET_CHECKPOINTS, NOTE_PRUNED, Statement, entry_of
 from framegate.model import HOUR_NS, Entry, Reason, Verdict
 
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -34,6 +34,10 @@ _OLDEST_RESULTS = (
 )
 _FIRST_DECIDED = (
     f"SELECT decided_at_ns FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
+    " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
+)
+_FIRST_STANDING = (
+    "SELECT decided_at_ns FROM frame WHERE verdict = ? AND input_gone_ns IS NULL"
     " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
@@ -124,6 +128,12 @@ class FilePresence:
             row = db.execute(_FIRST_DECIDED, (from_ns, to_ns)).fetchone()
         return None if row is None else int(row[0])
 
+    def first_standing_ns(self, verdict: Verdict, from_ns: int, to_ns: int) -> int | None:
+        """Return when the oldest input of a verdict that was decided between two times was decided."""
+        with self._database.lend() as db:
+            row = db.execute(_FIRST_STANDING, (verdict, from_ns, to_ns)).fetchone()
+        return None if row is None else int(row[0])
+
     def newest_decision_ns(self) -> int | None:
         """Return when the last decision was made, by the wall clock at that time; None without decisions."""
         with self._database.lend() as db:
@@ -162,6 +172,7 @@ class FilePresence:
         statements: list[Statement] = [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded]
         judged = [row for row in recorded if _is_learnt_from(row.entry.reason)]
         statements += [(NOTE_PRUNED, (row.entry.camera, row.id)) for row in judged]
+        statements += [(FORGET_CHECKPOINTS, (row.entry.camera, row.id)) for row in judged]
         if recorded:
             self._write(TidyStep.PRUNE, statements)
 

@@ -106,6 +106,16 @@ CREATE TABLE pruned (
 """
 """Where a camera's past is cut off. Rejected frames do not count: nothing is learnt from them."""
 
+_CHECKPOINT = """
+CREATE TABLE checkpoint (
+    camera TEXT NOT NULL,
+    day INTEGER NOT NULL,              -- of that decision, in days since 1970 UTC
+    frame INTEGER NOT NULL,            -- id of the row after whose decision it was taken
+    config_revision INTEGER NOT NULL,
+    state BLOB NOT NULL,               -- of the camera, compressed by zlib
+    PRIMARY KEY (camera, day)
+) STRICT;
+"""
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
@@ -121,6 +131,7 @@ CREATE TABLE camera (
 {_PRESENCE_INDEXES}
 {_CONFIG}
 {_PRUNED}
+{_CHECKPOINT}
 """
 
 MIGRATIONS = {
@@ -183,6 +194,7 @@ ALTER TABLE frame_5 RENAME TO frame;
 """,
     5: f"""
 {_CONFIG}
+{_CHECKPOINT}
 UPDATE frame SET config_revision = 0;
 {_PRUNED}
 INSERT INTO pruned
@@ -229,6 +241,9 @@ NOTE_PRUNED = (
     "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
     " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
 )
+FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
+"""Those from which the way leads over a row that is deleted."""
+
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"

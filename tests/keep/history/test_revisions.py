@@ -39,8 +39,8 @@ def saved(path: Path) -> list[Revision]:
     return [Revision(*row) for row in queried(path, f"SELECT {COLUMNS} FROM config ORDER BY revision")]
 
 
-def settings_with(detection: str = "", more: str = "") -> Settings:
-    folders = '[drop]\nfolder = "/d"\n[results]\nfolder = "/r"\n[state]\nfolder = "/s"\n'
+def settings_with(detection: str = "", more: str = "", drop: str = "") -> Settings:
+    folders = f'[drop]\nfolder = "/d"\n{drop}\n[results]\nfolder = "/r"\n[state]\nfolder = "/s"\n'
     text = f"version = 1\n{folders}[detection]\n{detection}\n{more}"
     return parse(Path("/etc/site.toml"), text.encode()).settings
 
@@ -200,6 +200,19 @@ def test_what_no_frame_uses_is_forgotten_but_for_what_is_in_force(
     assert again.config_revision == 5
 
 
+def test_what_a_checkpoint_was_taken_by_stays_with_it(path: Path, reopened: Callable[[], Ledger]) -> None:
+    """Whoever begins there needs the settings of then, also when the frame itself is forgotten."""
+    ledger = reopened()
+    for detection in (A, B, A):
+        ledger.put_in_force(snapshot(detection))
+    ledger.note(entry("1.jpg", 2))
+    ledger.flush()
+    ledger.checkpoints.save("c", lambda: b"state")
+    ledger.presence.prune(ledger.presence.after(0, 9))
+    ledger.presence.forget_revisions(set(), before=3)
+    assert [each.number for each in saved(path)] == [2, 3]
+
+
 ZONES = """
 [[detection.zone]]
 name = "gate"
@@ -233,6 +246,14 @@ CASES = [
 def test_settings_come_back_equal(detection: str, more: str) -> None:
     """Whatever is set, in whichever table: what is read from the ledger equals what was in force."""
     settings = settings_with(detection, more)
+    noted = Revisions()
+    noted.put_in_force(Snapshot(settings, {}, {}, 0))
+    assert noted._in_force.settings() == settings
+
+
+def test_when_inputs_are_deleted_comes_back_equal() -> None:
+    """A time, a word and the default are each what they were."""
+    settings = settings_with(drop='after_kept = "delete"\nafter_dropped = "1.5h"')
     noted = Revisions()
     noted.put_in_force(Snapshot(settings, {}, {}, 0))
     assert noted._in_force.settings() == settings

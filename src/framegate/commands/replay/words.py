@@ -19,7 +19,7 @@ def in_words(found: Found, wanted: Wanted) -> Iterator[str]:
     after, before = counts_of_side(found.after), {} if found.before is None else counts_of_side(found.before)
     yield from _table(_camera_rows(before, after, found))
     days = [*_day_rows(before, after, has_before=found.before is not None)]
-    if len(days) > 2:  # noqa: PLR2004 - one day says no more than the table above
+    if len(days) - 1 > len(after):  # else the table above says it all
         yield ""
         yield from _table(days if wanted.is_list else days[: SHOWN + 1])
         yield from _left_out(len(days) - 1, "days", wanted)
@@ -94,6 +94,8 @@ def _exactness(inexact: Mapping[str, Sequence[str]], wanted: Wanted) -> Iterator
         yield from (f"not exact for {printable(camera)}: {why}" for why in reasons)
     if not inexact and wanted.folder is not None:
         yield f"exact: as a scan of {printable(str(wanted.folder))} would decide"
+    elif not inexact:
+        yield "exact: the ledger has every frame from each camera's first on, and all of them are there"
 
 
 def _change_in_words(change: Difference) -> str:

@@ -20,6 +20,10 @@ _LAST = "SELECT revision, since_ns, settings, masks, detectors FROM config ORDER
 _IS_SAVED = "SELECT 1 FROM config WHERE revision = ?"
 _SAVE = "INSERT INTO config (revision, since_ns, settings, masks, detectors) VALUES (?, ?, ?, ?, ?)"
 _SAVE_MASK = "INSERT OR IGNORE INTO mask (sha256, data) VALUES (?, ?)"
+_WITHOUT_CHECKPOINT = (
+    "SELECT revision FROM config WHERE revision < ?"
+    " AND revision NOT IN (SELECT config_revision FROM checkpoint)"
+)
 _FORGET_MASKS = (
     "DELETE FROM mask WHERE NOT EXISTS"
     " (SELECT 1 FROM config, json_each(config.masks) WHERE json_each.value = lower(hex(mask.sha256)))"
@@ -142,18 +146,14 @@ class Revisions:
 
 
 def forget_unused(db: sqlite3.Connection, used: Collection[int], before: int) -> None:
-    """Delete the revisions below a number that no frame uses, and their masks.
+    """Delete the revisions below a number that no frame and no checkpoint uses, and their masks.
 
     Args:
         db: within a transaction.
         used: the revisions of all rows.
         before: what was in force when the first of these was looked at, or less.
     """
-    unused = [
-        (number,)
-        for (number,) in db.execute("SELECT revision FROM config WHERE revision < ?", (before,))
-        if number not in used
-    ]
+    unused = [(number,) for (number,) in db.execute(_WITHOUT_CHECKPOINT, (before,)) if number not in used]
     db.executemany("DELETE FROM config WHERE revision = ?", unused)
     if unused:
         db.execute(_FORGET_MASKS)

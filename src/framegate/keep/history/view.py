@@ -4,12 +4,14 @@ Rows are read in portions. One long reading would keep a running daemon from sho
 grow until the reading ends.
 """
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from framegate.keep.database import Database
+from framegate.keep.history.checkpoints import Checkpoint
 from framegate.keep.history.revisions import Revision
 from framegate.keep.presence import RECORDED_COLUMNS, Recorded, recorded_of
 from framegate.keep.schema import SCHEMA, SCHEMA_VERSION
@@ -74,6 +76,27 @@ class History:
         Only what a camera's later frames depended on counts. The rows after it are complete.
         """
         return dict(self._database.read("SELECT camera, frame FROM pruned"))
+
+    def checkpoints(self, camera: str) -> list[Checkpoint]:
+        """Return the moments from which a replay of a camera can begin, oldest first.
+
+        No row after them has been pruned; whether the inputs are still there, the rows tell.
+        """
+        query = "SELECT camera, frame, config_revision FROM checkpoint WHERE camera = ? ORDER BY frame"
+        return [Checkpoint(*row) for row in self._database.read(query, (camera,))]
+
+    def state_at(self, checkpoint: Checkpoint) -> bytes | None:
+        """Return what the camera knew then, for ``Camera.restored``; None if it has gone meanwhile.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        query = "SELECT state FROM checkpoint WHERE camera = ? AND frame = ?"
+        rows = self._database.read(query, (checkpoint.camera, checkpoint.frame))
+        try:
+            return zlib.decompress(rows[0][0]) if rows else None
+        except zlib.error as error:
+            raise ValueError(f"the checkpoint after frame {checkpoint.frame} is damaged: {error}") from error
 
     def whole_since_ns(self, camera: str) -> int | None:
         """Return when a camera's first frame was decided, if no frame is missing; else None.

@@ -1,0 +1,182 @@
+"""What the page is told, without a browser."""
+
+import base64
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lot_days
+from framegate.ingest.sweeping import candidates_of
+from framegate.model import Reason, Verdict
+from framegate.tune.replay.engine import replay
+from framegate.tune.replay.outcomes import NONE, Frame, Replay
+from framegate.tune.report.labels import Label, LabelsError, read_labels
+from framegate.tune.report.packing import kept_since, packed_steps, score_table
+from framegate.tune.report.pictures import WIDTHS, small_images
+from framegate.tune.report.positions import FEWEST, lines_of, sliders_of
+from framegate.tune.report.regions import Comparison, regions_of
+from framegate.tune.report.report import on_the_line, page_of
+from lot_days import LotDays
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> LotDays:
+    return lot_days.drawn(tmp_path_factory.mktemp("lots"), frames=12)
+
+
+@pytest.fixture(scope="module")
+def replayed(days: LotDays) -> Replay:
+    settings = days.config.settings
+    return replay([Frame(each) for each in candidates_of(settings)], lines_of(settings))
+
+
+def test_each_camera_has_its_own_thresholds(replayed: Replay) -> None:
+    """Among the rungs stands the threshold in force, in the camera's unit, and as the config writes it."""
+    c1, c2, c3 = sliders_of(replayed)
+    assert [slider.unit for slider in (c1, c2, c3)] == ["x", "%", "x"]
+    in_force = [slider.positions[slider.in_force] for slider in (c1, c2, c3)]
+    assert [position.toml for position in in_force] == ["2.3x", "2000px", "2x"]
+    assert in_force[1].threshold == pytest.approx(100 * 2000 / (480 * 270))
+    for slider in (c1, c2, c3):
+        thresholds = [position.threshold for position in slider.positions]
+        assert thresholds == sorted(set(thresholds))
+
+
+def test_no_end_of_the_slider_repeats_itself(replayed: Replay) -> None:
+    """At both ends, moving the slider by one changes something, unless few positions are left."""
+    for slider in sliders_of(replayed):
+        kept = [position.outcome.reasons[slider.numbers].tolist() for position in slider.positions]
+        for end, beside, at in ((0, 1, 0), (-1, -2, len(kept) - 1)):
+            assert kept[end] != kept[beside] or len(kept) == FEWEST or slider.in_force == at
+
+
+def test_below_the_least_area_there_is_one_position(replayed: Replay) -> None:
+    """Of the thresholds below min_contour_area, which decide alike, only the largest is shown."""
+    classic = sliders_of(replayed)[1]
+    assert sum(position.threshold < 0.05 for position in classic.positions) <= 1
+
+
+def test_scores_are_exact() -> None:
+    """Every score can be had back to the bit; none is 0."""
+    scores = np.array([[0.1, np.nan, 0.1], [3.0000000000000004, 0.0, 3.0]])
+    values, table = score_table(scores)
+    back = np.concatenate(([np.nan], values))[table]
+    assert np.array_equal(back, scores, equal_nan=True)
+    steps = np.frombuffer(gzip.decompress(base64.b64decode(packed_steps(table))), "<i4").reshape(2, 3)
+    assert np.array_equal(np.cumsum(steps, axis=1), table)
+
+
+def test_a_reference_is_counted_among_the_kept() -> None:
+    """1 is the last frame kept before, 2 the one before that, 0 none, or one that is not there."""
+    is_kept = np.array([True, False, True, False, False, True])
+    references = np.array([NONE, 0, 0, 2, 0, 1], np.int32)
+    assert kept_since(references, is_kept).tolist() == [0, 1, 1, 1, 2, 0]
+
+
+def test_what_changed_is_outlined(days: LotDays, replayed: Replay) -> None:
+    """Each comparison on the line is found again, to the bit, and what changed lies in the picture."""
+    slider = sliders_of(replayed)[0]
+    found = 0
+    for position in slider.positions:
+        numbers = [n for n in on_the_line(slider, position) if position.outcome.references[n] != NONE]
+        wanted = [Comparison(number, position.outcome) for number in numbers]
+        boxes = regions_of("c1", replayed.frames, slider.numbers, wanted, settings=days.config.settings)
+        assert boxes.keys() == set(range(len(wanted)))
+        for place, comparison in enumerate(wanted):
+            for left, top, width, height in boxes[place]:
+                assert 0 <= left < left + width <= 1000
+                assert 0 <= top < top + height <= 1000
+                found += comparison.outcome.reason_of(comparison.number) is Reason.CHANGED
+    assert found
+
+
+def test_a_comparison_that_is_not_the_replayed_one_is_not_outlined(days: LotDays, replayed: Replay) -> None:
+    """Where the score is another than the replay's, nothing is outlined: it is not known what it saw."""
+    slider = sliders_of(replayed)[0]
+    outcome = slider.positions[slider.in_force].outcome
+    number = on_the_line(slider, slider.positions[slider.in_force])[0]
+    before = outcome.scores[number]
+    outcome.scores[number] += 0.01
+    try:
+        wanted = [Comparison(number, outcome)]
+        assert not regions_of("c1", replayed.frames, slider.numbers, wanted, settings=days.config.settings)
+    finally:
+        outcome.scores[number] = before
+
+
+def test_pictures_get_smaller_and_then_fewer(days: LotDays, replayed: Replay) -> None:
+    """All pictures fit what is allowed: first their width gives way, then those at the end are left out."""
+    drop = days.config.settings.drop
+    frames = [frame for frame in replayed.frames if frame.name.startswith("c1/")]
+    sizes = []
+    for most_bytes in (10**7, 40_000, 5_000):
+        images = small_images(frames, drop, most_bytes, lambda _frames: None)
+        assert sum(len(image.webp) for image in images.values()) <= most_bytes
+        sizes.append(len(images))
+    assert sizes[0] >= sizes[1] > sizes[2]
+    assert sizes[0] == len(frames) - 1  # one is cut off
+    assert list(images) == sorted(images)
+    assert len(WIDTHS) > 1
+
+
+def test_a_page_is_no_larger_than_allowed(days: LotDays, replayed: Replay) -> None:
+    """The page with its pictures has at most the bytes that it may have."""
+    settings = days.config.settings
+    for most_bytes in (160_000, 300_000):
+        page = page_of("lot", replayed, settings, most_bytes=most_bytes, boxes={})
+        assert len(page.encode()) <= most_bytes
+        assert page.count("<script") == 3
+
+
+def test_the_script_is_the_one_that_may_run(days: LotDays, replayed: Replay) -> None:
+    """The policy allows the page's script by its hash, and nothing from anywhere."""
+    import hashlib
+
+    page = page_of("lot", replayed, days.config.settings, most_bytes=200_000, boxes={})
+    script = page.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    assert "default-src 'none'" in policy[1]
+    assert f"script-src 'sha256-{digest}'" in policy[1]
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "the first line has to be"),
+        ("name,verdict\n", "the first line has to be"),
+        ("frame,expected\na.jpg,maybe\n", "not 'maybe'"),
+        ("frame,expected\na.jpg\n", "not ''"),
+        ("frame,expected,within\na.jpg,kept,30\n", "write a time with its unit"),
+    ],
+)
+def test_wrong_labels_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    """A file that is no labels.csv is refused in words that say what to write."""
+    file = tmp_path / "labels.csv"
+    file.write_text(text, "utf-8")
+    with pytest.raises(LabelsError, match=re.escape(complaint)):
+        read_labels(file)
+
+
+def test_labels_are_read(tmp_path: Path) -> None:
+    """Comments are passed over, a frame near in time may do instead, a name in quotes may begin with #."""
+    file = tmp_path / "labels.csv"
+    file.write_text('# mine\nframe,expected,within\na.jpg,kept,30s\n"#b,1.jpg",dropped,\n', "utf-8")
+    assert read_labels(file) == [
+        Label("a.jpg", Verdict.KEPT, 30.0),
+        Label("#b,1.jpg", Verdict.DROPPED, None),
+    ]
+
+
+def test_frames_copied_at_once_have_no_times(days: LotDays) -> None:
+    """Where all times lie within ten seconds, the page goes by the order alone."""
+    from framegate.tune.report.contents import _are_timed
+
+    candidates = candidates_of(days.config.settings)
+    assert _are_timed(candidates)
+    assert not _are_timed(candidates[:1])
