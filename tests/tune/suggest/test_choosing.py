@@ -22,10 +22,12 @@ PAIRS = st.integers(2, 9).flatmap(
     lambda count: arrays(
         np.float64,
         (count, count),
-        elements=st.integers(0, 40).map(lambda step: 0.0 if not step else 0.5 * 1.13**step),
+        elements=st.sampled_from([0, 60, *range(80, 100), 200, 250]).map(
+            lambda step: step and 0.5 * 1.02**step
+        ),
     )
 )
-"""Scores of pairs, so few different ones that ties are frequent; up to 66x."""
+"""Scores of pairs, of few different ones: ties are frequent, and some differ by less than two rungs do."""
 
 
 def listing(made: Made) -> Listing:
@@ -72,8 +74,11 @@ def test_no_outcome_contradicts_fewer_labels(pairs: Any, wishes: list[bool]) -> 
     assert choice.miss == min(goal.miss(one) for one in made.all(LEAST["x"]))
     assert goal.miss(made.at(choice.threshold)) == choice.miss
     for piece in choice.pieces:
-        assert goal.miss(made.at(piece.span.least)) == choice.miss
-    assert goal.miss(made.at(choice.highest("x").threshold)) == choice.miss
+        inside = [one for one in made.all(LEAST["x"]) if piece.span.least <= one.threshold < piece.span.below]
+        assert {goal.miss(one) for one in inside} <= {choice.miss}
+    highest = choice.highest("x")
+    assert goal.miss(made.at(highest.threshold)) == choice.miss
+    assert highest.tried.span.below == choice.pieces[-1].span.below
 
 
 def test_what_lies_between_two_rungs_is_found() -> None:
@@ -140,3 +145,12 @@ def test_days_are_those_that_were_recorded(hours: list[float], days: float) -> N
         assert (found.days, found.hours) == (0.0, 0.0)
     else:
         assert found.days == pytest.approx(days, rel=1e-6)
+
+
+def test_what_was_not_listed_joins_no_two_ranges() -> None:
+    """Two outcomes that are as good, with something unknown between them, are two ranges."""
+    made = Made(np.random.default_rng(2).uniform(1, 90, (20, 20)))
+    two = Listing(made.replayed)
+    two.add([2.0, 50.0])
+    choice = choose(two, Wishes([], frames(20)), "x", 0)
+    assert [len(piece.outcomes) for piece in choice.pieces] == [1, 1]

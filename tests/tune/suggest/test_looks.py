@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.figures import Judged, Outcome, figures
-from benchmarks.sets import FrameSet, all_sets
+from benchmarks.sets import Cache, FrameSet, frames_in
+from benchmarks.truth import mask_truth
 from framegate.config.settings import DropSettings, ResultsSettings, Settings
 from framegate.ingest.sweeping import candidates_of
 from framegate.tune.ladder import RUNGS, ladder
@@ -111,7 +112,9 @@ def test_six_looks_with_a_human_s_truth(
 
     Of the highway only two frames show no change from the one before them that was kept.
     """
-    frames = next(each for each in all_sets(shared_data, tmp_path) if each.name == name)
+    footage = shared_data / name
+    copies = Cache(tmp_path).copies(name, frames_in(footage / "input"))
+    frames = FrameSet(name, name, "", copies, mask_truth(footage / "groundtruth"))
     replayed = replay([Frame(each) for each in candidates_of(at(frames.folder))], ladder(at(frames.folder)))
     answers, rung = looked_at(frames, replayed)
     assert sum(answer.is_wanted is not None for answer in answers) <= LOOKS
