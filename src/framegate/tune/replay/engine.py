@@ -117,19 +117,19 @@ class _CameraRun:
             reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None
             for start in range(0, len(self._frames), BATCH):
                 batch = self._frames[start : start + BATCH]
-                self._replay(start, batch, reader)
-                self.done += len(batch)
-                progress(len(batch))
+                self._replay(start, batch, reader, progress)
         if all(self._digests):
             remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
             for outcome, key in zip(self._outcomes, keys, strict=True):
                 if outcome.line.revisions is None:
                     remembered.remember(outcome, key)
 
-    def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None) -> None:
+    def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None, progress: Progress) -> None:
         known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])
         new = Computed()
         for place, frame in enumerate(batch):
+            if reader is not None:
+                progress(1)  # it takes some 20 ms; what is remembered, some 50 us
             self._retune(frame)
             if frame.settled is not None:
                 self._settle(start + place, frame.settled)
@@ -147,6 +147,9 @@ class _CameraRun:
                 self._note(self._numbers[start + place], decided)
             new.add_facts(content, self._lines.works, counts)
         self._store.add(new)
+        self.done += len(batch)
+        if reader is None:
+            progress(len(batch))
 
     def _settle(self, place: int, decision: Decision) -> None:
         self._digests.append(str(decision.reason).encode())

@@ -23,8 +23,8 @@ ON_THE_LINE = 3
 """Frames shown on each side of a threshold: the weakest that are kept, the strongest that are dropped."""
 
 SCRIPTS = (
-    "words", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels", "viewer",
-    "looks", "page",
+    "words", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
+    "viewer", "looks", "page",
 )  # fmt: skip
 """Files of the page's script, in their order."""
 
