@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
-from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import Deliverer, ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from framegate.cameras import cameras
-from framegate.commands.scanning import candidates_of, scan
+from framegate.commands.scanning import scan
 from framegate.config.detection import DetectionSettings, IgnoredArea
 from framegate.config.load import load
 from framegate.config.quantities import Area, Times
@@ -20,6 +20,7 @@ from framegate.errors import SinkError
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
@@ -54,7 +55,7 @@ class Run:
     def retune(self) -> None:
         """Take the config that is there now."""
         self.settings = load(self.site.config).settings
-        self.pipeline.retune(self.settings, 2)
+        self.pipeline.retune(self.settings)
 
     @property
     def reasons(self) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 import forked
 from conftest import REPOSITORY
-from framegate.cli import app
+from framegate.cli.app import app
 from framegate.commands.demo.scene import Lot
 from running import Site, running
 
@@ -212,7 +212,9 @@ def test_a_config_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (78, f"{config}: cannot be read: Permission denied\n")
 
 
-@pytest.mark.parametrize("command", ["run", "scan", "explain", "check", "config", "status", "demo"])
+@pytest.mark.parametrize(
+    "command", ["run", "scan", "explain", "replay", "suggest", "check", "config", "status", "demo"]
+)
 def test_help_begins_with_an_example_and_fits_a_terminal(command: str) -> None:
     """Help shows how the command is called, no types of flags, and where there is more, in 80 columns."""
     words = framegate(command, "--help", COLUMNS="80").stdout

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline

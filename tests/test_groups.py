@@ -84,7 +84,7 @@ def test_an_edit_while_frames_are_held_changes_no_verdict(
         for number, candidate in enumerate(box.candidates(), 1):
             if number == EDITED_AT:
                 site.configure(drop=CAMERAS, detection=edit)
-                box.pipeline.retune(load(site.config).settings, 2)
+                box.pipeline.retune(load(site.config).settings)
             box.decide(candidate)
             if number % at_once == 0:
                 box.pipeline.make_durable()

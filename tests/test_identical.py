@@ -13,11 +13,12 @@ import pytest
 
 from bench import Bench
 from framegate import decode, examining
-from framegate.commands.scanning import candidates_of, scan
+from framegate.commands.scanning import scan
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import NoDelivery
 from framegate.model import Decision, Reason
 from pictures import png
@@ -311,7 +312,7 @@ def test_an_edit_judges_the_last_unchanged_frame_again(
         conclude_all(box)
         assert reasons_of(box) == [after, "identical", "identical"]
         return
-    box.pipeline.retune(load(site.config).settings, 2)
+    box.pipeline.retune(load(site.config).settings)
     conclude_all(box)
     assert reasons_of(box)[3:] == [after, "identical", "identical"]
 
@@ -322,7 +323,7 @@ def test_an_edit_of_another_camera_judges_nothing_again(site: Site, bench: Calla
     box = bench()
     conclude_all(box)
     lay(site, [A2], CLASSIC + "[camera.other.detection]\nblur = 9\n[log]\nlevel = 'debug'\n", begin=2)
-    box.pipeline.retune(load(site.config).settings, 2)
+    box.pipeline.retune(load(site.config).settings)
     conclude_all(box)
     assert reasons_of(box) == ["first", "unchanged", "identical"]
 
@@ -336,7 +337,7 @@ def test_another_mask_in_the_same_file_judges_again(site: Site, bench: Callable[
     conclude_all(box)
     cv2.imwrite(str(mask), np.eye(4, dtype=np.uint8))
     lay(site, [A2, A2], CLASSIC + 'mask_file = "mask.png"\n', begin=3)
-    box.pipeline.retune(load(site.config).settings, 2)
+    box.pipeline.retune(load(site.config).settings)
     conclude_all(box)
     assert reasons_of(box) == ["first", "unchanged", "identical", "unchanged", "identical"]
 

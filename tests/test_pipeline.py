@@ -90,7 +90,7 @@ from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.commands.scanning import candidates_of
+from framegate.ingest.sweeping import candidates_of
 
 class DyingDisk(Disk):
     left = int(sys.argv[3])
@@ -272,7 +272,7 @@ from framegate.config.load import load
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.commands.scanning import candidates_of
+from framegate.ingest.sweeping import candidates_of
 
 settings = load(Path(sys.argv[1])).settings
 pipeline = Pipeline(settings, NoDelivery(), Ledger(None), lambda event: None)
@@ -306,7 +306,7 @@ from framegate.config.load import load
 from framegate.keep.delivery import NoDelivery
 from framegate.keep.ledger import Ledger
 from framegate.pipeline import Pipeline
-from framegate.commands.scanning import candidates_of
+from framegate.ingest.sweeping import candidates_of
 
 def judge_all(pipeline, room_bytes):
     for number, candidate in enumerate(candidates):

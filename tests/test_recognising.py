@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -394,6 +395,27 @@ def test_deleted_inputs_that_come_again_are_deleted_again(site: Site, daemon: St
         daemon.go(60)
     assert len(daemon.verdicts()) == len(CARS)
     assert not contents(site.drop)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_an_input_was_moved_as_long_as_it_was_not_to_be_deleted(
+    site: Site, daemon: Stepped, is_old: bool
+) -> None:
+    """With deletion by age a tidied-up file is known until it would have been deleted, then it is new."""
+    site.configure(drop='after_kept = "7d"\nafter_dropped = "7d"', detection=CLASSIC, min_free="0B")
+    put(site.drop / "1.png", picture(0), NOON_NS)
+    put(site.drop / "2.png", picture(60), NOON_NS + 10**9)
+    daemon.start()
+    daemon.go(20)
+    if is_old:
+        with sqlite3.connect(site.state / "ledger.sqlite3") as db:
+            db.execute("UPDATE frame SET decided_at_ns = decided_at_ns - ?", (8 * 24 * HOUR_NS,))
+        db.close()
+    (site.drop / "tidy").mkdir()
+    (site.drop / "1.png").rename(site.drop / "tidy" / "1.png")
+    daemon.go(60)
+    daemon.stop()
+    assert len(daemon.verdicts()) == (3 if is_old else 2)
 
 
 def test_many_touched_files_hold_up_no_live_frame(site: Site, daemon: Stepped) -> None:

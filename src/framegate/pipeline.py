@@ -14,13 +14,14 @@ from functools import partial
 from threading import Lock
 
 from framegate.cameras.camera import Camera
-from framegate.cameras.cameras import Cameras
+from framegate.cameras.cameras import Cameras, SaveState
 from framegate.config.settings import Settings
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import Examined, LastRead, decoded, internal_error, is_large, out_of_memory, read
 from framegate.keep.delivery import Deliverer
+from framegate.keep.history.checkpoints import DAY_NS
 from framegate.keep.memories import Memory
 from framegate.keep.run_ledger import JudgingLedger
 from framegate.keeping import Judgement, Keeping
@@ -49,7 +50,6 @@ class Pipeline:
         deliverer: where kept frames go.
         ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
-        config_revision: number of the snapshot, for the log.
     """
 
     def __init__(
@@ -58,13 +58,10 @@ class Pipeline:
         deliverer: Deliverer,
         ledger: JudgingLedger,
         emit: Listener,
-        *,
-        config_revision: int = 1,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
-        self._config_revision = config_revision
         self._last_read = LastRead()
         self._one_large = Lock()
         """Held while a large picture is decoded."""
@@ -78,10 +75,9 @@ class Pipeline:
         """Whether so much is held, or for so long, that ``make_durable`` comes before the next ``decide``."""
         return self._keeping.is_due
 
-    def retune(self, settings: Settings, config_revision: int) -> None:
+    def retune(self, settings: Settings) -> None:
         """Judge by other settings from the next frame on; held judgements stay as they were decided."""
         self._settings = settings
-        self._config_revision = config_revision
         self._cameras.retune(settings)
         self._keeping.retune(settings)
         self._recogniser.retune(settings)
@@ -196,6 +192,11 @@ class Pipeline:
             with _out_of_memory_as_sink_error():
                 self._ledger.flush()
 
+    def checkpoint(self, save: SaveState) -> None:
+        """Save all that a camera knows, once a day; call it after ``flush``. See ``Cameras.checkpoint``."""
+        if not self._keeping.held:
+            self._cameras.checkpoint(save)
+
     def recover(self) -> None:
         """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.
 
@@ -244,6 +245,7 @@ class Pipeline:
                 return _Decided(ready, ready.rejection)
             decision = camera.decide(candidate.key, moment, ready.picture, sha256)
         self._ledger.learn(camera.name, partial(self._cameras.memory_of, camera))
+        camera.judged_on = time.time_ns() // DAY_NS
         for event in camera.announcements(candidate, *before):
             self._tell(event)
         is_judged = decision.verdict is not Verdict.REJECTED
@@ -261,7 +263,7 @@ class Pipeline:
             captured_at_ns=examined.candidate.captured_at_ns,
             reason=decision.reason,
             decided_at_ns=time.time_ns(),
-            config_revision=self._config_revision,
+            config_revision=self._ledger.config_revision,
             detail=decision.detail,
             score=None if score is None else score.score,
             threshold=None if score is None else score.threshold,

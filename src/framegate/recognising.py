@@ -5,6 +5,7 @@ moves it into a day's folder, an upload goes on behind a picture that was whole 
 frame. And other bytes may come under an old name, size and time.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -88,8 +89,7 @@ class Recogniser:
         self._stamp_ns = settings.drop.settle_s * 1e9
         """A file's time that is set so soon after the last write is its capture time."""
 
-        self._deleted = frozenset(settings.drop.deletion_rules())
-        """The verdicts whose inputs are deleted: what is gone from its name was not moved then."""
+        self._rules = settings.drop.deletion_rules()
 
     def records(self, examined: Examined) -> bool:
         """Record the present version of a frame that was judged before; return whether it was.
@@ -140,7 +140,7 @@ class Recogniser:
     def _moved_here(self, candidate: Candidate, sha256: bytes) -> Entry | None:
         """Return the frame that was moved to this name; a copy leaves the file at the old name as it was."""
         for entry in self._ledger.of_content(candidate.key.mtime_ns, sha256):
-            if entry.key.name == candidate.key.name or entry.reason.verdict in self._deleted:
+            if entry.key.name == candidate.key.name or self._may_be_deleted(entry):
                 continue
             if entry.camera != candidate.camera:  # it was compared with the frames of another camera
                 continue
@@ -149,6 +149,11 @@ class Recogniser:
             if there is None or not replace(entry.key, ctime_ns=0).matches(there):
                 return entry
         return None
+
+    def _may_be_deleted(self, entry: Entry) -> bool:
+        """Return whether an input is to be deleted by now: gone from its name, it was not moved then."""
+        rule = self._rules.get(entry.reason.verdict)
+        return rule is not None and time.time_ns() - entry.decided_at_ns >= rule.age_ns
 
     def _record(self, known: _Known, encoded: EncodedFrame) -> None:
         before, now = known.before, known.now

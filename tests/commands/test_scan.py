@@ -13,11 +13,12 @@ import pytest
 
 import forked
 from framegate.cameras import cameras
-from framegate.commands.scanning import candidates_of, scan
+from framegate.commands.scanning import scan
 from framegate.commands.stats_file import STATS_COLUMNS, StatsError, StatsFile
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Candidate, Reason
 from running import Site, contents
 

@@ -24,7 +24,7 @@ from running import VERDICTS, WITHIN_S, Line, Site, wait_until
 
 SERVER = Path(__file__).with_name("kill_server.py")
 
-KILLS = int(os.environ.get("FRAMEGATE_KILLS", "300"))
+KILLS = int(os.environ.get("FRAMEGATE_KILLS", "160"))
 """Set it higher for a longer run; there are about five in a second."""
 
 KILLS_A_WAY = -(-KILLS // 2)

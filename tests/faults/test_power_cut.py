@@ -51,7 +51,7 @@ for number in range(100_000):
 IN_GROUPS = """
 import json, sys
 from pathlib import Path
-from framegate.commands.scanning import candidates_of
+from framegate.ingest.sweeping import candidates_of
 from framegate.config.load import load
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger

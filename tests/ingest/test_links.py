@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from framegate.commands.demo.scene import Lot
-from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Origin, Reason
 from running import Site
 from stepping import Stepped

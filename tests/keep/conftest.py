@@ -97,10 +97,10 @@ def largest_file() -> LargestFile:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 KiB."""
+    """A real file system of 320 KiB."""
     folder = tmp_path / "small_disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", os.fspath(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=320k", "none", os.fspath(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root may mount a small file system")
     yield folder

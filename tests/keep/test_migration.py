@@ -8,6 +8,7 @@ import pytest
 from framegate.errors import SinkError
 from framegate.keep import schema, totals
 from framegate.keep.database import Database
+from framegate.keep.history.view import History
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory
 from framegate.model import FileKey, Reason, Verdict
@@ -33,7 +34,7 @@ PRAGMA user_version = 1;
 
 OLD_COLUMNS = (
     "id, name, size_bytes, mtime_ns, camera, captured_at_ns, verdict, reason, detail, score_percent,"
-    " threshold_percent, reference, config_revision, decided_at_ns, sha256, result"
+    " threshold_percent, reference, decided_at_ns, sha256, result"
 )
 NOW_NAMED = OLD_COLUMNS.replace("_percent", "")
 FRAMES = [
@@ -83,6 +84,7 @@ def test_what_the_first_version_wrote_is_all_there(path: Path) -> None:
     ledger.close()
     assert queried(path, f"SELECT {NOW_NAMED} FROM frame") == before
     assert queried(path, "SELECT DISTINCT input_gone_ns, result_gone_ns FROM frame") == [(None, None)]
+    assert queried(path, "SELECT DISTINCT config_revision FROM frame") == [(0,)]
     assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
@@ -128,6 +130,9 @@ def test_an_old_file_becomes_like_a_new_one(
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('camera')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('lane')",
         "SELECT name, type, \"notnull\", pk FROM pragma_table_info('total')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('config')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('pruned')",
+        "SELECT name, type, \"notnull\", pk FROM pragma_table_info('checkpoint')",
     ):
         assert queried(path, query) == queried(new, query)
 
@@ -185,6 +190,19 @@ def test_what_later_versions_wrote_is_all_there(version: str, request: pytest.Fi
         queried(path, "SELECT camera, reason, frames FROM total"),
     ] == before
     assert queried(path, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
+
+
+@pytest.mark.parametrize(
+    ("version", "pruned"), [("path", {}), ("second", {"a": 3, "c": 5}), ("third", {"a": 2, "c": 5})]
+)
+def test_where_rows_are_missing_is_known(
+    version: str, pruned: dict[str, int], request: pytest.FixtureRequest
+) -> None:
+    """The totals count what was pruned before that was recorded: such a camera's past counts as cut off."""
+    path = request.getfixturevalue(version)
+    Ledger(path).close()
+    with History(path) as history:
+        assert history.pruned() == pruned
 
 
 def test_old_scores_are_percents_and_old_noise_maps_are_forgotten(third: Path) -> None:

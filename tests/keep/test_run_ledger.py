@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from framegate.cameras import cameras
-from framegate.commands.scanning import candidates_of
 from framegate.config.load import load
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraClock, FrameDecided, ReferenceRestored
 from framegate.examining import Examined
+from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.ledger import Ledger
 from framegate.keep.memories import LaneMemory, Memory

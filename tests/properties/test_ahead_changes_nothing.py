@@ -95,7 +95,7 @@ def judged(
             for number, candidate in enumerate(candidates):
                 if number in edits:
                     box.pipeline.make_durable()
-                    box.pipeline.retune(edited(box.settings, edits[number]), number)
+                    box.pipeline.retune(edited(box.settings, edits[number]))
                     ahead.retune(edited(box.settings, edits[number]))
                 examined = ahead.take(candidate, candidates[number + 1 :])
                 assert isinstance(examined, Examined)

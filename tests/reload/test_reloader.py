@@ -17,6 +17,8 @@ from framegate.config.settings import Settings
 from framegate.daemon.systemd import Notifier
 from framegate.events.base import LogEvent
 from framegate.ingest.watch.inbox import Inbox
+from framegate.keep.history.revisions import Snapshot
+from framegate.keep.ledger import Ledger
 from framegate.reload.config_watch import ABANDONED_S, QUIET_S
 from framegate.reload.reloader import Reloader
 from troubles import powerless
@@ -37,10 +39,16 @@ class Bench:
         self.taken: list[Settings] = []
         self.now_s = 1000.0
         self.inbox = Inbox()
-        self.reloader = Reloader(load(self.path), self.inbox, self.events.append, Notifier({}))
-        self.reloader.retunes = (self.taken.append,)
+        self.ledger = Ledger(None)
+        self.number(load(self.path).settings)
+        self.reloader = Reloader(load(self.path), self.inbox, self.events.append, Notifier({}), self.ledger)
+        self.reloader.retunes = (self.taken.append, self.number)
         self.reloader.start(self.now_s)
         assert self.after() == []
+
+    def number(self, settings: Settings) -> None:
+        """Do what the pipeline does."""
+        self.ledger.put_in_force(Snapshot(settings, {}, {}, 0))
 
     def text(self, **tables: str) -> str:
         """Return a config with these lines in its tables."""
@@ -348,7 +356,7 @@ def test_whoever_waits_for_a_reload_hears_its_end_when_it_is_in_force(bench: Ben
         def ready(self) -> None:
             heard.append("ready")
 
-    reloader = Reloader(bench.reloader.config, bench.inbox, bench.events.append, Manager())
+    reloader = Reloader(bench.reloader.config, bench.inbox, bench.events.append, Manager(), bench.ledger)
     reloader.retunes = (lambda settings: heard.append(settings.log.level),)
     for text in (bench.text(log='level = "debug"'), "version = 2", bench.text(log='level = "error"')):
         bench.write(text)
@@ -361,7 +369,7 @@ def test_without_a_file_there_is_nothing_to_reload(tmp_path: Path) -> None:
     """A daemon that was started by flags alone watches nothing, and whoever asks changes nothing."""
     config = load(None, {"drop.folder": str(tmp_path), "results.folder": str(tmp_path / "r")})
     events: list[LogEvent] = []
-    reloader = Reloader(config, Inbox(), events.append, Notifier({}))
+    reloader = Reloader(config, Inbox(), events.append, Notifier({}), Ledger(None))
     reloader.retunes = (lambda _settings: pytest.fail("there is nothing new"),)
     reloader.start(0)
     reloader.request()
@@ -377,7 +385,8 @@ def test_a_config_that_came_through_a_pipe_is_not_read_again(bench: Bench) -> No
     os.write(writer, bench.text().encode())
     os.close(writer)
     events: list[LogEvent] = []
-    reloader = Reloader(load(Path(f"/dev/fd/{reader}")), bench.inbox, events.append, Notifier({}))
+    config = load(Path(f"/dev/fd/{reader}"))
+    reloader = Reloader(config, bench.inbox, events.append, Notifier({}), bench.ledger)
     reloader.start(0)
     assert reloader.deadline_s() == float("inf")
     reloader.request()
@@ -402,7 +411,7 @@ def test_flags_stay_over_the_file(tmp_path: Path) -> None:
     other.mkdir()
     events: list[LogEvent] = []
     flags = {"drop.folder": str(other)}
-    reloader = Reloader(load(bench.path, flags), bench.inbox, events.append, Notifier({}))
+    reloader = Reloader(load(bench.path, flags), bench.inbox, events.append, Notifier({}), bench.ledger)
     bench.write(drop='folder = "/tmp"\nsettle_s = 7')
     reloader.request()
     reloader.poll(0)

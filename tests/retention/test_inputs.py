@@ -2,6 +2,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from framegate.events.frames import FrameDecided
 from framegate.keep.disk import Step, TidyStep
+from framegate.retention.inputs import LOOK_S, InputCleaner
 from framegate.retention.refusals import FIRST_PAUSE_S, LAST_PAUSE_S
+from framegate.retention.wall_clock import DOUBT_S
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, Shot, shot, upload
 from running import Site, contents
@@ -311,6 +314,144 @@ def test_a_crash_at_any_step_loses_no_frame_and_leaves_no_input(
     daemon.stop()
     assert left(site, shots) == [shots[-1]]
     check(site, shots, inputs=[shots[-1]], acknowledged=lines_of(daemon.events))
+
+
+HOUR_S = 3600.0
+
+
+def configure_ages(site: Site, age: str, *rules: str) -> None:
+    configure(site, more="\n".join(f'{rule} = "{age}"' for rule in rules))
+
+
+@pytest.fixture
+def clocked(daemon: Stepped) -> Stepped:
+    """A daemon whose wall clock goes with the one that the test moves."""
+    start_s = daemon.now_s
+    daemon.wall_ns = lambda: time.time_ns() + int((daemon.now_s - start_s) * 1e9)
+    return daemon
+
+
+def decided_ago(site: Site, shots: list[Shot], *hours: float) -> None:
+    """Make the ledger remember that each frame was decided so long ago."""
+    db = sqlite3.connect(site.state / "ledger.sqlite3")
+    with db:
+        for taken, ago in zip(shots, hours, strict=True):
+            at_ns = time.time_ns() - int(ago * HOUR_S * 1e9)
+            db.execute("UPDATE frame SET decided_at_ns = ? WHERE name = ?", (at_ns, taken.name.encode()))
+    db.close()
+
+
+@pytest.mark.parametrize("rule", ALL)
+def test_an_input_goes_when_it_was_decided_so_long_ago(
+    site: Site, clocked: Stepped, shots: list[Shot], rule: str
+) -> None:
+    """Each goes at its own time, to the second, with the rule in its line; those of other verdicts stay."""
+    gone = {"after_kept": [1, 4, 6, 7], "after_dropped": [2, 5], "after_rejected": [3]}[rule]
+    configure_ages(site, "10h", rule)
+    clocked.start()
+    clocked.go(30)
+    decided_ago(site, shots, 9, 8, 7, 6, 5, 4, 3, 2)
+    for number in gone:
+        later = shots[number - 1 :]
+        clocked.go(number * HOUR_S - (clocked.now_s - 1000.0) - 20, TURN_S)
+        assert all((site.drop / each.name).exists() for each in later)
+        clocked.go(40)
+        assert not (site.drop / later[0].name).exists()
+    clocked.go(20 * HOUR_S, 60)
+    clocked.stop()
+    expected = {shots[number - 1].name: rule for number in gone}
+    assert deleted(clocked) == expected
+    assert set(noted_gone(site)) == set(expected)
+
+
+def test_ages_and_at_once_may_be_mixed(site: Site, clocked: Stepped, shots: list[Shot]) -> None:
+    """Dropped frames that stay for a week hold up no kept ones that go at once."""
+    configure(site, "after_kept", more='after_dropped = "7d"')
+    clocked.start()
+    clocked.go(30)
+    assert set(deleted(clocked).values()) == {"after_kept"}
+    clocked.go(24 * 7 * HOUR_S - 120, 600)
+    assert set(deleted(clocked).values()) == {"after_kept"}
+    clocked.go(240)
+    clocked.stop()
+    assert left(site, shots) == [shots[2], shots[-1]]
+
+
+def test_an_idle_daemon_looks_seldom_for_what_becomes_old(
+    site: Site, clocked: Stepped, shots: list[Shot]
+) -> None:
+    """Nothing is asked of the ledger until an input is due, but for a look every ten minutes."""
+    configure_ages(site, "7d", *ALL)
+    clocked.start()
+    clocked.go(30)
+    assert clocked.daemon is not None
+    (cleaner,) = [chore for chore in clocked.daemon._chores if isinstance(chore, InputCleaner)]
+    looks = 0
+    for _ in range(1000):
+        looks += clocked.now_s >= cleaner.deadline_s()
+        clocked.go(3.6, 3.6)
+    clocked.stop()
+    assert looks <= HOUR_S / LOOK_S + 2
+    assert left(site, shots) == shots
+
+
+def test_a_clock_that_jumps_ahead_deletes_no_input_at_first(
+    site: Site, daemon: Stepped, shots: list[Shot]
+) -> None:
+    """A wrong time does not empty the drop folder: only when it has lasted for an hour is it believed."""
+    configure_ages(site, "7d", *ALL)
+    daemon.start()
+    daemon.go(30)
+    daemon.wall_ns = lambda: time.time_ns() + 3650 * 24 * 3600 * 10**9
+    daemon.go(DOUBT_S / 2, TURN_S)
+    daemon.wall_ns = time.time_ns
+    daemon.go(2 * DOUBT_S, TURN_S)
+    assert left(site, shots) == shots
+    daemon.wall_ns = lambda: time.time_ns() + 3650 * 24 * 3600 * 10**9
+    daemon.go(DOUBT_S + LOOK_S + 60, TURN_S)
+    daemon.stop()
+    assert left(site, shots) == [shots[-1]]
+
+
+def test_what_was_decided_by_a_wrong_clock_is_as_old_as_its_neighbours(
+    site: Site, clocked: Stepped, shots: list[Shot]
+) -> None:
+    """In 1970, or years ahead: neither makes an input older than those decided before it."""
+    configure_ages(site, "10h", "after_kept")
+    clocked.start()
+    clocked.go(30)
+    decided_ago(site, shots, 480_000, 0, 0, 9, 0, 480_000, -80_000, 0)  # kept: 1, 4, 6 and 7
+    clocked.go(HOUR_S - 120, TURN_S)
+    assert left(site, shots) == shots
+    clocked.go(240, TURN_S)
+    clocked.stop()
+    assert set(deleted(clocked)) == {shots[number - 1].name for number in (1, 4, 6, 7)}
+
+
+@pytest.mark.parametrize("at_reach", [1, 3])
+@pytest.mark.parametrize("step", [TidyStep.MAKE_DURABLE, TidyStep.REMOVE_INPUT, TidyStep.MARK])
+def test_a_crash_while_old_inputs_go_is_made_good(
+    site: Site, disk: FaultyDisk, clocked: Stepped, shots: list[Shot], step: TidyStep, at_reach: int
+) -> None:
+    """The next life deletes what is old enough, and only that; no frame is judged again."""
+    configure_ages(site, "10h", *ALL)
+    clocked.start()
+    clocked.go(30)
+    decided_ago(site, shots, 9, 9, 9, 9, 9, 9, 2, 2)
+    disk.fail(step, Crash, at_reach=at_reach)
+    for _ in range(2):
+        try:
+            clocked.go(HOUR_S, TURN_S)
+            clocked.stop()
+        except Crash:
+            clocked.crash()
+        clocked.start()
+    clocked.go(60)
+    clocked.stop()
+    assert disk.hits[step] or at_reach > 1
+    assert left(site, shots) == shots[-2:]
+    assert len(clocked.verdicts()) == len(shots)
+    check(site, shots, inputs=shots[-2:], acknowledged=lines_of(clocked.events))
 
 
 def decisions(daemon: Stepped) -> dict[str, tuple[str, float | None]]:

@@ -1,12 +1,14 @@
 import os
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from framegate.config.load import load
 from framegate.events.base import LogEvent
+from framegate.keep.history.revisions import Snapshot
 from framegate.keep.ledger import Ledger
 from framegate.model import Entry, FileKey, Reason
 from framegate.retention.ledger_rows import GRACE_NS, LONGEST_S, MOST_A_TURN, PAUSE_S, ROUND_S, LedgerPruner
@@ -278,6 +280,31 @@ def test_an_input_that_is_sent_again_is_there_again(world: World) -> None:
     put(world.site.drop / "a.jpg")
     world.go_round()
     assert [row.input_gone_ns for row in world.ledger.presence.after(0, 9)] == [None]
+
+
+def test_settings_go_with_the_last_row_that_was_decided_by_them(world: World) -> None:
+    """A whole round has seen which revisions the rows name; those in force since it began stay anyway."""
+    settings = load(world.site.config).settings
+    for number in (1, 2, 3):
+        world.ledger.put_in_force(Snapshot(settings, {}, {"classic": number}, 0))
+    first = world.judge("0.jpg")  # by revision 1, as the others: there is a portion of the round for each
+    for number in range(2 * MOST_A_TURN):
+        world.ledger.note(replace(first, key=FileKey(f"{number}.jpg", 4, NOW_NS)))
+    world.go_round()
+    assert revisions(world) == [1, 3]
+    world.ledger.note(replace(first, key=FileKey("last.jpg", 4, NOW_NS), config_revision=3))
+    world.ledger.flush()
+    world.ledger.put_in_force(Snapshot(settings, {}, {"classic": 4}, 0))
+    world.ledger.presence.prune(world.ledger.presence.after(0, 9_999)[:-1])
+    world.go_round()
+    assert revisions(world) == [3, 4]
+
+
+def revisions(world: World) -> list[int]:
+    db = sqlite3.connect(world.site.state / "ledger.sqlite3")
+    found = db.execute("SELECT revision FROM config ORDER BY revision").fetchall()
+    db.close()
+    return [revision for (revision,) in found]
 
 
 def test_a_clock_in_doubt_forgets_nothing(world: World) -> None:

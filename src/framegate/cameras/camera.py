@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Iterator
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
 
+from framegate.cameras.camera_state import Digests, packed, unpacked
 from framegate.config.detection import DetectionSettings
 from framegate.detect.detector import DETECTOR_VERSION, NewDetector, detector_of
 from framegate.detect.judging.capture_clock import CaptureClock
@@ -36,17 +39,6 @@ DIGESTS_BYTES = 300
 """Memory of a camera besides its judge, and of the digests of each picture size."""
 
 
-@dataclass(slots=True)
-class _Digests:
-    """Which bytes would be decided without being decoded, for one picture size."""
-
-    reference: bytes | None = None
-    """SHA-256 of the reference's bytes; None where it is not known."""
-
-    dropped: bytes | None = None
-    """Of the last frame's bytes and the settings by which it was dropped as unchanged, if it was."""
-
-
 def read_mask(path: str) -> GrayImage:
     """Return a mask picture: uint8 (height, width), 0 where the picture is ignored.
 
@@ -54,9 +46,17 @@ def read_mask(path: str) -> GrayImage:
         OSError: it cannot be read.
         ValueError: it is not a picture.
     """
-    data = np.fromfile(path, np.uint8)
+    return mask_in(Path(path).read_bytes(), path)
+
+
+def mask_in(data: bytes, path: str) -> GrayImage:
+    """Return the mask picture in a file's bytes; see ``read_mask``.
+
+    Raises:
+        ValueError: they are no picture; ``path`` is for the words.
+    """
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
     except cv2.error:  # for example more pixels than OpenCV decodes at all
         picture = None
     if picture is None:
@@ -95,10 +95,12 @@ class Camera:
         self.name = name
         self.judge = Judge(settings, mask_picture=mask, new_detector=new_detector)
         self.lateness = Lateness()
-        self._digests: dict[Size, _Digests] = {}
+        self._digests: dict[Size, Digests] = {}
         """Of the judge's lanes."""
 
         self._settings_sha256 = _settings_sha256(settings, mask)
+        self.judged_on = self.saved_on = 0
+        """The day of its last decision, and of its last checkpoint, in days since 1970 UTC."""
 
     @property
     def size_bytes(self) -> int:
@@ -153,7 +155,7 @@ class Camera:
         if decision.reason is Reason.TORN:
             return decision  # the judge goes on as if it had not come
         size = picture.source_size
-        digests = self._digests.get(size, _Digests())
+        digests = self._digests.get(size, Digests())
         if decision.reason.is_kept:
             digests.reference = sha256
         is_settled = decision.reason is Reason.UNCHANGED  # not in a storm: it may have a turn in a minute
@@ -208,6 +210,39 @@ class Camera:
         dropped = self._digests[size].dropped
         return LaneMemory(size, reference, previous, lane.detector.learnt(), dropped, torn)
 
+    def state(self) -> bytes:
+        """Return all that its later decisions depend on besides the settings, for ``restored``."""
+        return packed(self._digests, self.lateness.saved(), self.judge.state())
+
+    @classmethod
+    def restored(
+        cls,
+        name: str,
+        settings: DetectionSettings,
+        mask: GrayImage | None,
+        state: bytes,
+        *,
+        new_detector: NewDetector = detector_of,
+    ) -> Self:
+        """Return a camera that goes on where another was when ``state`` returned these bytes.
+
+        Args:
+            name, settings, mask, new_detector: as for the constructor. The settings may be other ones, as far
+                as ``Judge.restored`` allows.
+            state: the bytes.
+
+        Raises:
+            ValueError: they are no such state, or as ``Judge.restored``.
+        """
+        digests, lateness, judge = unpacked(state)
+        camera = cls(name, settings, mask, new_detector=new_detector)
+        camera.judge = Judge.restored(settings, judge, mask_picture=mask, new_detector=new_detector)
+        camera.lateness.restore(lateness)
+        if digests.keys() != camera.judge.lanes.keys():
+            raise ValueError("these bytes are no state of a camera: it has other picture sizes")
+        camera._digests = {size: digests[size] for size in camera.judge.lanes}
+        return camera
+
     def restore_lane(self, memory: LaneMemory, kept: Entry, picture: Picture) -> Lane:
         """Make a kept frame the reference of its picture size again, as the size used last.
 
@@ -217,7 +252,7 @@ class Camera:
             picture: the frame.
         """
         lane = self.judge.restore_lane(kept.key, Moment(kept.captured_at_ns, kept.arrived_at_ns), picture)
-        self._note(picture.size, _Digests(kept.sha256, memory.previous_sha256))
+        self._note(picture.size, Digests(kept.sha256, memory.previous_sha256))
         return lane
 
     def branch(self, settings: DetectionSettings) -> "Camera":
@@ -239,7 +274,7 @@ class Camera:
         self._settings_sha256 = _settings_sha256(settings, mask)
         return True
 
-    def _note(self, size: Size, digests: _Digests) -> None:
+    def _note(self, size: Size, digests: Digests) -> None:
         """Remember digests, and forget those of sizes that the judge has forgotten."""
         digests_of = self._digests | {size: digests}
         self._digests = {each: digests_of[each] for each in self.judge.lanes}

@@ -5,6 +5,7 @@ frame, in 0.3 ms each. If that is not enough, they are put away, and restored fr
 reference of each size, and with ``adaptive`` the frame before, are read and decoded again.
 """
 
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,10 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from framegate.cameras.budget import budget_bytes
-from framegate.cameras.camera import Camera, read_mask
+from framegate.cameras.camera import Camera, mask_in
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
+from framegate.detect.detector import DETECTOR_VERSION
 from framegate.detect.judging.capture_clock import CaptureClock
 from framegate.detect.judging.lane import Lane
 from framegate.detect.judging.pacing import Storm
@@ -24,12 +26,16 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.frames import CameraReset, NoiseLost, ReferenceLost, ReferenceRestored
 from framegate.ingest.reading import read_frame
+from framegate.keep.history.revisions import Snapshot
 from framegate.keep.memories import LaneMemory, Memory
 from framegate.keep.run_ledger import JudgingLedger
 from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Moment, Picture
 
 MOST_IN_A_STORM = 2**53
 """Frames of one storm: a larger count is damage, and could not be saved when it grows."""
+
+
+SaveState = Callable[[str, Callable[[], bytes]], None]
 
 
 class Cameras:
@@ -73,14 +79,14 @@ class Cameras:
         """Names of the cameras in memory that still have the previous settings."""
 
         self._masks: dict[str, GrayImage] = {}
-        self._read_masks()
+        self._mask_files: dict[str, bytes] = {}
+        self._put_in_force()
 
     def retune(self, settings: Settings) -> None:
         """Use other settings for each camera when it is next needed."""
         self._settings = settings
         self._stale = set(self._cameras)
-        self._masks = {}
-        self._read_masks()
+        self._put_in_force()
 
     def get(self, name: str) -> Camera:
         """Return a camera, from memory or restored; above the budget, others rest or are put away.
@@ -122,6 +128,22 @@ class Cameras:
         except Exception:  # noqa: BLE001 - one camera's damage must not keep the others' rows from being saved
             self.start_over(camera.name, traceback.format_exc(limit=-4).strip())
             return Memory()
+
+    def checkpoint(self, save: SaveState) -> None:
+        """Save all that a camera knows, if it has judged frames on another day than it was saved on last.
+
+        One camera at a time: it takes some 10 ms. What cannot be saved is left out for that day: without
+        it a replay begins earlier, and nothing is lost.
+
+        Args:
+            save: gets the camera's name, and what returns its state. All decisions are committed.
+        """
+        for name, camera in self._cameras.items():
+            if camera.saved_on != camera.judged_on:
+                camera.saved_on = camera.judged_on
+                with suppress(SinkError, MemoryError):
+                    save(name, camera.state)
+                return
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, if its camera is in memory."""
@@ -200,18 +222,31 @@ class Cameras:
     def _mask_at(self, path: str) -> GrayImage:
         """Return a mask as it was when the settings took effect: a camera may be restored much later."""
         if path not in self._masks:
-            try:
-                self._masks[path] = read_mask(path)
-            except (OSError, ValueError) as error:  # not the frame's fault: the intake pauses
-                raise SinkError(f"cannot read the mask: {error}") from error
+            self._read_mask(path)
+            self._number()
         return self._masks[path]
 
-    def _read_masks(self) -> None:
+    def _put_in_force(self) -> None:
         """Read all masks now; one that cannot be read is tried again when it is needed."""
+        self._masks, self._mask_files = {}, {}
         everyone = (self._settings.detection, *(each.detection for each in self._settings.camera.values()))
         for path in {settings.mask_file for settings in everyone} - {None}:
             with suppress(SinkError):
-                self._mask_at(str(path))
+                self._read_mask(str(path))
+        self._number()
+
+    def _read_mask(self, path: str) -> None:
+        try:
+            data = Path(path).read_bytes()
+            self._masks[path] = mask_in(data, path)
+        except (OSError, ValueError) as error:  # not the frame's fault: the intake pauses
+            raise SinkError(f"cannot read the mask: {error}") from error
+        self._mask_files[path] = data
+
+    def _number(self) -> None:
+        """Have the ledger number the settings and the masks, by which frames are judged from now on."""
+        snapshot = Snapshot(self._settings, dict(self._mask_files), DETECTOR_VERSION, time.time_ns())
+        self._ledger.put_in_force(snapshot)
 
     def _restored(self, name: str) -> Camera:
         camera, memory = self._new(name), self._ledger.memory_of(name)

@@ -39,7 +39,7 @@ def run_explain(
     detector = detector_of(detection, mask_of(detection))
     explanation = explain(reference, current, detector, max_pixels=max_pixels)
     if overlay_file is not None:
-        _write_picture(overlay_file, overlay(current, explanation))
+        write_picture(overlay_file, overlay(current, explanation))
     if as_json:
         print(json.dumps(explanation.as_json(), indent=2))
     else:
@@ -57,7 +57,7 @@ def in_words(explanation: Explanation) -> str:
     lines = [
         f"{decision.verdict}: {decision.reason}",
         f"score {shown} {sign} threshold {threshold}{zone}",
-        *_what_was_compared(explanation, score, sign),
+        *what_was_compared(explanation, score, sign),
         f"regions {len(score.regions)}, in pixels of {width}x{height}",
     ]
     lines += [
@@ -67,7 +67,8 @@ def in_words(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _what_was_compared(explanation: Explanation, score: ChangeScore, sign: str) -> Iterator[str]:
+def what_was_compared(explanation: Explanation, score: ChangeScore, sign: str) -> Iterator[str]:
+    """Yield the areas that were compared, or the place that changed most."""
     if (picture_px := explanation.picture_px) is not None:
         threshold_px = score.threshold * picture_px / 100
         yield f"  changed: {score.changed_px:.1f}px {sign} {threshold_px:.1f}px of {picture_px}px"
@@ -77,7 +78,12 @@ def _what_was_compared(explanation: Explanation, score: ChangeScore, sign: str) 
         yield f"  times what is usual, where it changed most: {where}"
 
 
-def _write_picture(path: Path, picture: cv2.typing.MatLike) -> None:
+def write_picture(path: Path, picture: cv2.typing.MatLike) -> None:
+    """Write a PNG.
+
+    Raises:
+        OverlayError: it cannot be written.
+    """
     encoded = cv2.imencode(".png", picture)[1]
     try:
         path.write_bytes(encoded.tobytes())

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
-from framegate.commands.scanning import candidates_of
 from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
 from framegate.config.quantities import in_words
 from framegate.errors import FramegateError
+from framegate.ingest.sweeping import candidates_of
 from framegate.preflight.preflight import prepare_to_scan
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore

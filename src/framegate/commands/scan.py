@@ -3,32 +3,23 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
-from framegate.commands.scanning import Summary, candidates_of, scan
+from framegate.commands.progress import Bar
+from framegate.commands.scanning import Summary, scan
 from framegate.commands.stats_file import StatsFile
 from framegate.config.capture_time import MTIME
 from framegate.config.load import Config
+from framegate.config.settings import DropSettings
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Candidate, Verdict
 from framegate.preflight.folder_checks import check_unmatched, check_unread, contents_of
 from framegate.preflight.preflight import prepare_to_scan
@@ -38,14 +29,6 @@ MOST_REJECTED_LISTED = 1000
 
 NAMES_SHOWN = 3
 """Rejected frames named for each reason."""
-
-
-class Rate(ProgressColumn):
-    """Frames a second."""
-
-    def render(self, task: Task) -> Text:
-        """Return the text of the column."""
-        return Text(f"{task.finished_speed or task.speed or 0:.0f} frames/s", style="progress.data.speed")
 
 
 def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool) -> None:
@@ -58,15 +41,11 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
     """
     give_large_pictures_back()
     prepare_to_scan(config, needs_results=not dry_run)
-    contents = contents_of(config.settings.drop)
-    for finding in (*check_unmatched(contents), *check_unread(contents)):
-        print(f"warning: {finding.message}", file=sys.stderr)
-    candidates = candidates_of(config.settings, _report_skipped)
-    if config.settings.drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):
-        print(f"warning: {warning}", file=sys.stderr)
-    outcome = _Outcome()
+    candidates = candidates_of(config.settings, report_skipped)
+    warn_about_names(config.settings.drop, candidates)
+    outcome, bar = _Outcome(), Bar(len(candidates), "{task.fields[kept]} kept", kept=0)
     with ExitStack() as stack:
-        listeners: list[Listener] = [outcome, stack.enter_context(_Bar(len(candidates)))]
+        listeners: list[Listener] = [outcome, _moving(stack.enter_context(bar))]
         frames: Iterable[Candidate] = candidates
         if stats is not None:
             table = stack.enter_context(StatsFile(stats))
@@ -79,7 +58,22 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         print("\n".join([_in_words(summary, config, dry_run=dry_run), *outcome.in_lines()]))
 
 
-def _report_skipped(name: str, error: OSError) -> None:
+def warn_about_names(drop: DropSettings, candidates: Sequence[Candidate]) -> None:
+    """Warn of files whose names do not fit the settings, and of frames that are probably in the wrong order.
+
+    Args:
+        drop: the settings.
+        candidates: what is in the folder, in the order of their capture times.
+    """
+    contents = contents_of(drop)
+    for finding in (*check_unmatched(contents), *check_unread(contents)):
+        print(f"warning: {finding.message}", file=sys.stderr)
+    if drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def report_skipped(name: str, error: OSError) -> None:
+    """Say that a folder inside the drop folder may not be listed."""
     print(f"skipped: {name!r} may not be listed: {error.strerror}", file=sys.stderr)
 
 
@@ -128,49 +122,30 @@ class _Outcome:
     def in_lines(self) -> Iterator[str]:
         """Yield a table of the cameras, if there are several, and a line for each reason of a rejection."""
         if len(self.cameras) > 1:
-            width = max(len("camera"), *(len(_shown(camera)) for camera in self.cameras))
+            width = max(len("camera"), *(len(printable(camera)) for camera in self.cameras))
             yield f"{'camera':{width}} {'seen':>7} " + " ".join(f"{verdict:>8}" for verdict in Verdict)
             for camera, counts in sorted(self.cameras.items()):
                 numbers = " ".join(f"{counts[verdict]:8}" for verdict in Verdict)
-                yield f"{_shown(camera):{width}} {counts.total():7} {numbers}"
+                yield f"{printable(camera):{width}} {counts.total():7} {numbers}"
         for reason, count in self._reasons.most_common():
-            names = [_shown(frame["frame"]) for frame in self.rejected_frames if frame["reason"] == reason]
+            names = [printable(frame["frame"]) for frame in self.rejected_frames if frame["reason"] == reason]
             more = ", ..." if count > NAMES_SHOWN else ""
             yield f"rejected as {reason}: {count} ({', '.join(names[:NAMES_SHOWN])}{more})"
 
 
-def _shown(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name, quoted and escaped if it has control characters."""
     return name if name.isprintable() else repr(name)
 
 
-class _Bar:
-    """A listener that moves a progress bar; without a terminal it shows nothing."""
+def _moving(bar: Bar) -> Listener:
+    """Return a listener that moves a bar."""
+    kept = 0
 
-    def __init__(self, total: int) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Rate(),
-            TextColumn("{task.fields[kept]} kept"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        self._kept = 0
-        self._task = self._progress.add_task("frames", total=total, kept=0)
-
-    def __enter__(self) -> Listener:
-        if not self._progress.disable:
-            self._progress.start()
-        return self._move
-
-    def __exit__(self, *_error: object) -> None:
-        if not self._progress.disable:  # rich 13.7 ends a bar that it never showed with an empty line
-            self._progress.stop()
-
-    def _move(self, event: LogEvent) -> None:
+    def move(event: LogEvent) -> None:
+        nonlocal kept
         if isinstance(event, FrameDecided):
-            self._kept += event.entry.reason.verdict is Verdict.KEPT
-            self._progress.update(self._task, advance=1, kept=self._kept)
+            kept += event.entry.reason.verdict is Verdict.KEPT
+            bar.move(1, kept=kept)
+
+    return move

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,6 @@ from framegate.config.settings import Settings
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
 from framegate.examining import Examined
-from framegate.ingest.names import NameRules
-from framegate.ingest.sweeping import frames_of
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.run_ledger import RunLedger
 from framegate.model import Candidate, Decision, NotYet, Reason, Unsettled, Verdict
@@ -32,22 +30,6 @@ class Summary:
     dropped: int
     rejected: int
     seconds: float
-
-
-def candidates_of(
-    settings: Settings, skipped: Callable[[str, OSError], None] = lambda _name, _error: None
-) -> list[Candidate]:
-    """Return the frames in the drop folder, in the order in which they have to be judged.
-
-    Args:
-        settings: the folder, and which names are frames.
-        skipped: called for each folder inside that may not be listed, with its path and the error.
-    """
-    rules = NameRules(settings.drop)
-    drop = Path(settings.drop.folder)
-    recursive = settings.drop.recursive
-    found = (rules.candidate(key) for key in frames_of(drop, rules, recursive=recursive, skipped=skipped))
-    return sorted(found, key=lambda candidate: candidate.order)
 
 
 def scan(

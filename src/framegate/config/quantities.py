@@ -101,7 +101,7 @@ class Size(int):
         "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
         "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
     }  # fmt: skip
-    _SPELLING = re.compile(r"\s*(\d{1,18}(?:\.\d{1,6})?)\s*([kmgt]?i?b)\s*", re.ASCII | re.IGNORECASE)
+    _SPELLING = re.compile(r"\s*(\d{1,31}(?:\.\d{1,6})?)\s*([kmgt]?i?b)\s*", re.ASCII | re.IGNORECASE)
 
     @classmethod
     def parse(cls, text: object) -> "Size":
@@ -124,7 +124,7 @@ class Duration(float):
     """A number of seconds, written ``90s``, ``15m``, ``1.5h`` or ``30d``."""
 
     _FACTORS: ClassVar[dict[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-    _SPELLING = re.compile(r"\s*(\d{1,14}(?:\.\d{1,6})?)\s*([smhd])\s*", re.ASCII | re.IGNORECASE)
+    _SPELLING = re.compile(r"\s*(\d{1,20}(?:\.\d{1,6})?)\s*([smhd])\s*", re.ASCII | re.IGNORECASE)
 
     @classmethod
     def parse(cls, text: object) -> "Duration":
@@ -136,7 +136,8 @@ class Duration(float):
             raise ValueError(
                 f'write a time with its unit, as "90s", "15m", "1h" or "30d", not {as_written(text)}'
             )
-        return cls(float(match[1]) * cls._FACTORS[match[2].lower()])
+        # Rounded as it is written, so that what is written and read again is equal.
+        return cls(round(float(match[1]) * cls._FACTORS[match[2].lower()], 6))
 
     def __str__(self) -> str:
         unit = next(unit for unit in "dhms" if unit == "s" or self % self._FACTORS[unit] == 0)

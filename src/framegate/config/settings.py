@@ -6,6 +6,7 @@ is what ``config.example.toml`` shows if there is no default.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Size
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
+    AfterVerdict,
     CameraPattern,
     CaptureTimes,
     DurationValue,
@@ -35,7 +37,15 @@ DEFAULT_CAMERA = "default"
 """The camera of a frame if ``camera_pattern`` is not set, or does not match."""
 
 
-AfterVerdict = Literal["leave", "delete"]
+@dataclass(frozen=True, slots=True)
+class DeletionRule:
+    """When the inputs of one verdict are deleted."""
+
+    name: str
+    """Of the setting."""
+
+    age_ns: int
+    """How long after the decision; 0: as soon as that is safe on the disk."""
 
 
 class DropSettings(Table):
@@ -110,10 +120,11 @@ class DropSettings(Table):
 
     after_kept: AfterVerdict = "leave"
     """What to do with a kept frame in the drop folder, once its copy is safe on the disk: `leave` or `delete`
-    it."""
+    it, or a time, as `"7d"`: delete it that long after it was kept."""
 
     after_dropped: AfterVerdict = "leave"
-    """The same for a dropped frame, once the decision is safe on the disk. Each camera's last frame stays."""
+    """The same for a dropped frame, once the decision is safe on the disk. Each camera's last frame stays.
+    With a time, as `"7d"`, the frames of the last days can be replayed with other settings."""
 
     after_rejected: AfterVerdict = "leave"
     """The same for a rejected file. With `delete`, an upload that stalled for `give_up_s` loses the
@@ -126,14 +137,18 @@ class DropSettings(Table):
     """Log a warning when a camera has repeated the very same picture for this long, as `"1h"`, and a line
     when it sends another one."""
 
-    def deletion_rules(self) -> dict[Verdict, str]:
-        """Return the names of the settings that ask for deletion of inputs, by verdict."""
-        rules = {
+    def deletion_rules(self) -> dict[Verdict, DeletionRule]:
+        """Return when inputs are deleted, by verdict; without the verdicts whose inputs stay."""
+        settings = {
             Verdict.KEPT: ("after_kept", self.after_kept),
             Verdict.DROPPED: ("after_dropped", self.after_dropped),
             Verdict.REJECTED: ("after_rejected", self.after_rejected),
         }
-        return {verdict: name for verdict, (name, value) in rules.items() if value == "delete"}
+        return {
+            verdict: DeletionRule(name, 0 if value == "delete" else int(float(value) * 1e9))
+            for verdict, (name, value) in settings.items()
+            if value != "leave"
+        }
 
 
 class ResultsSettings(Table):

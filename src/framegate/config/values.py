@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -92,6 +92,16 @@ def _is_read_by(kind: type[Area | Times], value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _after_verdict(value: object) -> object:
+    if isinstance(value, str) and value in {"leave", "delete"}:
+        return value
+    try:
+        return Duration.parse(value)
+    except ValueError as error:
+        words = 'write "leave", "delete", or the time after which it is deleted, as "7d"'
+        raise ValueError(f"{words}, not {as_written(value)}") from error
 
 
 def _exactly(count: int, words: str) -> BeforeValidator:
@@ -189,6 +199,7 @@ ThresholdValue = Annotated[Area | Times, BeforeValidator(_threshold), _as_text]
 SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
 SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
+AfterVerdict = Annotated[Literal["leave", "delete"] | Duration, BeforeValidator(_after_verdict), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
 Point = Annotated[tuple[Fraction, Fraction], _exactly(2, "two numbers [x, y]")]

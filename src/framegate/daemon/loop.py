@@ -102,7 +102,7 @@ class Daemon:
             undo.callback(crash_guard.close)
             self._intake = Intake(settings.drop, self._ledger, self._emit, clock, wall_ns)
             undo.callback(self._intake.stop)
-            self._reloader = Reloader(config, self._intake.inbox, self._emit, self._notifier)
+            self._reloader = Reloader(config, self._intake.inbox, self._emit, self._notifier, self._ledger)
             undo.callback(self._reloader.stop)
             self._results = ResultsFolder(Path(settings.results.folder), settings.results.min_free, disk)
             self._reporting = Reporting(
@@ -132,7 +132,7 @@ class Daemon:
         )
         self._chores: list[Chore] = [self._reporting, *deleting, *chores]
         self._reloader.retunes = (
-            lambda settings: self._pipeline.retune(settings, self._reloader.revision),
+            self._pipeline.retune,
             self._ahead.retune,
             self._results.retune,
             self._intake.retune,
@@ -281,6 +281,7 @@ class Daemon:
 
     def _flush(self, now_s: float) -> None:
         self._pipeline.flush()
+        self._pipeline.checkpoint(self._ledger.checkpoints.save)
         self._next_flush_s = now_s + FLUSH_S
 
     @contextmanager

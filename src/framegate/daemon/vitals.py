@@ -23,6 +23,7 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
         preset=settings.detection.preset_name,
         config=None if config.path is None else os.path.abspath(config.path),
         settings=settings_that_differ(config),
+        revision=ledger.config_revision,
         remembered={str(verdict): count for verdict, count in ledger.counts().items()},
         pid=os.getpid(),
     )

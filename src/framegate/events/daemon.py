@@ -8,7 +8,8 @@ from framegate.events.base import LogEvent
 class DaemonStarted(LogEvent, name="daemon.started"):
     """The daemon watches its drop folder.
 
-    `settings` are those that differ from their defaults; `remembered` counts the verdicts of earlier runs.
+    `settings` are those that differ from their defaults, `revision` is their number; `remembered` counts the
+    verdicts of earlier runs.
     """
 
     drop: str
@@ -18,6 +19,7 @@ class DaemonStarted(LogEvent, name="daemon.started"):
     preset: str
     config: str | None
     settings: dict[str, Any]
+    revision: int
     remembered: dict[str, int]
     pid: int
 
@@ -93,7 +95,10 @@ class ConfigMended(LogEvent, name="config.mended"):
 
 
 class ConfigUnchanged(LogEvent, name="config.unchanged"):
-    """The config was read on request (SIGHUP), and no setting has changed."""
+    """The config was read on request (SIGHUP), and no setting has changed.
+
+    The masks were read again: with another one `revision` is a new number.
+    """
 
     revision: int
 

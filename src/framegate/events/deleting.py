@@ -51,7 +51,7 @@ class FolderRemoved(LogEvent, name="folder.removed", level="debug"):
 class ClockJumped(LogEvent, name="clock.jumped", level=("info", "warning")):
     """The wall clock differs by more than a day from what was expected.
 
-    For `in_doubt_s` seconds no result counts as too old.
+    For `in_doubt_s` seconds no input and no result counts as too old.
     """
 
     ahead_s: int

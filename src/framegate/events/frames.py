@@ -14,7 +14,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
 
     entry: Entry
     duration_ms: float
-    """From the read to the durable verdict."""
+    """From the read to the durable verdict; in a backlog with the wait for others of its group."""
 
     score: ChangeScore | None = None
     """None when nothing was compared, or when the decision was made before a crash."""

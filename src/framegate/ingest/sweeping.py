@@ -13,10 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from framegate.config.settings import Settings
 from framegate.ingest.links import Links, is_inner
 from framegate.ingest.names import Examples, NameRules
 from framegate.ingest.reading import key_of
-from framegate.model import Entry, FileKey
+from framegate.model import Candidate, Entry, FileKey
 
 if TYPE_CHECKING:
     from framegate.ingest.judged import JudgedFiles  # with numpy, which a status does not need
@@ -178,3 +179,18 @@ def frames_of(
             except OSError as error:
                 if error.errno not in GONE:
                     skipped(os.path.dirname(name), error)
+
+
+def candidates_of(settings: Settings, skipped: Skipped = lambda _name, _error: None) -> list[Candidate]:
+    """Return the frames in the drop folder, in the order in which they have to be judged.
+
+    Args:
+        settings: the folder, and which names are frames.
+        skipped: called for each folder inside that may not be listed, with its path and the error.
+
+    Raises:
+        OSError: when the drop folder itself cannot be listed.
+    """
+    rules, drop = NameRules(settings.drop), settings.drop
+    found = frames_of(Path(drop.folder), rules, recursive=drop.recursive, skipped=skipped)
+    return sorted(map(rules.candidate, found), key=lambda candidate: candidate.order)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from framegate.errors import SinkError
 from framegate.events.base import Listener
@@ -56,6 +57,9 @@ class Database:
         self._is_read_only = is_read_only
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._looked_at: tuple[int, ...] | None = None
+        """How the file stood when it was opened as one that nobody writes; None if it was not."""
+
         self.set_aside = 0
         """How many files were damaged or removed: what they remembered is forgotten."""
 
@@ -102,6 +106,24 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise SinkError(f"cannot use the ledger {self._where}: {error}") from error
+
+    def read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, from one state of the file, also if a daemon starts meanwhile.
+
+        Raises:
+            SinkError: as ``lend``.
+        """
+        while True:
+            try:
+                with self.lend() as connection:
+                    rows = connection.execute(query, values).fetchall()
+            except SinkError:
+                if not self._is_outdated():
+                    raise
+            else:
+                if not self._is_outdated():
+                    return rows
+            self._give_up()
 
     def follow(self) -> None:
         """Begin a new file if the one in use was removed or replaced, and announce that."""
@@ -151,8 +173,10 @@ class Database:
 
     def _opened_to_look(self) -> sqlite3.Connection:
         # Reading a log creates files beside it that would belong to us, and the daemon could not write them.
-        # So the log is read only where a crash has left one, together with those files.
-        mode = "mode=ro" if os.path.exists(f"{self._where}-wal") else "immutable=1"
+        # So the log is read only where a daemon, or a crash, has left one, together with those files.
+        standing = self._standing()
+        self._looked_at = None if self._has_log() else standing
+        mode = "mode=ro" if self._looked_at is None else "immutable=1"
         address = f"{Path(self._where).absolute().as_uri()}?{mode}"
         with ExitStack() as undo:
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=LOCKED_S)
@@ -165,6 +189,22 @@ class Database:
                 )
             undo.pop_all()
         return connection
+
+    def _has_log(self) -> bool:
+        return os.path.exists(f"{self._where}-wal")
+
+    def _standing(self) -> tuple[int, ...]:
+        status = os.stat(self._where)
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def _is_outdated(self) -> bool:
+        """Return whether a daemon has begun to write a file that was opened as one that nobody writes.
+
+        It begins with the log, and may have ended and removed that again. ``immutable`` locks nothing: pages
+        of two states may have been read.
+        """
+        with self.as_sink_error():
+            return self._looked_at is not None and (self._has_log() or self._standing() != self._looked_at)
 
     def _make_schema(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -14,15 +14,17 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.keep import memories
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, Step
+from framegate.keep.history.checkpoints import Checkpoints
+from framegate.keep.history.revisions import Revisions, Snapshot
 from framegate.keep.memories import Memory
 from framegate.keep.presence import FilePresence
 from framegate.keep.schema import (
@@ -38,6 +40,7 @@ from framegate.keep.schema import (
     SCHEMA,
     SCHEMA_VERSION,
     TAKE_RESULT_FROM_OTHERS,
+    Statement,
     entry_columns,
     entry_of,
     key_columns,
@@ -62,7 +65,6 @@ _IS_UNFINISHED = (
     " AND (verdict <> 'kept' OR result IS NULL)"
 )
 
-Statement = tuple[str, tuple[Any, ...]]
 Change = tuple[FileKey | None, list[Statement]]
 """What is to be written about one frame; None where that changes no count."""
 
@@ -94,10 +96,12 @@ class Ledger:
         )
         self._disk = disk or Disk()
         self.presence = FilePresence(self._database, self._disk)
+        self.checkpoints = Checkpoints(self._database)
         self.commits = 0
         """Number of commits so far: a reader needs to look again only when it has changed."""
 
         self._totals = Totals()
+        self._revisions = Revisions()
         self._pending: list[Change] = []
         self._versions = Versions(self._database)
         self._memories: dict[str, Callable[[], Memory]] = {}
@@ -112,6 +116,11 @@ class Ledger:
         return bool(self._pending or self._memories)
 
     @property
+    def config_revision(self) -> int:
+        """Number of the settings in force."""
+        return self._revisions.number
+
+    @property
     def set_aside(self) -> int:
         """How many files were damaged or removed: their frames are to be judged again."""
         return self._database.set_aside
@@ -120,6 +129,12 @@ class Ledger:
     def is_crowded(self) -> bool:
         """Whether so much is pending that it should be flushed now."""
         return len(self._pending) >= MOST_PENDING_ROWS
+
+    def put_in_force(self, snapshot: Snapshot) -> None:
+        """Number what frames are judged by from now on. If that cannot be recorded, it is with the next."""
+        if self._revisions.put_in_force(snapshot):  # at once, since the number is logged
+            with suppress(SinkError), self._database.transaction("FULL") as db:
+                self._revisions.save(db)
 
     def knows(self, key: FileKey) -> bool:
         """Return whether this version of a file has a verdict, committed or not."""
@@ -265,6 +280,7 @@ class Ledger:
         query = "SELECT max(decided_at_ns) FROM (SELECT decided_at_ns FROM frame ORDER BY id DESC LIMIT ?)"
         with self._database.lend() as db:
             db.execute(query, (ROWS_READ_AT_START,)).fetchone()
+            self._revisions.read(db)
 
     def _entries(self, where: str, *values: str | int) -> list[Entry]:
         with self._database.lend() as db:
@@ -280,11 +296,13 @@ class Ledger:
         self.presence.is_durable = False  # a commit that fails may have come true all the same
         learnt = [(camera, memory()) for camera, memory in self._memories.items()]
         with self._database.transaction("FULL" if step is Step.INTEND else "NORMAL") as db:
+            self._revisions.save(db)
             self._write(db, changes)
             for camera, memory in learnt:
                 memories.save(db, camera, memory)
         self._pending, self._memories = [], {}
         self._versions.committed()
+        self._revisions.committed()
         self.commits += 1
         self.presence.is_durable = step is Step.INTEND
 

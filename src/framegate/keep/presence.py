@@ -10,8 +10,9 @@ from typing import Any
 
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
-from framegate.keep.schema import COLUMNS, entry_of
-from framegate.model import HOUR_NS, Entry, Verdict
+from framegate.keep.history.revisions import forget_unused
+from framegate.keep.schema import COLUMNS, FORGET_CHECKPOINTS, NOTE_PRUNED, Statement, entry_of
+from framegate.model import HOUR_NS, Entry, Reason, Verdict
 
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
 _IS_PREVIOUS = "EXISTS (SELECT 1 FROM lane WHERE lane.camera = f.camera AND lane.previous = f.id)"
@@ -35,6 +36,10 @@ _FIRST_DECIDED = (
     f"SELECT decided_at_ns FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
     " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
+_FIRST_STANDING = (
+    "SELECT decided_at_ns FROM frame WHERE verdict = ? AND input_gone_ns IS NULL"
+    " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
+)
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
 # What was kept within an hour before the last stays: a storm is counted by it. Not an hour by capture times:
 # with a camera whose clock stands still all rows would stay for ever.
@@ -54,6 +59,14 @@ class Recorded:
     entry: Entry
     input_gone_ns: int | None
     result_gone_ns: int | None
+
+
+RECORDED_COLUMNS = f"id, input_gone_ns, result_gone_ns, {COLUMNS}"
+
+
+def recorded_of(row: tuple[Any, ...]) -> Recorded:
+    """Return what is in a row of ``RECORDED_COLUMNS``."""
+    return Recorded(row[0], entry_of(row[3:]), row[1], row[2])
 
 
 class FilePresence:
@@ -115,6 +128,12 @@ class FilePresence:
             row = db.execute(_FIRST_DECIDED, (from_ns, to_ns)).fetchone()
         return None if row is None else int(row[0])
 
+    def first_standing_ns(self, verdict: Verdict, from_ns: int, to_ns: int) -> int | None:
+        """Return when the oldest input of a verdict that was decided between two times was decided."""
+        with self._database.lend() as db:
+            row = db.execute(_FIRST_STANDING, (verdict, from_ns, to_ns)).fetchone()
+        return None if row is None else int(row[0])
+
     def newest_decision_ns(self) -> int | None:
         """Return when the last decision was made, by the wall clock at that time; None without decisions."""
         with self._database.lend() as db:
@@ -137,7 +156,7 @@ class FilePresence:
         self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
     ) -> None:
         """Record since when files are gone, by row; None means that the file is there after all."""
-        statements = [
+        statements: list[Statement] = [
             (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))
             for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
             for row_id, gone_ns in marks.items()
@@ -150,19 +169,33 @@ class FilePresence:
 
         If one comes again, it is judged again.
         """
+        statements: list[Statement] = [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded]
+        judged = [row for row in recorded if _is_learnt_from(row.entry.reason)]
+        statements += [(NOTE_PRUNED, (row.entry.camera, row.id)) for row in judged]
+        statements += [(FORGET_CHECKPOINTS, (row.entry.camera, row.id)) for row in judged]
         if recorded:
-            self._write(TidyStep.PRUNE, [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded])
+            self._write(TidyStep.PRUNE, statements)
+
+    def forget_revisions(self, used: Collection[int], *, before: int) -> None:
+        """Forget the settings below a revision that no frame was judged by; see ``forget_unused``."""
+        with self._database.as_sink_error():
+            self._disk.reach(TidyStep.PRUNE)
+        with self._database.transaction("NORMAL") as db:
+            forget_unused(db, used, before)
 
     def _recorded(self, where: str, *values: str | int, index: str = "") -> list[Recorded]:
-        query = f"SELECT id, input_gone_ns, result_gone_ns, {COLUMNS} FROM frame AS f {index} WHERE {where}"
+        query = f"SELECT {RECORDED_COLUMNS} FROM frame AS f {index} WHERE {where}"
         with self._database.lend() as db:
-            return [Recorded(row[0], entry_of(row[3:]), row[1], row[2]) for row in db.execute(query, values)]
+            return [recorded_of(row) for row in db.execute(query, values)]
 
-    def _write(
-        self, step: TidyStep, statements: list[tuple[str, tuple[Any, ...]]], synchronous: str = "NORMAL"
-    ) -> None:
+    def _write(self, step: TidyStep, statements: list[Statement], synchronous: str = "NORMAL") -> None:
         with self._database.as_sink_error():
             self._disk.reach(step)
         with self._database.transaction(synchronous) as db:
             for statement, values in statements:
                 db.execute(statement, values)
+
+
+def _is_learnt_from(reason: Reason) -> bool:
+    """Return whether a camera's later frames may depend on one with this reason."""
+    return reason.verdict is not Verdict.REJECTED or reason is Reason.TORN

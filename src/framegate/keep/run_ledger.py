@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from framegate.config.settings import Settings
+from framegate.keep.history.revisions import Snapshot
 from framegate.keep.memories import Memory
 from framegate.model import Entry, FileKey, Moment, Reason
 
@@ -19,6 +20,13 @@ class JudgingLedger(Protocol):
 
     Each method may raise SinkError: it cannot be read or written now.
     """
+
+    @property
+    def config_revision(self) -> int:
+        """Number of the settings in force."""
+
+    def put_in_force(self, snapshot: Snapshot) -> None:
+        """Number what frames are judged by from now on; raise nothing."""
 
     def last_of(self, name: str) -> Entry | None:
         """Return the decision about the latest version of the file at a name; None if there is none."""
@@ -80,6 +88,14 @@ class RunLedger:
 
         self._learnt: dict[str, Callable[[], Memory]] = {}
         self._saved: dict[str, Memory] = {}
+
+    @property
+    def config_revision(self) -> int:
+        """Return 1: the settings of a run do not change."""
+        return 1
+
+    def put_in_force(self, _snapshot: Snapshot) -> None:
+        """Remember nothing of the settings."""
 
     def last_of(self, _name: str) -> Entry | None:
         """Return None: no name comes twice."""

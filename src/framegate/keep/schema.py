@@ -5,7 +5,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -54,7 +54,7 @@ CREATE TABLE {table} (
     score REAL,
     threshold REAL,
     reference BLOB,                    -- name of the frame it was compared with
-    config_revision INTEGER NOT NULL,
+    config_revision INTEGER NOT NULL,  -- 0: not known, as in rows from before schema 6
     decided_at_ns INTEGER NOT NULL,
     sha256 BLOB,                       -- of the bytes that were read; NULL: none were, or before schema 5
     result BLOB,                       -- its name in the results folder; NULL: intended, not yet delivered
@@ -85,6 +85,37 @@ CREATE TABLE lane (
     PRIMARY KEY (camera, width, height)
 ) STRICT;
 """
+_CONFIG = """
+CREATE TABLE config (
+    revision INTEGER PRIMARY KEY,      -- as in frame; it never stands for other settings
+    since_ns INTEGER NOT NULL,
+    settings TEXT NOT NULL,            -- all of them, in JSON
+    masks TEXT NOT NULL,               -- SHA-256 of each mask file by its path, in JSON
+    detectors TEXT NOT NULL            -- version of each detector by its preset, in JSON
+) STRICT;
+CREATE TABLE mask (
+    sha256 BLOB PRIMARY KEY,
+    data BLOB NOT NULL                 -- of the file
+) STRICT;
+"""
+_PRUNED = """
+CREATE TABLE pruned (
+    camera TEXT PRIMARY KEY,
+    frame INTEGER NOT NULL             -- the highest id of its rows that are deleted
+) STRICT, WITHOUT ROWID;
+"""
+"""Where a camera's past is cut off. Rejected frames do not count: nothing is learnt from them."""
+
+_CHECKPOINT = """
+CREATE TABLE checkpoint (
+    camera TEXT NOT NULL,
+    day INTEGER NOT NULL,              -- of that decision, in days since 1970 UTC
+    frame INTEGER NOT NULL,            -- id of the row after whose decision it was taken
+    config_revision INTEGER NOT NULL,
+    state BLOB NOT NULL,               -- of the camera, compressed by zlib
+    PRIMARY KEY (camera, day)
+) STRICT;
+"""
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
 {_FRAME_INDEXES}
@@ -98,6 +129,9 @@ CREATE TABLE camera (
 {_TOTALS}
 {_LATENESS}
 {_PRESENCE_INDEXES}
+{_CONFIG}
+{_PRUNED}
+{_CHECKPOINT}
 """
 
 MIGRATIONS = {
@@ -158,9 +192,21 @@ ALTER TABLE frame_5 RENAME TO frame;
 {_PRESENCE_INDEXES}
 {_LATENESS}
 """,
+    5: f"""
+{_CONFIG}
+{_CHECKPOINT}
+UPDATE frame SET config_revision = 0;
+{_PRUNED}
+INSERT INTO pruned
+    SELECT camera, max(id) FROM frame GROUP BY camera
+    HAVING count(*) <> (SELECT coalesce(sum(frames), 0) FROM total WHERE total.camera = frame.camera);
+""",  # the numbers began anew at each start; a total counts the rows that are deleted, too
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
+
+Statement = tuple[str, tuple[Any, ...]]
+"""One of the statements below, and its values."""
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
@@ -190,6 +236,13 @@ REFERENCE_BEFORE = (
     f" WHERE reference = (SELECT id FROM frame WHERE {IS_KEY})"
 )
 """The frame that one was compared with is the reference again; if that is gone too, the one before it."""
+
+NOTE_PRUNED = (
+    "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
+    " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
+)
+FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
+"""Those from which the way leads over a row that is deleted."""
 
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (

@@ -96,6 +96,20 @@ def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
     _raise_errors(made_findings, "" if are_arguments else str(config.path or ""))
 
 
+def prepare_to_replay(config: Config) -> None:
+    """Check what a replay needs.
+
+    Raises:
+        ConfigError: with everything that prevents it, such as a missing folder.
+    """
+    key = "FOLDER" if config.origin_of("drop.folder") == FROM_FLAG else "drop.folder"
+    findings = [
+        *check_drop_folder(key, config.settings.drop.folder, may_be_missing=False),
+        *check_masks(config.settings),
+    ]
+    _raise_errors(findings, "" if key == "FOLDER" else str(config.path or ""))
+
+
 def _folders(settings: Settings) -> dict[str, str]:
     return {
         "drop.folder": settings.drop.folder,

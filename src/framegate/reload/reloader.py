@@ -35,6 +35,14 @@ class Supervisor(Protocol):
         """Report that the config is in force, or refused, or still being written."""
 
 
+class Numbering(Protocol):
+    """Numbers the settings in force, once they have been handed on: the ledger."""
+
+    @property
+    def config_revision(self) -> int:
+        """Number of the settings in force."""
+
+
 class Reloader:
     """Watches the config file, and hands each good version to all parts of the daemon.
 
@@ -43,11 +51,19 @@ class Reloader:
         inbox: wakes the loop when something happens in the file's folders.
         emit: gets an event for each version that is used or refused.
         supervisor: gets the start and end of each reload on request.
+        numbering: has the number of the settings in force.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
 
-    def __init__(self, config: Config, inbox: Inbox, emit: Listener, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        config: Config,
+        inbox: Inbox,
+        emit: Listener,
+        supervisor: Supervisor,
+        numbering: Numbering,
+    ) -> None:
         self.config = config
         """The version in force."""
 
@@ -57,21 +73,24 @@ class Reloader:
         self.retunes_after: tuple[Retune, ...] = ()
         """The same, called after the event: the log writes its line with the old level and format."""
 
-        self.revision = 1
-        """Number of versions in force so far."""
-
         self.refused: tuple[str, ...] = ()
         """The errors of the file as it is now; empty when the file is in force."""
 
         self._inbox = inbox
         self._emit = emit
         self._supervisor = supervisor
+        self._numbering = numbering
         path = config.path
         self._watch = None if path is None or _is_stream(path) else ConfigWatch(path, inbox)
         self._examined = config.text.encode()
         self._is_requested = False
         self._must_answer = False
         """Whether the next reading was requested: it is logged even if nothing has changed."""
+
+    @property
+    def revision(self) -> int:
+        """Number of the settings in force."""
+        return self._numbering.config_revision
 
     def start(self, now_s: float) -> None:
         """Start to watch the file."""
@@ -154,7 +173,6 @@ class Reloader:
         was_refused, self.refused = bool(self.refused), ()
         if changed:
             self.config = config
-            self.revision += 1
         is_handed_on = bool(changed) or must_answer  # on request: a mask's picture may have changed
         for retune in self.retunes if is_handed_on else ():
             retune(config.settings)

@@ -51,7 +51,7 @@ def deletion_chores(
     """
     wall_clock = WallClock(wall_ns, ledger.presence.newest_decision_ns, emit)
     return [
-        InputCleaner(settings, ledger, emit, wall_ns, disk),
+        InputCleaner(settings, ledger, emit, wall_clock, disk),
         ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),
         LedgerPruner(settings, ledger, emit, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
     ]

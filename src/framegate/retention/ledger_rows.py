@@ -3,7 +3,7 @@
 Rounds go through all rows, look whether the files still exist, and record since when they do not. A day later
 a row is deleted, after one more look. The day is for a drop folder that is unmounted, or has another disk
 mounted in its place: if it is back within a day, nothing in it is judged again. The same rounds remove the
-folders of past days that deletion has left empty.
+folders of past days that deletion has left empty, and the settings by which no row was decided.
 """
 
 import os
@@ -67,6 +67,12 @@ class LedgerPruner:
         self._wall_clock = wall_clock
         self._is_absent = is_absent
         self._after_id = 0
+        self._revisions: set[int] = set()
+        """Those of the rows that this round has seen."""
+
+        self._in_force = 0
+        """The revision that was in force when the round began: rows to come have no older one."""
+
         self._next_round_s = self._next_s = next_look_s(clock(), PAUSE_S)
         self.retune(settings)
 
@@ -91,6 +97,8 @@ class LedgerPruner:
             with opened_below(self._drop) as root_fd:
                 is_round_over = self._check_some(root_fd, now_ns)
                 self._delete_some(root_fd, now_ns)
+            if is_round_over:
+                self._ledger.presence.forget_revisions(self._revisions, before=self._in_force)
         except (SinkError, OSError):  # the intake, or the watch, reports it
             return
         if is_round_over:
@@ -100,6 +108,8 @@ class LedgerPruner:
     def _check_some(self, root_fd: int, now_ns: int) -> bool:
         """Record which files are gone; return whether that was the last row."""
         end_s = self._clock() + LONGEST_S
+        if not self._after_id:
+            self._revisions, self._in_force = set(), self._ledger.config_revision
         inputs: dict[int, int | None] = {}
         results: dict[int, int | None] = {}
         rows = self._ledger.presence.after(self._after_id, MOST_A_TURN)
@@ -111,6 +121,7 @@ class LedgerPruner:
             if result_gone_ns != row.result_gone_ns:
                 results[row.id] = result_gone_ns
             self._after_id = row.id
+            self._revisions.add(row.entry.config_revision)
             if self._clock() > end_s:
                 break
         self._ledger.presence.mark(inputs, results)

@@ -15,6 +15,7 @@ from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
 from framegate.model import iso_utc
+from framegate.retention.ages import DecidedSince
 from framegate.retention.cleaning import MOST_A_TURN, Cleaner
 from framegate.retention.limits import Limits, Removal, remove_result
 from framegate.retention.wall_clock import WallClock
@@ -83,7 +84,8 @@ class ResultCleaner(Cleaner):
         self._is_under_way = True
         self._after_id = 0
         presence = self._ledger.presence
-        self._kept_since_ns = None if now_ns is None else presence.first_decided_ns(SET_SINCE_NS, now_ns)
+        first_ns = None if now_ns is None else presence.first_decided_ns(SET_SINCE_NS, now_ns)
+        self._kept_since = DecidedSince(first_ns)
         has_most = self._limits.max_bytes is not None
         self._total_bytes = presence.results_bytes() if has_most else 0
 
@@ -98,15 +100,10 @@ class ResultCleaner(Cleaner):
         return self._end()
 
     def _over_the_limits(self, batch: list[Recorded], now_ns: int | None) -> Iterator[tuple[Recorded, str]]:
-        """Yield what has to be deleted, oldest first; each is decided after those before it are deleted.
-
-        The order is that of the rows, and none counts as older than one before it: a machine whose clock was
-        wrong for a while has decided in 1970 what it kept yesterday, or in ten years.
-        """
+        """Yield what has to be deleted, oldest first; each is decided after those before it are deleted."""
         for row in batch:
-            if now_ns is not None and self._kept_since_ns is not None and row.entry.decided_at_ns <= now_ns:
-                self._kept_since_ns = max(self._kept_since_ns, row.entry.decided_at_ns)
-            rule = self._limits.rule_for(self._kept_since_ns, self._total_bytes, now_ns)
+            kept_since_ns = self._kept_since.of(row.entry.decided_at_ns, now_ns)
+            rule = self._limits.rule_for(kept_since_ns, self._total_bytes, now_ns)
             if rule is None:
                 return
             self._after_id = row.id

@@ -35,7 +35,11 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_last_kept_timestamp_seconds": ("gauge", "Time at which a frame was last kept.", ("camera",)),
     "framegate_camera_frozen": ("gauge", "1 while a frozen camera repeats its picture.", ("camera",)),
     "framegate_camera_clock_wrong": ("gauge", "1 while a camera's times cannot be true.", ("camera",)),
-    "framegate_frame_duration_seconds": ("histogram", "From reading a frame to its durable verdict.", ()),
+    "framegate_frame_duration_seconds": (
+        "histogram",
+        "From reading a frame to its durable verdict, in a backlog with the wait for others of its group.",
+        (),
+    ),
     "framegate_uptime_seconds": ("gauge", "Time since the daemon started.", ()),
     "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
     "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is missing.", ()),
@@ -43,7 +47,7 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_config_last_reload_success_timestamp_seconds": (
         "gauge", "Time at which the config in force was loaded.", (),
     ),
-    "framegate_config_revision": ("gauge", "Number of config versions in force since the start.", ()),
+    "framegate_config_revision": ("gauge", "Revision of the config in force.", ()),
     "framegate_results_free_bytes": ("gauge", "Free space in the file system of the results.", ()),
     "framegate_watch_inotify": ("gauge", "1 while the kernel reports arrivals, 0 while polling.", ()),
     "framegate_watch_rebuilds": ("counter", "Times that the watch was set up again.", ()),

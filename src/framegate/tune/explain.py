@@ -97,7 +97,20 @@ def explain(reference: Path, current: Path, detector: Detector[Any], *, max_pixe
     pictures = (_picture(file, settings, max_pixels) for file in (reference, current))
     before, after = (detector.prepare(detector.reduce(picture)) for picture in pictures)
     decision = named_as_a_whole(compare(detector, before, after), detector, before, after)
-    explanation = Explanation(decision, after.source_size, zones=settings.zone)
+    return explained(detector, before, after, decision)
+
+
+def explained(detector: Detector[Any], before: Any, after: Any, decision: Decision) -> Explanation:
+    """Return the comparison of two pictures.
+
+    Args:
+        detector: which has prepared both, and may have learnt.
+        before, after: the reference, and the current frame.
+        decision: about it. The regions of its score are found, if it has a score.
+    """
+    if decision.score is not None:
+        decision = replace(decision, score=detector.score(before, after))
+    explanation = Explanation(decision, after.source_size, zones=detector.settings.zone)
     if isinstance(detector, Classic):
         explanation = replace(explanation, picture_px=detector.picture_px(after))
     score = explanation.score

@@ -1,6 +1,6 @@
 """The thresholds that are tried, and by how much each may change without changing a verdict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
 from framegate.config.settings import Settings
 from framegate.model import Unit
+from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import Line, Outcome
 
 _TENTH = 1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8
@@ -37,12 +38,28 @@ def ladder(settings: Settings) -> list[Line]:
 
 def at_rung(settings: Settings, rung: int) -> Settings:
     """Return settings with one rung's threshold for every camera; zones with one of their own keep it."""
-    return _with_detection(settings, lambda detection: _at(detection, RUNGS[_unit(detection)][rung]))
+    return with_detection(settings, lambda detection: _at(detection, RUNGS[_unit(detection)][rung]))
 
 
 def with_threshold(settings: Settings, threshold: float) -> Settings:
     """Return settings with a threshold for every camera, in the unit of its preset."""
-    return _with_detection(settings, lambda detection: _at(detection, threshold))
+    return with_detection(settings, lambda detection: _at(detection, threshold))
+
+
+def every_frame(settings: Settings, least: float) -> Settings:
+    """Return settings that keep all but equal frames, so that each is compared with the one before it.
+
+    Args:
+        settings: of any thresholds.
+        least: a threshold that all scores are above; the zones have it too.
+    """
+
+    def without_limits(detection: DetectionSettings) -> DetectionSettings:
+        zones = tuple(zone.model_copy(update={"score_threshold": None}) for zone in detection.zone)
+        limits = {"zone": zones, "keep_every": None, "max_kept_per_hour": None}
+        return _at(detection, least).model_copy(update=limits)
+
+    return with_detection(settings, without_limits)
 
 
 def in_toml(threshold: float, unit: Unit) -> str:
@@ -60,9 +77,15 @@ def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
     """
     scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
     scored = np.isfinite(scores)
-    relative = threshold * scores[scored] / thresholds[scored]
-    above = scores[scored] > thresholds[scored]
-    return Span(float(max(relative[~above], default=0.0)), float(min(relative[above], default=np.inf)))
+    scores, thresholds = scores[scored], thresholds[scored]
+    above = scores > thresholds
+    relative = np.where(thresholds == threshold, scores, np.where(above, np.inf, 0.0))
+    own = (thresholds != threshold) & (thresholds > 0)
+    relative[own] = threshold * scores[own] / thresholds[own]
+    return Span(
+        float(min(max(relative[~above], default=0.0), threshold)),
+        float(max(min(relative[above], default=np.inf), np.nextafter(threshold, np.inf))),
+    )
 
 
 def _unit(detection: DetectionSettings) -> Unit:
@@ -72,11 +95,3 @@ def _unit(detection: DetectionSettings) -> Unit:
 def _at(detection: DetectionSettings, threshold: float) -> DetectionSettings:
     value = Area(threshold, "%") if detection.preset_name == "classic" else Times(threshold)
     return detection.model_copy(update={"score_threshold": value})
-
-
-def _with_detection(settings: Settings, change: Callable[[DetectionSettings], DetectionSettings]) -> Settings:
-    cameras = {
-        name: each.model_copy(update={"detection": change(each.detection)})
-        for name, each in settings.camera.items()
-    }
-    return settings.model_copy(update={"detection": change(settings.detection), "camera": cameras})

@@ -18,7 +18,7 @@ from time import perf_counter
 from benchmarks.speed import backlog, cameras, latency, resting, rows, scanning, slow_card
 from benchmarks.speed.digest import digest
 from benchmarks.speed.options import Options
-from benchmarks.speed.tables import Table, circumstances, load_warning
+from benchmarks.speed.tables import Table, circumstances, load_warning, quick_warning
 
 PARTS: dict[str, Callable[[Options], Iterator[Table]]] = {
     "scan": scanning.scan,
@@ -39,8 +39,8 @@ ROUNDS, ROUNDS_QUICK = 7, 2
 def main() -> None:
     arguments = _arguments()
     load = os.getloadavg()[0]
-    warning = load_warning(load)
-    if warning:
+    warnings = [each for each in (quick_warning(is_quick=arguments.quick), load_warning(load)) if each]
+    for warning in warnings:
         _say(f"warning: {warning}")
     rounds = arguments.rounds or (ROUNDS_QUICK if arguments.quick else ROUNDS)
     arguments.cache.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def main() -> None:
     options = Options(arguments.quick, rounds, arguments.cache, _say)
     where = circumstances(load)
     if not arguments.json:
-        print(where + (f"\n\nNote: {warning}." if warning else "") + "\n", flush=True)
+        print("\n\n".join([where, *(f"Note: {warning}." for warning in warnings)]) + "\n", flush=True)
     tables = []
     for part in arguments.only:
         for table in PARTS[part](options):
@@ -57,7 +57,8 @@ def main() -> None:
                 print(table.markdown(), flush=True)
     if arguments.json:
         documents = [table.document() for table in tables]
-        print(json.dumps({"schema": 1, "measured": where, "warning": warning, "tables": documents}, indent=1))
+        document = {"schema": 1, "measured": where, "warnings": warnings, "tables": documents}
+        print(json.dumps(document, indent=1))
     else:
         print("\n".join(table.markdown() for table in digest(tables)))
 

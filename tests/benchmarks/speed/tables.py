@@ -81,6 +81,13 @@ def load_warning(load: float) -> str | None:
     )
 
 
+def quick_warning(*, is_quick: bool) -> str | None:
+    """Return a warning when so little is measured that the figures say nothing."""
+    if not is_quick:
+        return None
+    return "quick: it shows that every part works; it is too short for any figure to mean something"
+
+
 def circumstances(load: float) -> str:
     """Return when, where and on what was measured, in a sentence."""
     today = datetime.now(UTC).date().isoformat()

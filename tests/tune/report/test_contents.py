@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lot_days
-from framegate.commands.scanning import candidates_of
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Reason, Verdict
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.outcomes import NONE, Frame, Replay

@@ -9,11 +9,12 @@ import pytest
 import forked
 import lot_days
 from chromium import Browser, opened, require_chromium
-from framegate.commands.scanning import candidates_of, scan
+from framegate.commands.scanning import scan
 from framegate.config.load import load
 from framegate.config.settings import Settings
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
+from framegate.ingest.sweeping import candidates_of
 from framegate.model import Entry
 from framegate.tune.ladder import with_threshold
 from lot_days import LotDays

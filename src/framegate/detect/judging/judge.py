@@ -227,20 +227,26 @@ class Judge:
 
     @classmethod
     def restored(
-        cls, settings: DetectionSettings, data: bytes, *, mask_picture: GrayImage | None = None
+        cls,
+        settings: DetectionSettings,
+        data: bytes,
+        *,
+        mask_picture: GrayImage | None = None,
+        new_detector: NewDetector = detector_of,
     ) -> Self:
         """Return a judge that goes on where another was when ``state`` returned these bytes.
 
         Args:
             settings: may differ from those of the other judge in all that prepares pictures alike.
             data: from anywhere; the memory used is no more than some times their length.
-            mask_picture: as for the constructor.
+            mask_picture, new_detector: as for the constructor.
 
         Raises:
             ValueError: they are no such state, are damaged, or come from another version of the detector,
                 another preset, or ``classic`` with another ``working_height``.
         """
-        saved, judge = unpacked(data, settings), cls(settings, mask_picture=mask_picture)
+        saved = unpacked(data, settings)
+        judge = cls(settings, mask_picture=mask_picture, new_detector=new_detector)
         try:
             for lane in saved.lanes:
                 judge._use(lane.reference.source_size, _lane_again(judge._new_detector(), lane))

@@ -4,7 +4,7 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from framegate.model import Decision, GrayImage, Moment
@@ -28,6 +28,7 @@ def replay(
     lines: Sequence[Line],
     *,
     store: FactStore | None = None,
+    masks: Mapping[str, GrayImage] | None = None,
     progress: Progress = lambda _frames: None,
 ) -> Replay:
     """Judge frames by several lines at once, each as if it alone had been in force from the first frame on.
@@ -37,6 +38,7 @@ def replay(
             are below the drop folder of the first line.
         lines: at least one.
         store: remembers what was computed; by default nothing.
+        masks: pictures that stand for mask files, by their paths; other files are read.
         progress: see ``Progress``.
 
     Raises:
@@ -45,10 +47,10 @@ def replay(
         MemoryError: there is too little memory.
     """
     result = Replay(frames, [Outcome.empty(line, len(frames)) for line in lines])
-    masks: dict[str, GrayImage] = {}
+    known_masks = dict(masks or {})
     store = store or FactStore(None)
     for camera, numbers in result.of_cameras().items():
-        run = _CameraRun(camera, numbers, result, masks, store)
+        run = _CameraRun(camera, numbers, result, known_masks, store)
         if not run.recall():
             progress(len(numbers))
             continue

@@ -44,6 +44,13 @@ Seen = Shown | Decision
 """What a frame shows, or why it is rejected."""
 
 
+def cache_file() -> Path | None:
+    """Return where this user's cache is, below $XDG_CACHE_HOME or ~/.cache; None without a home."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    folder = given if os.path.isabs(given) else os.path.expanduser("~/.cache")
+    return Path(folder, "framegate", "replay.sqlite") if os.path.isabs(folder) else None
+
+
 @dataclass(slots=True)
 class Computed:
     """What a cache has to remember."""
@@ -51,14 +58,18 @@ class Computed:
     files: list[tuple[str, FileKey, bytes]] = field(default_factory=list)
     """Folder, file, and the digest of its bytes."""
 
-    pictures: list[tuple[Reading, str, Seen]] = field(default_factory=list)
+    pictures: list[tuple[Reading, str, str]] = field(default_factory=list)
+    """What they show, as it is remembered: a picture itself has 0.7 MB."""
+
     facts: list[tuple[str, str, Facts]] = field(default_factory=list)
 
     def add_read(self, folder: str, key: FileKey, sha256: bytes, seen: Mapping[Reading, Seen]) -> None:
         """Add what a frame shows; nothing if its bytes could not be read."""
         if sha256:
             self.files.append((folder, key, sha256))
-            self.pictures += [(reading, content_of(sha256), each) for reading, each in seen.items()]
+            self.pictures += [
+                (reading, content_of(sha256), json.dumps(_values(each))) for reading, each in seen.items()
+            ]
 
     def add_facts(self, content: str, works: Mapping[str, SharedWork], counts: Mapping[str, int]) -> None:
         """Add the facts about a frame, if there are more of them than there were."""
@@ -95,12 +106,18 @@ class FactStore:
         rows = self._select(
             "SELECT content, shown FROM picture WHERE reading = ? AND content", reading, contents
         )
-        return {content: _seen(content, json.loads(shown)) for content, shown in rows}
+        found: dict[str, Seen] = {}
+        with self._without_errors():
+            found |= {content: _seen(content, json.loads(shown)) for content, shown in rows}
+        return found
 
     def facts(self, work: str, contents: Iterable[str]) -> dict[str, Facts]:
         """Return what is known of frames, by content."""
         rows = self._select("SELECT content, answers FROM facts WHERE work = ? AND content", work, contents)
-        return {content: json.loads(answers) for content, answers in rows}
+        found: dict[str, Facts] = {}
+        with self._without_errors():
+            found |= {content: json.loads(answers) for content, answers in rows}
+        return found
 
     def add(self, computed: Computed) -> None:
         """Remember what was computed."""
@@ -109,9 +126,6 @@ class FactStore:
             for folder, key, sha256 in computed.files
             if key.ctime_ns  # else its bytes may change, and it looks the same
         ]
-        of_pictures = [
-            (reading, content, json.dumps(_values(seen))) for reading, content, seen in computed.pictures
-        ]
         of_facts = [
             (work, content, json.dumps(answers, separators=(",", ":")))
             for work, content, answers in computed.facts
@@ -119,7 +133,7 @@ class FactStore:
         with self._without_errors():
             if self._db is not None:
                 self._db.executemany("REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", of_files)
-                self._db.executemany("REPLACE INTO picture VALUES (?, ?, ?)", of_pictures)
+                self._db.executemany("REPLACE INTO picture VALUES (?, ?, ?)", computed.pictures)
                 self._db.executemany("REPLACE INTO facts VALUES (?, ?, ?)", of_facts)
                 self._db.commit()
 
@@ -171,7 +185,7 @@ class FactStore:
             yield
         except (sqlite3.Error, OSError, ValueError) as error:
             self.close()
-            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            if not isinstance(error, (sqlite3.OperationalError, OSError)):
                 with suppress(OSError):
                     Path(str(self.path)).unlink()
 

@@ -92,6 +92,11 @@ class Lines:
         """The ways in which a frame has to be read, each with the settings of a line that needs it."""
         return {reading_of(each, self._name): each for each in self._settings}
 
+    def camera_of(self, line: int) -> Camera:
+        """Return the camera that judges a line; its pictures and detectors are those of shared work."""
+        (camera,) = (group.camera for group in self._groups if line in group.lines)
+        return camera
+
     @property
     def works(self) -> Mapping[str, SharedWork]:
         """What the lines compute together, by its key."""

@@ -5,14 +5,87 @@ rejected without comparing it is settled: no threshold changes it.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from framegate.cameras.camera import mask_in
+from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.ingest.reading import look_at
-from framegate.model import Candidate, Decision, Entry, FileKey, Reason, Verdict
+from framegate.keep.history.revisions import Revision
+from framegate.keep.history.view import History
+from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reason, Verdict
+from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a daemon has judged, and by what."""
+
+    frames: list[Frame]
+    was: Outcome
+    """What it has decided."""
+
+    revisions: dict[int, Settings]
+    """The settings that were in force, by revision; those that another framegate wrote are left out."""
+
+    masks: dict[str, GrayImage]
+    """Of those settings, by the path that they name."""
+
+    doubts: dict[str, list[str]]
+    """Why a replay of a camera need not be exact, in words."""
+
+
+def recording(history: History, settings: Settings, camera: str | None = None) -> Recording:
+    """Return what a ledger remembers.
+
+    Args:
+        history: of the ledger.
+        settings: with the folders of the frames and of the results.
+        camera: only this one's; None: all.
+
+    Raises:
+        SinkError: the ledger cannot be read.
+    """
+    rows = (row.entry for row in history.frames())
+    frames = recorded_frames((row for row in rows if camera in {None, row.camera}), settings)
+    revisions: dict[int, Settings] = {}
+    masks: dict[str, GrayImage] = {}
+    for number, revision in history.revisions().items():
+        with suppress(ValueError):  # it has settings that this version does not know
+            revisions[number] = _settings_of(revision, history, masks)
+    return Recording(frames, as_outcome(frames, settings), revisions, masks, _doubts(history, frames))
+
+
+def _settings_of(revision: Revision, history: History, masks: dict[str, GrayImage]) -> Settings:
+    """Return the settings of a revision; its masks go by names of their own: the files may have changed."""
+    settings = revision.settings()
+    renamed = {path: f"{path} of {sha256}" for path, sha256 in revision.masks.items()}
+    for path, sha256 in revision.masks.items():
+        data = history.mask_file(sha256)
+        if data is None:
+            raise ValueError(f"the mask {path} was too large to be remembered")
+        masks[renamed[path]] = mask_in(data, path)
+
+    def named_anew(detection: DetectionSettings) -> DetectionSettings:
+        path = detection.mask_file
+        return detection if path is None else detection.model_copy(update={"mask_file": renamed[path]})
+
+    return with_detection(settings, named_anew)
+
+
+def _doubts(history: History, frames: list[Frame]) -> dict[str, list[str]]:
+    doubts: dict[str, list[str]] = {}
+    for camera in dict.fromkeys(frame.candidate.camera for frame in frames):
+        if history.whole_since_ns(camera) is None:
+            doubts[camera] = ["the ledger has lost its first frames, and what was learnt from them"]
+    for camera, count in gone_of(frames).items():
+        doubts.setdefault(camera, []).append(f"of {count} frames the files are gone, input and result")
+    return doubts
 
 
 def recorded_frames(entries: Iterable[Entry], settings: Settings) -> list[Frame]:

@@ -1,0 +1,267 @@
+"""``framegate explain NAME``: why a daemon kept or dropped a frame, by what it knew then."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from framegate.cameras.camera import mask_of
+from framegate.commands.explain import what_was_compared, write_picture
+from framegate.commands.progress import Bar
+from framegate.commands.scan import printable
+from framegate.config.detection import DetectionSettings
+from framegate.config.load import Config
+from framegate.config.quantities import comparison
+from framegate.config.settings import Settings
+from framegate.detect.detector import detector_of
+from framegate.errors import FramegateError
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
+from framegate.model import Decision, Entry, Reason, Verdict, iso_utc
+from framegate.tune.explain import Explanation, NotAFrameError, explain, explained, overlay
+from framegate.tune.recall import recall
+from framegate.tune.replay.outcomes import Frame, Line
+from framegate.tune.replay.recorded import Recording, gone_of, recording
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+
+
+class UnknownFrameError(FramegateError):
+    """The ledger does not know a frame, or it cannot be shown."""
+
+
+@dataclass(slots=True)
+class Past:
+    """A frame that was judged, and why as it was."""
+
+    entry: Entry
+    """What the ledger has of it."""
+
+    reference: Entry | None = None
+    file: Path | None = None
+    """Where its bytes are; None if they are gone."""
+
+    detection: DetectionSettings | None = None
+    """By which it was judged; None if they are not known."""
+
+    explanation: Explanation | None = None
+    """Made of the pictures; None without them."""
+
+    score_before_learning: float | None = None
+    doubts: list[str] = field(default_factory=list)
+    """Why the explanation need not be exact, in words."""
+
+
+def run_explain_name(name: str, config: Config, *, overlay_file: Path | None, as_json: bool) -> None:
+    """Print why a daemon kept, dropped or rejected a frame.
+
+    Raises:
+        UnknownFrameError: the ledger does not know it; or there is nothing to draw.
+        SinkError: the ledger cannot be read.
+        OverlayError: the picture cannot be written.
+    """
+    past = past_of(name, config.settings)
+    if overlay_file is not None:
+        if past.explanation is None or past.file is None:
+            raise UnknownFrameError(f"nothing of {printable(name)} can be drawn: {_why_not(past)}")
+        write_picture(overlay_file, overlay(past.file, past.explanation))
+    if as_json:
+        print(json.dumps(_document(past), indent=2))
+    else:
+        print("\n".join(_in_words(past)))
+
+
+def past_of(name: str, settings: Settings) -> Past:
+    """Return all that is known of a frame that was judged.
+
+    Raises:
+        UnknownFrameError: the ledger does not know it.
+        SinkError: the ledger cannot be read.
+    """
+    ledger = Path(settings.state.folder or "", LEDGER_NAME)
+    if not ledger.exists():
+        raise UnknownFrameError(f"no daemon has run with the state folder {ledger.parent}")
+    with History(ledger) as history:
+        entry = _entry(history, _names(name, settings))
+        if entry is None:
+            words = f"the ledger in {ledger.parent} does not know {printable(name)}"
+            raise UnknownFrameError(f"{words}; to compare two files, give both")
+        found = recording(history, settings, entry.camera)
+        is_whole = history.whole_since_ns(entry.camera) is not None
+    last = max(n for n, frame in enumerate(found.frames) if frame.recorded == entry)
+    frames = found.frames[: last + 1]
+    past = Past(entry, file=_file_of(frames[-1], settings), doubts=_doubts(frames, found, is_whole=is_whole))
+    then = found.revisions.get(entry.config_revision)
+    past.detection = None if then is None else then.detection_of(entry.camera)
+    before = next((f for f in reversed(frames[:-1]) if f.name == entry.reference), None)
+    past.reference = None if before is None else before.recorded
+    if past.file is None or frames[-1].settled is not None:
+        return past
+    if not past.doubts:
+        _recall(past, frames, Line("then", settings, revisions=found.revisions), found)
+    elif before is not None and (reference := _file_of(before, settings)) is not None:
+        _compare(past, reference, past.file, then or settings)
+    return past
+
+
+def _entry(history: History, names: set[str]) -> Entry | None:
+    """Return the last decision about a name, in the drop folder or in the results folder."""
+    found = None
+    for row in history.frames():
+        if row.entry.key.name in names or row.entry.result in names:
+            found = row.entry
+    return found
+
+
+def _names(name: str, settings: Settings) -> set[str]:
+    """Return what may be meant: a name as the log has it, or a path to the file."""
+    folders = settings.drop.folder, settings.results.folder
+    return {name, *(os.path.relpath(os.path.abspath(name), folder) for folder in folders)}
+
+
+def _file_of(frame: Frame, settings: Settings) -> Path | None:
+    if frame.settled is not None and frame.settled.reason is Reason.VANISHED:
+        return None
+    return Path(frame.folder or settings.drop.folder, frame.candidate.key.name)
+
+
+def _doubts(frames: list[Frame], found: Recording, *, is_whole: bool) -> list[str]:
+    """Return why the frames up to one cannot be judged again as they were."""
+    doubts = [] if is_whole else ["the ledger has lost the camera's first frames"]
+    if frames[-1].settled is not None and frames[-1].settled.reason is Reason.VANISHED:
+        doubts.append("its bytes are gone, input and result")
+    elif gone := gone_of(frames).get(frames[0].candidate.camera):
+        doubts.append(f"of {gone} frames before it the files are gone, input and result")
+    revisions = {frame.recorded.config_revision for frame in frames if frame.recorded is not None}
+    if revisions - found.revisions.keys():
+        doubts.append("the settings of then are not known")
+    return doubts
+
+
+def _recall(past: Past, frames: list[Frame], line: Line, found: Recording) -> None:
+    """Explain a frame by what the camera knew then."""
+    with Bar(len(frames)) as bar:
+        recalled = recall(frames, line, found.masks, bar.move)
+    if recalled is None:
+        past.doubts.append("its file shows no picture any more")
+        return
+    if not recalled.is_whole:
+        past.doubts.append("the preset or its working size was changed before it")
+    if not _is_alike(recalled.decision, past.entry):
+        past.doubts.append(f"judged again it is {_decided(recalled.decision)}")
+    if recalled.reference is not None:
+        past.explanation = explained(
+            recalled.detector, recalled.reference, recalled.current, recalled.decision
+        )
+    past.score_before_learning = recalled.score_before_learning
+
+
+def _compare(past: Past, reference: Path, current: Path, settings: Settings) -> None:
+    """Explain a frame by the two files alone, as if nothing had been learnt."""
+    detection = settings.detection_of(past.entry.camera)
+    try:
+        detector = detector_of(detection, mask_of(detection))
+        max_pixels = settings.drop.max_megapixels * 1e6
+        past.explanation = explain(reference, current, detector, max_pixels=max_pixels)
+    except (OSError, ValueError, NotAFrameError) as error:
+        past.doubts.append(str(error))
+    else:
+        past.doubts.append("so the two files are compared as if nothing had been learnt")
+
+
+def _is_alike(decision: Decision, entry: Entry) -> bool:
+    score = None if decision.score is None else decision.score.score
+    return (decision.reason, score, decision.reference) == (entry.reason, entry.score, entry.reference)
+
+
+def _decided(decision: Decision) -> str:
+    score = decision.score
+    return str(decision.reason) + (
+        "" if score is None else ", " + " ".join(comparison(score.score, score.threshold, score.unit))
+    )
+
+
+def _document(past: Past) -> dict[str, Any]:
+    entry, reference = past.entry, past.reference
+    numbers = {"score": entry.score, "threshold": entry.threshold, "unit": entry.unit, "zone": entry.zone}
+    return {
+        "schema": 2,
+        **({} if past.explanation is None else past.explanation.as_json()),
+        "frame": entry.key.name,
+        "camera": entry.camera,
+        "captured_at": iso_utc(entry.captured_at_ns),
+        "decided_at": iso_utc(entry.decided_at_ns),
+        "config_revision": entry.config_revision,
+        "verdict": entry.reason.verdict,
+        "reason": entry.reason,
+        "detail": entry.detail,
+        **(numbers if entry.score is not None else {}),
+        "reference": entry.reference,
+        "reference_age_s": None if reference is None else _age_s(entry, reference),
+        "score_before_learning": past.score_before_learning,
+        "ignored": [*_ignored(past)],
+        "exact": not past.doubts,
+        "why_not_exact": past.doubts,
+    }
+
+
+def _in_words(past: Past) -> Iterator[str]:
+    entry, explanation = past.entry, past.explanation
+    taken, judged = iso_utc(entry.captured_at_ns), iso_utc(entry.decided_at_ns)
+    yield f"{printable(entry.key.name)} of camera {printable(entry.camera)}, taken {taken}"
+    yield f"judged {judged}, by revision {entry.config_revision} of the settings"
+    yield f"{entry.reason.verdict}: {entry.reason}{f' ({entry.detail})' if entry.detail else ''}"
+    if entry.score is not None and entry.threshold is not None and entry.unit is not None:
+        shown, sign, threshold = comparison(entry.score, entry.threshold, entry.unit)
+        zone = "" if entry.zone is None else f" of zone {entry.zone}"
+        yield f"score {shown} {sign} threshold {threshold}{zone}: {_margin(entry.score, entry.threshold)}"
+    if entry.reference is not None:
+        age = "" if past.reference is None else f", taken {_age(_age_s(entry, past.reference))}"
+        yield f"compared with {printable(entry.reference)}{age}"
+    if explanation is not None and (score := explanation.score) is not None:
+        yield from what_was_compared(explanation, score, ">" if score.score > score.threshold else "<=")
+    if (before := past.score_before_learning) is not None:
+        yield f"  usual there: with nothing learnt the score would be {before:.2f}x"
+    if ignored := [*_ignored(past)]:
+        yield f"ignored: {', '.join(ignored)}"
+    if past.doubts:
+        yield f"not exact: {_why_not(past)}"
+    elif entry.reason.verdict is not Verdict.REJECTED or entry.reason is Reason.TORN:
+        yield "exact: judged again, it comes out the same"
+
+
+def _margin(score: float, threshold: float) -> str:
+    """Return by how much a score is above or below its threshold: ``9 % short``."""
+    if not threshold:
+        return "over" if score else "nothing changed"
+    percent = 100 * abs(score / threshold - 1)
+    shown = f"{percent:.0f}" if percent >= 1 else f"{percent:.1g}"
+    return f"{shown} % {'over' if score > threshold else 'short'}"
+
+
+def _ignored(past: Past) -> Iterator[str]:
+    """Yield what does not count in the picture, by its name in the config."""
+    if (detection := past.detection) is not None:
+        yield from (area.name for area in detection.ignore)
+        if any(detection.border_mask):
+            yield "border_mask"
+        if detection.mask_file is not None:
+            yield "mask_file"
+
+
+def _age_s(entry: Entry, reference: Entry) -> float:
+    return (entry.captured_at_ns - reference.captured_at_ns) / 1e9
+
+
+def _age(seconds: float) -> str:
+    """Return in words how much earlier the reference was taken."""
+    for unit, unit_s in (("days", DAY_S), ("h", HOUR_S), ("min", MINUTE_S)):
+        if abs(seconds) >= 2 * unit_s:
+            return f"{abs(seconds) / unit_s:.0f} {unit} {'before' if seconds > 0 else 'after'}"
+    return f"{abs(seconds):.0f} s {'before' if seconds >= 0 else 'after'}"
+
+
+def _why_not(past: Past) -> str:
+    return "; ".join(past.doubts) or f"it is {past.entry.reason}, compared with nothing"

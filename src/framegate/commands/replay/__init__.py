@@ -1,0 +1,1 @@
+"""``framegate replay``: what other settings would have kept of the same frames."""

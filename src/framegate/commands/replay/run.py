@@ -1,0 +1,125 @@
+"""Replays the frames: by a config, and by an older one to compare with."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from framegate.allocator import give_large_pictures_back
+from framegate.commands.progress import Bar
+from framegate.commands.replay.document import document
+from framegate.commands.replay.found import Check, Found, Wanted
+from framegate.commands.replay.words import in_words
+from framegate.commands.scan import printable, report_skipped, warn_about_names
+from framegate.config.load import Config
+from framegate.errors import EXIT_USAGE, FramegateError
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
+from framegate.preflight.preflight import prepare_to_replay
+from framegate.tune.differences import Side, differences
+from framegate.tune.labels import Label, failures, read_labels
+from framegate.tune.replay.engine import replay
+from framegate.tune.replay.facts import FactStore, cache_file
+from framegate.tune.replay.folder import folder_frames
+from framegate.tune.replay.outcomes import Frame, Line, Outcome
+from framegate.tune.replay.recorded import recording
+
+Source = tuple[list[Frame], Outcome | None, dict[str, list[str]]]
+"""Frames; what a daemon has decided about them, if it has; why the replay of a camera need not be exact."""
+
+
+class NothingToReplayError(FramegateError):
+    """There are no such frames."""
+
+    exit_code = EXIT_USAGE
+
+
+def run_replay(new: Config, old: Config | None, wanted: Wanted) -> bool:
+    """Replay frames by a config, and by an older one to compare with; print what each keeps.
+
+    Returns:
+        False if a frame comes out otherwise than its label says.
+
+    Raises:
+        ConfigError: a folder or a mask cannot be used.
+        LabelsError: the labels cannot be used.
+        NothingToReplayError: there are no such frames.
+    """
+    give_large_pictures_back()
+    labels = None if wanted.labels is None else read_labels(wanted.labels)
+    before, after = _sides(new, old, wanted)
+    changes = [] if before is None else differences(before, after)
+    check = None if labels is None or wanted.labels is None else _checked(wanted.labels, labels, after)
+    found = Found(before, after, changes, check)
+    if wanted.as_json:
+        print(json.dumps(document(found, new, old)))
+    else:
+        print("\n".join(in_words(found, wanted)))
+    return check is None or check.is_passed
+
+
+def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None, Side]:
+    frames, was, inexact = _source(new, wanted)
+    if wanted.folder is not None and wanted.camera is None:
+        warn_about_names(new.settings.drop, [frame.candidate for frame in frames])
+    frames_before = frames if old is None or wanted.folder is None else _source(old, wanted)[0]
+    is_one_pass = [frame.candidate for frame in frames] == [frame.candidate for frame in frames_before]
+    lines = [_line(config) for config in (new, old) if config is not None]
+    passes = [(frames, lines)] if is_one_pass else [(frames, lines[:1]), (frames_before, lines[1:])]
+    store = FactStore(cache_file() if wanted.is_cached else None)
+    with closing(store), Bar(sum(len(each) for each, _ in passes)) as bar:
+        replays = [replay(each, of, store=store, progress=bar.move) for each, of in passes]
+    for each in replays:
+        for camera, doubts in inexact.items():
+            for why in doubts:
+                each.doubt(camera, why)
+    sides = [
+        Side(each, outcome, [n for n, frame in enumerate(each.frames) if wanted.is_shown(frame)])
+        for each in replays
+        for outcome in each.outcomes
+    ]
+    after, *before = sides
+    if not before and was is not None:
+        before = [Side(after.replay, was, after.numbers)]
+    if not any(side.numbers for side in sides):
+        raise NothingToReplayError(_without_frames(new, wanted))
+    return (before[0] if before else None), after
+
+
+def _source(config: Config, wanted: Wanted) -> Source:
+    """Return the frames to replay."""
+    if wanted.folder is None:
+        return _recorded(config, wanted)
+    prepare_to_replay(config)
+    frames = folder_frames(
+        config.settings, camera=wanted.camera, until_ns=wanted.until_ns, skipped=report_skipped
+    )
+    return frames, None, {}
+
+
+def _recorded(config: Config, wanted: Wanted) -> Source:
+    """Return what the daemon of the config has judged."""
+    ledger = Path(config.settings.state.folder or "", LEDGER_NAME)
+    if not ledger.exists():
+        raise NothingToReplayError(f"no daemon has run with the state folder {ledger.parent}: give a FOLDER")
+    with History(ledger) as history:
+        found = recording(history, config.settings, wanted.camera)
+    return found.frames, found.was, found.doubts
+
+
+def _line(config: Config) -> Line:
+    return Line(str(config.path or "the defaults"), config.settings)
+
+
+def _without_frames(config: Config, wanted: Wanted) -> str:
+    of = "" if wanted.camera is None else f" of camera {printable(wanted.camera)}"
+    when = "" if wanted.from_ns is None and wanted.until_ns is None else " of that time"
+    return f"{config.settings.drop.folder}: there is no frame{of}{when}"
+
+
+def _checked(path: Path, labels: Sequence[Label], side: Side) -> Check:
+    shown = {side.replay.frames[number].name for number in side.numbers}
+    known = [label for label in labels if label.frame in shown]
+    unknown = [label for label in labels if label.frame not in shown]
+    failed, _ = failures(known, side.replay, side.outcome)
+    return Check(path, len(known) - len(failed), failed, unknown)

@@ -1,0 +1,1 @@
+"""What a replay needs of the past, as the ledger remembers it."""

@@ -1,0 +1,110 @@
+"""The ledger as a replay reads it: every decision in order, and what it depended on.
+
+Rows are read in portions. One long reading would keep a running daemon from shortening its log, which would
+grow until the reading ends.
+"""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from framegate.keep.database import Database
+from framegate.keep.history.checkpoints import Checkpoint
+from framegate.keep.history.revisions import Revision
+from framegate.keep.presence import RECORDED_COLUMNS, Recorded, recorded_of
+from framegate.keep.schema import SCHEMA, SCHEMA_VERSION
+from framegate.model import Reason
+
+ROWS_AT_ONCE = 1_000
+
+_FRAMES = f"SELECT {RECORDED_COLUMNS} FROM frame WHERE id > ? ORDER BY id LIMIT {ROWS_AT_ONCE}"
+_REVISIONS = "SELECT revision, since_ns, settings, masks, detectors FROM config ORDER BY revision"
+_FIRST_JUDGED = (
+    "SELECT reason, decided_at_ns FROM frame"
+    " WHERE camera = ? AND (verdict <> 'rejected' OR reason = 'torn') ORDER BY id LIMIT 1"
+)
+
+
+class History:
+    """What one ledger remembers, for reading only, whether or not a daemon writes it meanwhile.
+
+    Use it in a ``with`` block, in one thread. What the daemon has decided in the last five seconds may be
+    missing.
+
+    Args:
+        path: of the ledger's file, which exists.
+
+    Raises:
+        SinkError: the ledger cannot be read, or an older framegate has written it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA, SCHEMA_VERSION, lambda _event: None, is_read_only=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def frames(self, after_id: int = 0) -> Iterator[Recorded]:
+        """Yield the rows after one, in the order of the decisions."""
+        while rows := self._database.read(_FRAMES, (after_id,)):
+            yield from map(recorded_of, rows)
+            after_id = rows[-1][0]
+
+    def revisions(self) -> dict[int, Revision]:
+        """Return the settings that were in force, by their number; 0, not known, is not among them."""
+        return {row[0]: Revision(*row) for row in self._database.read(_REVISIONS)}
+
+    def mask_file(self, sha256: str) -> bytes | None:
+        """Return the bytes of a mask file, by an item of ``Revision.masks``; None if it was too large."""
+        rows = self._database.read("SELECT data FROM mask WHERE sha256 = ?", (bytes.fromhex(sha256),))
+        return rows[0][0] if rows else None
+
+    def pruned(self) -> dict[str, int]:
+        """Return the highest id of the rows that are gone, by camera; without the cameras that miss none.
+
+        Only what a camera's later frames depended on counts. The rows after it are complete.
+        """
+        return dict(self._database.read("SELECT camera, frame FROM pruned"))
+
+    def checkpoints(self, camera: str) -> list[Checkpoint]:
+        """Return the moments from which a replay of a camera can begin, oldest first.
+
+        No row after them has been pruned; whether the inputs are still there, the rows tell.
+        """
+        query = "SELECT camera, frame, config_revision FROM checkpoint WHERE camera = ? ORDER BY frame"
+        return [Checkpoint(*row) for row in self._database.read(query, (camera,))]
+
+    def state_at(self, checkpoint: Checkpoint) -> bytes | None:
+        """Return what the camera knew then, for ``Camera.restored``; None if it has gone meanwhile.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        query = "SELECT state FROM checkpoint WHERE camera = ? AND frame = ?"
+        rows = self._database.read(query, (checkpoint.camera, checkpoint.frame))
+        try:
+            return zlib.decompress(rows[0][0]) if rows else None
+        except zlib.error as error:
+            raise ValueError(f"the checkpoint after frame {checkpoint.frame} is damaged: {error}") from error
+
+    def whole_since_ns(self, camera: str) -> int | None:
+        """Return when a camera's first frame was decided, if no frame is missing; else None.
+
+        A ledger that was begun anew under a running daemon is not whole: its first frame was not the
+        camera's first.
+        """
+        if self._database.read("SELECT 1 FROM pruned WHERE camera = ?", (camera,)):
+            return None
+        rows = self._database.read(_FIRST_JUDGED, (camera,))
+        return rows[0][1] if rows and rows[0][0] == Reason.FIRST else None

@@ -1,0 +1,156 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+
+from framegate.commands.explain_name import UnknownFrameError, past_of, run_explain_name
+from framegate.commands.replay.found import Wanted
+from framegate.commands.replay.run import run_replay
+from framegate.config.load import load
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
+from framegate.model import Entry, Reason, Verdict
+from replays import draw_frames, name_of
+from running import Site
+from stepping import Stepped
+
+NAMES = "camera_pattern = '^(?P<camera>c[0-9])'\nsettle_s = 0.1\ngive_up_s = 0.2"
+CLOCK = 'ignore = [{ name = "clock", polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 0.1], [0.0, 0.1]] }]'
+
+
+@pytest.fixture
+def judged(daemon: Stepped, site: Site, tmp_path: Path) -> Site:
+    """A site whose daemon has judged a day of three cameras; at noon somebody has edited the config."""
+    draw_frames(tmp_path / "frames")
+    for first, detection in ((0, ""), (12, f'score_threshold = "4x"\n{CLOCK}')):
+        site.configure(drop=NAMES, detection=detection)
+        if daemon.daemon is None:
+            daemon.start()
+        else:
+            daemon.daemon.reload()
+        for number in range(first, first + 12):
+            for camera in range(3):
+                shutil.copy2(tmp_path / "frames" / name_of(camera, number), site.drop)
+            daemon.go(5)
+    daemon.stop()
+    return site
+
+
+def entries(site: Site) -> list[Entry]:
+    with History(site.state / LEDGER_NAME) as history:
+        return [row.entry for row in history.frames()]
+
+
+@pytest.mark.slow
+def test_every_frame_is_explained_by_the_numbers_that_decided(judged: Site) -> None:
+    """Judged again up to it, each frame has the ledger's score to the bit, and the explanation shows it."""
+    settings, found = load(judged.config).settings, entries(judged)
+    assert {entry.config_revision for entry in found} == {1, 2}
+    for entry in found:
+        past = past_of(entry.key.name, settings)
+        assert (past.entry, past.doubts) == (entry, [])
+        if entry.score is not None:
+            assert past.explanation is not None
+            assert past.explanation.score is not None
+            assert past.explanation.score.score == entry.score
+
+
+def shown(name: str, site: Site, capsys: pytest.CaptureFixture[str]) -> str:
+    run_explain_name(name, load(site.config), overlay_file=None, as_json=False)
+    return capsys.readouterr().out
+
+
+def test_a_dropped_frame_is_explained_in_words(judged: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """Verdict, margin, the reference and its age, the place, what is ignored, the revision: all in words."""
+    wanted = next(e for e in reversed(entries(judged)) if e.camera == "c0" and e.reason is Reason.UNCHANGED)
+    words = shown(wanted.key.name, judged, capsys)
+    assert wanted.score is not None
+    assert "dropped: unchanged\n" in words
+    assert f"<= threshold 4x: {100 - 25 * wanted.score:.0f} % short\n" in words
+    assert "by revision 2 of the settings" in words
+    assert f"compared with {wanted.reference}, taken " in words
+    assert "where it changed most: at x " in words
+    assert "ignored: clock\n" in words
+    assert words.endswith("exact: judged again, it comes out the same\n")
+
+
+def test_a_frame_is_found_by_its_path_and_by_its_result(judged: Site) -> None:
+    """What a shell completes, in the drop folder or in the results folder, names the frame as well."""
+    settings = load(judged.config).settings
+    kept = next(e for e in entries(judged) if e.reason is Reason.CHANGED)
+    assert kept.result is not None
+    for name in (kept.key.name, judged.drop / kept.key.name, judged.results / kept.result):
+        assert past_of(str(name), settings).entry == kept
+
+
+def test_without_the_frames_before_it_is_said_to_be_inexact(
+    judged: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two files are compared as if nothing had been learnt; verdict and score stay those of the ledger."""
+    found = [e for e in entries(judged) if e.camera == "c0" and e.reason.verdict is Verdict.DROPPED]
+    unchanged = [e for e in found if e.reason is Reason.UNCHANGED]
+    (judged.drop / unchanged[0].key.name).unlink()
+    last = unchanged[-1]
+    run_explain_name(last.key.name, load(judged.config), overlay_file=None, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exact"], told["verdict"], told["score"]) == (False, "dropped", last.score)
+    assert told["why_not_exact"] == [
+        "of 1 frames before it the files are gone, input and result",
+        "so the two files are compared as if nothing had been learnt",
+    ]
+    assert told["place"] is not None
+    words = shown(unchanged[0].key.name, judged, capsys)
+    assert words.endswith("not exact: its bytes are gone, input and result\n")
+    assert "dropped: unchanged\n" in words
+
+
+def test_a_rejected_frame_and_a_first_one_are_explained(
+    judged: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What was compared with nothing says so, and there is nothing to draw."""
+    assert "rejected: truncated (" in shown(name_of(0, 3), judged, capsys)
+    assert "kept: first\n" in shown(name_of(0, 0), judged, capsys)
+    with pytest.raises(UnknownFrameError, match=r"nothing of c0_0000\.jpg can be drawn: it is first"):
+        run_explain_name(name_of(0, 0), load(judged.config), overlay_file=tmp_path / "o.png", as_json=False)
+
+
+def test_the_overlay_is_drawn_by_what_was_usual_then(judged: Site, tmp_path: Path) -> None:
+    """The picture shows the frame beside what changed."""
+    kept = next(e for e in entries(judged) if e.camera == "c0" and e.reason is Reason.CHANGED)
+    drawn = tmp_path / "why.png"
+    run_explain_name(kept.key.name, load(judged.config), overlay_file=drawn, as_json=True)
+    picture = cv2.imread(os.fspath(drawn))
+    assert picture is not None
+    assert picture.shape[0] == 480
+
+
+def test_what_the_daemon_has_decided_stands_for_before(
+    judged: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A replay without FOLDER is of the ledger's frames, beside what the daemon kept of them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    judged.configure(drop=NAMES, detection='score_threshold = "15x"')
+    assert run_replay(load(judged.config), None, Wanted(None, as_json=True))
+    told, found = json.loads(capsys.readouterr().out), entries(judged)
+    assert (told["frames"], told["exact"], told["old"]["config"]) == (len(found), True, None)
+    for camera, counts in told["old"]["cameras"].items():
+        assert counts["kept"] == sum(e.camera == camera and e.reason.is_kept for e in found)
+    assert told["new"]["config"] == str(judged.config)
+    assert told["lost"], "15x keeps less than what was in force"
+    assert not run_replay(load(judged.config), None, Wanted(None, labels=_unlike(found, tmp_path)))
+
+
+def _unlike(found: list[Entry], folder: Path) -> Path:
+    """Write a label that no replay fulfils."""
+    dropped = next(e for e in found if e.reason is Reason.IDENTICAL)
+    (folder / "labels.csv").write_text(f"frame,expected\n{dropped.key.name},kept\n")
+    return folder / "labels.csv"
+
+
+def test_an_unknown_name_is_one_sentence(judged: Site) -> None:
+    """The ledger and the name are in it."""
+    with pytest.raises(UnknownFrameError, match=r"the ledger in .*state does not know x\.jpg"):
+        past_of("x.jpg", load(judged.config).settings)

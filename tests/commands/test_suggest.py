@@ -1,0 +1,282 @@
+import json
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+import forked
+from framegate.commands.demo.scene import Lot
+from framegate.tune.suggest.plain import detection_table, text_in_toml
+from running import Site, running
+
+START_S = 1_717_236_000
+
+HEAD = "version = 1\n[drop]\nfolder = {drop}\n{more}\n[results]\nfolder = {results}\nmin_free = '1MB'\n"
+
+CAMERAS = r"camera_pattern = '^(?P<camera>[^_]+)_'"
+
+
+def framegate(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    uncached = ("--no-cache",) if arguments[0] == "suggest" else ()
+    done = forked.framegate(*arguments, *uncached)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def take(
+    folder: Path, prefix: str = "", frames: int = 40, *, width: int = 480, has_clock: bool = False
+) -> None:
+    """Let a camera over the drawn lot take frames: cars come and go, somebody walks by."""
+    folder.mkdir(exist_ok=True)
+    lot = Lot(width=width, height=9 * width // 16, seed=len(prefix))
+    for number in range(frames):
+        lot.parked = {1: 0, 4: 1, 2: 5} if number % 8 >= 4 else {1: 0, 4: 1}
+        lot.pedestrian = 0.1 + 0.02 * number if number % 5 == 2 else None
+        lot.clock = f"{7919 * number:06d}" if has_clock else ""
+        path = folder / f"{prefix}{number:04d}.jpg"
+        path.write_bytes(lot.jpeg())
+        os.utime(path, (START_S + 600 * number,) * 2)
+
+
+def config_file(folder: Path, drop: Path, more: str = "", rest: str = "") -> Path:
+    """Write a config for a drop folder; its results are beside it."""
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    path = folder / "lot.toml"
+    head = HEAD.format(drop=json.dumps(str(drop)), results=json.dumps(str(results)), more=more)
+    path.write_text(head + rest, "utf-8")
+    return path
+
+
+def pasted_into(config: Path, lines: str) -> Path:
+    """Append lines to a config, as somebody pastes them, and let framegate check it."""
+    whole = config.with_name("pasted.toml")
+    whole.write_text(config.read_text("utf-8") + lines, "utf-8")
+    framegate("check", "-c", whole)
+    return whole
+
+
+def kept_by(config: Path) -> dict[str, int]:
+    done = framegate("scan", "-c", config, "--dry-run", "--json")
+    return {camera: counts["kept"] for camera, counts in json.loads(done.stdout)["cameras"].items()}
+
+
+@pytest.fixture(scope="module")
+def lot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lot") / "frames"
+    take(folder)
+    return folder
+
+
+def test_without_a_goal_consequences_are_shown_and_no_threshold_is_named(lot: Path) -> None:
+    """Each row says what would be kept; the one in force is marked; nothing is there to paste."""
+    lines = framegate("suggest", lot).stdout.splitlines()
+    assert lines[0] == "40 frames of default, 6.7 hours"
+    assert lines[1] == "Under a day and under 150 frames: what holds for them need not hold tomorrow"
+    assert lines[2].split()[:3] == ["threshold", "kept", "a"]
+    rows = [line.split() for line in lines[3:] if re.match(r" +[\d.]+x ", line)]
+    assert [row[0] for row in rows if row[-2:] == ["in", "force"]] == ["2.3x"]
+    document = json.loads(framegate("suggest", lot, "--json").stdout)["cameras"]["default"]
+    ladder = {each["threshold"]: each for each in document["outcomes"]}
+    for row in rows:
+        one = ladder.get(float(row[0][:-1]), document["in_force"])
+        assert int(row[1]) == one["kept"]
+        assert one["from"] <= one["threshold"] < (one["below"] or 1e9)
+    assert "score_threshold" not in "\n".join(lines)
+    assert lines[-1].startswith("No number follows from this alone.")
+
+
+@pytest.mark.parametrize("target", ["20/day", "40/day", "1.5/hour", "1MB/day"])
+def test_what_a_target_gives_can_be_pasted_and_keeps_what_it_says(
+    lot: Path, tmp_path: Path, target: str
+) -> None:
+    """The lines are accepted by check, and a scan by them keeps as many frames as announced."""
+    config = config_file(tmp_path, lot)
+    found = framegate("suggest", "-c", config, "--target", target)
+    whole = pasted_into(config, found.stdout)
+    (camera,) = json.loads(framegate("suggest", "-c", config, "--target", target, "--json").stdout)[
+        "cameras"
+    ].values()
+    assert kept_by(whole) == {"default": camera["suggestion"]["kept"]}
+    assert f"# {camera['suggestion']['kept']} of 40 frames kept" in found.stdout
+    assert tomllib.loads(found.stdout) == {
+        "detection": {"score_threshold": camera["suggestion"]["score_threshold"]}
+    }
+    assert camera["toml"] == found.stdout
+
+
+def test_what_no_threshold_keeps_is_said_and_nothing_is_there_to_paste(lot: Path) -> None:
+    """More than there are frames, or fewer than are always kept, cannot be had; that is no failure."""
+    for target, words in (("100000/day", "at most 40"), ("0.01/day", "at least 1 of 40")):
+        done = framegate("suggest", lot, "--target", target)
+        assert f"{target} cannot be had: {words}" in done.stdout
+        assert tomllib.loads(done.stdout) == {}
+
+
+def test_where_outcomes_jump_both_neighbours_are_named(tmp_path: Path) -> None:
+    """Two pictures in turn: all are kept, or one; in between there is nothing, and it is said."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    scene = Lot(width=480, height=270)
+    empty = scene.picture(noise=0)
+    scene.parked = {1: 0, 4: 1, 2: 5, 3: 3}
+    full = scene.picture(noise=0)
+    for number in range(20):
+        path = folder / f"{number:03d}.png"
+        path.write_bytes(cv2.imencode(".png", full if number % 2 else empty)[1].tobytes())
+        os.utime(path, (START_S + 4320 * number,) * 2)
+    rest = "[detection]\npreset = 'classic'\nscore_threshold = '1%'\nmin_contour_area = '0.01%'\n"
+    config = config_file(tmp_path, folder, rest=rest)
+    words = framegate("suggest", "-c", config, "--target", "5/day").stdout
+    assert re.search(
+        r"5/day cannot be had: outcomes jump from 20 of 20 frames kept.* at [\d.]+% to 1 of", words
+    )
+    assert "score_threshold" in words
+
+
+def test_each_camera_gets_a_table_of_its_own(tmp_path: Path) -> None:
+    """Several cameras: a table for each, also where a name needs quotes, and one alone if it is asked for."""
+    folder = tmp_path / "frames"
+    for camera in ("north_", 'a "b"_'):
+        take(folder, camera, frames=16)
+    config = config_file(tmp_path, folder, CAMERAS)
+    found = framegate("suggest", "-c", config, "--target", "50/day").stdout
+    tables = tomllib.loads(found)
+    assert set(tables["camera"]) == {"north", 'a "b"'}
+    whole = pasted_into(config, found)
+    document = json.loads(framegate("suggest", "-c", config, "--target", "50/day", "--json").stdout)
+    wanted = {name: camera["suggestion"]["kept"] for name, camera in document["cameras"].items()}
+    assert kept_by(whole) == wanted
+    one = framegate("suggest", "-c", config, "--target", "50/day", "--camera", "north").stdout
+    assert set(tomllib.loads(one)["camera"]) == {"north"}
+    framegate("suggest", "-c", config, "--camera", "south", code=2)
+
+
+def test_classic_speaks_in_percent(lot: Path, tmp_path: Path) -> None:
+    """Thresholds are in the unit of the preset, also where the config has pixels."""
+    rest = "[detection]\npreset = 'classic'\nscore_threshold = '2000px'\nmin_contour_area = '50px'\n"
+    config = config_file(tmp_path, lot, rest=rest)
+    (in_force,) = [
+        line for line in framegate("suggest", "-c", config).stdout.splitlines() if line.endswith("in force")
+    ]
+    assert in_force.split()[0] == "1.54%"
+    found = framegate("suggest", "-c", config, "--target", "30/day").stdout
+    value = tomllib.loads(found)["detection"]["score_threshold"]
+    assert value.endswith("%")
+    whole = config.with_name("other.toml")
+    whole.write_text(config.read_text("utf-8").replace("2000px", value), "utf-8")
+    kept = int(re.findall(r"# (\d+) of 40 frames kept", found)[0])
+    assert kept_by(whole) == {"default": kept}
+
+
+def test_labels_are_met_by_what_is_printed(lot: Path, tmp_path: Path) -> None:
+    """Labels made from a scan at one threshold are all met by the suggested one."""
+    config = config_file(tmp_path, lot, rest="[detection]\nscore_threshold = '6x'\n")
+    stats = tmp_path / "stats.csv"
+    framegate("scan", "-c", config, "--dry-run", "--stats", stats)
+    rows = [line.split(",") for line in stats.read_text("utf-8").splitlines()]
+    verdict = rows[0].index("verdict")
+    labels = tmp_path / "labels.csv"
+    lines = ["# what matters", "frame,expected", *(f"{row[0]},{row[verdict]}" for row in rows[1:])]
+    labels.write_text("\n".join([*lines, "gone.jpg,kept", ""]), "utf-8")
+    done = framegate("suggest", lot, "--labels", labels)
+    assert "gone.jpg is no frame there" in done.stderr
+    assert "# as 40 labels would have it" in done.stdout
+    value = float(tomllib.loads(done.stdout)["detection"]["score_threshold"][:-1])
+    low, high = re.findall(r"# just as good: ([\d.]+)x to ([\d.]+)x", done.stdout)[0]
+    assert float(low) <= value <= float(high)
+    labels.write_text(labels.read_text("utf-8").replace("0000.jpg,kept", "0000.jpg,dropped"), "utf-8")
+    done = framegate("suggest", lot, "--labels", labels)
+    assert "# against 1 of 40 labels:\n#   0000.jpg is kept, not dropped\n" in done.stdout
+
+
+def test_frames_that_must_be_kept_give_an_upper_bound(lot: Path, tmp_path: Path) -> None:
+    """The highest threshold that keeps them, called a bound; a higher one drops one of them."""
+    config = config_file(tmp_path, lot)
+    found = framegate("suggest", "-c", config, "--must-keep", "0004.jpg", "--must-keep", "0012.jpg").stdout
+    assert "# an upper bound, and no answer" in found
+    whole = pasted_into(config, found)
+    stats = tmp_path / "stats.csv"
+
+    def kept(threshold: str) -> set[str]:
+        whole.write_text(
+            re.sub(r'score_threshold = ".*"', f'score_threshold = "{threshold}"', whole.read_text())
+        )
+        framegate("scan", "-c", whole, "--dry-run", "--stats", stats)
+        return {line.split(",")[0] for line in stats.read_text("utf-8").splitlines() if ",kept," in line}
+
+    value = tomllib.loads(found)["detection"]["score_threshold"]
+    assert {"0004.jpg", "0012.jpg"} <= kept(value)
+    bound = re.findall(r"a higher one than ([\d.]+)x", found)[0]
+    assert not {"0004.jpg", "0012.jpg"} <= kept(f"{1.02 * float(bound):.4f}x")
+
+
+def test_an_object_gives_the_smallest_area_and_says_why_no_threshold(lot: Path, tmp_path: Path) -> None:
+    """Its size bears on min_contour_area alone; what is too small to be seen is told so."""
+    config = config_file(tmp_path, lot)
+    found = framegate("suggest", "-c", config, "--object", "80,60,100,60").stdout
+    assert set(tomllib.loads(found)["detection"]) == {"min_contour_area"}
+    pasted_into(config, found)
+    small = framegate("suggest", "-c", config, "--object", "6,6").stdout
+    assert "too small to be seen" in small
+    assert tomllib.loads(small) == {}
+    both = framegate("suggest", "-c", config, "--object", "100,60", "--target", "30/day").stdout
+    assert set(tomllib.loads(both)["detection"]) == {"min_contour_area", "score_threshold"}
+    framegate("suggest", "-c", config, "--object", "big", code=2)
+
+
+def test_a_clock_is_proposed_to_be_ignored_and_drawn(tmp_path: Path) -> None:
+    """The area can be pasted after what the config ignores already, and what it changes is told."""
+    folder = tmp_path / "frames"
+    take(folder, "c1_", width=960, has_clock=True)
+    take(folder, "c2_", frames=12)
+    rest = (
+        "[[detection.ignore]]\nname = 'street'\npolygon = [[0.5, 0.9], [1.0, 0.9], [1.0, 1.0], [0.5, 1.0]]\n"
+    )
+    config = config_file(tmp_path, folder, CAMERAS, rest)
+    drawing = tmp_path / "ignore.png"
+    found = framegate("suggest", "-c", config, "--camera", "c1", "--overlay", drawing).stdout
+    toml = found[found.index("# By the settings in force") : found.index("No number")]
+    areas = tomllib.loads(toml)["camera"]["c1"]["detection"]["ignore"]
+    assert areas[0]["name"] == "street"
+    assert any(area["polygon"][0][1] < 0.03 for area in areas[1:])
+    pasted_into(config, toml)
+    picture = cv2.imread(str(drawing))
+    assert picture is not None
+    assert picture.shape == (540, 960, 3)
+
+
+def test_without_a_folder_it_is_what_the_daemon_has_judged(site: Site, morning: list[bytes]) -> None:
+    """The frames are the ledger's; by the settings in force as many are kept as the daemon has kept."""
+    with running(site) as daemon:
+        for number, data in enumerate(morning):
+            part = site.drop / f".{number}.part"
+            part.write_bytes(data)
+            part.rename(site.drop / f"{number:04d}.jpg")
+        verdicts = daemon.wait_for_verdicts(len(morning))
+    (site.drop / "later.jpg").write_bytes(morning[0])
+    (camera,) = json.loads(framegate("suggest", "-c", site.config, "--json").stdout)["cameras"].values()
+    kept = sum(line["event"] == "frame.kept" for line in verdicts)
+    assert (camera["frames"], camera["in_force"]["kept"]) == (len(morning), kept)
+
+
+def test_wrong_use_is_one_sentence(lot: Path, tmp_path: Path) -> None:
+    """A target and labels at once, a target that is none, an empty folder, labels that are not there."""
+    (tmp_path / "empty").mkdir()
+    framegate("suggest", lot, "--target", "5/day", "--must-keep", "0004.jpg", code=2)
+    assert "200/day" in framegate("suggest", lot, "--target", "5", code=2).stderr
+    assert "there is no frame" in framegate("suggest", tmp_path / "empty", code=2).stderr
+    framegate("suggest", lot, "--labels", tmp_path / "no.csv", code=2)
+    framegate("suggest", tmp_path / "nowhere", code=78)
+
+
+@pytest.mark.parametrize("name", ["c1", "a b", 'q"uote', "b\\s", "tab\t", "del\x7f", "\N{GRINNING FACE}", ""])
+def test_a_camera_s_table_is_read_back_by_its_name(name: str) -> None:
+    """Whatever a camera is called, the table's header names it."""
+    table: dict[str, Any] = tomllib.loads(f"{detection_table(name)}\nx = {text_in_toml(name)}")
+    assert table == {"camera": {name: {"detection": {"x": name}}}}

@@ -1,0 +1,142 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from framegate.model import Verdict
+from framegate.tune.labels import Label
+from framegate.tune.ladder import RUNGS
+from framegate.tune.suggest.choosing import choose
+from framegate.tune.suggest.goals import Amount, Target, TargetError, Wishes
+from framegate.tune.suggest.listing import Listing
+from framegate.tune.suggest.recorded import recorded
+from framegate.tune.suggest.tried import LEAST, MOST
+from tune.suggest.made import DAY_NS, Made, frames
+
+HOUR_NS = DAY_NS // 24
+
+PAIRS = st.integers(2, 9).flatmap(
+    lambda count: arrays(
+        np.float64,
+        (count, count),
+        elements=st.integers(0, 40).map(lambda step: 0.0 if not step else 0.5 * 1.13**step),
+    )
+)
+"""Scores of pairs, so few different ones that ties are frequent; up to 66x."""
+
+
+def listing(made: Made) -> Listing:
+    started = Listing(made.replayed)
+    started.add([LEAST["x"], *RUNGS["x"], MOST["x"]])
+    return started
+
+
+@given(PAIRS)
+def test_all_outcomes_are_listed(pairs: Any) -> None:
+    """Filled, a listing has every outcome that a threshold can have, each with its thresholds."""
+    made = Made(pairs)
+    full = listing(made)
+    full.fill([*full.gaps()], 10_000)
+    assert [*full.gaps()] == []
+    assert full.known[0].span.least <= LEAST["x"]
+    for one in made.all(LEAST["x"]):
+        (same,) = [each for each in full.known if each.span.least <= one.threshold < each.span.below]
+        assert same.outcome.reasons.tolist() == one.outcome.reasons.tolist()
+        assert same.span == one.span
+
+
+@given(PAIRS, st.floats(0, 12), st.sampled_from(["frames", "bytes"]))
+def test_no_outcome_comes_nearer_to_a_target(pairs: Any, wanted: float, of: Any) -> None:
+    """However the scores are, the nearest outcome that exists is chosen, or one within half a frame."""
+    made = Made(pairs)
+    amount = Amount(of, wanted if of == "frames" else 1000 * wanted, 0.5 if of == "frames" else 500)
+    choice = choose(listing(made), amount, "x", 10_000)
+    nearest = min(abs(amount.miss(one)) for one in made.all(LEAST["x"]))
+    assert choice.is_nearest
+    assert abs(choice.miss) == pytest.approx(nearest) or abs(choice.miss) <= amount.good_enough
+    again = made.at(choice.threshold)
+    assert (again.kept, amount.miss(again)) == (choice.tried.kept, choice.miss)
+
+
+@given(PAIRS, st.lists(st.booleans(), min_size=2, max_size=9))
+def test_no_outcome_contradicts_fewer_labels(pairs: Any, wishes: list[bool]) -> None:
+    """However the scores are, no threshold contradicts fewer labels, also where all contradict some."""
+    made = Made(pairs)
+    verdicts = [Verdict.KEPT if is_kept else Verdict.DROPPED for is_kept in wishes[: len(pairs)]]
+    labels = [Label(f"{number:04d}.jpg", verdict, None, 0) for number, verdict in enumerate(verdicts)]
+    goal = Wishes(labels, frames(len(pairs)))
+    choice = choose(listing(made), goal, "x", 10_000)
+    assert choice.miss == min(goal.miss(one) for one in made.all(LEAST["x"]))
+    assert goal.miss(made.at(choice.threshold)) == choice.miss
+    for piece in choice.pieces:
+        assert goal.miss(made.at(piece.span.least)) == choice.miss
+    assert goal.miss(made.at(choice.highest("x").threshold)) == choice.miss
+
+
+def test_what_lies_between_two_rungs_is_found() -> None:
+    """Raising the threshold can keep more: a target that only an outcome between two rungs meets is met."""
+    count = 12
+    pairs = np.full((count, count), 2.0)
+    pairs[1, 0] = 2.1  # between 2.1x and 2.24x frame 1 is dropped, and the others differ from frame 0 by far
+    pairs[2:, 0], pairs[2:, 2:] = 9.0, np.eye(count)[2:, 2:]
+    pairs[3:, 1] = np.linspace(1, 2.05, count - 3)
+    made = Made(pairs)
+    kept = {one.kept for one in made.all(1.0)}
+    for wanted in kept:
+        assert choose(listing(made), Amount("frames", wanted, 0.5), "x", 1000).tried.kept == wanted
+
+
+def test_a_limit_of_thresholds_is_kept_and_told() -> None:
+    """When not all may be listed, the answer says that a nearer one may exist."""
+    rng = np.random.default_rng(1)
+    made = Made(rng.uniform(1, 90, (40, 40)))
+    choice = choose(listing(made), Amount("frames", 39.4, 0.0), "x", 60)
+    assert not choice.is_nearest
+    assert choose(listing(made), Amount("frames", 39.4, 0.0), "x", 10_000).is_nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "of", "per"),
+    [
+        ("200/day", 200, "frames", "day"),
+        ("10 / h", 10, "frames", "hour"),
+        ("1.5MB/day", 1.5e6, "bytes", "day"),
+        ("40 MiB/hour", 40 * 2**20, "bytes", "hour"),
+    ],
+)
+def test_a_target_is_read(text: str, amount: float, of: str, per: str) -> None:
+    """Frames or bytes, a day or an hour, however it is spaced."""
+    target = Target.parse(text)
+    assert (target.amount, target.of, target.per) == (amount, of, per)
+
+
+@pytest.mark.parametrize("text", ["200", "0/day", "-3/day", "1/week", "5 MB", "many/day", "3/2/day"])
+def test_a_target_that_is_none_is_one_sentence(text: str) -> None:
+    """The error shows how a target is written."""
+    with pytest.raises(TargetError, match="200/day"):
+        Target.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("hours", "days"),
+    [
+        ([h / 2 for h in range(96)], 2.0),  # day and night
+        ([h / 6 for h in range(2)], 1 / 72),
+        ([d * 24 + 8 + h / 6 for d in range(3) for h in range(60)], 3.0),  # by day alone
+        ([d * 24 + 20 + h / 6 for d in range(3) for h in range(60)], 3.0),  # by night, over midnight
+        ([d * 24 + 8 + h / 6 for d in (0, 6) for h in range(60)], 2.0),  # five days without a frame
+        ([12 + h / 6 for h in range(144)], 1.0),
+        ([8 + h / 6 for h in range(60)] + [32 + h / 6 for h in range(15)], 1.25),  # the second has just begun
+        ([5.0], 1 / 24),
+    ],
+)
+def test_days_are_those_that_were_recorded(hours: list[float], days: float) -> None:
+    """A night without frames belongs to its day, days without frames do not count, edges by their share."""
+    found = recorded([round(hour * HOUR_NS) for hour in hours])
+    if len(hours) == 1:
+        assert (found.days, found.hours) == (0.0, 0.0)
+    else:
+        assert found.days == pytest.approx(days, rel=1e-6)

@@ -1,0 +1,185 @@
+"""A replay of what a daemon has judged gives the daemon's verdicts, whatever happened meanwhile."""
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framegate.commands.demo.scene import Lot
+from framegate.config.load import load
+from framegate.config.settings import Settings
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
+from framegate.model import Reason
+from framegate.tune.replay.engine import replay
+from framegate.tune.replay.facts import FactStore
+from framegate.tune.replay.outcomes import Line, Outcome, Replay
+from framegate.tune.replay.recorded import Recording, gone_of, other_verdicts, recording
+from pictures import png
+from running import Site
+from stepping import Stepped
+
+NAMES = "camera_pattern = '^(?P<camera>c\\d)'\ncapture_time = ['%Y-%m-%d_%H_%M_%S']\nsettle_s = 0.1"
+EDITS = {
+    "threshold": ["", 'score_threshold = "1.3x"', 'score_threshold = "9x"', ""],
+    "by time": [
+        "",
+        'keep_every = "4m"',
+        "max_kept_per_hour = 3",
+        'keep_every = "90s"\nmax_kept_per_hour = 5',
+    ],
+    "areas": ["", "border_mask = [0, 0, 30, 0]", 'mask_file = "{mask}"', 'min_contour_area = "1%"'],
+    "classic": [
+        'preset = "classic"\nscore_threshold = "0.5%"\nmin_contour_area = "20px"',
+        'preset = "classic"\nscore_threshold = "3%"\nmin_contour_area = "400px"',
+    ],
+}
+
+
+class Day:
+    """Two cameras over a parking lot, one frame a minute: of two sizes, some repeated, cut or empty."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._lots = [Lot(width=240, height=136, seed=seed), Lot(width=136, height=240, seed=seed)]
+        self._minute = 0
+        self._last = b""
+
+    def upload(self, drop: Path, frames: int) -> None:
+        for _ in range(frames):
+            self._minute += 1
+            hour, minute = divmod(self._minute, 60)
+            name = f"c{self._random.randrange(2)}_2026-11-26_{hour:02}_{minute:02}_00.jpg"
+            (drop / name).write_bytes(self._next())
+
+    def _next(self) -> bytes:
+        lot = self._lots[self._random.random() < 0.15]
+        if self._random.random() < 0.3:
+            lot.parked = {self._random.randrange(6): self._random.randrange(5)}
+        lot.light = 0.5 if self._random.random() < 0.05 else 1.0
+        luck = self._random.random()
+        if luck < 0.06:
+            return b""
+        data = self._last if luck < 0.15 and self._last else lot.jpeg()
+        self._last = data
+        return data[: len(data) // 2] if luck > 0.95 else data
+
+
+def live(site: Site, edits: list[str], seed: int) -> None:
+    """Let a daemon live a day: edits while frames wait, and a restart before every other edit."""
+    mask = site.home / "mask.png"
+    day, daemon = Day(seed), Stepped(site)
+    for number, edit in enumerate(edits):
+        mask.write_bytes(png(np.pad(np.full((80, 120), 255, np.uint8), (10 + number, 0))))
+        site.configure(drop=NAMES, detection=edit.format(mask=mask))
+        if number % 2 == 0:
+            daemon.start()
+        else:
+            assert daemon.daemon is not None
+            daemon.daemon.reload()
+        for _ in range(3):
+            day.upload(site.drop, 8)
+            daemon.go(70)
+        if number % 2:
+            daemon.stop()
+    if daemon.daemon is not None:
+        daemon.stop()
+
+
+def recorded(site: Site) -> tuple[Recording, Settings]:
+    settings = load(site.config).settings
+    with History(site.state / LEDGER_NAME) as history:
+        return recording(history, settings), settings
+
+
+def replayed(found: Recording, settings: Settings, store: FactStore | None = None) -> Replay:
+    line = Line("as then", settings, found.revisions)
+    return replay(found.frames, [line], masks=found.masks, store=store)
+
+
+def by_name(found: Recording, outcome: Outcome) -> dict[str, tuple[Reason, str]]:
+    """Return reason and score of each frame: two daemons need not take the cameras in the same turn."""
+    return {
+        frame.name: (outcome.reason_of(number), str(outcome.scores[number]))
+        for number, frame in enumerate(found.frames)
+    }
+
+
+@pytest.fixture(params=EDITS, ids=str)
+def lived(request: pytest.FixtureRequest, site: Site) -> Site:
+    live(site, EDITS[request.param], seed=len(request.param))
+    return site
+
+
+@pytest.mark.slow
+def test_a_replay_by_the_settings_of_then_is_what_the_daemon_has_decided(lived: Site) -> None:
+    """Verdict, reason, score and reference: with edits, restarts, storms, several sizes and broken files."""
+    found, settings = recorded(lived)
+    assert found.doubts == {}
+    assert len(set(found.was.reasons.tolist())) > 4, "the day is too dull to prove anything"
+    again = replayed(found, settings)
+    different = other_verdicts(found.was, again.outcomes[0])
+    assert [found.frames[number].name for number in different] == []
+    assert again.is_exact
+
+
+@pytest.mark.slow
+def test_kept_frames_are_replayed_from_the_results_when_their_inputs_are_gone(
+    site: Site,
+) -> None:
+    """What was kept has its bytes twice; where a dropped frame is gone, a replay is said not to be exact."""
+    live(site, EDITS["threshold"], seed=3)
+    found, settings = recorded(site)
+    for number in np.flatnonzero(found.was.is_kept):
+        (site.drop / found.frames[number].name).unlink()
+    without_inputs, _ = recorded(site)
+    assert without_inputs.doubts == {}
+    again = replayed(without_inputs, settings)
+    assert other_verdicts(found.was, again.outcomes[0]) == []
+    dropped = next(n for n in range(len(found.frames)) if found.was.reason_of(n) is Reason.UNCHANGED)
+    (site.drop / found.frames[dropped].name).unlink()
+    lacking, _ = recorded(site)
+    assert gone_of(lacking.frames) == {found.frames[dropped].candidate.camera: 1}
+    assert list(lacking.doubts) == [found.frames[dropped].candidate.camera]
+
+
+@pytest.mark.slow
+def test_another_threshold_is_replayed_as_if_it_had_been_in_force(site: Site, tmp_path: Path) -> None:
+    """A daemon that lives the same day by the other settings decides what the replay has said."""
+    live(site, [""], seed=4)
+    other = Site(tmp_path / "other")
+    live(other, ['score_threshold = "5x"'], seed=4)
+    found, _ = recorded(site)
+    was, _ = recorded(other)
+    settings = load(other.config).settings.model_copy(update={"drop": load(site.config).settings.drop})
+    store = FactStore(tmp_path / "cache.sqlite")
+    for _ in ("from the pictures", "from the cache"):
+        now = replay(found.frames, [Line("other", settings)], store=store).outcomes[0]
+        assert by_name(found, now) == by_name(was, was.was)
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("preset", ["", EDITS["classic"][0]], ids=["adaptive", "classic"])
+@pytest.mark.parametrize("of", ["lot_empty", "lot_torn", "webcam_nights", "office"])
+def test_real_frames_are_replayed_as_the_daemon_has_judged_them(
+    shared_data: Path, site: Site, of: str, preset: str
+) -> None:
+    """In two lives and by two configs: verdict, reason, score and reference of each real frame."""
+    pictures = sorted(path for path in (shared_data / of).rglob("*.jpg") if "groundtruth" not in path.parts)
+    half = len(pictures) // 2
+    daemon = Stepped(site)
+    for some, edit in ((pictures[:half], ""), (pictures[half:], "\nkeep_every = '6h'")):
+        site.configure(drop="settle_s = 0.1\ngive_up_s = 0.2", detection=preset + edit)
+        for picture in some:
+            shutil.copy2(picture, site.drop)
+        daemon.start()
+        daemon.go(5)
+        daemon.stop()
+    found, settings = recorded(site)
+    assert len(found.frames) == len({picture.name for picture in pictures})
+    assert found.doubts == {}
+    assert other_verdicts(found.was, replayed(found, settings).outcomes[0]) == []
