@@ -3,17 +3,15 @@
 import base64
 import gzip
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lot_days
 from framegate.ingest.sweeping import candidates_of
-from framegate.model import Reason, Verdict
+from framegate.model import Reason
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.outcomes import NONE, Frame, Replay
-from framegate.tune.report.labels import Label, LabelsError, read_labels
 from framegate.tune.report.packing import kept_since, packed_steps, score_table
 from framegate.tune.report.pictures import WIDTHS, small_images
 from framegate.tune.report.positions import FEWEST, lines_of, sliders_of
@@ -143,34 +141,6 @@ def test_the_script_is_the_one_that_may_run(days: LotDays, replayed: Replay) -> 
     assert "default-src 'none'" in policy[1]
     assert f"script-src 'sha256-{digest}'" in policy[1]
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "the first line has to be"),
-        ("name,verdict\n", "the first line has to be"),
-        ("frame,expected\na.jpg,maybe\n", "not 'maybe'"),
-        ("frame,expected\na.jpg\n", "not ''"),
-        ("frame,expected,within\na.jpg,kept,30\n", "write a time with its unit"),
-    ],
-)
-def test_wrong_labels_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """A file that is no labels.csv is refused in words that say what to write."""
-    file = tmp_path / "labels.csv"
-    file.write_text(text, "utf-8")
-    with pytest.raises(LabelsError, match=re.escape(complaint)):
-        read_labels(file)
-
-
-def test_labels_are_read(tmp_path: Path) -> None:
-    """Comments are passed over, a frame near in time may do instead, a name in quotes may begin with #."""
-    file = tmp_path / "labels.csv"
-    file.write_text('# mine\nframe,expected,within\na.jpg,kept,30s\n"#b,1.jpg",dropped,\n', "utf-8")
-    assert read_labels(file) == [
-        Label("a.jpg", Verdict.KEPT, 30.0),
-        Label("#b,1.jpg", Verdict.DROPPED, None),
-    ]
 
 
 def test_frames_copied_at_once_have_no_times(days: LotDays) -> None:

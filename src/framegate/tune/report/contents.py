@@ -18,8 +18,8 @@ from framegate.config.docs import toml_value
 from framegate.config.quantities import Area
 from framegate.config.settings import Settings
 from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
+from framegate.tune.labels import Label
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
-from framegate.tune.report.labels import Label
 from framegate.tune.report.packing import kept_since, packed, packed_json, packed_steps, score_table
 from framegate.tune.report.pictures import SmallImage
 from framegate.tune.report.positions import Slider

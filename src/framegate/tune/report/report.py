@@ -12,9 +12,9 @@ import numpy as np
 
 from framegate.config.settings import Settings
 from framegate.model import Reason
+from framegate.tune.labels import Label
 from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
-from framegate.tune.report.labels import Label
 from framegate.tune.report.pictures import SmallImage, small_images
 from framegate.tune.report.positions import Position, Slider, sliders_of
 from framegate.tune.report.regions import Box, Comparison, regions_of
@@ -28,12 +28,12 @@ SCRIPTS = (
 )  # fmt: skip
 """Files of the page's script, in their order."""
 
-Progress = Callable[[str, int], None]
-"""Called with what is done now, and how many frames are done since the last call."""
+Progress = Callable[[int], None]
+"""Called with the number of frames that are done since the last call; it may be negative."""
 
 
 def boxes_of(
-    replay: Replay, settings: Settings, progress: Progress = lambda _step, _frames: None
+    replay: Replay, settings: Settings, progress: Progress = lambda _frames: None
 ) -> dict[str, dict[str, list[Box]]]:
     """Return where the frames on the line have changed: by camera, then by position and place, as ``"3:17"``.
 
@@ -57,7 +57,7 @@ def page_of(
     boxes: Mapping[str, Mapping[str, list[Box]]],
     against: str | None = None,
     labels: Sequence[Label] = (),
-    progress: Progress = lambda _step, _frames: None,
+    progress: Progress = lambda _frames: None,
 ) -> str:
     """Return the page as HTML.
 
@@ -87,7 +87,7 @@ def page_of(
     frames = [replay.frames[number] for number in order]
     longest = {number: SmallImage(b"", (0, 0)) for number in order}
     room = max(0, most_bytes - len(page(longest)) - 6 * len(order)) * 3 // 4  # of base64; 6 a picture's place
-    images = small_images(frames, settings.drop, room, lambda done: progress("pictures", done))
+    images = small_images(frames, settings.drop, room, progress)
     return page({order[place]: image for place, image in images.items()})
 
 
@@ -137,7 +137,7 @@ def _boxes(replay: Replay, slider: Slider, settings: Settings, progress: Progres
         slider.numbers,
         list(wanted.values()),
         settings=settings,
-        progress=lambda frames: progress("regions", frames),
+        progress=progress,
     )
     keys = list(wanted)
     return {keys[place]: boxes for place, boxes in found.items()}
