@@ -28,8 +28,8 @@ def report(  # noqa: PLR0917
 ) -> None:
     """Write a page that shows every frame by its score, with a threshold to move.
 
-    Every threshold on it was replayed exactly. Without FOLDER the drop folder of the config is used. Nothing
-    but the page is written; it is one file, and asks no network for anything.
+    Every threshold on it was replayed exactly. Without FOLDER it shows what the daemon of the config has
+    judged. Nothing but the page is written; it is one file, and asks no network for anything.
     """
     from framegate.commands.report import run_report  # noqa: PLC0415
     from framegate.config.quantities import Size  # noqa: PLC0415
@@ -40,7 +40,7 @@ def report(  # noqa: PLR0917
         raise typer.BadParameter(str(error), param_hint="--max-size") from error
     loaded = _load_for_folder(config, folder)
     old = None if against is None else _load_for_folder(against, folder)
-    run_report(loaded, old, output, most_bytes=most_bytes, labels_file=labels, must_open=open_)
+    run_report(loaded, old, output, folder=folder, most_bytes=most_bytes, labels_file=labels, must_open=open_)
 
 
 @command("suggest FRAMES", "suggest -c lot1.toml --target 200/day", "suggest FRAMES --labels labels.csv")

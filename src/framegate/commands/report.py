@@ -6,15 +6,13 @@ from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.progress import Bar
-from framegate.commands.scan import report_skipped, warn_about_names
+from framegate.commands.source import frames_to_replay
 from framegate.config.load import Config
 from framegate.config.quantities import in_words
 from framegate.errors import FramegateError
-from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.labels import read_labels
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore, cache_file
-from framegate.tune.replay.folder import folder_frames
 from framegate.tune.report.positions import lines_of
 from framegate.tune.report.report import boxes_of, page_of
 
@@ -31,11 +29,12 @@ def run_report(
     against: Config | None,
     output: Path,
     *,
+    folder: Path | None,
     most_bytes: int,
     labels_file: Path | None,
     must_open: bool,
 ) -> None:
-    """Replay the frames of the drop folder at every threshold, and write the page.
+    """Replay frames at every threshold, and write the page.
 
     Raises:
         ConfigError: the folders do not allow it.
@@ -43,16 +42,16 @@ def run_report(
         ReportError: there is no frame, or the page cannot be written.
     """
     give_large_pictures_back()
-    prepare_to_replay(config)
     settings = config.settings
     labels = [] if labels_file is None else read_labels(labels_file)
-    frames = folder_frames(settings, skipped=report_skipped)
+    source = frames_to_replay(config, folder)
+    frames = source.frames
     if not frames:
         raise ReportError(f"{settings.drop.folder} has no frame to show")
-    warn_about_names(settings.drop, [frame.candidate for frame in frames])
     lines = lines_of(settings, None if against is None else against.settings)
     with closing(FactStore(cache_file())) as store, Bar(STEPS * len(frames)) as bar:
         replayed = replay(frames, lines, store=store, progress=bar.move)
+        source.tell([replayed])
         page = page_of(
             _title(config),
             replayed,

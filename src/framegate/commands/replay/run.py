@@ -10,22 +10,15 @@ from framegate.commands.progress import Bar
 from framegate.commands.replay.document import document
 from framegate.commands.replay.found import Check, Found, Wanted
 from framegate.commands.replay.words import in_words
-from framegate.commands.scan import printable, report_skipped, warn_about_names
+from framegate.commands.scan import printable
+from framegate.commands.source import Source, frames_to_replay
 from framegate.config.load import Config
 from framegate.errors import EXIT_USAGE, FramegateError
-from framegate.keep.history.view import History
-from framegate.keep.ledger import LEDGER_NAME
-from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.differences import Side, differences
 from framegate.tune.labels import Label, failures, read_labels
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore, cache_file
-from framegate.tune.replay.folder import folder_frames
-from framegate.tune.replay.outcomes import Frame, Line, Outcome
-from framegate.tune.replay.recorded import recording
-
-Source = tuple[list[Frame], Outcome | None, dict[str, list[str]]]
-"""Frames; what a daemon has decided about them, if it has; why the replay of a camera need not be exact."""
+from framegate.tune.replay.outcomes import Line
 
 
 class NothingToReplayError(FramegateError):
@@ -59,20 +52,16 @@ def run_replay(new: Config, old: Config | None, wanted: Wanted) -> bool:
 
 
 def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None, Side]:
-    frames, was, inexact = _source(new, wanted)
-    if wanted.folder is not None and wanted.camera is None:
-        warn_about_names(new.settings.drop, [frame.candidate for frame in frames])
-    frames_before = frames if old is None or wanted.folder is None else _source(old, wanted)[0]
+    source = _source(new, wanted)
+    frames, was = source.frames, source.was
+    frames_before = frames if old is None or was is not None else _source(old, wanted).frames
     is_one_pass = [frame.candidate for frame in frames] == [frame.candidate for frame in frames_before]
     lines = [_line(config) for config in (new, old) if config is not None]
     passes = [(frames, lines)] if is_one_pass else [(frames, lines[:1]), (frames_before, lines[1:])]
     store = FactStore(cache_file() if wanted.is_cached else None)
     with closing(store), Bar(sum(len(each) for each, _ in passes)) as bar:
         replays = [replay(each, of, store=store, progress=bar.move) for each, of in passes]
-    for each in replays:
-        for camera, doubts in inexact.items():
-            for why in doubts:
-                each.doubt(camera, why)
+    source.tell(replays)
     sides = [
         Side(each, outcome, [n for n, frame in enumerate(each.frames) if wanted.is_shown(frame)])
         for each in replays
@@ -87,24 +76,7 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
 
 
 def _source(config: Config, wanted: Wanted) -> Source:
-    """Return the frames to replay."""
-    if wanted.folder is None:
-        return _recorded(config, wanted)
-    prepare_to_replay(config)
-    frames = folder_frames(
-        config.settings, camera=wanted.camera, until_ns=wanted.until_ns, skipped=report_skipped
-    )
-    return frames, None, {}
-
-
-def _recorded(config: Config, wanted: Wanted) -> Source:
-    """Return what the daemon of the config has judged."""
-    ledger = Path(config.settings.state.folder or "", LEDGER_NAME)
-    if not ledger.exists():
-        raise NothingToReplayError(f"no daemon has run with the state folder {ledger.parent}: give a FOLDER")
-    with History(ledger) as history:
-        found = recording(history, config.settings, wanted.camera)
-    return found.frames, found.was, found.doubts
+    return frames_to_replay(config, wanted.folder, camera=wanted.camera, until_ns=wanted.until_ns)
 
 
 def _line(config: Config) -> Line:

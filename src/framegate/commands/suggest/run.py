@@ -13,7 +13,8 @@ import numpy as np
 from framegate.allocator import give_large_pictures_back
 from framegate.cameras.camera import mask_of
 from framegate.commands.progress import Bar
-from framegate.commands.scan import printable, report_skipped, warn_about_names
+from framegate.commands.scan import printable
+from framegate.commands.source import frames_to_replay
 from framegate.commands.suggest.consequences import consequences
 from framegate.commands.suggest.document import document
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
@@ -22,16 +23,11 @@ from framegate.config.detection import IgnoredArea
 from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.errors import EXIT_USAGE, FramegateError
-from framegate.keep.history.view import History
-from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import GrayImage, Verdict
-from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.labels import Label, read_labels
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore, cache_file
-from framegate.tune.replay.folder import folder_frames
 from framegate.tune.replay.outcomes import Frame, Line, Replay, differing
-from framegate.tune.replay.recorded import recording
 from framegate.tune.suggest.choosing import choose
 from framegate.tune.suggest.drawn import with_areas
 from framegate.tune.suggest.goals import Amount, Wishes
@@ -69,9 +65,10 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         DrawingError: the picture cannot be written.
     """
     give_large_pictures_back()
-    prepare_to_replay(config)
     labels = _labels(wanted)
-    frames = _frames(config, wanted)
+    source = frames_to_replay(config, wanted.folder, camera=wanted.camera)
+    source.warn()
+    frames = source.frames
     cameras = {frame.candidate.camera for frame in frames}
     chosen = sorted(cameras if wanted.camera is None else cameras & {wanted.camera})
     if not chosen:
@@ -96,22 +93,6 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         print(json.dumps(document(found, wanted, unknown)))
     else:
         _print(found, wanted, unknown)
-
-
-def _frames(config: Config, wanted: Wanted) -> list[Frame]:
-    """Return the frames that the daemon has judged, in its order; those of a folder in that of a scan."""
-    state = config.settings.state.folder
-    ledger = None if state is None or wanted.folder is not None else Path(state, LEDGER_NAME)
-    if ledger is not None and ledger.exists():
-        with History(ledger) as history:
-            found = recording(history, config.settings, wanted.camera)
-        for camera, doubts in found.doubts.items():
-            for why in doubts:
-                print(f"not exact for {printable(camera)}: {why}", file=sys.stderr)
-        return found.frames
-    frames = folder_frames(config.settings, skipped=report_skipped)
-    warn_about_names(config.settings.drop, [frame.candidate for frame in frames])
-    return frames
 
 
 def _replayed(store: FactStore, frames: Sequence[Frame], lines: Sequence[Line]) -> Replay:

@@ -1,0 +1,67 @@
+"""The frames that a command replays: those of a folder, or those that the daemon of a config has judged."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from framegate.commands.scan import printable, report_skipped, warn_about_names
+from framegate.config.load import Config
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME
+from framegate.preflight.preflight import prepare_to_replay
+from framegate.tune.replay.folder import folder_frames
+from framegate.tune.replay.outcomes import Frame, Outcome, Replay
+from framegate.tune.replay.recorded import recording
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Frames, each camera's in the order in which they have to be judged."""
+
+    frames: list[Frame]
+    was: Outcome | None = None
+    """What the daemon has decided about them; None where no ledger is replayed."""
+
+    doubts: dict[str, list[str]] = field(default_factory=dict)
+    """Why the replay of a camera need not be exact."""
+
+    def tell(self, replays: list[Replay]) -> None:
+        """Note in replays why they need not be exact."""
+        for each in replays:
+            for camera, doubts in self.doubts.items():
+                for why in doubts:
+                    each.doubt(camera, why)
+
+    def warn(self) -> None:
+        """Print why a replay need not be exact."""
+        for camera, doubts in self.doubts.items():
+            for why in doubts:
+                print(f"not exact for {printable(camera)}: {why}", file=sys.stderr)
+
+
+def frames_to_replay(
+    config: Config, folder: Path | None, *, camera: str | None = None, until_ns: int | None = None
+) -> Source:
+    """Return what the daemon of a config has judged; the frames of the drop folder if there was no daemon.
+
+    Args:
+        config: the config; its drop folder is ``folder``, if that is given.
+        folder: replay what is in it, as a scan would judge it; None: what the daemon has judged.
+        camera: only this one's frames.
+        until_ns: of a folder, only the frames that were taken before; nanoseconds since the epoch.
+
+    Raises:
+        ConfigError: a folder or a mask cannot be used.
+        SinkError: the ledger cannot be read.
+    """
+    state = config.settings.state.folder
+    ledger = None if state is None or folder is not None else Path(state, LEDGER_NAME)
+    if ledger is not None and ledger.exists():
+        with History(ledger) as history:
+            found = recording(history, config.settings, camera)
+        return Source(found.frames, found.was, found.doubts)
+    prepare_to_replay(config)
+    frames = folder_frames(config.settings, camera=camera, until_ns=until_ns, skipped=report_skipped)
+    if camera is None:
+        warn_about_names(config.settings.drop, [frame.candidate for frame in frames])
+    return Source(frames)
