@@ -1,4 +1,5 @@
 import csv
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from framegate.events.frames import FrameDecided
 from framegate.ingest.sweeping import candidates_of
 from framegate.model import Entry
 from framegate.tune.ladder import with_threshold
+from framegate.tune.suggest.looks import Answer, found, possible
 from lot_days import LotDays
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(300)]
@@ -244,6 +246,20 @@ def test_six_looks_find_the_threshold_of_a_rule(page: Browser) -> None:
     last = page.run("return state.camera.positions")
     assert abs(found - (last - 4)) <= 2
     assert "found in" in page.text("#toast")
+
+
+def test_the_six_looks_of_the_page_are_those_of_the_library(page: Browser) -> None:
+    """Whatever is answered, also against itself, both hold the same thresholds possible, and end at the same."""
+    thresholds = page.run("return state.camera.thresholds")
+    chance = random.Random(6)
+    for _ in range(200):
+        scores = [chance.choice([*thresholds, chance.uniform(0.1, 200)]) for _ in range(chance.randrange(7))]
+        answers = [Answer(frame, score, chance.random() < 0.5) for frame, score in enumerate(scores)]
+        labels = [[each.frame, {"matters": each.is_wanted, "score": each.score}] for each in answers]
+        page.run("state.labels.set(state.camera.name, new Map(arguments[0]))", labels)
+        span = possible(thresholds, answers)
+        assert page.run("return possibleSpan(state.camera)") == [span.least, span.below]
+        assert page.run("return foundPosition(state.camera)") == found(thresholds, answers)
 
 
 def test_a_day_of_the_heat_map_fills_the_timeline(page: Browser) -> None:

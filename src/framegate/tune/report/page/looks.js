@@ -1,12 +1,39 @@
-// Six looks: halve the thresholds that are still possible, by asking about the frame nearest to the middle.
+// Six looks: narrow the thresholds that are still possible, by asking about the frame nearest to their middle.
+// It asks as tune/suggest/looks.py does, which says why.
 
-const MOST_QUESTIONS = 9;
+const LOOKS = 6, MOST_QUESTIONS = 9;
 
-// A wrong answer costs a look, not the result: the range is what contradicts the fewest answers.
-function possibleRange() {
-  const { runs } = allowedRuns(state.camera);
-  if (!runs.length) return [0, state.camera.positions - 1];
-  return runs.reduce((widest, run) => (run[1] - run[0] > widest[1] - widest[0] ? run : widest));
+// The thresholds that contradict the fewest answers, as a span between two of them; if they do not lie
+// together, the widest. A wrong answer costs a look, not the result.
+function possibleSpan(camera) {
+  const scores = judgedLabels(camera).map((label) => label.score);
+  const lowest = camera.thresholds[0], highest = camera.thresholds.at(-1);
+  const inside = scores.filter((score) => lowest < score && score < highest).sort((one, other) => one - other);
+  const edges = [lowest, ...new Set(inside), highest];
+  const counts = edges.slice(0, -1).map((threshold) => contradictionsOf(camera, threshold));
+  const fewest = Math.min(...counts), spans = [];
+  counts.forEach((count, place) => {
+    if (count > fewest) return;
+    if (spans.at(-1)?.[1] === edges[place]) spans.at(-1)[1] = edges[place + 1];
+    else spans.push([edges[place], edges[place + 1]]);
+  });
+  return spans.reduce((widest, span) => (span[1] / span[0] > widest[1] / widest[0] ? span : widest));
+}
+
+function judgedLabels(camera) {
+  return [...labelsOf(camera).values()].filter((label) => label.score !== null);
+}
+
+function contradictionsOf(camera, threshold) {
+  return judgedLabels(camera).filter((label) => label.score > threshold !== label.matters).length;
+}
+
+// The position nearest to the middle of what is still possible.
+function foundPosition(camera) {
+  const [least, below] = possibleSpan(camera);
+  const middle = (Math.log(least) + Math.log(below)) / 2;
+  const distances = camera.thresholds.map((threshold) => Math.abs(Math.log(threshold) - middle));
+  return distances.indexOf(Math.min(...distances));
 }
 
 function startLooks() {
@@ -17,14 +44,14 @@ function startLooks() {
 }
 
 function nextQuestion() {
-  const [first, last] = possibleRange();
-  if (last - first <= 1 || viewer.question.number >= MOST_QUESTIONS) return endLooks(first, last);
-  const middle = Math.round((first + last) / 2);
-  const frame = frameNearest(middle);
-  if (frame < 0) return endLooks(first, last);
+  const { camera } = state;
+  const isEnough = judgedLabels(camera).length >= LOOKS || viewer.question.number >= MOST_QUESTIONS;
+  const position = foundPosition(camera);
+  const frame = isEnough ? -1 : frameNearest(position);
+  if (frame < 0) return endLooks(position);
   viewer.question.number++;
   viewer.question.asked.add(frame);
-  state.position = middle;
+  state.position = position;
   Object.assign(viewer, { frames: [frame], place: 0 });
   element("question").replaceChildren(
     "Would you want this frame?",
@@ -48,10 +75,11 @@ function frameNearest(position) {
   return nearest;
 }
 
-function endLooks(first, last) {
-  const looks = viewer.question.number, { contradictions } = allowedRuns(state.camera);
+function endLooks(position) {
+  const looks = viewer.question.number;
   viewer.question = null;
-  state.position = Math.round((first + last) / 2);
+  state.position = position;
+  const contradictions = contradictionsOf(state.camera, threshold());
   element("viewer").close();
   showAll();
   const name = thresholdText(threshold(), state.camera.unit);
