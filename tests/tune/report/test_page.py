@@ -249,7 +249,7 @@ def test_six_looks_find_the_threshold_of_a_rule(page: Browser) -> None:
 
 
 def test_the_six_looks_of_the_page_are_those_of_the_library(page: Browser) -> None:
-    """Whatever is answered, also against itself, both hold the same thresholds possible, and end at the same."""
+    """Whatever is answered, also against itself, both hold the same thresholds possible, and end alike."""
     thresholds = page.run("return state.camera.thresholds")
     chance = random.Random(6)
     for _ in range(200):
