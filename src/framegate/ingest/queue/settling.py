@@ -44,8 +44,8 @@ class Upload:
     retry_at_s: float = math.inf
     """When it is read again, while it is put aside because it could not be read."""
 
-    touched_since_s: float | None = None
-    """Since when it keeps its turn, though its status changed while it was read; None if it never did."""
+    touched_since_s: float = math.inf
+    """Since when its status changes while it is read, as when its time is set."""
 
     waits_for: str | None = None
     """Why it could not be judged when it was last tried; None when it was not tried."""

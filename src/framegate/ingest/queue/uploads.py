@@ -210,7 +210,9 @@ class Uploads:
         if not is_unchanged:
             upload.candidate = self._describe(unsettled.key)
         upload.unchanged_since_s = upload.unchanged_since_s if is_unchanged else now_s
-        if is_touched and self._keeps_its_turn(upload, now_s):
+        if is_touched:
+            upload.touched_since_s = min(upload.touched_since_s, now_s)
+        if is_touched and now_s < upload.touched_since_s + self._rules.settle_s:
             upload.candidate = replace(upload.candidate, unchanged_since_s=now_s)
             self._queue(upload)
             return
@@ -221,11 +223,6 @@ class Uploads:
             upload.failed_reads = 0
         upload.waits_for = _in_words(unsettled)
         self._move(upload, State.SETTLING)
-
-    def _keeps_its_turn(self, touched: Upload, now_s: float) -> bool:
-        if touched.touched_since_s is None:
-            touched.touched_since_s = now_s
-        return now_s < touched.touched_since_s + self._rules.settle_s
 
     def put_aside(self, unsettled: Unsettled, now_s: float) -> bool:
         """Put a queued file aside that could not be read, each time for longer, 1 to 60 s.
