@@ -231,25 +231,28 @@ def test_a_group_is_due_when_it_has_enough_frames_or_bytes_or_is_old_enough(
 
 
 class SlowCard(Disk):
-    """A card on which each fsync takes 12 ms, and any number of them as long."""
+    """A card on which each fsync takes 50 ms, and any number of them as long.
+
+    At 12 ms a machine that ran four tests at a time took more time for the frames than for the fsyncs (3.9 times).
+    """
 
     def reach(self, step: Step | TidyStep) -> None:
         if step in {Step.INTEND, Step.SYNC_FILE, Step.SYNC_FOLDER}:
-            Event().wait(0.012)
+            Event().wait(0.05)
 
 
 def test_a_slow_card_keeps_four_times_as_many_frames_in_groups(
     site: Site, keeping_over: Callable[..., Keeping]
 ) -> None:
-    """Where an fsync takes 12 ms, groups of sixteen keep at least four times as many frames a second."""
+    """Where fsyncs take the time, groups of sixteen keep at least four times as many frames a second."""
     seconds = {}
     for at_once in (1, 16):
         group = keeping_over(SlowCard())
         started_s = time.perf_counter()
-        for number in range(32):
+        for number in range(16):
             group.hold(judgement(100 * at_once + number))
             if number % at_once == at_once - 1:
                 group.make_durable()
         seconds[at_once] = time.perf_counter() - started_s
-    assert len(site.kept_bytes()) == 64
+    assert len(site.kept_bytes()) == 32
     assert seconds[1] > 4 * seconds[16]

@@ -269,9 +269,9 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused_before_memory_is_taken()
     bomb = _png(13000, 13000, bytes(13000 * (1 + 13000 // 8)))
     assert len(bomb) < 100_000
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts at what is held now
-    held, start = _memory_kb("VmRSS"), time.perf_counter()
+    held, start = _memory_kb("VmRSS"), time.process_time()
     assert _reason(bomb) is Reason.TOO_LARGE
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
     assert _memory_kb("VmHWM") - held < 20_000
 
 
