@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from framegate.model import YEAR_1_S, YEAR_9999_S, Reason
+from framegate.tune.recorded_time import recorded_time
 from framegate.tune.replay.outcomes import Frame, Outcome
 
 _DAY_S = 86_400
@@ -26,19 +27,22 @@ class Counts:
     frames: int = 0
     kept: int = 0
     kept_bytes: int = 0
+    days: float = 1.0
+    """For how long it was recorded."""
+
     reasons: Counter[Reason] = field(default_factory=Counter)
     by_day: dict[str, DayCounts] = field(default_factory=dict)
     """By the local date of capture, as ``2026-11-19``; days without a frame are not in it."""
 
     @property
     def kept_a_day(self) -> float:
-        """Frames kept on a day that had frames, on average."""
-        return self.kept / max(1, len(self.by_day))
+        """Frames kept a day."""
+        return self.kept / self.days
 
     @property
     def kept_mb_a_day(self) -> float:
         """The same in megabytes."""
-        return self.kept_bytes / 1e6 / max(1, len(self.by_day))
+        return self.kept_bytes / 1e6 / self.days
 
 
 def counts_of(frames: Sequence[Frame], outcome: Outcome, numbers: Sequence[int]) -> dict[str, Counts]:
@@ -50,9 +54,11 @@ def counts_of(frames: Sequence[Frame], outcome: Outcome, numbers: Sequence[int])
         numbers: the frames that are counted.
     """
     counts: dict[str, Counts] = {}
+    times_ns: dict[str, list[int]] = {}
     for number in numbers:
         candidate, reason = frames[number].candidate, outcome.reason_of(number)
         of_camera = counts.setdefault(candidate.camera, Counts())
+        times_ns.setdefault(candidate.camera, []).append(candidate.captured_at_ns)
         of_day = of_camera.by_day.setdefault(local_day(candidate.captured_at_ns), DayCounts())
         of_camera.frames += 1
         of_day.frames += 1
@@ -61,6 +67,8 @@ def counts_of(frames: Sequence[Frame], outcome: Outcome, numbers: Sequence[int])
             of_camera.kept += 1
             of_day.kept += 1
             of_camera.kept_bytes += candidate.key.size_bytes
+    for camera, of_camera in counts.items():
+        of_camera.days = recorded_time(times_ns[camera]).days
     return dict(sorted(counts.items()))
 
 

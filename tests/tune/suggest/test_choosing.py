@@ -12,7 +12,6 @@ from framegate.tune.ladder import RUNGS
 from framegate.tune.suggest.choosing import choose
 from framegate.tune.suggest.goals import Amount, Target, TargetError, Wishes
 from framegate.tune.suggest.listing import Listing
-from framegate.tune.suggest.recorded import recorded
 from framegate.tune.suggest.tried import LEAST, MOST
 from tune.suggest.made import DAY_NS, Made, frames
 
@@ -123,28 +122,6 @@ def test_a_target_that_is_none_is_one_sentence(text: str) -> None:
     """The error shows how a target is written."""
     with pytest.raises(TargetError, match="200/day"):
         Target.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("hours", "days"),
-    [
-        ([h / 2 for h in range(96)], 2.0),  # day and night
-        ([h / 6 for h in range(2)], 1 / 72),
-        ([d * 24 + 8 + h / 6 for d in range(3) for h in range(60)], 3.0),  # by day alone
-        ([d * 24 + 20 + h / 6 for d in range(3) for h in range(60)], 3.0),  # by night, over midnight
-        ([d * 24 + 8 + h / 6 for d in (0, 6) for h in range(60)], 2.0),  # five days without a frame
-        ([12 + h / 6 for h in range(144)], 1.0),
-        ([8 + h / 6 for h in range(60)] + [32 + h / 6 for h in range(15)], 1.25),  # the second has just begun
-        ([5.0], 1 / 24),
-    ],
-)
-def test_days_are_those_that_were_recorded(hours: list[float], days: float) -> None:
-    """A night without frames belongs to its day, days without frames do not count, edges by their share."""
-    found = recorded([round(hour * HOUR_NS) for hour in hours])
-    if len(hours) == 1:
-        assert (found.days, found.hours) == (0.0, 0.0)
-    else:
-        assert found.days == pytest.approx(days, rel=1e-6)
 
 
 def test_what_was_not_listed_joins_no_two_ranges() -> None:

@@ -45,7 +45,7 @@ def _side_document(side: Side, config: Config | None) -> dict[str, Any]:
         "cameras": {
             camera: {
                 "frames": counts.frames,
-                "days": len(counts.by_day),
+                "days": round(counts.days, 4),
                 "kept": counts.kept,
                 "kept_bytes": counts.kept_bytes,
                 "reasons": dict(sorted(counts.reasons.items())),

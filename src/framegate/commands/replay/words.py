@@ -52,7 +52,7 @@ def _camera_rows(
         yield (
             printable(camera),
             str(sides[-1].frames),
-            str(len(sides[-1].by_day)),
+            f"{sides[-1].days:.1f}",
             _was_now(str(side.kept) for side in sides),
             *changes,
             _was_now(f"{side.kept_a_day:.1f}" for side in sides),

@@ -46,7 +46,7 @@ def consequences(found: OfCamera) -> Iterator[str]:
 def few_in_words(trial: Trial) -> str:
     """Return the warning that a number need not hold."""
     reasons = []
-    if trial.recorded.days < 1:
+    if trial.recorded.is_short:
         reasons.append("under a day")
     if len(trial.frames) < 150:  # noqa: PLR2004
         reasons.append("under 150 frames")

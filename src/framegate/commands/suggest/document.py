@@ -51,8 +51,8 @@ def _outcome(trial: Trial, one: Tried) -> dict[str, Any]:
         "threshold": one.threshold,
         "kept": one.kept,
         "kept_bytes": one.kept_bytes,
-        "kept_a_day": None if math.isnan(days) else round(days, 4),
-        "mb_a_day": None if math.isnan(mb) else round(mb, 4),
+        "kept_a_day": round(days, 4),
+        "mb_a_day": round(mb, 4),
         **_span(one.span),
     }
 

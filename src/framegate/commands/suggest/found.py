@@ -89,4 +89,4 @@ class OfCamera:
     @property
     def is_few(self) -> bool:
         """Whether too little was recorded for a number to hold on another day."""
-        return len(self.trial.frames) < FEW_FRAMES or self.trial.recorded.days < 1
+        return len(self.trial.frames) < FEW_FRAMES or self.trial.recorded.is_short

@@ -34,17 +34,17 @@ def span_in_words(span: Span, unit: Unit, threshold: float | None = None) -> str
 
 def a_day(trial: Trial, one: Tried) -> float:
     """Return how many frames are kept a day."""
-    return one.kept / trial.recorded.days if trial.recorded.days else math.nan
+    return one.kept / trial.recorded.days
 
 
 def mb_a_day(trial: Trial, one: Tried) -> float:
     """Return how many megabytes are kept a day."""
-    return one.kept_bytes / 1e6 / trial.recorded.days if trial.recorded.days else math.nan
+    return one.kept_bytes / 1e6 / trial.recorded.days
 
 
 def rounded(number: float) -> str:
     """Return a number with two digits, or without decimals."""
-    return "?" if math.isnan(number) else f"{number:.0f}" if number >= 10 else f"{number:.2g}"  # noqa: PLR2004
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"  # noqa: PLR2004
 
 
 def plural(count: int, word: str) -> str:
@@ -54,5 +54,5 @@ def plural(count: int, word: str) -> str:
 
 def time_in_words(trial: Trial) -> str:
     """Return for how long a camera was recorded."""
-    days = trial.recorded.days
-    return f"{days:.3g} days" if days >= 1 else f"{rounded(trial.recorded.hours)} hours"
+    recorded = trial.recorded
+    return f"{rounded(recorded.hours)} hours" if recorded.is_short else f"{recorded.days:.3g} days"

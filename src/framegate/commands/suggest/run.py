@@ -114,6 +114,10 @@ def _answer(found: OfCamera, wanted: Wanted, labels: Sequence[Label]) -> None:
     trial = found.trial
     goal: Amount | Wishes | None = None
     if wanted.target is not None:
+        if wanted.target.per == "hour" and not trial.recorded.hours:
+            raise NothingToTryError(
+                f"--target {wanted.target}: all frames of {printable(trial.camera)} have the same time"
+            )
         goal = wanted.target.goal_for(trial.recorded, _mean_bytes(trial))
     elif labels:
         names = {frame.name for frame in trial.frames}

@@ -19,6 +19,7 @@ from framegate.config.quantities import Area
 from framegate.config.settings import Settings
 from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
 from framegate.tune.labels import Label
+from framegate.tune.recorded_time import recorded_time
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
 from framegate.tune.report.packing import kept_since, packed, packed_json, packed_steps, score_table
 from framegate.tune.report.pictures import SmallImage
@@ -104,6 +105,7 @@ def _camera(
         "settings": _settings(detection),
         "inexact": replay.inexact.get(slider.camera, []),
         "are_timed": _are_timed(candidates),
+        "days": recorded_time([each.captured_at_ns for each in candidates]).days,
         "times": packed(np.array([each.captured_at_ns / 1e6 for each in candidates], "<f8")),
         "utc_offsets": packed(np.array([_utc_offset_min(each) for each in candidates], "<i2")),
         "sizes": packed(np.array([each.key.size_bytes for each in candidates], "<f8")),

@@ -8,9 +8,9 @@ from typing import Literal
 from framegate.config.quantities import Size, in_words
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.labels import Failure, Label, failures
+from framegate.tune.recorded_time import RecordedTime
 from framegate.tune.replay.outcomes import Frame, Replay
 from framegate.tune.suggest.listing import Gap
-from framegate.tune.suggest.recorded import Recorded
 from framegate.tune.suggest.tried import Tried
 
 
@@ -53,7 +53,7 @@ class Target:
         amount = f"{self.amount:g}" if self.of == "frames" else in_words(round(self.amount))
         return f"{amount}/{self.per}"
 
-    def goal_for(self, recorded: Recorded, kept_bytes_mean: float) -> "Amount":
+    def goal_for(self, recorded: RecordedTime, kept_bytes_mean: float) -> "Amount":
         """Return what has to be kept of a camera's frames.
 
         Args:

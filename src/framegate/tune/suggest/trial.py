@@ -8,9 +8,9 @@ import numpy as np
 from framegate.config.settings import Settings
 from framegate.model import Unit
 from framegate.tune.ladder import RUNGS, every_frame, with_threshold
+from framegate.tune.recorded_time import RecordedTime, recorded_time
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay, unit_of
 from framegate.tune.suggest.listing import Listing
-from framegate.tune.suggest.recorded import Recorded, recorded
 from framegate.tune.suggest.tried import LEAST, MOST, Tried, threshold_of, tried
 
 Replaying = Callable[[Sequence[Frame], Sequence[Line]], Replay]
@@ -36,7 +36,7 @@ class Trial:
     frames: Sequence[Frame]
     replaying: Replaying
     unit: Unit = field(init=False)
-    recorded: Recorded = field(init=False)
+    recorded: RecordedTime = field(init=False)
     listing: Listing = field(init=False)
     """Begins with the ladder, from the lowest threshold to the highest."""
 
@@ -49,7 +49,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         self.unit = unit_of(self.settings, self.camera)
-        self.recorded = recorded([frame.candidate.captured_at_ns for frame in self.frames])
+        self.recorded = recorded_time([frame.candidate.captured_at_ns for frame in self.frames])
         thresholds = sorted({LEAST[self.unit], *RUNGS[self.unit], MOST[self.unit]})
         lines = [
             Line("in force", self.settings),

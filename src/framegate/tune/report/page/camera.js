@@ -42,7 +42,6 @@ async function openedCamera(packed, reasons) {
   camera.kept = keptTable(camera, reasons);
   camera.local = camera.times.map((time, frame) => time + camera.offsets[frame] * MINUTE_MS);
   camera.dayOf = Int32Array.from(camera.local, (time) => Math.floor(time / DAY_MS));
-  camera.days = new Set(camera.dayOf).size;
   return camera;
 }
 

@@ -59,7 +59,7 @@ function ledeText(camera) {
   if (!camera.are_timed) return `${frames}, in their order: their times mean nothing. ${replayed}`;
   const first = yearText(camera.local.reduce((a, b) => Math.min(a, b)));
   const last = yearText(camera.local.reduce((a, b) => Math.max(a, b)));
-  return `${frames}, ${first === last ? first : `${first} to ${last}`}, ${plural(camera.days, "day")}. ${replayed}`;
+  return `${frames}, ${first === last ? first : `${first} to ${last}`}, ${plural(Math.round(10 * camera.days) / 10, "day")}. ${replayed}`;
 }
 
 function redraw() {

@@ -12,18 +12,24 @@ LEAST_NIGHT_NS = HOUR_NS
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedTime:
     """How much was recorded."""
 
     days: float
-    """A day of a camera that rests at night counts as a whole one; the first and the last day by their share
-    of the longest one, a single day by its share of 24 hours. Days without a frame do not count."""
+    """A day counts as a whole one, be it short because the camera rests at night; the first and the last by
+    their share of the longest; days without a frame not at all. At least 1: what is recorded of a single day
+    stands for the day, however little it is."""
 
     hours: float
-    """From the first to the last frame of each day, together."""
+    """From the first to the last frame of each day, together; 0 if all frames have the same time."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is not even one day and night."""
+        return self.days <= 1 and self.hours < DAY_NS / HOUR_NS
 
 
-def recorded(times_ns: Sequence[int]) -> Recorded:
+def recorded_time(times_ns: Sequence[int]) -> RecordedTime:
     """Return for how long a camera was recorded.
 
     Args:
@@ -35,9 +41,10 @@ def recorded(times_ns: Sequence[int]) -> Recorded:
     days: dict[int, list[int]] = {}
     for time_ns in times:
         days.setdefault((time_ns - (ends_at_ns or 0)) // DAY_NS, []).append(time_ns)
-    lengths = [min(day[-1] - day[0] + step_ns, DAY_NS) for day in days.values()]
-    whole_ns = DAY_NS if ends_at_ns is None or len(days) == 1 else max(lengths)
-    return Recorded(sum(lengths) / whole_ns if whole_ns else len(days), sum(lengths) / HOUR_NS)
+    lengths_ns = [min(day[-1] - day[0] + step_ns, DAY_NS) for day in days.values()]
+    whole_ns = DAY_NS if ends_at_ns is None else max(*lengths_ns, 1)
+    whole_days = len(lengths_ns) - 2 + (lengths_ns[0] + lengths_ns[-1]) / whole_ns
+    return RecordedTime(max(1.0, whole_days), sum(lengths_ns) / HOUR_NS)
 
 
 def _end_of_day(times: Sequence[int]) -> int | None:
