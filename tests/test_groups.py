@@ -233,7 +233,7 @@ def test_a_group_is_due_when_it_has_enough_frames_or_bytes_or_is_old_enough(
 class SlowCard(Disk):
     """A card on which each fsync takes 50 ms, and any number of them as long.
 
-    At 12 ms a machine that ran four tests at a time took more time for the frames than for the fsyncs (3.9 times).
+    At 12 ms a machine that ran four tests at a time took more time for frames than for fsyncs (3.9 times).
     """
 
     def reach(self, step: Step | TidyStep) -> None:
