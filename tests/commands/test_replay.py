@@ -190,7 +190,7 @@ def test_a_check_that_fails_names_the_frame_and_exits_with_1(
 
 
 def test_what_cannot_be_used_is_one_sentence(frames: Path, tmp_path: Path, run: Any) -> None:
-    """A missing folder or config is 78; labels that are none, and a daemon that never ran, are 2."""
+    """A missing folder or config is 78, as is the drop folder where no daemon ran; bad labels are 2."""
     path, labels = config(tmp_path, "new"), tmp_path / "labels.csv"
     labels.write_text("frame,expected\na.jpg,maybe\n")
     assert "does not exist" in run(tmp_path / "gone", "-c", path, code=EXIT_CONFIG).stderr
@@ -198,7 +198,7 @@ def test_what_cannot_be_used_is_one_sentence(frames: Path, tmp_path: Path, run: 
     assert "line 2: expected is kept or dropped" in run(
         frames, "-c", path, "--check", labels, code=EXIT_USAGE
     ).stderr  # fmt: skip
-    assert "give a FOLDER" in run("-c", path, code=EXIT_USAGE).stderr
+    assert "drop.folder: /nowhere/drop does not exist" in run("-c", path, code=EXIT_CONFIG).stderr
 
 
 @pytest.mark.parametrize(

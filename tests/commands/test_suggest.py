@@ -91,7 +91,7 @@ def test_without_a_goal_consequences_are_shown_and_no_threshold_is_named(lot: Pa
     assert lines[-1].startswith("No number follows from this alone.")
 
 
-@pytest.mark.parametrize("target", ["20/day", "40/day", "1.5/hour", "1MB/day"])
+@pytest.mark.parametrize("target", ["6/day", "11/day", "1.5/hour", "0.3MB/day"])
 def test_what_a_target_gives_can_be_pasted_and_keeps_what_it_says(
     lot: Path, tmp_path: Path, target: str
 ) -> None:
@@ -145,14 +145,14 @@ def test_each_camera_gets_a_table_of_its_own(tmp_path: Path) -> None:
     for camera in ("north_", 'a "b"_'):
         take(folder, camera, frames=16)
     config = config_file(tmp_path, folder, CAMERAS)
-    found = framegate("suggest", "-c", config, "--target", "50/day").stdout
+    found = framegate("suggest", "-c", config, "--target", "6/day").stdout
     tables = tomllib.loads(found)
     assert set(tables["camera"]) == {"north", 'a "b"'}
     whole = pasted_into(config, found)
-    document = json.loads(framegate("suggest", "-c", config, "--target", "50/day", "--json").stdout)
+    document = json.loads(framegate("suggest", "-c", config, "--target", "6/day", "--json").stdout)
     wanted = {name: camera["suggestion"]["kept"] for name, camera in document["cameras"].items()}
     assert kept_by(whole) == wanted
-    one = framegate("suggest", "-c", config, "--target", "50/day", "--camera", "north").stdout
+    one = framegate("suggest", "-c", config, "--target", "6/day", "--camera", "north").stdout
     assert set(tomllib.loads(one)["camera"]) == {"north"}
     framegate("suggest", "-c", config, "--camera", "south", code=2)
 
@@ -165,7 +165,7 @@ def test_classic_speaks_in_percent(lot: Path, tmp_path: Path) -> None:
         line for line in framegate("suggest", "-c", config).stdout.splitlines() if line.endswith("in force")
     ]
     assert in_force.split()[0] == "1.54%"
-    found = framegate("suggest", "-c", config, "--target", "30/day").stdout
+    found = framegate("suggest", "-c", config, "--target", "8/day").stdout
     value = tomllib.loads(found)["detection"]["score_threshold"]
     assert value.endswith("%")
     whole = config.with_name("other.toml")
@@ -225,7 +225,7 @@ def test_an_object_gives_the_smallest_area_and_says_why_no_threshold(lot: Path, 
     small = framegate("suggest", "-c", config, "--object", "6,6").stdout
     assert "too small to be seen" in small
     assert tomllib.loads(small) == {}
-    both = framegate("suggest", "-c", config, "--object", "100,60", "--target", "30/day").stdout
+    both = framegate("suggest", "-c", config, "--object", "100,60", "--target", "8/day").stdout
     assert set(tomllib.loads(both)["detection"]) == {"min_contour_area", "score_threshold"}
     framegate("suggest", "-c", config, "--object", "big", code=2)
 

@@ -75,7 +75,7 @@ class OfCamera:
 
     trial: Trial
     is_alone: bool
-    """Whether ``[detection]`` is its table: there is no other camera."""
+    """Whether ``[detection]`` is its table: there is no other camera, as far as is known."""
 
     answer: Answer | None = None
     advice: ObjectAdvice | None = None

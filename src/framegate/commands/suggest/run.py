@@ -70,17 +70,16 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
     source.warn()
     frames = source.frames
     cameras = {frame.candidate.camera for frame in frames}
-    chosen = sorted(cameras if wanted.camera is None else cameras & {wanted.camera})
-    if not chosen:
+    if not cameras:
         of = "" if wanted.camera is None else f" of camera {printable(wanted.camera)}"
         raise NothingToTryError(f"{config.settings.drop.folder}: there is no frame{of}")
     found: list[OfCamera] = []
     drawings: list[GrayImage] = []
     with closing(FactStore(cache_file() if wanted.is_cached else IN_MEMORY)) as store:
-        for camera in chosen:
+        for camera in sorted(cameras):
             own = [frame for frame in frames if frame.candidate.camera == camera]
             trial = Trial(camera, config.settings, own, partial(_replayed, store))
-            is_alone = len(cameras) == 1 and camera not in config.settings.camera
+            is_alone = cameras == {camera} and wanted.camera is None and camera not in config.settings.camera
             of_camera = OfCamera(trial, is_alone=is_alone)
             _answer(of_camera, wanted, labels)
             drawings += _watch(of_camera, wanted)
