@@ -104,7 +104,7 @@ def test_without_the_frames_before_it_is_said_to_be_inexact(
     told = json.loads(capsys.readouterr().out)
     assert (told["exact"], told["verdict"], told["score"]) == (False, "dropped", last.score)
     assert told["why_not_exact"] == [
-        "of 1 frames before it the files are gone, input and result",
+        "1 frame is gone, input and result",
         "so the two files are compared as if nothing had been learnt",
     ]
     assert told["place"] is not None

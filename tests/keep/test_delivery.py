@@ -438,7 +438,7 @@ def test_a_disk_that_is_really_full_takes_frames_again_when_there_is_space(
 ) -> None:
     """A full disk refuses a frame without a trace, and takes the same frame after somebody made room."""
     disk = deceived(1_000_000_000)
-    (small_disk / "theirs").write_bytes(bytes(200 * 1024))
+    (small_disk / "theirs").write_bytes(bytes(250 * 1024))
     large = os.urandom(100 * 1024)
     with pytest.raises(SinkError, match="No space left on device"):
         deliver(small_disk, data=large, disk=disk)

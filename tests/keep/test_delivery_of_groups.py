@@ -240,7 +240,7 @@ class DeceivedDisk(Disk):
 
 def test_a_disk_that_fills_up_within_a_group_loses_nothing(small_disk: Path) -> None:
     """What found room is whole, the rest has left no trace, and all is there after somebody made room."""
-    (small_disk / "theirs").write_bytes(bytes(100 * 1024))
+    (small_disk / "theirs").write_bytes(bytes(164 * 1024))
     named = [(f"{number}.jpg", os.urandom(30 * 1024)) for number in range(6)]
     folder, frames = ResultsFolder(small_disk, disk=DeceivedDisk()), frames_of(named)
     with pytest.raises(SinkError, match="No space left on device"):

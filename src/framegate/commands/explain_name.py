@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
+from framegate.keep.presence import Recorded
 from framegate.model import Decision, Entry, Reason, Verdict, iso_utc
 from framegate.tune.explain import Explanation, NotAFrameError, explain, explained, overlay
 from framegate.tune.recall import recall
+from framegate.tune.replay.beginning import entry_of, is_gone
 from framegate.tune.replay.outcomes import Frame, Line
-from framegate.tune.replay.recorded import Recording, gone_of, recording
+from framegate.tune.replay.recorded import Recording, recorded_frame, recording
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
@@ -84,34 +87,39 @@ def past_of(name: str, settings: Settings) -> Past:
     if not ledger.exists():
         raise UnknownFrameError(f"no daemon has run with the state folder {ledger.parent}")
     with History(ledger) as history:
-        entry = _entry(history, _names(name, settings))
-        if entry is None:
+        row = _row(history, _names(name, settings))
+        if row is None:
             words = f"the ledger in {ledger.parent} does not know {printable(name)}"
             raise UnknownFrameError(f"{words}; to compare two files, give both")
-        found = recording(history, settings, entry.camera)
-        is_whole = history.whole_since_ns(entry.camera) is not None
-    last = max(n for n, frame in enumerate(found.frames) if frame.recorded == entry)
-    frames = found.frames[: last + 1]
-    past = Past(entry, file=_file_of(frames[-1], settings), doubts=_doubts(frames, found, is_whole=is_whole))
-    then = found.revisions.get(entry.config_revision)
-    past.detection = None if then is None else then.detection_of(entry.camera)
-    before = next((f for f in reversed(frames[:-1]) if f.name == entry.reference), None)
-    past.reference = None if before is None else before.recorded
-    if past.file is None or frames[-1].settled is not None:
+        found = recording(history, settings, row.entry.camera, last_id=row.id)
+        reference = _reference(history, row)
+    frame, then = found.frames[-1], found.revisions.get(row.entry.config_revision)
+    past = Past(row.entry, reference, _file_of(frame, settings), doubts=_doubts(found))
+    past.detection = None if then is None else then.detection_of(row.entry.camera)
+    if past.file is None or frame.settled is not None:
         return past
     if not past.doubts:
-        _recall(past, frames, Line("then", settings, revisions=found.revisions), found)
-    elif before is not None and (reference := _file_of(before, settings)) is not None:
-        _compare(past, reference, past.file, then or settings)
+        _recall(past, found.frames, Line("then", settings, revisions=found.revisions), found)
+    elif reference is not None and (file := _file_of(recorded_frame(reference, settings), settings)):
+        _compare(past, file, past.file, then or settings)
     return past
 
 
-def _entry(history: History, names: set[str]) -> Entry | None:
+def _row(history: History, names: set[str]) -> Recorded | None:
     """Return the last decision about a name, in the drop folder or in the results folder."""
     found = None
     for row in history.frames():
         if row.entry.key.name in names or row.entry.result in names:
-            found = row.entry
+            found = row
+    return found
+
+
+def _reference(history: History, row: Recorded) -> Entry | None:
+    """Return the decision to keep what a frame was compared with; None if that is not known any more."""
+    found = None
+    for before in takewhile(lambda each: each.id < row.id, history.frames()):
+        if (before.entry.camera, before.entry.key.name) == (row.entry.camera, row.entry.reference):
+            found = before.entry
     return found
 
 
@@ -127,15 +135,13 @@ def _file_of(frame: Frame, settings: Settings) -> Path | None:
     return Path(frame.folder or settings.drop.folder, frame.candidate.key.name)
 
 
-def _doubts(frames: list[Frame], found: Recording, *, is_whole: bool) -> list[str]:
-    """Return why the frames up to one cannot be judged again as they were."""
-    doubts = [] if is_whole else ["the ledger has lost the camera's first frames"]
-    if frames[-1].settled is not None and frames[-1].settled.reason is Reason.VANISHED:
-        doubts.append("its bytes are gone, input and result")
-    elif gone := gone_of(frames).get(frames[0].candidate.camera):
-        doubts.append(f"of {gone} frames before it the files are gone, input and result")
-    revisions = {frame.recorded.config_revision for frame in frames if frame.recorded is not None}
-    if revisions - found.revisions.keys():
+def _doubts(found: Recording) -> list[str]:
+    """Return why the last frame cannot be judged again as it was."""
+    last = found.frames[-1]
+    if is_gone(last):
+        return ["its bytes are gone, input and result"]
+    doubts = [*found.doubts.get(last.candidate.camera, ())]
+    if {entry_of(frame).config_revision for frame in found.frames} - found.revisions.keys():
         doubts.append("the settings of then are not known")
     return doubts
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framegate.model import FileKey, Reason, Unit, Verdict
-from framegate.tune.replay.outcomes import NONE, Outcome, Replay, unit_of
+from framegate.tune.replay.outcomes import Outcome, Replay, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def differences(before: Side, after: Side) -> list[Difference]:
 
 def judged(replay: Replay, outcome: Outcome, number: int) -> Judged:
     """Return what a line has decided about a frame."""
-    score, reference = float(outcome.scores[number]), int(outcome.references[number])
+    score = float(outcome.scores[number])
     is_scored = not np.isnan(score)
     return Judged(
         outcome.reason_of(number),
@@ -83,7 +83,7 @@ def judged(replay: Replay, outcome: Outcome, number: int) -> Judged:
         float(outcome.thresholds[number]) if is_scored else None,
         unit_of(outcome.line.settings, replay.frames[number].candidate.camera),
         outcome.zones.get(number),
-        None if reference == NONE else replay.frames[reference].name,
+        replay.reference_of(outcome, number),
     )
 
 

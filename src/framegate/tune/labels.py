@@ -10,7 +10,7 @@ import numpy as np
 from framegate.config.quantities import Duration
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.model import Unit, Verdict
-from framegate.tune.replay.outcomes import NONE, Outcome, Replay, unit_of
+from framegate.tune.replay.outcomes import Outcome, Replay, unit_of
 
 HEADER = ("frame", "expected", "within")
 """The columns; the last may be left out."""
@@ -164,7 +164,6 @@ def _passes(label: Label, number: int, outcome: Outcome, near: _Nearness) -> boo
 def _failure(label: Label, number: int, replay: Replay, outcome: Outcome) -> Failure:
     score, threshold = float(outcome.scores[number]), float(outcome.thresholds[number])
     is_scored = not np.isnan(score)
-    reference = int(outcome.references[number])
     return Failure(
         label.frame,
         label.expected,
@@ -172,5 +171,5 @@ def _failure(label: Label, number: int, replay: Replay, outcome: Outcome) -> Fai
         score if is_scored else None,
         threshold if is_scored else None,
         unit_of(outcome.line.settings, replay.frames[number].candidate.camera),
-        None if reference == NONE else replay.frames[reference].name,
+        replay.reference_of(outcome, number),
     )

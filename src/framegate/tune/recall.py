@@ -11,7 +11,7 @@ from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.judging.lane import PreparedFrame
 from framegate.model import Decision, GrayImage, Moment
 from framegate.tune.replay.judging import Lines, reading_of
-from framegate.tune.replay.outcomes import Frame, Line
+from framegate.tune.replay.outcomes import NONE, Frame, Line, number_of
 from framegate.tune.replay.reader import Reader
 from framegate.tune.replay.sharing import Compared
 from framegate.tune.replay.shown import Shown
@@ -47,7 +47,7 @@ def recall(
     """Judge frames again, and return how the last of them was judged; None if it shows no picture.
 
     Args:
-        frames: of one camera, from its first on, all of them there.
+        frames: of one camera, all of them there, from its first on or with what it knew before them.
         line: each frame is judged by its settings for that frame.
         masks: pictures that stand for mask files, by their paths.
         progress: called with the number of frames that were judged since the last call.
@@ -56,9 +56,10 @@ def recall(
         OSError, ValueError: a mask cannot be read.
         MemoryError: there is too little memory.
     """
-    settings = line.settings_for(frames[0])
+    settings = line.settings_before(frames[0])
     camera = frames[0].candidate.camera
-    lines, is_whole = Lines(camera, [settings], dict(masks)), True
+    lines = Lines(camera, [settings], dict(masks), frames[0].start)
+    is_whole = not lines.are_cold
     with closing(Reader(frames)) as reader:
         for place, frame in enumerate(frames):
             now = line.settings_for(frame)
@@ -108,5 +109,5 @@ def _prepared(detector: Detector[Any], frame: PreparedFrame) -> Prepared:
 
 
 def _named(decision: Decision, frames: Sequence[Frame]) -> Decision:
-    reference = decision.reference
-    return replace(decision, reference=None if reference is None else frames[int(reference)].name)
+    number = NONE if decision.reference is None else number_of(decision.reference)
+    return decision if number == NONE else replace(decision, reference=frames[number].name)

@@ -20,6 +20,10 @@ def document(found: Found, new: Config, old: Config | None) -> dict[str, Any]:
         "schema": SCHEMA,
         "exact": not inexact,
         "why_not_exact": [f"{camera}: {why}" for camera, reasons in inexact.items() for why in reasons],
+        "begins": {
+            camera: {"frame": frame.name, "frames_before": start.frames}
+            for camera, frame, start in found.after.replay.begun
+        },
         "frames": len(numbers),
         "from": iso_utc(min(times)) if times else None,
         "to": iso_utc(max(times)) if times else None,

@@ -9,6 +9,7 @@ from framegate.config.quantities import comparison
 from framegate.tune.counts import Counts
 from framegate.tune.differences import Difference, Judged
 from framegate.tune.labels import Failure
+from framegate.tune.replay.outcomes import Replay
 
 SHOWN = 10
 """Frames, and days, that are shown without ``--list``."""
@@ -24,6 +25,7 @@ def in_words(found: Found, wanted: Wanted) -> Iterator[str]:
         yield from _table(days if wanted.is_list else days[: SHOWN + 1])
         yield from _left_out(len(days) - 1, "days", wanted)
     yield ""
+    yield from _begun(found.after.replay)
     yield from _exactness(found.after.replay.inexact, wanted)
     yield from (_change_in_words(change) for change in found.changes[: None if wanted.is_list else SHOWN])
     yield from _left_out(len(found.changes), "gained and lost frames", wanted)
@@ -89,13 +91,22 @@ def _left_out(count: int, what: str, wanted: Wanted) -> Iterator[str]:
         yield f"...    --list shows all {count} {what}"
 
 
+def _begun(replay: Replay) -> Iterator[str]:
+    """Yield with which frame a camera begins that goes on from what the daemon knew."""
+    for camera, frame, start in replay.begun:
+        yield (
+            f"{printable(camera)} begins with {printable(frame.name)}, by what the daemon knew then;"
+            f" {start.frames} frames before it are left out, of which some are gone"
+        )
+
+
 def _exactness(inexact: Mapping[str, Sequence[str]], wanted: Wanted) -> Iterator[str]:
     for camera, reasons in inexact.items():
         yield from (f"not exact for {printable(camera)}: {why}" for why in reasons)
     if not inexact and wanted.folder is not None:
         yield f"exact: as a scan of {printable(str(wanted.folder))} would decide"
     elif not inexact:
-        yield "exact: the ledger has every frame from each camera's first on, and all of them are there"
+        yield "exact: every frame that the daemon has judged since each camera's first is there"
 
 
 def _change_in_words(change: Difference) -> str:

@@ -83,8 +83,9 @@ class _CameraRun:
         self._begin()
 
     def _begin(self) -> None:
-        self._settings = [outcome.line.settings_for(self._frames[0]) for outcome in self._outcomes]
-        self._lines = Lines(self._camera, self._settings, self._masks)
+        first = self._frames[0]
+        self._settings = [outcome.line.settings_before(first) for outcome in self._outcomes]
+        self._lines = Lines(self._camera, self._settings, self._masks, first.start)
         self._digests: list[bytes] = []
         self.done = 0
         """Frames that were replayed."""
@@ -112,6 +113,10 @@ class _CameraRun:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
         self._begin()
+        if self._lines.are_cold:
+            self._result.doubt(
+                self._camera, "the daemon knew other things: its preset or working size was another one"
+            )
         keys = [self._lines.key_of(line) for line in range(len(self._outcomes))]
         with ExitStack() as stack:
             reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None

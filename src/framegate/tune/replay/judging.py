@@ -6,7 +6,7 @@ frame. Of 41 lines some four groups are left, and a frame takes a tenth of the t
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -20,6 +20,7 @@ from framegate.detect.judging.lane import Lane
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
+from framegate.tune.replay.outcomes import Start, key_of
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
 
 MOST_KEPT = 100_000
@@ -73,18 +74,28 @@ class Lines:
         camera: its name.
         settings: of each line.
         masks: the pictures in the mask files, read once.
+        start: what the camera knows; None: nothing.
 
     Raises:
         OSError: a mask cannot be read.
         ValueError: a mask is not a picture.
     """
 
-    def __init__(self, camera: str, settings: Sequence[Settings], masks: dict[str, GrayImage]) -> None:
+    def __init__(
+        self,
+        camera: str,
+        settings: Sequence[Settings],
+        masks: dict[str, GrayImage],
+        start: Start | None = None,
+    ) -> None:
         self._name = camera
         self._masks = masks
         self._works: dict[str, SharedWork] = {}
         self._settings = list(settings)
-        self._groups = [self._begun(line) for line in range(len(settings))]
+        self.are_cold = False
+        """Whether a line knows nothing of what the camera knew: its settings reduce pictures otherwise."""
+
+        self._groups = [self._begun(line, start) for line in range(len(settings))]
         self._join()
 
     @property
@@ -110,7 +121,7 @@ class Lines:
     def judge(
         self, number: int, moment: Moment, sha256: bytes, seen: Mapping[Reading, Seen]
     ) -> Iterator[Decided]:
-        """Yield what the lines decide about a frame; references are named by their numbers.
+        """Yield what the lines decide about a frame; references are named by ``key_of``.
 
         Args:
             number: of the frame.
@@ -137,7 +148,7 @@ class Lines:
             decision = group.camera.decide_repeat(sha256, moment)
             if decision is None:
                 small = cast(SmallPicture, shown)  # all that a detector with shared work asks for
-                decision = group.camera.decide(str(number), moment, small, sha256)
+                decision = group.camera.decide(key_of(number), moment, small, sha256)
             if decision.reason.is_kept:
                 group.kept.append(moment)
                 is_kept = True
@@ -159,8 +170,7 @@ class Lines:
         if not group.camera.retune(detection, mask):
             self._groups[self._groups.index(group)] = self._begun(line)
             return False
-        pacing, most = group.camera.judge.pacing, detection.max_kept_per_hour
-        pacing.restore([] if most is None else [*group.kept][-most:], pacing.storm, pacing.clock)
+        _limit(group.camera, group.kept)
         return True
 
     def _part(
@@ -202,7 +212,7 @@ class Lines:
         group.kin = (reading_of(self._settings[line], self._name), line)
         return group
 
-    def _begun(self, line: int) -> _Group:
+    def _begun(self, line: int, start: Start | None = None) -> _Group:
         settings = self._settings[line]
         detection, mask = self._detection_and_mask(line)
         work = self._work_of(detection, mask)
@@ -212,8 +222,19 @@ class Lines:
             return SharingDetector(other, work if is_alike else self._work_of(other, mask))
 
         camera = Camera(self._name, detection, mask, new_detector=detector_of)
+        kept: deque[Moment] = deque(maxlen=MOST_KEPT)
+        if start is not None:
+            try:
+                camera = Camera.restored(self._name, detection, mask, start.state, new_detector=detector_of)
+            except ValueError:
+                self.are_cold = True
+            else:
+                known = tuple(camera.judge.pacing.kept)
+                kept.extend(start.kept if len(start.kept) > len(known) else known)
+                _limit(camera, kept)
         values = detection.model_dump(mode="json", exclude={"score_threshold"})
-        return _Group([line], camera, (reading_of(settings, self._name), repr(sorted(values.items()))))
+        kin = reading_of(settings, self._name), repr(sorted(values.items()))
+        return _Group([line], camera, kin, kept)
 
     def _detection_and_mask(self, line: int) -> tuple[DetectionSettings, GrayImage | None]:
         detection = self._settings[line].detection_of(self._name)
@@ -233,6 +254,12 @@ class Lines:
 
 def _go_on(_measured: Measured) -> None:
     """Let a line that is alone in its group be: it has nobody to part from."""
+
+
+def _limit(camera: Camera, kept: Iterable[Moment]) -> None:
+    """Let a camera know of as many kept frames as its ``max_kept_per_hour`` needs."""
+    pacing, most = camera.judge.pacing, camera.judge.settings.max_kept_per_hour
+    pacing.restore([] if most is None else [*kept][-most:], pacing.storm, pacing.clock)
 
 
 def _is_above(score: ChangeScore) -> bool:

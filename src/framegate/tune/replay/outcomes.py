@@ -7,12 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.config.settings import Settings
-from framegate.model import Candidate, ChangeScore, Decision, Entry, Reason, Unit
+from framegate.model import Candidate, ChangeScore, Decision, Entry, Moment, Reason, Unit
 
 REASONS = tuple(Reason)
 _NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
 NONE = -1
 """In place of a frame's number: there is no such frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a camera knew before the first of its frames that is replayed; from there it goes on."""
+
+    state: bytes
+    """As ``Camera.state`` has returned it."""
+
+    config_revision: int
+    """The settings by which it had judged."""
+
+    kept: tuple[Moment, ...]
+    """When the frames were taken that it had kept, as far as is known, in the order of the decisions."""
+
+    frames: int
+    """How many frames before are known, and are not replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,9 @@ class Frame:
 
     settled: Decision | None = None
     """What every line decides: its bytes are not there, or need not be looked at. None: it is judged."""
+
+    start: Start | None = None
+    """Of a camera's first: what the camera knew by then. None: nothing."""
 
     @property
     def name(self) -> str:
@@ -53,6 +73,22 @@ class Line:
             return self.settings
         return self.revisions.get(frame.recorded.config_revision, self.settings)
 
+    def settings_before(self, first: Frame) -> Settings:
+        """Return the settings to begin with, by a camera's first frame."""
+        if self.revisions is None or first.start is None:
+            return self.settings_for(first)
+        return self.revisions.get(first.start.config_revision, self.settings)
+
+
+def key_of(number: int) -> str:
+    """Return by what a frame that is replayed is known as a reference: by no name that a file can have."""
+    return f"/{number}"
+
+
+def number_of(reference: str) -> int:
+    """Return the number of the frame that ``key_of`` has named; ``NONE`` for a file's name."""
+    return int(reference[1:]) if reference.startswith("/") else NONE
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -71,6 +107,9 @@ class Outcome:
     references: NDArray[np.int32]
     """Numbers of the frames that they were compared with, (frames); ``NONE`` without one."""
 
+    earlier: dict[int, str] = field(default_factory=dict)
+    """Names of references that are none of the frames: they were kept before the first, by frame."""
+
     zones: dict[int, str] = field(default_factory=dict)
     """The zones that decided, by frame."""
 
@@ -88,9 +127,12 @@ class Outcome:
         )
 
     def note(self, number: int, decision: Decision, score: ChangeScore | None) -> None:
-        """Set the decision about a frame, whose reference is named by its number, and this line's score."""
+        """Set the decision about a frame, whose reference is named by ``key_of``, and this line's score."""
         self.reasons[number] = _NUMBER_OF[decision.reason]
-        self.references[number] = NONE if decision.reference is None else int(decision.reference)
+        if decision.reference is not None:
+            self.references[number] = reference = number_of(decision.reference)
+            if reference == NONE:
+                self.earlier[number] = decision.reference
         if score is not None:
             self.scores[number], self.thresholds[number] = score.score, score.threshold
             if score.zone is not None:
@@ -123,11 +165,23 @@ class Replay:
         """Whether the daemon would have decided alike, from the first frame on."""
         return not self.inexact
 
+    @property
+    def begun(self) -> Iterator[tuple[str, Frame, Start]]:
+        """The cameras that go on from what they knew, each with the frame before which they knew it."""
+        for frame in self.frames:
+            if frame.start is not None:
+                yield frame.candidate.camera, frame, frame.start
+
     def doubt(self, camera: str, why: str) -> None:
         """Note why the outcomes of a camera need not be the daemon's."""
         reasons = self.inexact.setdefault(camera, [])
         if why not in reasons:
             reasons.append(why)
+
+    def reference_of(self, outcome: Outcome, number: int) -> str | None:
+        """Return the name of the frame that one was compared with by a line; None for nothing."""
+        reference = int(outcome.references[number])
+        return outcome.earlier.get(number) if reference == NONE else self.frames[reference].name
 
     def of_cameras(self) -> dict[str, list[int]]:
         """Return the numbers of each camera's frames, in their order; the cameras by name."""

@@ -4,7 +4,6 @@ A frame's bytes are where the camera put them, or, if it was kept, in the result
 rejected without comparing it is settled: no threshold changes it.
 """
 
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ from framegate.config.settings import Settings
 from framegate.ingest.reading import look_at
 from framegate.keep.history.revisions import Revision
 from framegate.keep.history.view import History
-from framegate.keeping import GONE
 from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reason, Verdict
+from framegate.tune.replay.beginning import Row, begin, entry_of
 from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
 
@@ -41,25 +40,37 @@ class Recording:
     """Why a replay of a camera need not be exact, in words."""
 
 
-def recording(history: History, settings: Settings, camera: str | None = None) -> Recording:
+def recording(
+    history: History, settings: Settings, camera: str | None = None, *, last_id: int | None = None
+) -> Recording:
     """Return what a ledger remembers.
 
     Args:
         history: of the ledger.
         settings: with the folders of the frames and of the results.
         camera: only this one's; None: all.
+        last_id: no row after this one; then a camera begins as late as it can for this one to come out
+            exactly. None: all rows; then it begins as early as it can.
 
     Raises:
         SinkError: the ledger cannot be read.
     """
-    rows = (row.entry for row in history.frames())
-    frames = recorded_frames((row for row in rows if camera in {None, row.camera}), settings)
+    rows_of: dict[str, list[Row]] = {}
+    for row in history.frames():
+        if last_id is not None and row.id > last_id:
+            break
+        if camera in {None, row.entry.camera}:
+            rows_of.setdefault(row.entry.camera, []).append(Row(row.id, recorded_frame(row.entry, settings)))
+    begun = {name: begin(history, name, rows, is_late=last_id is not None) for name, rows in rows_of.items()}
+    rows = sorted((row for rows, _ in begun.values() for row in rows), key=lambda row: row.id)
+    frames = [row.frame for row in rows]
     revisions: dict[int, Settings] = {}
     masks: dict[str, GrayImage] = {}
     for number, revision in history.revisions().items():
         with suppress(ValueError):  # it has settings that this version does not know
             revisions[number] = _settings_of(revision, history, masks)
-    return Recording(frames, as_outcome(frames, settings), revisions, masks, _doubts(history, frames))
+    doubts = {name: doubts for name, (_, doubts) in begun.items() if doubts}
+    return Recording(frames, as_outcome(frames, settings), revisions, masks, doubts)
 
 
 def _settings_of(revision: Revision, history: History, masks: dict[str, GrayImage]) -> Settings:
@@ -79,46 +90,34 @@ def _settings_of(revision: Revision, history: History, masks: dict[str, GrayImag
     return with_detection(settings, named_anew)
 
 
-def _doubts(history: History, frames: list[Frame]) -> dict[str, list[str]]:
-    doubts: dict[str, list[str]] = {}
-    for camera in dict.fromkeys(frame.candidate.camera for frame in frames):
-        if history.whole_since_ns(camera) is None:
-            doubts[camera] = ["the ledger has lost its first frames, and what was learnt from them"]
-    for camera, count in gone_of(frames).items():
-        doubts.setdefault(camera, []).append(f"of {count} frames the files are gone, input and result")
-    for entry in _entries(frames):
-        if entry.reason is Reason.INTERNAL_ERROR:
-            doubts.setdefault(entry.camera, []).append(
-                f"at {entry.key.name} the daemon began the camera anew"
-            )
-        elif entry.detail == GONE:
-            doubts.setdefault(entry.camera, []).append(
-                f"{entry.key.name} was {GONE}, and others depend on it"
-            )
-    return doubts
-
-
-def recorded_frames(entries: Iterable[Entry], settings: Settings) -> list[Frame]:
-    """Return the frames of a ledger's rows.
-
-    Args:
-        entries: in the order of the decisions.
-        settings: with the folders.
-    """
-    drop, results = Path(settings.drop.folder), Path(settings.results.folder)
-    return [_frame(entry, drop, results) for entry in entries]
+def recorded_frame(entry: Entry, settings: Settings) -> Frame:
+    """Return a frame of the ledger, which is where its bytes are now; ``settings`` name the folders."""
+    settled = None
+    if entry.reason.verdict is Verdict.REJECTED and entry.reason is not Reason.TORN:
+        settled = Decision(entry.reason, detail=entry.detail)
+    key, folder = entry.key, None
+    if settled is None:
+        place = _place_of(entry, Path(settings.drop.folder), Path(settings.results.folder))
+        if place is None:
+            settled = Decision(Reason.VANISHED, detail="its bytes are gone, so it cannot be judged again")
+        else:
+            folder, key = place
+    candidate = Candidate(key, entry.camera, entry.captured_at_ns, entry.arrived_at_ns)
+    return Frame(candidate, entry, folder, settled)
 
 
 def as_outcome(frames: list[Frame], settings: Settings) -> Outcome:
     """Return what the daemon has decided about recorded frames, as the outcome of a line."""
     outcome = Outcome.empty(Line("the daemon", settings), len(frames))
     last: dict[tuple[str, str], int] = {}
-    for number, entry in enumerate(_entries(frames)):
+    for number, entry in enumerate(map(entry_of, frames)):
         outcome.reasons[number] = REASONS.index(entry.reason)
         if entry.score is not None and entry.threshold is not None:
             outcome.scores[number], outcome.thresholds[number] = entry.score, entry.threshold
         if entry.reference is not None:
-            outcome.references[number] = last.get((entry.camera, entry.reference), NONE)
+            outcome.references[number] = reference = last.get((entry.camera, entry.reference), NONE)
+            if reference == NONE:
+                outcome.earlier[number] = entry.reference
         if entry.zone is not None:
             outcome.zones[number] = entry.zone
         if entry.detail:
@@ -127,37 +126,12 @@ def as_outcome(frames: list[Frame], settings: Settings) -> Outcome:
     return outcome
 
 
-def gone_of(frames: list[Frame]) -> dict[str, int]:
-    """Return how many frames of each camera cannot be judged again, because their bytes are gone."""
-    gone: dict[str, int] = {}
-    for frame in frames:
-        if frame.settled is not None and frame.settled.reason is Reason.VANISHED:
-            was = None if frame.recorded is None else frame.recorded.reason
-            if was is not Reason.VANISHED:
-                gone[frame.candidate.camera] = gone.get(frame.candidate.camera, 0) + 1
-    return gone
-
-
 def other_verdicts(was: Outcome, now: Outcome) -> list[int]:
     """Return the frames about which two outcomes differ in verdict, reason, score or reference."""
     same_scores = (was.scores == now.scores) | (np.isnan(was.scores) & np.isnan(now.scores))
     same = (was.reasons == now.reasons) & (was.references == now.references) & same_scores
-    return [int(number) for number in np.flatnonzero(~same)]
-
-
-def _frame(entry: Entry, drop: Path, results: Path) -> Frame:
-    settled = None
-    if entry.reason.verdict is Verdict.REJECTED and entry.reason is not Reason.TORN:
-        settled = Decision(entry.reason, detail=entry.detail)
-    key, folder = entry.key, None
-    if settled is None:
-        place = _place_of(entry, drop, results)
-        if place is None:
-            settled = Decision(Reason.VANISHED, detail="its bytes are gone, so it cannot be judged again")
-        else:
-            folder, key = place
-    candidate = Candidate(key, entry.camera, entry.captured_at_ns, entry.arrived_at_ns)
-    return Frame(candidate, entry, folder, settled)
+    renamed = {number for number, _ in was.earlier.items() ^ now.earlier.items()}
+    return sorted({*np.flatnonzero(~same).tolist(), *renamed})
 
 
 def _place_of(entry: Entry, drop: Path, results: Path) -> tuple[str, FileKey] | None:
@@ -170,9 +144,3 @@ def _place_of(entry: Entry, drop: Path, results: Path) -> tuple[str, FileKey] | 
         if kept is not None and kept.size_bytes == entry.key.size_bytes:
             return str(results), kept
     return None
-
-
-def _entries(frames: Iterable[Frame]) -> Iterator[Entry]:
-    for frame in frames:
-        assert frame.recorded is not None, "these frames are of a ledger"
-        yield frame.recorded

@@ -35,7 +35,9 @@ class Remembered:
         """Return those of frames whose bytes have these digests."""
         digest = hashlib.blake2b(digest_size=DIGITS // 2)
         for frame, sha256 in zip(frames, digests, strict=True):
-            candidate = frame.candidate
+            candidate, start = frame.candidate, frame.start
+            if start is not None:
+                digest.update(start.state + f"{start.kept};".encode())
             digest.update(sha256 + f"{candidate.captured_at_ns} {candidate.arrived_at_ns};".encode())
         return cls(store, numbers, digest.hexdigest())
 
@@ -61,7 +63,7 @@ def _packed(outcome: Outcome, numbers: NDArray[np.int64]) -> bytes:
     place_of = {int(number): place for place, number in enumerate(numbers)}
     words = [
         {place_of[number]: each for number, each in of.items() if number in place_of}
-        for of in (outcome.zones, outcome.details)
+        for of in (outcome.zones, outcome.details, outcome.earlier)
     ]
     text = json.dumps(words).encode()
     return zlib.compress(
@@ -91,12 +93,12 @@ def _unpack(data: bytes, outcome: Outcome, numbers: NDArray[np.int64]) -> bool:
             np.frombuffer(rest[start:end], kind)
             for start, end, kind in zip(ends, ends[1:], ("u1", "<f8", "<f8", "<i4"), strict=False)
         )
-        zones, details = json.loads(rest[ends[-1] :])
+        zones, details, earlier = json.loads(rest[ends[-1] :])
     except (ValueError, zlib.error):
         return False
     outcome.reasons[numbers], outcome.scores[numbers] = reasons, scores
     outcome.thresholds[numbers] = thresholds
     outcome.references[numbers] = np.where(places == NONE, NONE, numbers[places])
-    outcome.zones |= {int(numbers[int(place)]): zone for place, zone in zones.items()}
-    outcome.details |= {int(numbers[int(place)]): detail for place, detail in details.items()}
+    for of, words in ((outcome.zones, zones), (outcome.details, details), (outcome.earlier, earlier)):
+        of |= {int(numbers[int(place)]): word for place, word in words.items()}
     return True

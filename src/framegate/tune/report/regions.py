@@ -7,7 +7,7 @@ take forty times as long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment, Region
 from framegate.tune.replay.facts import Seen
 from framegate.tune.replay.judging import reading_of
-from framegate.tune.replay.outcomes import NONE, Frame, Outcome
+from framegate.tune.replay.outcomes import NONE, Frame, Outcome, Start
 from framegate.tune.replay.reader import Reader
 
 SCALE = 1000
@@ -71,7 +71,7 @@ def regions_of(
     """
     watch = _Watch(camera, wanted)
     detection = settings.detection_of(camera)
-    judging = Camera(camera, detection, mask_of(detection), new_detector=watch.new_detector)
+    judging = _begun(camera, detection, frames[numbers[0]].start, watch)
     readings = {reading_of(settings, camera): settings}
     last = max((comparison.number for comparison in wanted), default=NONE)
     with closing(Reader([frames[number] for number in numbers])) as reader:
@@ -82,6 +82,15 @@ def regions_of(
                 _judge(judging, str(number), frames[number], sha256, *seen.values())
             progress(1)
     return watch.found
+
+
+def _begun(camera: str, detection: DetectionSettings, start: Start | None, watch: "_Watch") -> Camera:
+    """Return a camera that knows what it knew when the replay began, as far as it can be told."""
+    mask = mask_of(detection)
+    if start is not None:
+        with suppress(ValueError):
+            return Camera.restored(camera, detection, mask, start.state, new_detector=watch.new_detector)
+    return Camera(camera, detection, mask, new_detector=watch.new_detector)
 
 
 def _judge(judging: Camera, name: str, frame: Frame, sha256: bytes, shown: Seen) -> None:

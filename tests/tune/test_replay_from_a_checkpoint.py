@@ -1,0 +1,180 @@
+"""Where what a daemon has judged is gone, a replay goes on exactly from what the daemon knew on a day."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framegate.commands.explain_name import past_of
+from framegate.config.load import load
+from framegate.keep.history.view import History
+from framegate.keep.ledger import LEDGER_NAME, Ledger
+from framegate.model import Entry, Reason, Verdict
+from framegate.tune.replay.beginning import entry_of
+from framegate.tune.replay.engine import replay
+from framegate.tune.replay.facts import FactStore
+from framegate.tune.replay.outcomes import Line
+from framegate.tune.replay.recorded import Recording, other_verdicts, recording
+from living import NAMES, Day
+from running import Site
+from stepping import Stepped
+
+DAY_NS = 86_400 * 10**9
+EDITS = ["", 'keep_every = "4m"', "max_kept_per_hour = 4", ""]
+CLASSIC = 'preset = "classic"\nscore_threshold = "1%"\nmin_contour_area = "20px"'
+LATE = 'score_threshold = "5x"\nkeep_every = "7m"'
+
+Living = Callable[..., None]
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Living:
+    """Let a daemon live days: by an edit each, and by a last one, made in the first hour of the last day."""
+    now_ns = time.time_ns
+
+    def living(site: Site, late: str | None = None) -> None:
+        day, daemon = Day(5), Stepped(site)
+        for number, edit in enumerate(EDITS):
+            monkeypatch.setattr(time, "time_ns", lambda days=number: now_ns() + days * DAY_NS)
+            site.configure(drop=NAMES, detection=edit)
+            if number % 2 == 0:
+                daemon.start()
+            assert daemon.daemon is not None
+            daemon.daemon.reload()
+            for hour in range(3):
+                day.upload(site.drop, 10)
+                daemon.go(70)
+                if hour == 0 and late is not None and edit is EDITS[-1]:
+                    site.configure(drop=NAMES, detection=late)
+                    daemon.daemon.reload()
+            if number % 2:
+                daemon.stop()
+
+    return living
+
+
+def entries(site: Site) -> list[Entry]:
+    with History(site.state / LEDGER_NAME) as history:
+        return [row.entry for row in history.frames()]
+
+
+def recorded(site: Site) -> Recording:
+    with History(site.state / LEDGER_NAME) as history:
+        return recording(history, load(site.config).settings)
+
+
+def checkpoints(site: Site) -> dict[str, list[int]]:
+    with History(site.state / LEDGER_NAME) as history:
+        return {camera: [each.frame for each in history.checkpoints(camera)] for camera in ("c0", "c1")}
+
+
+def delete_dropped(site: Site, day: int) -> None:
+    """Delete the inputs of the frames that were dropped before the checkpoint of a day."""
+    last = {camera: rows[day] for camera, rows in checkpoints(site).items()}
+    with History(site.state / LEDGER_NAME) as history:
+        for row in history.frames():
+            if row.id <= last[row.entry.camera] and row.entry.reason.verdict is Verdict.DROPPED:
+                (site.drop / row.entry.key.name).unlink(missing_ok=True)
+
+
+def forget_deleted(site: Site) -> None:
+    """Forget the rows of what has left the folder, as a daemon does a day later."""
+    ledger = Ledger(site.state / LEDGER_NAME)
+    gone = [row for row in ledger.presence.after(0, 10**6) if not (site.drop / row.entry.key.name).exists()]
+    ledger.presence.prune([row for row in gone if row.entry.reason.verdict is Verdict.DROPPED])
+    ledger.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_forgotten", [False, True], ids=["known", "forgotten"])
+def test_after_what_is_gone_a_replay_is_exact(site: Site, live: Living, *, is_forgotten: bool) -> None:
+    """The dropped frames of two days are deleted; from the checkpoint after them all comes out the same."""
+    live(site)
+    assert {len(rows) for rows in checkpoints(site).values()} == {len(EDITS)}
+    whole = recorded(site)
+    assert all(frame.start is None for frame in whole.frames)
+    delete_dropped(site, 2)
+    if is_forgotten:
+        forget_deleted(site)
+    found = recorded(site)
+    assert found.doubts == {}
+    starts = {frame.candidate.camera: frame.start for frame in found.frames if frame.start is not None}
+    assert {*starts} == {"c0", "c1"}
+    assert len(whole.frames) - len(found.frames) > 40
+    assert is_forgotten or sum(each.frames for each in starts.values()) + len(found.frames) == len(
+        whole.frames
+    )
+    assert found.was.earlier, "none of the frames is compared with an earlier one"
+    line = Line("as then", load(site.config).settings, found.revisions)
+    again = replay(found.frames, [line], masks=found.masks)
+    assert other_verdicts(found.was, again.outcomes[0]) == []
+    assert again.is_exact
+
+
+@pytest.mark.slow
+def test_other_settings_go_on_as_after_an_edit_at_the_checkpoint(
+    site: Site, live: Living, tmp_path: Path
+) -> None:
+    """A daemon whose config is edited just then decides what the replay has said, also from the cache."""
+    other = Site(tmp_path / "other")
+    live(site)
+    live(other, LATE)
+    delete_dropped(site, 3)
+    found = recorded(site)
+    late = load(site.config).settings.model_copy(update={"detection": load(other.config).settings.detection})
+    was = {entry.key.name: (entry.reason, entry.score, entry.reference) for entry in entries(other)}
+    store = FactStore(tmp_path / "cache.sqlite")
+    for _ in ("from the pictures", "from the cache"):
+        result = replay(found.frames, [Line("late", late)], store=store)
+        outcome = result.outcomes[0]
+        assert len(found.frames) > 10
+        for number, frame in enumerate(found.frames):
+            score = None if np.isnan(outcome.scores[number]) else float(outcome.scores[number])
+            decided = outcome.reason_of(number), score, result.reference_of(outcome, number)
+            assert decided == was[frame.name]
+    store.close()
+
+
+@pytest.mark.slow
+def test_a_frame_is_explained_by_the_checkpoint_before_it(site: Site, live: Living) -> None:
+    """Though frames of each earlier day are gone, each later frame is explained to the bit."""
+    live(site)
+    delete_dropped(site, 2)
+    after = [entry_of(frame) for frame in recorded(site).frames if frame.settled is None]
+    settings = load(site.config).settings
+    for entry in after[::3]:
+        past = past_of(entry.key.name, settings)
+        assert past.doubts == []
+        if entry.score is not None:
+            assert past.explanation is not None
+            assert past.explanation.score is not None
+            assert past.explanation.score.score == entry.score
+            assert past.reference is not None
+            assert past.reference.key.name == entry.reference
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_is_of_no_use_is_told_or_passed_over(site: Site, live: Living) -> None:
+    """Of a damaged one the next is taken; where there is none, or the preset is another, it is said."""
+    live(site)
+    delete_dropped(site, 1)
+    first = recorded(site)
+    with sqlite3.connect(site.state / LEDGER_NAME) as db:
+        for camera, rows in checkpoints(site).items():
+            db.execute(
+                "UPDATE checkpoint SET state = x'00' WHERE camera = ? AND frame = ?", (camera, rows[1])
+            )
+    second = recorded(site)
+    assert second.doubts == {}
+    assert len(second.frames) < len(first.frames)
+    site.configure(drop=NAMES, detection=CLASSIC)
+    cold = replay(second.frames, [Line("classic", load(site.config).settings)])
+    assert {*cold.inexact} == {"c0", "c1"}
+    with sqlite3.connect(site.state / LEDGER_NAME) as db:
+        db.execute("DELETE FROM checkpoint")
+    third = recorded(site)
+    assert {*third.doubts} == {"c0", "c1"}
+    assert Reason.FIRST in {entry_of(frame).reason for frame in third.frames}
