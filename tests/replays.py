@@ -12,9 +12,9 @@ from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.ingest.sweeping import candidates_of
 from framegate.tune.differences import judged
+from framegate.tune.footage.folder import folder_frames
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.folder import folder_frames
 from framegate.tune.replay.outcomes import Line, Outcome, Replay
 
 START_S = 1_700_000_000

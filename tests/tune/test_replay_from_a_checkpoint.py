@@ -13,11 +13,11 @@ from framegate.config.load import load
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Entry, Reason, Verdict
-from framegate.tune.replay.beginning import entry_of
+from framegate.tune.footage.beginning import entry_of
+from framegate.tune.footage.recorded import Recording, other_verdicts, recording
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Line
-from framegate.tune.replay.recorded import Recording, other_verdicts, recording
 from living import NAMES, Day
 from running import Site
 from stepping import Stepped

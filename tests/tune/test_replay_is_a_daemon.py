@@ -11,10 +11,10 @@ from framegate.config.settings import Settings
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Reason
+from framegate.tune.footage.recorded import Recording, other_verdicts, recording
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Line, Outcome, Replay
-from framegate.tune.replay.recorded import Recording, other_verdicts, recording
 from living import NAMES, Day
 from pictures import png
 from running import Site
@@ -107,7 +107,7 @@ def test_kept_frames_are_replayed_from_the_results_when_their_inputs_are_gone(
     assert without_inputs.doubts == {}
     again = replayed(without_inputs, settings)
     assert other_verdicts(found.was, again.outcomes[0]) == []
-    dropped = next(n for n in range(len(found.frames)) if found.was.reason_of(n) is Reason.UNCHANGED)
+    dropped = max(n for n in range(len(found.frames)) if found.was.reason_of(n) is Reason.UNCHANGED)
     (site.drop / found.frames[dropped].name).unlink()
     lacking, _ = recorded(site)
     assert lacking.doubts == {found.frames[dropped].candidate.camera: ["1 frame is gone, input and result"]}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from framegate.config.settings import Settings
+from framegate.tune.footage.folder import folder_frames
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.folder import folder_frames
 from framegate.tune.replay.outcomes import Line
 from replays import Decided, draw_frames, kept, name_of, replayed, scanned, settings_for
 

@@ -23,10 +23,10 @@ from framegate.keep.ledger import LEDGER_NAME
 from framegate.keep.presence import Recorded
 from framegate.model import Decision, Entry, Reason, Verdict, iso_utc
 from framegate.tune.explain import Explanation, NotAFrameError, explain, explained, overlay
+from framegate.tune.footage.beginning import entry_of, is_gone
+from framegate.tune.footage.recorded import Recording, recorded_frame, recording
 from framegate.tune.recall import recall
-from framegate.tune.replay.beginning import entry_of, is_gone
 from framegate.tune.replay.outcomes import Frame, Line
-from framegate.tune.replay.recorded import Recording, recorded_frame, recording
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 

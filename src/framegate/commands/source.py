@@ -9,9 +9,9 @@ from framegate.config.load import Config
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.preflight.preflight import prepare_to_replay
-from framegate.tune.replay.folder import folder_frames
+from framegate.tune.footage.folder import folder_frames
+from framegate.tune.footage.recorded import recording
 from framegate.tune.replay.outcomes import Frame, Outcome, Replay
-from framegate.tune.replay.recorded import recording
 
 
 @dataclass(frozen=True, slots=True)

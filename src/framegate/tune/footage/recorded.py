@@ -17,7 +17,7 @@ from framegate.ingest.reading import look_at
 from framegate.keep.history.revisions import Revision
 from framegate.keep.history.view import History
 from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reason, Verdict
-from framegate.tune.replay.beginning import Row, begin, entry_of
+from framegate.tune.footage.beginning import Row, begin, entry_of
 from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
 
