@@ -1,4 +1,4 @@
-"""Draw the README's picture, .github/overlay.png, from the demo's lot: python tests/readme_picture.py."""
+"""Draw the README's picture, .github/overlay.png, from the demo's lot: python tests/readme_overlay.py."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
