@@ -41,7 +41,7 @@ def draw(drop: Path) -> None:
             bay = chance.randrange(6)
             others = {each: car for each, car in lot.parked.items() if each != bay}
             lot.parked = others if bay in lot.parked else {**others, bay: chance.randrange(5)}
-        lot.pedestrian = chance.random() if chance.random() < 0.09 else None  # noqa: PLR2004 - one in eleven
+        lot.pedestrian = chance.random() if chance.random() < 0.09 else None
         lot.light = min(1.0, 0.6 + 0.2 * max(0, moment.hour - 6), 0.6 + 0.2 * max(0, 20 - moment.hour))
         path = drop / f"c1_{moment:%Y-%m-%d_%H%M}.jpg"
         path.write_bytes(lot.jpeg())

@@ -14,7 +14,7 @@ from framegate.tune.footage.folder import folder_frames
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Line
-from replays import Decided, draw_frames, kept, name_of, replayed, scanned, settings_for
+from replays import Decided, decided, draw_frames, kept, name_of, replayed, scanned, settings_for
 
 CLASSIC = 'preset = "classic"\nscore_threshold = "0.5%"\nmin_contour_area = "20px"\n'
 LEFT = "polygon = [[0.0, 0.4], [0.5, 0.4], [0.5, 1.0], [0.0, 1.0]]"
@@ -110,6 +110,23 @@ def test_files_that_were_changed_or_removed_are_not_remembered(own_frames: Path,
     (own_frames / name_of(1, 2)).rename(own_frames / name_of(2, 99))
     (found,) = replayed(settings, cache=file)
     assert found == scanned(settings)
+
+
+def test_a_second_replay_reads_no_file(own_frames: Path, tmp_path: Path) -> None:
+    """Between two thresholds all comes from the cache, though files are empty, cut or too large."""
+    for camera in range(3):
+        (own_frames / name_of(camera, 50)).write_bytes(bytes(70_000))
+    first, second, between = (
+        settings_for(own_frames, f'score_threshold = "{threshold}x"', 'max_size = "60kB"')
+        for threshold in (2, 3, 2.01)
+    )
+    file = tmp_path / "cache.sqlite"
+    replayed(first, second, cache=file)
+    wanted, listed = scanned(between), folder_frames(between)
+    own_frames.rename(tmp_path / "away")
+    with closing(FactStore(file)) as store:
+        result = replay(listed, [Line("between", between)], store=store)
+    assert decided(result, result.outcomes[0]) == wanted
 
 
 def _cut(path: Path) -> None:

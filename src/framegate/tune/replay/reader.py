@@ -1,5 +1,6 @@
 """Reads the frames of a replay ahead, in each of the ways in which lines need them."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,8 @@ class Reader:
     def take(self, place: int, readings: Mapping[Reading, Settings]) -> tuple[bytes, dict[Reading, Seen]]:
         """Return a frame's digest, empty if it could not be read, and what it shows.
 
+        A file that is too large to be read is told by its size: else each replay would read all others.
+
         Args:
             place: of the frame among all.
             readings: how it has to be read, each with settings that say so.
@@ -41,12 +44,14 @@ class Reader:
             following = self._candidates[place + 1 : place + 1 + ahead.most_frames]
             examined = ahead.take(self._candidates[place], following)
             assert isinstance(examined, Examined)
-            sha256 = examined.sha256 or b""
+            sha256 = examined.sha256 or sha256
             if examined.picture is None:
                 assert examined.rejection is not None
                 seen[reading] = examined.rejection
             else:
                 seen[reading] = shown_of(examined.picture, sha256)
+        if not sha256 and all(_is_too_large(each) for each in seen.values()):
+            sha256 = hashlib.sha256(f"not read, {self._candidates[place].key.size_bytes}".encode()).digest()
         return sha256, seen
 
     def close(self) -> None:
@@ -76,3 +81,7 @@ class Reader:
             return replace(examined, encoded=None)
         reason = Reason.UNREADABLE if examined.why is NotYet.UNREADABLE else Reason.TRUNCATED
         return Examined(examined.candidate, 0.0, rejection=Decision(reason, detail=examined.detail))
+
+
+def _is_too_large(seen: Seen) -> bool:
+    return isinstance(seen, Decision) and seen.reason is Reason.TOO_LARGE
