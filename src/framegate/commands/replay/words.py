@@ -26,7 +26,7 @@ def in_words(found: Found, wanted: Wanted) -> Iterator[str]:
         yield from _left_out(len(days) - 1, "days", wanted)
     yield ""
     yield from _begun(found.after.replay)
-    yield from _exactness(found.after.replay.inexact, wanted)
+    yield from _exactness(found.after.replay)
     yield from (_change_in_words(change) for change in found.changes[: None if wanted.is_list else SHOWN])
     yield from _left_out(len(found.changes), "gained and lost frames", wanted)
     if found.check is not None:
@@ -100,13 +100,16 @@ def _begun(replay: Replay) -> Iterator[str]:
         )
 
 
-def _exactness(inexact: Mapping[str, Sequence[str]], wanted: Wanted) -> Iterator[str]:
-    for camera, reasons in inexact.items():
+def _exactness(replay: Replay) -> Iterator[str]:
+    for camera, reasons in replay.inexact.items():
         yield from (f"not exact for {printable(camera)}: {why}" for why in reasons)
-    if not inexact and wanted.folder is not None:
-        yield f"exact: as a scan of {printable(str(wanted.folder))} would decide"
-    elif not inexact:
-        yield "exact: every frame that the daemon has judged since each camera's first is there"
+    if not replay.is_exact:
+        return
+    if any(frame.recorded is None for frame in replay.frames):
+        yield "exact: as a scan of these frames would decide"
+    else:
+        since = "from there on" if any(replay.begun) else "from each camera's first on"
+        yield f"exact: {since}, every frame that the daemon has judged is there"
 
 
 def _change_in_words(change: Difference) -> str:
