@@ -40,7 +40,7 @@ def test_what_cannot_be_shown_is_said(days: LotDays, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     output = tmp_path / "page.html"
-    assert "has no frame to show" in report(empty, "-o", output, code=1).stderr
+    assert "there is no frame" in report(empty, "-o", output, code=2).stderr
     assert "500MB" in report(days.drop, "-o", output, "--max-size", "15", code=2).stderr
     assert "labels.csv" in report(days.drop, "-o", output, "--labels", tmp_path / "labels.csv", code=2).stderr
     assert "no-such" in report(tmp_path / "no-such", "-o", output, code=78).stderr

@@ -269,6 +269,8 @@ def test_wrong_use_is_one_sentence(lot: Path, tmp_path: Path) -> None:
     """A target and labels at once, a target that is none, an empty folder, labels that are not there."""
     (tmp_path / "empty").mkdir()
     framegate("suggest", lot, "--target", "5/day", "--must-keep", "0004.jpg", code=2)
+    gone = framegate("suggest", lot, "--must-keep", "gone.jpg", code=2)
+    assert gone.stderr.endswith("none of the named frames is there\n")
     assert "200/day" in framegate("suggest", lot, "--target", "5", code=2).stderr
     assert "there is no frame" in framegate("suggest", tmp_path / "empty", code=2).stderr
     framegate("suggest", lot, "--labels", tmp_path / "no.csv", code=2)

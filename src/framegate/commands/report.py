@@ -9,7 +9,7 @@ from framegate.commands.progress import Bar
 from framegate.commands.source import frames_to_replay
 from framegate.config.load import Config
 from framegate.config.quantities import in_words
-from framegate.errors import FramegateError
+from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.labels import read_labels
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore, cache_file
@@ -21,7 +21,13 @@ STEPS = 3
 
 
 class ReportError(FramegateError):
-    """There is nothing to show, or the page cannot be written."""
+    """The page cannot be written."""
+
+
+class NothingToShowError(FramegateError):
+    """There is no frame."""
+
+    exit_code = EXIT_USAGE
 
 
 def run_report(
@@ -39,7 +45,8 @@ def run_report(
     Raises:
         ConfigError: the folders do not allow it.
         LabelsError: the labels cannot be used.
-        ReportError: there is no frame, or the page cannot be written.
+        NothingToShowError: there is no frame.
+        ReportError: the page cannot be written.
     """
     give_large_pictures_back()
     settings = config.settings
@@ -47,7 +54,7 @@ def run_report(
     source = frames_to_replay(config, folder)
     frames = source.frames
     if not frames:
-        raise ReportError(f"{settings.drop.folder} has no frame to show")
+        raise NothingToShowError(f"{settings.drop.folder}: there is no frame")
     lines = lines_of(settings, None if against is None else against.settings)
     with closing(FactStore(cache_file())) as store, Bar(STEPS * len(frames)) as bar:
         replayed = replay(frames, lines, store=store, progress=bar.move)

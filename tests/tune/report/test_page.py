@@ -188,6 +188,29 @@ def test_holding_shows_the_last_kept_frame_at_the_same_place(page: Browser) -> N
     assert page.find("#viewerPicture").get_attribute("src") == own
 
 
+def test_a_finger_swipes_to_the_next_frame_and_back(report: Path) -> None:
+    """On a phone a quick swipe turns over, a slow one does not, and neither leaves the reference shown."""
+    with opened(report, width=390, height=844) as page:
+        page.devtools("Emulation.setTouchEmulationEnabled", enabled=True)
+        page.run("openViewer(2, allFrames())")
+
+        def swipe(across: int) -> int:
+            box = page.run("return document.getElementById('stage').getBoundingClientRect().toJSON()")
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            page.devtools("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+            for part in (0.5, 1.0):
+                point = {"x": x + part * across, "y": y}
+                page.devtools("Input.dispatchTouchEvent", type="touchMove", touchPoints=[point])
+            page.devtools("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+            return int(page.run("return viewer.place"))
+
+        first = int(page.run("return viewer.place"))
+        assert swipe(-120) == first + 1
+        assert swipe(-20) == first + 1
+        assert swipe(120) == first
+        assert page.text("#viewerWhich") != "last kept"
+
+
 def test_labels_are_saved_as_the_file_that_is_read_again(
     page: Browser, days: LotDays, tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
     Raises:
         ConfigError: a folder or a mask cannot be used.
         LabelsError: the labels cannot be used.
-        NothingToTryError: there are no such frames, or none that can be read.
+        NothingToTryError: there are no such frames, none that can be read, or none of those that are named.
         ObjectError: the object has no place in the picture.
         DrawingError: the picture cannot be written.
     """
@@ -73,6 +73,10 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
     if not cameras:
         of = "" if wanted.camera is None else f" of camera {printable(wanted.camera)}"
         raise NothingToTryError(f"{config.settings.drop.folder}: there is no frame{of}")
+    names = {frame.name for frame in frames}
+    unknown = [label.frame for label in labels if label.frame not in names]
+    if labels and len(unknown) == len(labels):
+        raise NothingToTryError(f"{config.settings.drop.folder}: none of the named frames is there")
     found: list[OfCamera] = []
     drawings: list[GrayImage] = []
     with closing(FactStore(cache_file() if wanted.is_cached else IN_MEMORY)) as store:
@@ -84,8 +88,6 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
             _answer(of_camera, wanted, labels)
             drawings += _watch(of_camera, wanted)
             found.append(of_camera)
-    names = {frame.name for frame in frames}
-    unknown = [label.frame for label in labels if label.frame not in names]
     if wanted.overlay is not None:
         _write(wanted.overlay, drawings)
     if wanted.as_json:
