@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from framegate.detect.detector import detector_of
 from framegate.errors import FramegateError
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
-from framegate.keep.presence import Recorded
 from framegate.model import Decision, Entry, Reason, Verdict, iso_utc
 from framegate.tune.explain import Explanation, NotAFrameError, explain, explained, overlay
 from framegate.tune.footage.beginning import entry_of, is_gone
@@ -87,12 +85,12 @@ def past_of(name: str, settings: Settings) -> Past:
     if not ledger.exists():
         raise UnknownFrameError(f"no daemon has run with the state folder {ledger.parent}")
     with History(ledger) as history:
-        row = _row(history, _names(name, settings))
+        row = history.last_named(_names(name, settings))
         if row is None:
             words = f"the ledger in {ledger.parent} does not know {printable(name)}"
             raise UnknownFrameError(f"{words}; to compare two files, give both")
         found = recording(history, settings, row.entry.camera, last_id=row.id)
-        reference = _reference(history, row)
+        reference = history.reference_of(row)
     frame, then = found.frames[-1], found.revisions.get(row.entry.config_revision)
     past = Past(row.entry, reference, _file_of(frame, settings), doubts=_doubts(found))
     past.detection = None if then is None else then.detection_of(row.entry.camera)
@@ -103,24 +101,6 @@ def past_of(name: str, settings: Settings) -> Past:
     elif reference is not None and (file := _file_of(recorded_frame(reference, settings), settings)):
         _compare(past, file, past.file, then or settings)
     return past
-
-
-def _row(history: History, names: set[str]) -> Recorded | None:
-    """Return the last decision about a name, in the drop folder or in the results folder."""
-    found = None
-    for row in history.frames():
-        if row.entry.key.name in names or row.entry.result in names:
-            found = row
-    return found
-
-
-def _reference(history: History, row: Recorded) -> Entry | None:
-    """Return the decision to keep what a frame was compared with; None if that is not known any more."""
-    found = None
-    for before in takewhile(lambda each: each.id < row.id, history.frames()):
-        if (before.entry.camera, before.entry.key.name) == (row.entry.camera, row.entry.reference):
-            found = before.entry
-    return found
 
 
 def _names(name: str, settings: Settings) -> set[str]:

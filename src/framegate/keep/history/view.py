@@ -4,8 +4,9 @@ Rows are read in portions. One long reading would keep a running daemon from sho
 grow until the reading ends.
 """
 
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,11 +16,15 @@ from framegate.keep.history.checkpoints import Checkpoint
 from framegate.keep.history.revisions import Revision
 from framegate.keep.presence import RECORDED_COLUMNS, Recorded, recorded_of
 from framegate.keep.schema import SCHEMA, SCHEMA_VERSION
-from framegate.model import Reason
+from framegate.model import Entry, Moment, Reason
 
 ROWS_AT_ONCE = 1_000
 
-_FRAMES = f"SELECT {RECORDED_COLUMNS} FROM frame WHERE id > ? ORDER BY id LIMIT {ROWS_AT_ONCE}"
+_ROWS = f"SELECT {RECORDED_COLUMNS} FROM frame WHERE"
+_PORTION = f"ORDER BY id LIMIT {ROWS_AT_ONCE}"
+_ALL = f"{_ROWS} id > ? AND id <= ? {_PORTION}"
+_OF_CAMERA = f"{_ROWS} camera = ? AND id > ? AND id <= ? {_PORTION}"
+_LAST_ID = 2**63 - 1
 _REVISIONS = "SELECT revision, since_ns, settings, masks, detectors FROM config ORDER BY revision"
 _FIRST_JUDGED = (
     "SELECT reason, decided_at_ns FROM frame"
@@ -55,11 +60,41 @@ class History:
         """Close the file."""
         self._database.close()
 
-    def frames(self, after_id: int = 0) -> Iterator[Recorded]:
-        """Yield the rows after one, in the order of the decisions."""
-        while rows := self._database.read(_FRAMES, (after_id,)):
+    def frames(
+        self, after_id: int = 0, *, camera: str | None = None, last_id: int = _LAST_ID
+    ) -> Iterator[Recorded]:
+        """Yield rows in the order of the decisions: of a camera, or of all, after one and up to another."""
+        query, of = (_ALL, ()) if camera is None else (_OF_CAMERA, (camera,))
+        while rows := self._database.read(query, (*of, after_id, last_id)):
             yield from map(recorded_of, rows)
             after_id = rows[-1][0]
+
+    def last_named(self, names: Collection[str]) -> Recorded | None:
+        """Return the last decision about a file with one of some names, in the drop or the results folder."""
+        marks = ", ".join("?" * len(names))
+        where = f"name IN ({marks}) OR result IN ({marks}) ORDER BY id DESC LIMIT 1"
+        return self._one(where, *map(os.fsencode, (*names, *names)))
+
+    def reference_of(self, row: Recorded) -> Entry | None:
+        """Return the decision to keep what a frame was compared with; None if that is not known any more."""
+        if row.entry.reference is None:
+            return None
+        where = "name = ? AND camera = ? AND id < ? ORDER BY id DESC LIMIT 1"
+        found = self._one(where, os.fsencode(row.entry.reference), row.entry.camera, row.id)
+        return None if found is None else found.entry
+
+    def kept_until(self, checkpoint: Checkpoint) -> tuple[Moment, ...]:
+        """Return when the frames were taken that its camera had kept by a checkpoint, oldest first."""
+        query = (
+            "SELECT captured_at_ns, arrived_at_ns FROM frame"
+            " WHERE verdict = 'kept' AND camera = ? AND id <= ? ORDER BY id"
+        )
+        rows = self._database.read(query, (checkpoint.camera, checkpoint.frame))
+        return tuple(Moment(*row) for row in rows)
+
+    def _one(self, where: str, *values: str | bytes | int) -> Recorded | None:
+        rows = self._database.read(f"{_ROWS} {where}", values)
+        return recorded_of(rows[0]) if rows else None
 
     def revisions(self) -> dict[int, Revision]:
         """Return the settings that were in force, by their number; 0, not known, is not among them."""

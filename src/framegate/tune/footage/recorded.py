@@ -17,7 +17,7 @@ from framegate.ingest.reading import look_at
 from framegate.keep.history.revisions import Revision
 from framegate.keep.history.view import History
 from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reason, Verdict
-from framegate.tune.footage.beginning import Row, begin, entry_of
+from framegate.tune.footage.beginning import Row, begin, begin_late, entry_of
 from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
 
@@ -49,19 +49,22 @@ def recording(
         history: of the ledger.
         settings: with the folders of the frames and of the results.
         camera: only this one's; None: all.
-        last_id: no row after this one; then a camera begins as late as it can for this one to come out
-            exactly. None: all rows; then it begins as early as it can.
+        last_id: of the camera's last row that matters: see ``begin_late``. None: see ``begin``.
 
     Raises:
         SinkError: the ledger cannot be read.
     """
-    rows_of: dict[str, list[Row]] = {}
-    for row in history.frames():
-        if last_id is not None and row.id > last_id:
-            break
-        if camera in {None, row.entry.camera}:
-            rows_of.setdefault(row.entry.camera, []).append(Row(row.id, recorded_frame(row.entry, settings)))
-    begun = {name: begin(history, name, rows, is_late=last_id is not None) for name, rows in rows_of.items()}
+
+    def frame_of(entry: Entry) -> Frame:
+        return recorded_frame(entry, settings)
+
+    if camera is not None and last_id is not None:
+        begun = {camera: begin_late(history, camera, last_id, frame_of)}
+    else:
+        rows_of: dict[str, list[Row]] = {}
+        for row in history.frames(camera=camera):
+            rows_of.setdefault(row.entry.camera, []).append(Row(row.id, frame_of(row.entry)))
+        begun = {name: begin(history, name, rows) for name, rows in rows_of.items()}
     rows = sorted((row for rows, _ in begun.values() for row in rows), key=lambda row: row.id)
     frames = [row.frame for row in rows]
     revisions: dict[int, Settings] = {}
