@@ -78,6 +78,30 @@ def test_all_that_was_decided_is_there_in_order(path: Path, opened: Callable[[],
         assert names_in(history, after_id=1) == ["2.jpg"]
 
 
+def test_a_decision_is_found_by_any_name_of_the_file(path: Path, opened: Callable[[], Ledger]) -> None:
+    """By the name of its input or of its result, UTF-8 or not; so is what it was compared with."""
+    ledger = opened()
+    odd = os.fsdecode(b"\xff.jpg")
+    kept = entry(odd, Reason.FIRST)
+    ledger.intend(kept)
+    ledger.finish(kept.key, "kept.jpg")
+    other = replace(entry("4.jpg"), camera="other", reference=odd)
+    for each in (replace(entry("2.jpg"), reference=odd, decided_at_ns=9), entry("3.jpg"), other):
+        ledger.note(each)
+    ledger.flush()
+    with History(path) as history:
+        assert [row.entry.key.name for row in history.frames(camera="c", last_id=2)] == [odd, "2.jpg"]
+        for name in (odd, "kept.jpg"):
+            found = history.last_named({name, "nosuch"})
+            assert found is not None
+            assert found.entry == replace(kept, result="kept.jpg")
+        assert history.last_named({"nosuch"}) is None
+        second, *_ = history.frames(1, camera="c")
+        assert history.reference_of(second) == replace(kept, result="kept.jpg")
+        (of_other,) = history.frames(camera="other")
+        assert history.reference_of(of_other) is None
+
+
 def test_a_daemon_that_runs_is_not_hindered_and_its_rows_are_seen(
     path: Path, opened: Callable[[], Ledger]
 ) -> None:
