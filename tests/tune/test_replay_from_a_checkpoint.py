@@ -1,5 +1,6 @@
 """Where what a daemon has judged is gone, a replay goes on exactly from what the daemon knew on a day."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from framegate.commands.explain_name import past_of
+from framegate.commands.replay.found import Wanted
+from framegate.commands.replay.run import run_replay
 from framegate.config.load import load
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME, Ledger
@@ -17,7 +20,7 @@ from framegate.tune.footage.beginning import entry_of
 from framegate.tune.footage.recorded import Recording, other_verdicts, recording
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.outcomes import Line
+from framegate.tune.replay.outcomes import Line, begun_of
 from living import NAMES, Day
 from running import Site
 from stepping import Stepped
@@ -178,3 +181,24 @@ def test_a_checkpoint_that_is_of_no_use_is_told_or_passed_over(site: Site, live:
     third = recorded(site)
     assert {*third.doubts} == {"c0", "c1"}
     assert Reason.FIRST in {entry_of(frame).reason for frame in third.frames}
+
+
+@pytest.mark.slow
+def test_where_a_camera_begins_is_told(site: Site, live: Living, capsys: pytest.CaptureFixture[str]) -> None:
+    """For people and in JSON: the frame with which a camera begins, and how many are left out before it."""
+    live(site)
+    delete_dropped(site, 2)
+    found = recorded(site)
+    config = load(site.config)
+    run_replay(config, None, Wanted(None))
+    words = capsys.readouterr().out
+    run_replay(config, None, Wanted(None, as_json=True))
+    told = json.loads(capsys.readouterr().out)
+    assert told["exact"]
+    assert {*told["begins"]} == {"c0", "c1"}
+    for camera, frame, start in begun_of(found.frames):
+        assert told["begins"][camera] == {"frame": frame.name, "frames_before": start.frames}
+        assert (
+            f"{camera} begins with {frame.name}, by what the daemon knew then; {start.frames} frames" in words
+        )
+    assert "exact: from there on, every frame that the daemon has judged is there\n" in words

@@ -52,6 +52,7 @@ def run_report(
     settings = config.settings
     labels = [] if labels_file is None else read_labels(labels_file)
     source = frames_to_replay(config, folder)
+    source.warn()
     frames = source.frames
     if not frames:
         raise NothingToShowError(f"{settings.drop.folder}: there is no frame")

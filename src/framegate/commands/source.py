@@ -1,6 +1,7 @@
 """The frames that a command replays: those of a folder, or those that the daemon of a config has judged."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from framegate.keep.ledger import LEDGER_NAME
 from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.footage.folder import folder_frames
 from framegate.tune.footage.recorded import recording
-from framegate.tune.replay.outcomes import Frame, Outcome, Replay
+from framegate.tune.replay.outcomes import Frame, Outcome, Replay, begun_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,19 @@ class Source:
                     each.doubt(camera, why)
 
     def warn(self) -> None:
-        """Print why a replay need not be exact."""
+        """Print where cameras begin, and why a replay need not be exact."""
+        for words in beginnings(self.frames):
+            print(words, file=sys.stderr)
         for camera, doubts in self.doubts.items():
             for why in doubts:
                 print(f"not exact for {printable(camera)}: {why}", file=sys.stderr)
+
+
+def beginnings(frames: Iterable[Frame]) -> Iterator[str]:
+    """Yield with which frame a camera begins that goes on from what the daemon knew, in words."""
+    for camera, frame, start in begun_of(frames):
+        begins = f"{printable(camera)} begins with {printable(frame.name)}, by what the daemon knew then"
+        yield f"{begins}; {start.frames} frames before it are left out: some of them are gone"
 
 
 def frames_to_replay(

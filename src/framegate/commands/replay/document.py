@@ -7,6 +7,7 @@ from framegate.commands.replay.found import Found, counts_of_side
 from framegate.config.load import Config
 from framegate.model import iso_utc
 from framegate.tune.differences import Difference, Side
+from framegate.tune.replay.outcomes import begun_of
 
 SCHEMA = 1
 
@@ -22,7 +23,7 @@ def document(found: Found, new: Config, old: Config | None) -> dict[str, Any]:
         "why_not_exact": [f"{camera}: {why}" for camera, reasons in inexact.items() for why in reasons],
         "begins": {
             camera: {"frame": frame.name, "frames_before": start.frames}
-            for camera, frame, start in found.after.replay.begun
+            for camera, frame, start in begun_of(frames)
         },
         "frames": len(numbers),
         "from": iso_utc(min(times)) if times else None,

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framegate.commands.replay.found import Check, Found, Wanted, counts_of_side
 from framegate.commands.scan import printable
+from framegate.commands.source import beginnings
 from framegate.config.quantities import comparison
 from framegate.tune.counts import Counts
 from framegate.tune.differences import Difference, Judged
 from framegate.tune.labels import Failure
-from framegate.tune.replay.outcomes import Replay
+from framegate.tune.replay.outcomes import Replay, begun_of
 
 SHOWN = 10
 """Frames, and days, that are shown without ``--list``."""
@@ -25,7 +26,7 @@ def in_words(found: Found, wanted: Wanted) -> Iterator[str]:
         yield from _table(days if wanted.is_list else days[: SHOWN + 1])
         yield from _left_out(len(days) - 1, "days", wanted)
     yield ""
-    yield from _begun(found.after.replay)
+    yield from beginnings(found.after.replay.frames)
     yield from _exactness(found.after.replay)
     yield from (_change_in_words(change) for change in found.changes[: None if wanted.is_list else SHOWN])
     yield from _left_out(len(found.changes), "gained and lost frames", wanted)
@@ -91,15 +92,6 @@ def _left_out(count: int, what: str, wanted: Wanted) -> Iterator[str]:
         yield f"...    --list shows all {count} {what}"
 
 
-def _begun(replay: Replay) -> Iterator[str]:
-    """Yield with which frame a camera begins that goes on from what the daemon knew."""
-    for camera, frame, start in replay.begun:
-        yield (
-            f"{printable(camera)} begins with {printable(frame.name)}, by what the daemon knew then;"
-            f" {start.frames} frames before it are left out, of which some are gone"
-        )
-
-
 def _exactness(replay: Replay) -> Iterator[str]:
     for camera, reasons in replay.inexact.items():
         yield from (f"not exact for {printable(camera)}: {why}" for why in reasons)
@@ -108,7 +100,7 @@ def _exactness(replay: Replay) -> Iterator[str]:
     if any(frame.recorded is None for frame in replay.frames):
         yield "exact: as a scan of these frames would decide"
     else:
-        since = "from there on" if any(replay.begun) else "from each camera's first on"
+        since = "from there on" if any(begun_of(replay.frames)) else "from each camera's first on"
         yield f"exact: {since}, every frame that the daemon has judged is there"
 
 

@@ -1,6 +1,6 @@
 """What a replay has found: for each line and frame a verdict, a score, and what it was compared with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -165,13 +165,6 @@ class Replay:
         """Whether the daemon would have decided alike, from the first frame on."""
         return not self.inexact
 
-    @property
-    def begun(self) -> Iterator[tuple[str, Frame, Start]]:
-        """The cameras that go on from what they knew, each with the frame before which they knew it."""
-        for frame in self.frames:
-            if frame.start is not None:
-                yield frame.candidate.camera, frame, frame.start
-
     def doubt(self, camera: str, why: str) -> None:
         """Note why the outcomes of a camera need not be the daemon's."""
         reasons = self.inexact.setdefault(camera, [])
@@ -189,6 +182,13 @@ class Replay:
         for number, frame in enumerate(self.frames):
             numbers.setdefault(frame.candidate.camera, []).append(number)
         return dict(sorted(numbers.items()))
+
+
+def begun_of(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame, Start]]:
+    """Yield the cameras that go on from what they knew, each with the frame before which they knew it."""
+    for frame in frames:
+        if frame.start is not None:
+            yield frame.candidate.camera, frame, frame.start
 
 
 def unit_of(settings: Settings, camera: str) -> Unit:
