@@ -190,9 +190,9 @@ def test_where_a_camera_begins_is_told(site: Site, live: Living, capsys: pytest.
     delete_dropped(site, 2)
     found = recorded(site)
     config = load(site.config)
-    run_replay(config, None, Wanted(None))
+    run_replay(config, None, Wanted(None, is_cached=False))
     words = capsys.readouterr().out
-    run_replay(config, None, Wanted(None, as_json=True))
+    run_replay(config, None, Wanted(None, as_json=True, is_cached=False))
     told = json.loads(capsys.readouterr().out)
     assert told["exact"]
     assert {*told["begins"]} == {"c0", "c1"}
