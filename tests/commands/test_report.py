@@ -1,3 +1,4 @@
+import re
 import subprocess
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_the_page_has_the_name_of_its_config(days: LotDays, tmp_path: Path) -> N
     """Where there is a config, its name is the title."""
     report("-c", days.config_file, "-o", tmp_path / "page.html")
     assert "<title>north: choose a threshold</title>" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_of_one_camera_the_page_has_its_frames_and_its_table(days: LotDays, tmp_path: Path) -> None:
+    """What is copied from the page is of this camera, not of all; and the cache may stay away."""
+    home = tmp_path / "home"
+    arguments = "-c", days.config_file, "-o", tmp_path / "page.html", "--no-cache", "--camera"
+    assert ": 6 frames, " in report(*arguments, "c1", HOME=str(home)).stdout
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert re.findall(r'"table":"([^"]*)"', page) == ["[camera.c1.detection]"]
+    assert not home.exists()
+    assert "there is no frame of camera c9" in report(*arguments, "c9", code=2).stderr
 
 
 def test_what_cannot_be_shown_is_said(days: LotDays, tmp_path: Path) -> None:

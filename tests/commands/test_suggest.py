@@ -11,7 +11,7 @@ import pytest
 
 import forked
 from framegate.commands.demo.scene import Lot
-from framegate.tune.suggest.plain import detection_table, text_in_toml
+from framegate.tune.pasting import detection_table, text_in_toml
 from running import Site, running
 
 START_S = 1_717_236_000

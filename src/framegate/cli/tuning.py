@@ -10,6 +10,8 @@ from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument,
 if TYPE_CHECKING:
     from framegate.config.load import Config
 
+CameraOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")]
+
 
 @command("report FRAMES -o report.html --open", "report -c new.toml --against lot1.toml -o report.html")
 def report(  # noqa: PLR0917
@@ -23,15 +25,19 @@ def report(  # noqa: PLR0917
     labels: Annotated[
         Path | None, option("FILE.csv", "Show these labels, as the page or an editor has saved them.")
     ] = None,
+    camera: CameraOption = None,
     *,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Write a page that shows every frame by its score, with a threshold to move.
 
     Every threshold on it was replayed exactly. Without FOLDER it shows what the daemon of the config has
-    judged. Nothing but the page is written; it is one file, and asks no network for anything.
+    judged. The page is one file, and asks no network for anything.
     """
-    from framegate.commands.report import run_report  # noqa: PLC0415
+    import webbrowser  # noqa: PLC0415
+
+    from framegate.commands.report import Shown, run_report  # noqa: PLC0415
     from framegate.config.quantities import Size  # noqa: PLC0415
 
     try:
@@ -40,7 +46,10 @@ def report(  # noqa: PLR0917
         raise typer.BadParameter(str(error), param_hint="--max-size") from error
     loaded = _load_for_folder(config, folder)
     old = None if against is None else _load_for_folder(against, folder)
-    run_report(loaded, old, output, folder=folder, most_bytes=most_bytes, labels_file=labels, must_open=open_)
+    shown = Shown(folder, camera, most_bytes, labels, is_cached=not no_cache)
+    run_report(loaded, old, output, shown)
+    if open_:
+        webbrowser.open(output.absolute().as_uri())
 
 
 @command("suggest FRAMES", "suggest -c lot1.toml --target 200/day", "suggest FRAMES --labels labels.csv")
@@ -60,7 +69,7 @@ def suggest(  # noqa: PLR0917
         str | None,
         typer.Option("--object", metavar="X,Y,W,H", help="Place, or size W,H, of the smallest object."),
     ] = None,
-    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")] = None,
+    camera: CameraOption = None,
     overlay: Annotated[
         Path | None, option("OUT.png", "Draw the places that change in nearly every frame.")
     ] = None,
@@ -86,8 +95,7 @@ def suggest(  # noqa: PLR0917
     wanted = Wanted(
         folder, camera, goal, labels, names, object_, overlay, as_json=as_json, is_cached=not no_cache
     )
-    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
-    run_suggest(load_config(config, flags, instead="FOLDER"), wanted)
+    run_suggest(_load_for_folder(config, folder), wanted)
 
 
 def _load_for_folder(config: Path | None, folder: Path | None) -> "Config":

@@ -1,11 +1,12 @@
 """``framegate report``: writes the page that shows every frame by its score, with a threshold to move."""
 
-import webbrowser
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.progress import Bar
+from framegate.commands.scan import printable
 from framegate.commands.source import frames_to_replay
 from framegate.config.load import Config
 from framegate.config.quantities import in_words
@@ -30,16 +31,22 @@ class NothingToShowError(FramegateError):
     exit_code = EXIT_USAGE
 
 
-def run_report(
-    config: Config,
-    against: Config | None,
-    output: Path,
-    *,
-    folder: Path | None,
-    most_bytes: int,
-    labels_file: Path | None,
-    must_open: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page is to show, and how large it may be."""
+
+    folder: Path | None
+    """None: what the daemon of the config has judged."""
+
+    camera: str | None
+    """None: all."""
+
+    most_bytes: int
+    labels: Path | None
+    is_cached: bool
+
+
+def run_report(config: Config, against: Config | None, output: Path, shown: Shown) -> None:
     """Replay frames at every threshold, and write the page.
 
     Raises:
@@ -50,14 +57,16 @@ def run_report(
     """
     give_large_pictures_back()
     settings = config.settings
-    labels = [] if labels_file is None else read_labels(labels_file)
-    source = frames_to_replay(config, folder)
+    labels = [] if shown.labels is None else read_labels(shown.labels)
+    source = frames_to_replay(config, shown.folder, camera=shown.camera)
     source.warn()
     frames = source.frames
     if not frames:
-        raise NothingToShowError(f"{settings.drop.folder}: there is no frame")
+        of = "" if shown.camera is None else f" of camera {printable(shown.camera)}"
+        raise NothingToShowError(f"{settings.drop.folder}: there is no frame{of}")
     lines = lines_of(settings, None if against is None else against.settings)
-    with closing(FactStore(cache_file())) as store, Bar(STEPS * len(frames)) as bar:
+    store = FactStore(cache_file() if shown.is_cached else None)
+    with closing(store), Bar(STEPS * len(frames)) as bar:
         replayed = replay(frames, lines, store=store, progress=bar.move)
         source.tell([replayed])
         page = page_of(
@@ -65,15 +74,13 @@ def run_report(
             replayed,
             settings,
             boxes=boxes_of(replayed, settings, bar.move),
-            most_bytes=most_bytes,
+            most_bytes=shown.most_bytes,
             against=None if against is None else (against.path or Path("old")).name,
             labels=labels,
             progress=bar.move,
         )
     _write(output, page)
     print(f"{output}: {len(frames)} frames, {in_words(len(page.encode()))}")
-    if must_open:
-        webbrowser.open(output.absolute().as_uri())
 
 
 def _title(config: Config) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from framegate.tune.labels import Failure
+from framegate.tune.pasting import own_table
 from framegate.tune.suggest.choosing import Choice
 from framegate.tune.suggest.goals import Amount, Target, Wishes
 from framegate.tune.suggest.object_size import ObjectAdvice
@@ -74,9 +75,6 @@ class OfCamera:
     """What was found for one camera."""
 
     trial: Trial
-    is_alone: bool
-    """Whether ``[detection]`` is its table: there is no other camera, as far as is known."""
-
     answer: Answer | None = None
     advice: ObjectAdvice | None = None
     ignoring: Ignoring | None = None
@@ -84,7 +82,7 @@ class OfCamera:
     @property
     def table_of(self) -> str | None:
         """The camera whose table the settings belong to; None for the general one."""
-        return None if self.is_alone else self.trial.camera
+        return own_table(self.trial.camera, self.trial.settings)
 
     @property
     def is_few(self) -> bool:

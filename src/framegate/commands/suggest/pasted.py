@@ -11,9 +11,9 @@ from framegate.config.detection import IgnoredArea
 from framegate.config.quantities import Area, comparison, in_words
 from framegate.tune.labels import Failure
 from framegate.tune.ladder import in_toml
+from framegate.tune.pasting import detection_table, ignore_table, polygon_in_toml, text_in_toml
 from framegate.tune.suggest.goals import Amount, Wishes
 from framegate.tune.suggest.object_size import SEEN_PX, ObjectAdvice
-from framegate.tune.suggest.plain import detection_table, ignore_table, polygon_in_toml, text_in_toml
 from framegate.tune.suggest.restless import Polygon
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.tried import Tried

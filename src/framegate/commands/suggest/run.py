@@ -83,8 +83,7 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         for camera in sorted(cameras):
             own = [frame for frame in frames if frame.candidate.camera == camera]
             trial = Trial(camera, config.settings, own, partial(_replayed, store))
-            is_alone = cameras == {camera} and wanted.camera is None and camera not in config.settings.camera
-            of_camera = OfCamera(trial, is_alone=is_alone)
+            of_camera = OfCamera(trial)
             _answer(of_camera, wanted, labels)
             drawings += _watch(of_camera, wanted)
             found.append(of_camera)

@@ -19,6 +19,7 @@ from framegate.config.quantities import Area
 from framegate.config.settings import Settings
 from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
 from framegate.tune.labels import Label
+from framegate.tune.pasting import detection_table, own_table
 from framegate.tune.recorded_time import recorded_time
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
 from framegate.tune.report.packing import kept_since, packed, packed_json, packed_steps, score_table
@@ -64,7 +65,7 @@ def document(
         "reasons": [{"name": str(reason), "verdict": str(reason.verdict)} for reason in REASONS],
         "cameras": [
             _camera(replay, slider, settings, labels, boxes.get(slider.camera, {}))
-            | {"table": _table_of(slider.camera, settings, len(sliders))}
+            | {"table": detection_table(own_table(slider.camera, settings))}
             | _pictures(replay.frames, slider.numbers, images, offsets)
             for slider in sliders
         ],
@@ -184,14 +185,6 @@ def _pictures(
         "picture_size_of": packed(np.array(kind_of, "<u2")),
         "pictures": packed(np.array(places, "<u4").reshape(-1, 2)),
     }
-
-
-def _table_of(camera: str, settings: Settings, cameras: int) -> str:
-    """Return the table of the config file that has a camera's threshold."""
-    if cameras == 1 and camera not in settings.camera:
-        return "[detection]"
-    name = camera if camera.isascii() and camera.replace("-", "_").isidentifier() else json.dumps(camera)
-    return f"[camera.{name}.detection]"
 
 
 def _settings(detection: DetectionSettings) -> list[list[str]]:
