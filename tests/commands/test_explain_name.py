@@ -10,6 +10,7 @@ from framegate.commands.explain_name import UnknownFrameError, past_of, run_expl
 from framegate.commands.replay.found import Wanted
 from framegate.commands.replay.run import run_replay
 from framegate.config.load import load
+from framegate.errors import ConfigError
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Entry, Reason, Verdict
@@ -111,6 +112,27 @@ def test_without_the_frames_before_it_is_said_to_be_inexact(
     words = shown(unchanged[0].key.name, judged, capsys)
     assert words.endswith("not exact: its bytes are gone, input and result\n")
     assert "dropped: unchanged\n" in words
+
+
+def test_what_was_touched_or_restored_is_there(judged: Site, tmp_path: Path) -> None:
+    """Other times under the same names and bytes change nothing; other bytes of the same length do."""
+    restored = tmp_path / "restored"
+    shutil.copytree(judged.drop, restored, copy_function=shutil.copyfile)
+    shutil.rmtree(judged.drop)
+    shutil.move(restored, judged.drop)
+    settings, found = load(judged.config).settings, entries(judged)
+    compared = [e for e in found if e.reason is Reason.UNCHANGED]
+    assert past_of(compared[-1].key.name, settings).doubts == []
+    other = judged.drop / compared[0].key.name
+    other.write_bytes(bytes(other.stat().st_size))
+    assert past_of(other.name, settings).doubts == ["its bytes are gone, input and result"]
+
+
+def test_a_drop_folder_that_is_away_is_said(judged: Site, tmp_path: Path) -> None:
+    """A share that is not mounted is no folder without frames."""
+    judged.drop.rename(tmp_path / "away")
+    with pytest.raises(ConfigError, match="does not exist"):
+        run_replay(load(judged.config), None, Wanted(None, is_cached=False))
 
 
 def test_a_rejected_frame_and_a_first_one_are_explained(

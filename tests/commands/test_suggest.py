@@ -195,6 +195,21 @@ def test_labels_are_met_by_what_is_printed(lot: Path, tmp_path: Path) -> None:
     assert "# against 1 of 40 labels:\n#   0000.jpg is kept, not dropped\n" in done.stdout
 
 
+def test_what_the_threshold_in_force_does_is_not_changed(lot: Path, tmp_path: Path) -> None:
+    """Labels that agree with it keep it; what any threshold does, or none, gives nothing to paste."""
+    config, labels = config_file(tmp_path, lot), tmp_path / "labels.csv"
+    labels.write_text("frame,expected\n0004.jpg,kept\n")
+    found = framegate("suggest", "-c", config, "--labels", labels).stdout
+    assert tomllib.loads(found) == {"detection": {"score_threshold": "2.3x"}}
+    assert "# by the threshold in force: none does better\n" in found
+    for verdict, words in (("kept", "so would any threshold"), ("dropped", "no threshold changes that")):
+        labels.write_text(f"frame,expected\n0000.jpg,{verdict}\n")
+        found = framegate("suggest", "-c", config, "--labels", labels).stdout
+        assert words in found
+        assert tomllib.loads(found) == {}
+    assert "inf" not in framegate("suggest", "-c", config, "--must-keep", "0000.jpg").stdout
+
+
 def test_frames_that_must_be_kept_give_an_upper_bound(lot: Path, tmp_path: Path) -> None:
     """The highest threshold that keeps them, called a bound; a higher one drops one of them."""
     config = config_file(tmp_path, lot)

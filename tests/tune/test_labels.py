@@ -47,7 +47,7 @@ def test_labels_saved_by_a_spreadsheet_are_read(tmp_path: Path) -> None:
         ("", "it is empty"),
         ("# nothing\n", "it is empty"),
         ("a.jpg,kept\n", "line 1: the header has to be frame,expected"),
-        ("frame;expected\na.jpg;kept\n", "line 1: the header has to be frame,expected"),
+        ("frame|expected\na.jpg|kept\n", "line 1: the header has to be frame,expected"),
         ("frame,expected\na.jpg,kept\nb.jpg,keep\n", "line 3: expected is kept or dropped, not 'keep'"),
         ("frame,expected\na.jpg,rejected\n", "line 2: expected is kept or dropped, not 'rejected'"),
         ("frame,expected\na.jpg\n", "line 2: needs a frame and kept or dropped, has 1 columns"),
@@ -128,3 +128,16 @@ def test_of_a_name_that_was_judged_twice_the_last_version_counts() -> None:
     """The label is about the file that is there now."""
     replay, outcome = replayed(("a.jpg", "c1", 0, Reason.FIRST), ("a.jpg", "c1", 9, Reason.UNCHANGED))
     assert failures([label("a.jpg", Verdict.DROPPED)], replay, outcome) == ([], [])
+
+
+@pytest.mark.parametrize("between", [";", "\t"], ids=["semicolons", "tabs"])
+def test_labels_are_read_as_spreadsheets_write_them(tmp_path: Path, between: str) -> None:
+    """With a byte order mark, other separators, capitals, and a comment before the header."""
+    rows = [("frame", "expected", "within"), ("a,b.jpg", "Kept", "30s"), ("c.jpg", "DROPPED", "")]
+    lines = "\r\n".join(["# mine, all of them", *(between.join(row) for row in rows)])
+    (tmp_path / "labels.csv").write_text("\ufeff" + lines, "utf-8")
+    found = read_labels(tmp_path / "labels.csv")
+    assert [(each.frame, each.expected, each.within_s) for each in found] == [
+        ("a,b.jpg", Verdict.KEPT, 30.0),
+        ("c.jpg", Verdict.DROPPED, None),
+    ]

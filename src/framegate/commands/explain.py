@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 
 from framegate.cameras.camera import mask_of
+from framegate.commands.output import require_output
 from framegate.config.quantities import comparison
 from framegate.config.settings import Settings
 from framegate.detect.detector import detector_of
@@ -32,8 +33,11 @@ def run_explain(
 
     Raises:
         NotAFrameError: one of them cannot be read or decoded.
-        OverlayError: the picture cannot be written.
+        OutputError: the picture must not be written there.
+        OverlayError: it cannot be written.
     """
+    if overlay_file is not None:
+        require_output(overlay_file, reference, current, suffix=".png")
     detection = settings.detection_of(camera)
     max_pixels = settings.drop.max_megapixels * 1e6
     detector = detector_of(detection, mask_of(detection))

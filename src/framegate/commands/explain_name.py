@@ -9,6 +9,7 @@ from typing import Any
 
 from framegate.cameras.camera import mask_of
 from framegate.commands.explain import what_was_compared, write_picture
+from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
 from framegate.commands.scan import printable
 from framegate.config.detection import DetectionSettings
@@ -61,17 +62,21 @@ def run_explain_name(name: str, config: Config, *, overlay_file: Path | None, as
     Raises:
         UnknownFrameError: the ledger does not know it; or there is nothing to draw.
         SinkError: the ledger cannot be read.
-        OverlayError: the picture cannot be written.
+        OutputError: the picture must not be written there.
+        OverlayError: it cannot be written.
     """
-    past = past_of(name, config.settings)
     if overlay_file is not None:
-        if past.explanation is None or past.file is None:
-            raise UnknownFrameError(f"nothing of {printable(name)} can be drawn: {_why_not(past)}")
-        write_picture(overlay_file, overlay(past.file, past.explanation))
+        drop = config.settings.drop.folder
+        require_output(overlay_file, config.path, drop_folder=drop, suffix=".png")
+    past = past_of(name, config.settings)
     if as_json:
         print(json.dumps(_document(past), indent=2))
     else:
         print("\n".join(_in_words(past)))
+    if overlay_file is not None:
+        if past.explanation is None or past.file is None:
+            raise UnknownFrameError(f"nothing of {printable(name)} can be drawn: {_why_not(past)}")
+        write_picture(overlay_file, overlay(past.file, past.explanation))
 
 
 def past_of(name: str, settings: Settings) -> Past:

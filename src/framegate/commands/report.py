@@ -1,10 +1,12 @@
 """``framegate report``: writes the page that shows every frame by its score, with a threshold to move."""
 
-from contextlib import closing, suppress
+import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
+from framegate.commands.output import require_output, written_whole
 from framegate.commands.progress import Bar
 from framegate.commands.scan import printable
 from framegate.commands.source import frames_to_replay
@@ -53,14 +55,17 @@ def run_report(config: Config, against: Config | None, output: Path, shown: Show
         ConfigError: the folders do not allow it.
         LabelsError: the labels cannot be used.
         NothingToShowError: there is no frame.
-        ReportError: the page cannot be written.
+        OutputError: the page must not be written there.
+        ReportError: it cannot be written.
     """
-    give_large_pictures_back()
+    old = None if against is None else against.path
     settings = config.settings
+    require_output(output, config.path, old, shown.labels, drop_folder=settings.drop.folder)
+    give_large_pictures_back()
     labels = [] if shown.labels is None else read_labels(shown.labels)
     source = frames_to_replay(config, shown.folder, camera=shown.camera)
     source.warn()
-    frames = source.frames
+    frames = source.frames_there
     if not frames:
         of = "" if shown.camera is None else f" of camera {printable(shown.camera)}"
         raise NothingToShowError(f"{settings.drop.folder}: there is no frame{of}")
@@ -79,23 +84,20 @@ def run_report(config: Config, against: Config | None, output: Path, shown: Show
             labels=labels,
             progress=bar.move,
         )
-    _write(output, page)
-    print(f"{output}: {len(frames)} frames, {in_words(len(page.encode()))}")
+    data = page.encode()
+    try:
+        written_whole(output, data)
+    except OSError as error:
+        raise ReportError(f"{output}: {error.strerror}") from error
+    size_bytes = len(data)
+    print(f"{output}: {len(frames)} frames, {in_words(size_bytes)}")
+    if size_bytes > shown.most_bytes:
+        print(
+            f"warning: even without a picture it takes more than {shown.most_bytes:,} bytes", file=sys.stderr
+        )
 
 
 def _title(config: Config) -> str:
     if config.path is not None:
         return config.path.stem
     return Path(config.settings.drop.folder).name or "framegate"
-
-
-def _write(output: Path, page: str) -> None:
-    """Write the page whole, or leave what was there."""
-    beside = output.with_name(f".{output.name}.part")
-    try:
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(output)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise ReportError(f"{output}: {error.strerror}") from error

@@ -11,6 +11,7 @@ from typing import Any
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
+from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
 from framegate.commands.scanning import Summary, scan
 from framegate.commands.stats_file import StatsFile
@@ -36,9 +37,12 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
 
     Raises:
         ConfigError: the folders do not allow a scan.
-        StatsError: the table cannot be written.
+        OutputError: the table must not be written there.
+        StatsError: it cannot be written.
         SinkError: a result cannot be written.
     """
+    if stats is not None:
+        require_output(stats, config.path, drop_folder=config.settings.drop.folder)
     give_large_pictures_back()
     prepare_to_scan(config, needs_results=not dry_run)
     candidates = candidates_of(config.settings, report_skipped)

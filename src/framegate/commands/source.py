@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from framegate.commands.scan import printable, report_skipped, warn_about_names
@@ -10,9 +10,10 @@ from framegate.config.load import Config
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.preflight.preflight import prepare_to_replay
+from framegate.tune.footage.beginning import is_gone
 from framegate.tune.footage.folder import folder_frames
 from framegate.tune.footage.recorded import recording
-from framegate.tune.replay.outcomes import Frame, Outcome, Replay, begun_of
+from framegate.tune.replay.outcomes import Frame, Outcome, Replay, Start, begun_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,20 @@ class Source:
 
     doubts: dict[str, list[str]] = field(default_factory=dict)
     """Why the replay of a camera need not be exact."""
+
+    @property
+    def frames_there(self) -> list[Frame]:
+        """The frames without those that are gone: no threshold would bring them back."""
+        there: list[Frame] = []
+        starts: dict[str, Start] = {}
+        for frame in self.frames:
+            camera = frame.candidate.camera
+            if is_gone(frame):
+                if frame.start is not None:
+                    starts[camera] = frame.start
+            else:
+                there.append(replace(frame, start=starts.pop(camera)) if camera in starts else frame)
+        return there
 
     def tell(self, replays: list[Replay]) -> None:
         """Note in replays why they need not be exact."""
@@ -64,13 +79,13 @@ def frames_to_replay(
         ConfigError: a folder or a mask cannot be used.
         SinkError: the ledger cannot be read.
     """
+    prepare_to_replay(config)
     state = config.settings.state.folder
     ledger = None if state is None or folder is not None else Path(state, LEDGER_NAME)
     if ledger is not None and ledger.exists():
         with History(ledger) as history:
             found = recording(history, config.settings, camera)
         return Source(found.frames, found.was, found.doubts)
-    prepare_to_replay(config)
     frames = folder_frames(config.settings, camera=camera, until_ns=until_ns, skipped=report_skipped)
     if camera is None:
         warn_about_names(config.settings.drop, [frame.candidate for frame in frames])

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,7 @@ def read_labels(path: Path) -> list[Label]:
     """Return the labels in a CSV file, in its order.
 
     The header is ``frame,expected`` or ``frame,expected,within``, a line that begins with ``#`` is a comment.
+    Semicolons and tabs separate as well: some spreadsheets write them.
 
     Raises:
         LabelsError: the file cannot be read, or a line is not a label.
@@ -98,7 +100,10 @@ def failures(labels: Sequence[Label], replay: Replay, outcome: Outcome) -> tuple
 
 def _rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows below the header, each with the number of its last line."""
-    reader = csv.reader(("\n" if line.startswith("#") else line for line in lines), strict=True)
+    first, lines = _peeked(lines)
+    delimiter = next((each for each in ";\t" if each in first and "," not in first), ",")
+    uncommented = ("\n" if line.startswith("#") else line for line in lines)
+    reader = csv.reader(uncommented, delimiter=delimiter, strict=True)
     header = None
     try:
         for row in reader:
@@ -119,10 +124,21 @@ def _rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         raise LabelsError(f"{path}: it is empty: the first line has to be frame,expected")
 
 
+def _peeked(lines: Iterable[str]) -> tuple[str, Iterator[str]]:
+    """Return the first line that is no comment, and all lines."""
+    seen: list[str] = []
+    rest = iter(lines)
+    for line in rest:
+        seen.append(line)
+        if line.strip() and not line.startswith("#"):
+            return line, chain(seen, rest)
+    return "", iter(seen)
+
+
 def _label(path: Path, line: int, row: list[str]) -> Label:
     if not len(HEADER) - 1 <= len(row) <= len(HEADER):
         raise _error(path, line, f"needs a frame and kept or dropped, has {len(row)} columns")
-    frame, expected, within = row[0], row[1].strip(), "".join(row[2:]).strip()
+    frame, expected, within = row[0], row[1].strip().lower(), "".join(row[2:]).strip()
     if expected not in {Verdict.KEPT, Verdict.DROPPED}:
         raise _error(path, line, f"expected is kept or dropped, not {expected!r}")
     if within and expected == Verdict.DROPPED:

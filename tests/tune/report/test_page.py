@@ -271,6 +271,33 @@ def test_six_looks_find_the_threshold_of_a_rule(page: Browser) -> None:
     assert "found in" in page.text("#toast")
 
 
+def test_looks_that_are_closed_unanswered_change_nothing(page: Browser) -> None:
+    """The threshold stays where it was, and so do the labels."""
+    from selenium.webdriver.common.keys import Keys
+
+    page.move_to(7)
+    page.run("openViewer(2, allFrames()); judge(true); element('viewer').close()")
+    page.click("[data-do=looks]")
+    assert page.run("return viewer.question.number") == 1
+    page.press("#viewer", Keys.ESCAPE)
+    page.until(lambda: not page.run("return element('viewer').open"))
+    assert page.run("return state.position") == 7
+    assert page.run("return [...labelsOf(state.camera).keys()]") == [2]
+
+
+def test_the_ends_of_each_span_decide_as_it_does(page: Browser) -> None:
+    """Whoever types what stands below the threshold is inside of the span, at every position."""
+    spans = page.run(
+        "return state.camera.spans.map((span, position) => "
+        "{ state.position = position; return [...span, threshold(), spanText(...span)]; })"
+    )
+    assert len(spans) > 10
+    for least, below, threshold, words in spans:
+        ends = [float(each) for each in re.findall(r"([0-9.]+)", words)]
+        assert all(least <= end and (below is None or end < below) for end in ends), words
+        assert ends[0] <= threshold <= ends[-1] or below is None
+
+
 def test_the_six_looks_of_the_page_are_those_of_the_library(page: Browser) -> None:
     """Whatever is answered, also against itself, both hold the same thresholds possible, and end alike."""
     thresholds = page.run("return state.camera.thresholds")

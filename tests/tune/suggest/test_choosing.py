@@ -1,14 +1,16 @@
+import re
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from framegate.commands.suggest.numbers import span_in_words
 from framegate.model import Verdict
 from framegate.tune.labels import Label
-from framegate.tune.ladder import RUNGS
+from framegate.tune.ladder import RUNGS, Span
 from framegate.tune.suggest.choosing import choose
 from framegate.tune.suggest.goals import Amount, Target, TargetError, Wishes
 from framegate.tune.suggest.listing import Listing
@@ -131,3 +133,14 @@ def test_what_was_not_listed_joins_no_two_ranges() -> None:
     two.add([2.0, 50.0])
     choice = choose(two, Wishes([], frames(20)), "x", 0)
     assert [len(piece.outcomes) for piece in choice.pieces] == [1, 1]
+
+
+@given(st.floats(1e-6, 990), st.floats(1.0000001, 50), st.floats(0, 0.999))
+def test_the_ends_of_a_span_decide_as_it_does(least: float, ratio: float, part: float) -> None:
+    """Whoever types what is printed is inside of the span, on both ends."""
+    below = min(least * ratio, 999)
+    threshold = least + part * (below - least)
+    assume(least <= threshold < below)
+    words = span_in_words(Span(least, below), "x", threshold)
+    ends = [float(each) for each in re.findall(r"([0-9.]+)x", words)]
+    assert all(least <= end < below for end in ends), words

@@ -1,9 +1,10 @@
 """How numbers are written."""
 
-import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from framegate.model import Unit
 from framegate.tune.ladder import Span, in_toml
+from framegate.tune.suggest.plain import MOST_DIGITS
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.tried import MOST, Tried
 
@@ -14,22 +15,39 @@ def in_short(threshold: float, unit: Unit) -> str:
 
 
 def span_in_words(span: Span, unit: Unit, threshold: float | None = None) -> str:
-    """Return from where to where thresholds decide the same.
+    """Return from where to where thresholds decide the same; whoever types an end gets just that.
 
     Args:
         span: from where to where.
         unit: of the thresholds.
-        threshold: one of the span; the ends have as many digits as it takes to see that it is.
+        threshold: one of the span, which the ends have between them if that takes no more than 12 digits.
     """
-    least, below = span.least, span.below
-    if below >= MOST[unit]:
-        return f"{in_short(least, unit)} and more"
-    inside = math.sqrt(least * below) if threshold is None else threshold
-    for digits in range(3, 12):
-        low, high = (float(f"{each:.{digits}g}") for each in (least, below))
-        if low <= inside < high:
-            break
+    least, below = span.least, min(span.below, MOST[unit])
+    ends = [_inward(least, below, digits) for digits in range(3, MOST_DIGITS)]
+    ends = [(low, high) for low, high in ends if low <= high]
+    around = [each for each in ends[:10] if threshold is None or each[0] <= threshold <= each[1]]
+    if not ends:
+        return f"{in_toml(least, unit)} alone"
+    low, high = (around or ends)[0]
+    if span.below >= MOST[unit]:
+        return f"{in_toml(low, unit)} and more"
     return f"{in_toml(low, unit)} to {in_toml(high, unit)}"
+
+
+def _inward(least: float, below: float, digits: int) -> tuple[float, float]:
+    """Return the least and the largest numbers of so many digits from one number on, and below another."""
+    low, high = _rounded(least, digits, ROUND_CEILING), _rounded(below, digits, ROUND_FLOOR)
+    if high >= below:
+        exact = Decimal(high)
+        high = float(exact - Decimal(1).scaleb(exact.adjusted() - digits + 1))
+    return low, high
+
+
+def _rounded(number: float, digits: int, rounding: str) -> float:
+    exact = Decimal(number)
+    return (
+        float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding)) if number else 0.0
+    )
 
 
 def a_day(trial: Trial, one: Tried) -> float:

@@ -93,8 +93,10 @@ def _answer(answer: Answer, trial: Trial, wanted: Wanted) -> Iterator[str]:
 
 
 def can_be_had(answer: Answer) -> bool:
-    """Return whether there is a threshold to name: not for more, or less, than any threshold keeps."""
-    if not isinstance(answer.goal, Amount) or not is_far(answer):
+    """Return whether there is a threshold to name: not for what any, or no, threshold does."""
+    if isinstance(answer.goal, Wishes):
+        return len({answer.goal.miss(each) for each in answer.choice.listed}) > 1
+    if not is_far(answer):
         return True
     sides = {answer.goal.miss(each) > 0 for each in answer.choice.listed}
     return len(sides) > 1
@@ -146,7 +148,7 @@ def _unreachable(answer: Answer, goal: Amount, trial: Trial, target: str) -> Ite
 def _labels(answer: Answer, goal: Wishes, trial: Trial, wanted: Wanted) -> Iterator[str]:
     count = plural(len(goal.labels), "named frame" if wanted.is_bound else "label")
     failed = answer.contradicted
-    if wanted.is_bound:
+    if wanted.is_bound and can_be_had(answer):
         yield "an upper bound, and no answer: lower ones keep smaller changes, and some of these may matter"
     if not answer.choice.is_nearest:
         outcomes = plural(len(answer.choice.listed), "outcome")
@@ -158,7 +160,12 @@ def _labels(answer: Answer, goal: Wishes, trial: Trial, wanted: Wanted) -> Itera
         yield from (f"  {_failure(each)}" for each in failed[:NAMES_SHOWN])
         if len(failed) > NAMES_SHOWN:
             yield f"  and {len(failed) - NAMES_SHOWN} more"
+    if not can_be_had(answer):
+        yield "no threshold changes that" if failed else "so would any threshold"
+        return
     pieces = [span_in_words(piece.span, trial.unit) for piece in answer.choice.pieces]
+    if answer.choice.threshold == trial.in_force.threshold:
+        yield "by the threshold in force: none does better"
     if wanted.is_bound:
         yield f"a higher one than {in_short(answer.choice.tried.span.below, trial.unit)} does worse"
     else:

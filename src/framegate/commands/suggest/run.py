@@ -12,6 +12,7 @@ import numpy as np
 
 from framegate.allocator import give_large_pictures_back
 from framegate.cameras.camera import mask_of
+from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
 from framegate.commands.scan import printable
 from framegate.commands.source import frames_to_replay
@@ -62,13 +63,17 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         LabelsError: the labels cannot be used.
         NothingToTryError: there are no such frames, none that can be read, or none of those that are named.
         ObjectError: the object has no place in the picture.
-        DrawingError: the picture cannot be written.
+        OutputError: the picture must not be written there.
+        DrawingError: it cannot be written.
     """
+    if wanted.overlay is not None:
+        drop = config.settings.drop.folder
+        require_output(wanted.overlay, config.path, wanted.labels, drop_folder=drop, suffix=".png")
     give_large_pictures_back()
     labels = _labels(wanted)
     source = frames_to_replay(config, wanted.folder, camera=wanted.camera)
     source.warn()
-    frames = source.frames
+    frames = source.frames_there
     cameras = {frame.candidate.camera for frame in frames}
     if not cameras:
         of = "" if wanted.camera is None else f" of camera {printable(wanted.camera)}"
@@ -127,6 +132,8 @@ def _answer(found: OfCamera, wanted: Wanted, labels: Sequence[Label]) -> None:
         choice = choose(trial.listing, goal, trial.unit, trial.most)
         if wanted.is_bound:
             choice = choice.highest(trial.unit)
+        elif isinstance(goal, Wishes):
+            choice = choice.unless(trial.in_force.threshold)
         contradicted = goal.contradicted(choice.tried) if isinstance(goal, Wishes) else []
         found.answer = Answer(goal, choice, *trial.neighbours(choice.tried), contradicted)
     if wanted.object_text is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from framegate.cameras.camera import mask_in
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
+from framegate.examining import sha256_of
 from framegate.ingest.reading import look_at
 from framegate.keep.history.revisions import Revision
 from framegate.keep.history.view import History
@@ -140,10 +141,20 @@ def other_verdicts(was: Outcome, now: Outcome) -> list[int]:
 def _place_of(entry: Entry, drop: Path, results: Path) -> tuple[str, FileKey] | None:
     """Return the folder and the file that have a frame's bytes; None if neither has."""
     there = look_at(drop, entry.key.name)
-    if there is not None and entry.key.matches(there):
+    if there is not None and (entry.key.matches(there) or _has_bytes_of(entry, drop, there)):
         return str(drop), there
     if entry.result is not None:
         kept = look_at(results, entry.result)
         if kept is not None and kept.size_bytes == entry.key.size_bytes:
             return str(results), kept
     return None
+
+
+def _has_bytes_of(entry: Entry, drop: Path, there: FileKey) -> bool:
+    """Return whether a file that was touched, or restored from elsewhere, has the bytes that were judged."""
+    if there.size_bytes != entry.key.size_bytes or entry.sha256 is None:
+        return False
+    try:
+        return sha256_of((drop / there.name).read_bytes()) == entry.sha256
+    except OSError:
+        return False

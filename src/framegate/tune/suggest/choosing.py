@@ -68,6 +68,13 @@ class Choice:
     listed: Sequence[Tried]
     """All that was tried, the least thresholds first."""
 
+    def unless(self, in_force: float) -> "Choice":
+        """Return the choice of the threshold in force, if it misses as little."""
+        for piece in self.pieces:
+            if piece.span.least <= in_force < piece.span.below:
+                return replace(self, tried=piece.at(in_force), threshold=in_force, piece=piece)
+        return self
+
     def highest(self, unit: Unit) -> "Choice":
         """Return the choice of the highest thresholds that miss as little, instead of the widest range."""
         piece = self.pieces[-1]

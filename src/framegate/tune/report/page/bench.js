@@ -27,11 +27,27 @@ function differenceText(totals) {
   return [gained, lost].filter(Boolean).join(" ") || "the same";
 }
 
+// Whoever types one of the ends gets just that: they are rounded into the span.
 function spanText(least, below) {
-  const unit = state.camera.unit;
-  const from = least === threshold() ? thresholdText(least, unit) : scoreBeside(least, threshold(), unit);
-  if (below === null) return `the same from ${from} up`;
-  return `the same from ${from} to ${scoreBeside(below, threshold(), unit)}`;
+  const { unit } = state.camera, inForce = threshold();
+  let low = inForce, high = inForce;
+  for (let digits = 3; digits <= 12; digits++) {
+    const ends = [roundedInto(least, digits, 1), below === null ? Infinity : roundedInto(below, digits, -1)];
+    if (ends[0] > inForce || ends[1] < inForce) continue;
+    [low, high] = ends;
+    break;
+  }
+  const from = withUnit(String(low), unit);
+  return below === null ? `the same from ${from} up` : `the same from ${from} to ${withUnit(String(high), unit)}`;
+}
+
+// The nearest number of so many digits that is not below another (1), or is below it (-1).
+function roundedInto(value, digits, side) {
+  if (value === 0) return 0;
+  const near = Number(value.toPrecision(digits));
+  if (side > 0 ? near >= value : near < value) return near;
+  const step = 10 ** (Math.floor(Math.log10(value)) - digits + 1);
+  return Number((near + side * step).toPrecision(digits));
 }
 
 function spokenPosition(totals) {

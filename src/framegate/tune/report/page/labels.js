@@ -8,10 +8,8 @@ function labelsOf(camera) {
   return state.labels.get(camera.name);
 }
 
-// A person judges a change of a certain size: a threshold agrees if it lies on the right side of that score.
-// A label from a file is about a verdict: a threshold agrees if it was replayed with that one.
+// A threshold agrees if it was replayed with the verdict that is wanted: as `framegate replay --check` counts.
 function agrees(camera, position, frame, label) {
-  if (label.score !== null) return label.score > camera.thresholds[position] === label.matters;
   if (label.matters && label.within) return isAnyKeptWithin(camera, position, frame, 1000 * label.within);
   return isKeptAt(camera, position, frame) === label.matters;
 }
@@ -24,15 +22,15 @@ function isAnyKeptWithin(camera, position, frame, ms) {
   return false;
 }
 
+function contradicted(camera, position) {
+  return [...labelsOf(camera)].filter(([frame, label]) => !agrees(camera, position, frame, label)).length;
+}
+
 // The positions that contradict the fewest labels, as runs of neighbours.
 function allowedRuns(camera) {
   const labels = labelsOf(camera);
   if (!labels.size) return { runs: [], contradictions: 0 };
-  const counts = camera.thresholds.map((_, position) => {
-    let contradictions = 0;
-    for (const [frame, label] of labels) contradictions += agrees(camera, position, frame, label) ? 0 : 1;
-    return contradictions;
-  });
+  const counts = camera.thresholds.map((_, position) => contradicted(camera, position));
   const least = Math.min(...counts), runs = [];
   counts.forEach((count, position) => {
     if (count > least) return;

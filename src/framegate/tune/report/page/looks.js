@@ -37,8 +37,9 @@ function foundPosition(camera) {
 }
 
 function startLooks() {
-  state.labels.set(state.camera.name, new Map());
-  viewer.question = { number: 0, asked: new Set() };
+  const { camera, position } = state;
+  viewer.question = { number: 0, asked: new Set(), before: { position, labels: labelsOf(camera) } };
+  state.labels.set(camera.name, new Map());
   nextQuestion();
   if (viewer.question !== null) openDialog();
 }
@@ -75,15 +76,24 @@ function frameNearest(position) {
   return nearest;
 }
 
+// Whoever closes the questions unanswered has changed nothing.
+function leaveLooks() {
+  const { before } = viewer.question;
+  viewer.question = null;
+  if (judgedLabels(state.camera).length) return;
+  state.position = before.position;
+  state.labels.set(state.camera.name, before.labels);
+}
+
 function endLooks(position) {
   const looks = viewer.question.number;
   viewer.question = null;
   state.position = position;
-  const contradictions = contradictionsOf(state.camera, threshold());
+  const contradictions = contradicted(state.camera, position);
   element("viewer").close();
   showAll();
   const name = thresholdText(threshold(), state.camera.unit);
-  const against = contradictions ? `, ${plural(contradictions, "answer")} against it` : "";
-  if (looks) toast(`${name}: found in ${plural(looks, "look")}${against}. Copy TOML has the line.`);
+  const against = contradictions ? ` ${plural(contradictions, "frame")} of your answers come out otherwise there.` : "";
+  if (looks) toast(`${name}: found in ${plural(looks, "look")}.${against} Copy TOML has the line.`);
   else toast("There is no frame to ask about");
 }

@@ -38,7 +38,7 @@ const FILTERS = {
     takes: (frame) => !isKept(frame) && state.camera.keptNow[frame],
     none: "Nothing that is kept now would be dropped.",
   },
-  dropped: { name: "Dropped", takes: (frame) => !isKept(frame), none: "Nothing is dropped." },
+  dropped: { name: "Not kept", takes: (frame) => !isKept(frame), none: "Nothing is dropped." },
   labelled: {
     name: "Labelled",
     takes: (frame) => labelsOf(state.camera).has(frame),

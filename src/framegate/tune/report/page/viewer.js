@@ -124,7 +124,7 @@ function watchViewer() {
   const dialog = element("viewer");
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
-    viewer.question = null;
+    if (viewer.question !== null) leaveLooks();
     showAll();
   });
   dialog.addEventListener("keydown", onViewerKey);
