@@ -93,6 +93,21 @@ def test_a_frame_is_found_by_its_path_and_by_its_result(judged: Site) -> None:
         assert past_of(str(name), settings).entry == kept
 
 
+def test_a_path_to_a_result_is_not_taken_for_the_input_of_its_name(
+    daemon: Stepped, site: Site, frames: Path
+) -> None:
+    """Of an overwritten file the first frame was kept; another one has its name in the drop folder."""
+    site.configure(drop=NAMES, detection='score_threshold = "100x"')
+    daemon.start()
+    for number in range(3):
+        shutil.copy2(frames / name_of(0, number), site.drop / "c0.jpg")
+        daemon.go(5)
+    daemon.stop()
+    settings = load(site.config).settings
+    assert past_of(str(site.results / "c0.jpg"), settings).entry.reason is Reason.FIRST
+    assert past_of(str(site.drop / "c0.jpg"), settings).entry.reason is Reason.UNCHANGED
+
+
 def test_without_the_frames_before_it_is_said_to_be_inexact(
     judged: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,19 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framegate.cameras.camera import Camera
 from framegate.commands.explain_name import past_of
 from framegate.commands.replay.found import Wanted
 from framegate.commands.replay.run import run_replay
 from framegate.config.load import load
+from framegate.config.settings import Settings
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME, Ledger
-from framegate.model import Entry, Reason, Verdict
+from framegate.model import Entry, Moment, Reason, Verdict
 from framegate.tune.footage.beginning import entry_of
 from framegate.tune.footage.recorded import Recording, other_verdicts, recording
+from framegate.tune.ladder import with_threshold
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.outcomes import Line, begun_of
+from framegate.tune.replay.judging import Lines
+from framegate.tune.replay.outcomes import Line, Start, begun_of
 from living import NAMES, Day
+from pictures import png
 from running import Site
 from stepping import Stepped
 
@@ -174,8 +179,11 @@ def test_a_checkpoint_that_is_of_no_use_is_told_or_passed_over(site: Site, live:
     assert second.doubts == {}
     assert len(second.frames) < len(first.frames)
     site.configure(drop=NAMES, detection=CLASSIC)
-    cold = replay(second.frames, [Line("classic", load(site.config).settings)])
-    assert {*cold.inexact} == {"c0", "c1"}
+    store = FactStore(site.home / "cache.sqlite")
+    for _ in ("judged", "remembered"):
+        cold = replay(second.frames, [Line("classic", load(site.config).settings)], store=store)
+        assert {*cold.inexact} == {"c0", "c1"}
+    store.close()
     with sqlite3.connect(site.state / LEDGER_NAME) as db:
         db.execute("DELETE FROM checkpoint")
     third = recorded(site)
@@ -202,3 +210,73 @@ def test_where_a_camera_begins_is_told(site: Site, live: Living, capsys: pytest.
             f"{camera} begins with {frame.name}, by what the daemon knew then; {start.frames} frames" in words
         )
     assert "exact: from there on, every frame that the daemon has judged is there\n" in words
+
+
+def frozen(site: Site, monkeypatch: pytest.MonkeyPatch, detection: str) -> None:
+    """Let a camera freeze on a frame that is dropped, and go on; the day's checkpoint is after that frame."""
+    now_ns, daemon, minute = time.time_ns, Stepped(site), 0
+
+    def upload(data: bytes, seconds: float = 10) -> None:
+        nonlocal minute
+        minute += 1
+        (site.drop / f"c0_2026-11-26_00_{minute:02}_00.png").write_bytes(data)
+        daemon.go(seconds)
+
+    site.configure(drop=NAMES, detection=detection)
+    daemon.start()
+    for number in range(12):
+        upload(noisy(number))
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns() + DAY_NS)
+    last = noisy(99, brighter=1)
+    upload(last, 70)
+    for number in range(6):
+        upload(last if number < 2 else noisy(20 + number))
+    daemon.stop()
+    with History(site.state / LEDGER_NAME) as history:
+        rows, checkpoint = [*history.frames()], history.checkpoints("c0")[-1]
+    assert rows[checkpoint.frame - 1].entry.sha256 == rows[checkpoint.frame].entry.sha256
+    assert rows[checkpoint.frame].entry.reason is Reason.IDENTICAL
+    (site.drop / rows[1].entry.key.name).unlink()
+
+
+def noisy(seed: int, brighter: int = 0) -> bytes:
+    """Return a still scene with the noise of a camera, and perhaps a patch that is a bit brighter."""
+    picture = np.random.default_rng(seed).normal(110, 3, (136, 240))
+    picture[50:80, 100:130] += 6 * brighter
+    return png(picture.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mask", ["", 'mask_file = "{mask}"'], ids=["", "mask"])
+def test_a_camera_that_is_frozen_at_a_checkpoint_stays_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch, mask: str
+) -> None:
+    """What repeats a frame of before is identical by the settings of then, and judged by all others."""
+    file = site.home / "mask.png"
+    file.write_bytes(png(np.pad(np.full((126, 240), 255, np.uint8), ((10, 0), (0, 0)))))
+    frozen(site, monkeypatch, 'score_threshold = "4x"\n' + mask.format(mask=file))
+    found, settings = recorded(site), load(site.config).settings
+    assert found.frames[0].start is not None
+    again = replay(found.frames, [Line("as then", settings, found.revisions)], masks=found.masks)
+    assert other_verdicts(found.was, again.outcomes[0]) == []
+    lines = [
+        Line("in force", settings),
+        *(Line("other", with_threshold(settings, t)) for t in (0.5, 2.0, 8.0)),
+    ]
+    alone = [replay(found.frames, [line]).outcomes[0] for line in lines]
+    assert alone[1].reason_of(0) is Reason.CHANGED
+    for one, outcome in zip(alone, replay(found.frames, lines).outcomes, strict=True):
+        assert other_verdicts(one, outcome) == []
+
+
+def test_what_was_kept_before_a_checkpoint_counts_though_its_rows_are_forgotten() -> None:
+    """The last kept frames are those that the camera knew; only what came before is taken from the rows."""
+    settings = Settings.model_validate({"version": 1, "drop": {"folder": "/d"}, "results": {"folder": "/r"}})
+    detection = settings.detection.model_copy(update={"max_kept_per_hour": 3})
+    settings = settings.model_copy(update={"detection": detection})
+    camera = Camera("c", detection, None)
+    times = [Moment(second * 10**9) for second in range(8)]
+    camera.judge.pacing.restore(times[-3:], None, camera.judge.pacing.clock)
+    start = Start(camera.state(), 1, (*times[:5], times[-1]), 0)
+    lines = Lines("c", [settings], {}, start)
+    assert [*lines.camera_of(0).judge.pacing.kept] == times[-3:]

@@ -130,6 +130,37 @@ def test_another_threshold_is_replayed_as_if_it_had_been_in_force(site: Site, tm
 
 
 @pytest.mark.slow
+def test_the_settings_of_then_are_one_line_among_others(site: Site) -> None:
+    """Lines that go together until the first edit part there as if each were alone."""
+    live(site, ["", *EDITS["areas"], "max_kept_per_hour = 3"], seed=6)
+    found, settings = recorded(site)
+    then, now = Line("as then", settings, found.revisions), Line("now", settings)
+    first = Line("as at first", found.revisions[1])
+    for lines in ([first, then, now], [now, then], [then, first]):
+        outcomes = replay(found.frames, lines, masks=found.masks).outcomes
+        assert other_verdicts(found.was, outcomes[lines.index(then)]) == []
+
+
+@pytest.mark.slow
+def test_bytes_that_are_not_those_of_then_are_told(site: Site) -> None:
+    """A file that goes while a replay runs, and a result that was overwritten, make it inexact."""
+    live(site, EDITS["threshold"][:2], seed=3)
+    found, settings = recorded(site)
+    dropped = next(n for n in range(len(found.frames)) if found.was.reason_of(n) is Reason.UNCHANGED)
+    (site.drop / found.frames[dropped].name).unlink()
+    (why,) = replayed(found, settings).inexact.values()
+    assert why == ["1 of the frames that the daemon has judged could not be read"]
+    kept = found.frames[int(np.flatnonzero(found.was.is_kept)[1])]
+    (site.drop / kept.name).unlink()
+    assert kept.recorded is not None
+    result = site.results / str(kept.recorded.result)
+    result.write_bytes(bytes(result.stat().st_size))
+    changed, _ = recorded(site)
+    told = replayed(changed, settings).inexact[kept.candidate.camera]
+    assert "1 of the frames that the daemon has judged have other bytes now" in told
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("preset", ["", EDITS["classic"][0]], ids=["adaptive", "classic"])
 @pytest.mark.parametrize("of", ["lot_empty", "lot_torn", "webcam_nights", "office"])

@@ -212,7 +212,7 @@ class Camera:
 
     def state(self) -> bytes:
         """Return all that its later decisions depend on besides the settings, for ``restored``."""
-        return packed(self._digests, self.lateness.saved(), self.judge.state())
+        return packed(self._digests, self.lateness.saved(), self._settings_sha256, self.judge.state())
 
     @classmethod
     def restored(
@@ -234,13 +234,15 @@ class Camera:
         Raises:
             ValueError: they are no such state, or as ``Judge.restored``.
         """
-        digests, lateness, judge = unpacked(state)
+        digests, lateness, judged_by, judge = unpacked(state)
         camera = cls(name, settings, mask, new_detector=new_detector)
         camera.judge = Judge.restored(settings, judge, mask_picture=mask, new_detector=new_detector)
         camera.lateness.restore(lateness)
         if digests.keys() != camera.judge.lanes.keys():
             raise ValueError("these bytes are no state of a camera: it has other picture sizes")
         camera._digests = {size: digests[size] for size in camera.judge.lanes}
+        if judged_by != camera._settings_sha256:  # by other settings they may be decided otherwise
+            camera._digests = {size: Digests(each.reference) for size, each in camera._digests.items()}
         return camera
 
     def restore_lane(self, memory: LaneMemory, kept: Entry, picture: Picture) -> Lane:
@@ -285,7 +287,9 @@ class Camera:
 
 def _settings_sha256(settings: DetectionSettings, mask: GrayImage | None) -> bytes:
     """Return what tells apart all that may change the verdict on the same bytes."""
-    digest = hashlib.sha256(f"{DETECTOR_VERSION} {settings.model_dump_json(by_alias=True)}".encode())
+    digest = hashlib.sha256(
+        f"{DETECTOR_VERSION} {settings.model_dump_json(by_alias=True, exclude={'mask_file'})}".encode()
+    )
     if mask is not None:
         digest.update(f"{mask.shape}".encode() + mask.tobytes())
     return digest.digest()

@@ -21,20 +21,22 @@ class Digests:
     """Of the last frame's bytes and the settings by which it was dropped as unchanged, if it was."""
 
 
-def packed(digests: Mapping[Size, Digests], lateness: str, judge: bytes) -> bytes:
+def packed(digests: Mapping[Size, Digests], lateness: str, judged_by: bytes, judge: bytes) -> bytes:
     """Return what a camera knows as bytes; equal cameras give equal bytes.
 
     Args:
         digests: by picture size, in the order of the judge's sizes.
         lateness: as ``Lateness.saved`` returns it.
+        judged_by: tells the settings.
         judge: its state.
     """
     rows = [[*size, _hex(each.reference), _hex(each.dropped)] for size, each in digests.items()]
-    text = json.dumps({"digests": rows, "lateness": lateness}, separators=(",", ":")).encode("ascii")
+    known = {"digests": rows, "lateness": lateness, "judged_by": judged_by.hex()}
+    text = json.dumps(known, separators=(",", ":")).encode("ascii")
     return _LENGTH.pack(len(text)) + text + judge
 
 
-def unpacked(data: bytes) -> tuple[dict[Size, Digests], str, bytes]:
+def unpacked(data: bytes) -> tuple[dict[Size, Digests], str, bytes, bytes]:
     """Return what ``packed`` was given.
 
     Raises:
@@ -48,7 +50,7 @@ def unpacked(data: bytes) -> tuple[dict[Size, Digests], str, bytes]:
             (width, height): Digests(_bytes(reference), _bytes(dropped))
             for width, height, reference, dropped in known["digests"]
         }
-        return digests, str(known["lateness"]), judge
+        return digests, str(known["lateness"]), bytes.fromhex(known["judged_by"]), judge
     except (struct.error, LookupError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"these bytes are no state of a camera: {error}") from error
 

@@ -90,7 +90,7 @@ def past_of(name: str, settings: Settings) -> Past:
     if not ledger.exists():
         raise UnknownFrameError(f"no daemon has run with the state folder {ledger.parent}")
     with History(ledger) as history:
-        row = history.last_named(_names(name, settings))
+        row = history.last_named(*_names(name, settings))
         if row is None:
             words = f"the ledger in {ledger.parent} does not know {printable(name)}"
             raise UnknownFrameError(f"{words}; to compare two files, give both")
@@ -108,10 +108,10 @@ def past_of(name: str, settings: Settings) -> Past:
     return past
 
 
-def _names(name: str, settings: Settings) -> set[str]:
-    """Return what may be meant: a name as the log has it, or a path to the file."""
-    folders = settings.drop.folder, settings.results.folder
-    return {name, *(os.path.relpath(os.path.abspath(name), folder) for folder in folders)}
+def _names(name: str, settings: Settings) -> Iterator[set[str]]:
+    """Yield what may be meant in the drop, and in the results folder: a name as the log has it, or a path."""
+    for folder in (settings.drop.folder, settings.results.folder):
+        yield {name, os.path.relpath(os.path.abspath(name), folder)}
 
 
 def _file_of(frame: Frame, settings: Settings) -> Path | None:

@@ -92,14 +92,30 @@ def test_a_decision_is_found_by_any_name_of_the_file(path: Path, opened: Callabl
     with History(path) as history:
         assert [row.entry.key.name for row in history.frames(camera="c", last_id=2)] == [odd, "2.jpg"]
         for name in (odd, "kept.jpg"):
-            found = history.last_named({name, "nosuch"})
+            found = history.last_named({name, "nosuch"}, {name})
             assert found is not None
             assert found.entry == replace(kept, result="kept.jpg")
-        assert history.last_named({"nosuch"}) is None
+        assert history.last_named({"nosuch"}, set()) is None
+        assert history.last_named({"kept.jpg"}, {odd}) is None
         second, *_ = history.frames(1, camera="c")
         assert history.reference_of(second) == replace(kept, result="kept.jpg")
         (of_other,) = history.frames(camera="other")
         assert history.reference_of(of_other) is None
+
+
+def test_a_reference_is_the_kept_version_of_a_name_that_others_have_had_since(
+    path: Path, opened: Callable[[], Ledger]
+) -> None:
+    """A camera that overwrites one file is compared with what was kept of it, not with what came before."""
+    ledger, kept = opened(), entry("latest.jpg", Reason.FIRST)
+    ledger.intend(kept)
+    for number in (12, 13):
+        later = entry("latest.jpg")
+        ledger.note(replace(later, key=replace(later.key, mtime_ns=number), reference="latest.jpg"))
+    ledger.flush()
+    with History(path) as history:
+        last = [*history.frames()][-1]
+        assert history.reference_of(last) == kept
 
 
 def test_a_daemon_that_runs_is_not_hindered_and_its_rows_are_seen(

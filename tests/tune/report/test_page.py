@@ -277,7 +277,7 @@ def test_looks_that_are_closed_unanswered_change_nothing(page: Browser) -> None:
 
     page.move_to(7)
     page.run("openViewer(2, allFrames()); judge(true); element('viewer').close()")
-    page.click("[data-do=looks]")
+    page.run("startLooks()")
     assert page.run("return viewer.question.number") == 1
     page.press("#viewer", Keys.ESCAPE)
     page.until(lambda: not page.run("return element('viewer').open"))

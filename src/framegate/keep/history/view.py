@@ -69,17 +69,17 @@ class History:
             yield from map(recorded_of, rows)
             after_id = rows[-1][0]
 
-    def last_named(self, names: Collection[str]) -> Recorded | None:
-        """Return the last decision about a file with one of some names, in the drop or the results folder."""
-        marks = ", ".join("?" * len(names))
-        where = f"name IN ({marks}) OR result IN ({marks}) ORDER BY id DESC LIMIT 1"
-        return self._one(where, *map(os.fsencode, (*names, *names)))
+    def last_named(self, names: Collection[str], results: Collection[str]) -> Recorded | None:
+        """Return the last decision about a file with one of some names in the drop, or the results folder."""
+        marks, others = (", ".join("?" * len(each)) for each in (names, results))
+        where = f"name IN ({marks}) OR result IN ({others}) ORDER BY id DESC LIMIT 1"
+        return self._one(where, *map(os.fsencode, (*names, *results)))
 
     def reference_of(self, row: Recorded) -> Entry | None:
         """Return the decision to keep what a frame was compared with; None if that is not known any more."""
         if row.entry.reference is None:
             return None
-        where = "name = ? AND camera = ? AND id < ? ORDER BY id DESC LIMIT 1"
+        where = "verdict = 'kept' AND name = ? AND camera = ? AND id < ? ORDER BY id DESC LIMIT 1"
         found = self._one(where, os.fsencode(row.entry.reference), row.entry.camera, row.id)
         return None if found is None else found.entry
 

@@ -126,7 +126,8 @@ def as_outcome(frames: list[Frame], settings: Settings) -> Outcome:
             outcome.zones[number] = entry.zone
         if entry.detail:
             outcome.details[number] = entry.detail
-        last[entry.camera, entry.key.name] = number
+        if entry.reason.is_kept:  # later versions of its name may have been dropped
+            last[entry.camera, entry.key.name] = number
     return outcome
 
 

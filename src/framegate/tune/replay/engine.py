@@ -4,15 +4,16 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from framegate.model import Decision, GrayImage, Moment
-from framegate.tune.replay.facts import Computed, FactStore
+from framegate.tune.replay.facts import Computed, FactStore, Reading, Seen
 from framegate.tune.replay.judging import Decided, Lines
 from framegate.tune.replay.known import Known, digests_of
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
-from framegate.tune.replay.reader import Reader
+from framegate.tune.replay.reader import Reader, is_too_large
 from framegate.tune.replay.remembered import Remembered
 from framegate.tune.replay.shown import NotKnownError, content_of
 
@@ -81,12 +82,17 @@ class _CameraRun:
         self._store = store
         self._outcomes = result.outcomes
         self._begin()
+        if self._lines.are_cold:  # here, since an outcome that is remembered is as inexact as it was
+            result.doubt(camera, "the daemon knew other things: its preset or working size was another one")
 
     def _begin(self) -> None:
         first = self._frames[0]
         self._settings = [outcome.line.settings_before(first) for outcome in self._outcomes]
         self._lines = Lines(self._camera, self._settings, self._masks, first.start)
         self._digests: list[bytes] = []
+        self._unlike: Counter[str] = Counter()
+        """Frames that have not the bytes that the daemon has judged, by what is wrong with them."""
+
         self.done = 0
         """Frames that were replayed."""
 
@@ -113,16 +119,14 @@ class _CameraRun:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
         self._begin()
-        if self._lines.are_cold:
-            self._result.doubt(
-                self._camera, "the daemon knew other things: its preset or working size was another one"
-            )
         keys = [self._lines.key_of(line) for line in range(len(self._outcomes))]
         with ExitStack() as stack:
             reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None
             for start in range(0, len(self._frames), BATCH):
                 batch = self._frames[start : start + BATCH]
                 self._replay(start, batch, reader, progress)
+        for what, count in self._unlike.items():
+            self._result.doubt(self._camera, f"{count} of the frames that the daemon has judged {what}")
         if all(self._digests):
             remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
             for outcome, key in zip(self._outcomes, keys, strict=True):
@@ -143,6 +147,7 @@ class _CameraRun:
                 sha256, seen = known.digest_of(place), known.seen_at(place, self._lines.readings)
             else:
                 sha256, seen = reader.take(start + place, self._lines.readings)
+                self._compare(frame, sha256, seen)
                 new.add_read(frame.folder or self._drop_folder, frame.candidate.key, sha256, seen)
             self._digests.append(sha256)
             content = content_of(sha256)
@@ -155,6 +160,12 @@ class _CameraRun:
         self.done += len(batch)
         if reader is None:
             progress(len(batch))
+
+    def _compare(self, frame: Frame, sha256: bytes, seen: Mapping[Reading, Seen]) -> None:
+        """Count a frame that has not the bytes that the daemon has judged: it went, or may not be read."""
+        then = None if frame.recorded is None else frame.recorded.sha256
+        if then not in {None, sha256} and not all(is_too_large(each) for each in seen.values()):
+            self._unlike["have other bytes now" if sha256 else "could not be read"] += 1
 
     def _settle(self, place: int, decision: Decision) -> None:
         self._digests.append(str(decision.reason).encode())

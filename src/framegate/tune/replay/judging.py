@@ -162,8 +162,9 @@ class Lines:
 
         From then on it is in no group: an edit is remembered in ways that ``state`` does not tell.
         """
+        group = self._alone(line)  # by the settings of before: a branch may differ in its threshold alone
         self._settings[line] = settings
-        group = self._alone(line)
+        group.kin = (reading_of(settings, self._name), line)
         detection, mask = self._detection_and_mask(line)
         if group.camera.judge.settings == detection:
             return True
@@ -209,7 +210,6 @@ class Lines:
             self._groups.append(self._branch(group, others))
             camera = group.camera.branch(self._settings[line].detection_of(self._name))
             group.lines, group.camera = [line], camera
-        group.kin = (reading_of(self._settings[line], self._name), line)
         return group
 
     def _begun(self, line: int, start: Start | None = None) -> _Group:
@@ -229,8 +229,10 @@ class Lines:
             except ValueError:
                 self.are_cold = True
             else:
-                known = tuple(camera.judge.pacing.kept)
-                kept.extend(start.kept if len(start.kept) > len(known) else known)
+                last = camera.judge.pacing.kept  # of these no row need be left
+                known = set(last)
+                kept.extend(each for each in start.kept if each not in known)
+                kept.extend(last)
                 _limit(camera, kept)
         values = detection.model_dump(mode="json", exclude={"score_threshold"})
         kin = reading_of(settings, self._name), repr(sorted(values.items()))

@@ -50,7 +50,7 @@ class Reader:
                 seen[reading] = examined.rejection
             else:
                 seen[reading] = shown_of(examined.picture, sha256)
-        if not sha256 and all(_is_too_large(each) for each in seen.values()):
+        if not sha256 and all(is_too_large(each) for each in seen.values()):
             sha256 = hashlib.sha256(f"not read, {self._candidates[place].key.size_bytes}".encode()).digest()
         return sha256, seen
 
@@ -83,5 +83,6 @@ class Reader:
         return Examined(examined.candidate, 0.0, rejection=Decision(reason, detail=examined.detail))
 
 
-def _is_too_large(seen: Seen) -> bool:
+def is_too_large(seen: Seen) -> bool:
+    """Return whether a file was not read because of its size."""
     return isinstance(seen, Decision) and seen.reason is Reason.TOO_LARGE
