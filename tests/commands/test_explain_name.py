@@ -1,12 +1,13 @@
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import cv2
 import pytest
 
-from framegate.commands.explain_name import UnknownFrameError, past_of, run_explain_name
+from framegate.commands.explain.judged_frame import UnknownFrameError, past_of, run_explain_name
 from framegate.commands.replay.found import Wanted
 from framegate.commands.replay.run import run_replay
 from framegate.config.load import load
@@ -197,3 +198,14 @@ def test_an_unknown_name_is_one_sentence(judged: Site) -> None:
     """The ledger and the name are in it."""
     with pytest.raises(UnknownFrameError, match=r"the ledger in .*state does not know x\.jpg"):
         past_of("x.jpg", load(judged.config).settings)
+
+
+def test_what_does_not_come_out_again_is_told(judged: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """A replay judges by the settings of then as well: where they give another verdict, it is not exact."""
+    changed = next(e for e in reversed(entries(judged)) if e.camera == "c1" and e.reason is Reason.CHANGED)
+    with sqlite3.connect(judged.state / LEDGER_NAME) as db:
+        db.execute("UPDATE frame SET score = score + 1 WHERE name = ?", (os.fsencode(changed.key.name),))
+    run_replay(load(judged.config), None, Wanted(None, as_json=True, is_cached=False))
+    told = json.loads(capsys.readouterr().out)
+    words = f"by the settings of then 1 of its frames come out otherwise, {changed.key.name} first"
+    assert told["why_not_exact"] == [f"c1: {words}"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framegate.commands.demo.scene import Lot, encoded
-from framegate.commands.explain import in_words
+from framegate.commands.explain.two_files import in_words
 from framegate.config.detection import DetectionSettings
 from framegate.detect.adaptive.adaptive import Adaptive
 from framegate.detect.classic import Classic

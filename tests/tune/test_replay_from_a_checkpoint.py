@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framegate.cameras.camera import Camera
-from framegate.commands.explain_name import past_of
+from framegate.commands.explain.judged_frame import past_of
 from framegate.commands.replay.found import Wanted
 from framegate.commands.replay.run import run_replay
 from framegate.config.load import load

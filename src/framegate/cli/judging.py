@@ -70,10 +70,10 @@ def explain(
     A NAME is that of the log; a path to the file will do. The camera's frames are judged again up to it, from
     the ledger of the config.
     """
-    from framegate.commands.explain import run_explain  # noqa: PLC0415
+    from framegate.commands.explain.two_files import run_explain  # noqa: PLC0415
 
     if current is None:
-        from framegate.commands.explain_name import run_explain_name  # noqa: PLC0415
+        from framegate.commands.explain.judged_frame import run_explain_name  # noqa: PLC0415
 
         run_explain_name(str(reference), load_config(config), overlay_file=overlay, as_json=as_json)
         return

@@ -72,7 +72,11 @@ def run_report(config: Config, against: Config | None, output: Path, shown: Show
     lines = lines_of(settings, None if against is None else against.settings)
     store = FactStore(cache_file() if shown.is_cached else None)
     with closing(store), Bar(STEPS * len(frames)) as bar:
-        replayed = replay(frames, lines, store=store, progress=bar.move)
+        is_whole = len(frames) == len(source.frames)
+        then = source.then if is_whole else []
+        replayed = replay(frames, [*lines, *then], store=store, masks=source.masks, progress=bar.move)
+        if is_whole:
+            source.verify(replayed)
         source.tell([replayed])
         page = page_of(
             _title(config),

@@ -1,19 +1,21 @@
 """The frames that a command replays: those of a folder, or those that the daemon of a config has judged."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import isnan
 from pathlib import Path
 
 from framegate.commands.scan import printable, report_skipped, warn_about_names
 from framegate.config.load import Config
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
+from framegate.model import GrayImage
 from framegate.preflight.preflight import prepare_to_replay
 from framegate.tune.footage.beginning import is_gone
 from framegate.tune.footage.folder import folder_frames
 from framegate.tune.footage.recorded import recording
-from framegate.tune.replay.outcomes import Frame, Outcome, Replay, Start, begun_of
+from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay, Start, begun_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Source:
 
     doubts: dict[str, list[str]] = field(default_factory=dict)
     """Why the replay of a camera need not be exact."""
+
+    then: list[Line] = field(default_factory=list)
+    """The settings by which the daemon has judged, if ``verify`` is to compare; else nothing."""
+
+    masks: Mapping[str, GrayImage] = field(default_factory=dict)
+    """Of these settings, by the path that they name."""
 
     @property
     def frames_there(self) -> list[Frame]:
@@ -41,6 +49,24 @@ class Source:
                 there.append(replace(frame, start=starts.pop(camera)) if camera in starts else frame)
         return there
 
+    def verify(self, replayed: Replay) -> None:
+        """Note for which cameras the daemon's own decisions do not come out again.
+
+        Who set a file's time after it was judged, say, has changed what a replay knows of it.
+
+        Args:
+            replayed: of all frames, its last outcome by ``then``, which is taken out.
+        """
+        for _ in self.then:
+            now, was = replayed.outcomes.pop(), self.was
+            assert was is not None
+            for camera, numbers in replayed.of_cameras().items():
+                other = [number for number in numbers if not _is_alike(was, now, number)]
+                if other and camera not in self.doubts:
+                    first = printable(replayed.frames[other[0]].name)
+                    words = f"{len(other)} of its frames come out otherwise, {first} first"
+                    replayed.doubt(camera, f"by the settings of then {words}")
+
     def tell(self, replays: list[Replay]) -> None:
         """Note in replays why they need not be exact."""
         for each in replays:
@@ -55,6 +81,13 @@ class Source:
         for camera, doubts in self.doubts.items():
             for why in doubts:
                 print(f"not exact for {printable(camera)}: {why}", file=sys.stderr)
+
+
+def _is_alike(was: Outcome, now: Outcome, number: int) -> bool:
+    if was.reasons[number] != now.reasons[number]:
+        return False
+    before, after = float(was.scores[number]), float(now.scores[number])
+    return before == after or (isnan(before) and isnan(after))
 
 
 def beginnings(frames: Iterable[Frame]) -> Iterator[str]:
@@ -85,7 +118,8 @@ def frames_to_replay(
     if ledger is not None and ledger.exists():
         with History(ledger) as history:
             found = recording(history, config.settings, camera)
-        return Source(found.frames, found.was, found.doubts)
+        then = [Line("then", config.settings, found.revisions)]
+        return Source(found.frames, found.was, found.doubts, then, found.masks)
     frames = folder_frames(config.settings, camera=camera, until_ns=until_ns, skipped=report_skipped)
     if camera is None:
         warn_about_names(config.settings.drop, [frame.candidate for frame in frames])

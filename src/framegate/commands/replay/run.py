@@ -58,9 +58,13 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
     is_one_pass = [frame.candidate for frame in frames] == [frame.candidate for frame in frames_before]
     lines = [_line(config) for config in (new, old) if config is not None]
     passes = [(frames, lines)] if is_one_pass else [(frames, lines[:1]), (frames_before, lines[1:])]
+    passes[0][1].extend(source.then)
     store = FactStore(cache_file() if wanted.is_cached else None)
     with closing(store), Bar(sum(len(each) for each, _ in passes)) as bar:
-        replays = [replay(each, of, store=store, progress=bar.move) for each, of in passes]
+        replays = [
+            replay(each, of, store=store, masks=source.masks, progress=bar.move) for each, of in passes
+        ]
+    source.verify(replays[0])
     source.tell(replays)
     sides = [
         Side(each, outcome, [n for n, frame in enumerate(each.frames) if wanted.is_shown(frame)])

@@ -97,12 +97,14 @@ def _settings_of(revision: Revision, history: History, masks: dict[str, GrayImag
 def recorded_frame(entry: Entry, settings: Settings) -> Frame:
     """Return a frame of the ledger, which is where its bytes are now; ``settings`` name the folders."""
     settled = None
-    if entry.reason.verdict is Verdict.REJECTED and entry.reason is not Reason.TORN:
+    if entry.reason.verdict is Verdict.REJECTED and entry.reason not in {Reason.TORN, Reason.TOO_LARGE}:
         settled = Decision(entry.reason, detail=entry.detail)
     key, folder = entry.key, None
     if settled is None:
         place = _place_of(entry, Path(settings.drop.folder), Path(settings.results.folder))
-        if place is None:
+        if place is None and entry.reason is Reason.TOO_LARGE:
+            settled = Decision(entry.reason, detail=entry.detail)
+        elif place is None:
             settled = Decision(Reason.VANISHED, detail="its bytes are gone, so it cannot be judged again")
         else:
             folder, key = place

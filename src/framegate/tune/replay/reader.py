@@ -22,6 +22,7 @@ class Reader:
     """
 
     def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = frames
         self._candidates = [frame.candidate for frame in frames]
         self._folders = {frame.candidate: frame.folder for frame in frames if frame.folder is not None}
         self._ahead: dict[Reading, Ahead] = {}
@@ -51,7 +52,9 @@ class Reader:
             else:
                 seen[reading] = shown_of(examined.picture, sha256)
         if not sha256 and all(is_too_large(each) for each in seen.values()):
-            sha256 = hashlib.sha256(f"not read, {self._candidates[place].key.size_bytes}".encode()).digest()
+            recorded, size_bytes = self._frames[place].recorded, self._candidates[place].key.size_bytes
+            known = None if recorded is None else recorded.sha256
+            sha256 = known or hashlib.sha256(f"not read, {size_bytes}".encode()).digest()
         return sha256, seen
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.cameras.camera import mask_of
-from framegate.commands.explain import what_was_compared, write_picture
+from framegate.commands.explain.two_files import what_was_compared, write_picture
 from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
 from framegate.commands.scan import printable
@@ -99,7 +99,8 @@ def past_of(name: str, settings: Settings) -> Past:
     frame, then = found.frames[-1], found.revisions.get(row.entry.config_revision)
     past = Past(row.entry, reference, _file_of(frame, settings), doubts=_doubts(found))
     past.detection = None if then is None else then.detection_of(row.entry.camera)
-    if past.file is None or frame.settled is not None:
+    is_compared = row.entry.reason.verdict is not Verdict.REJECTED or row.entry.reason is Reason.TORN
+    if past.file is None or frame.settled is not None or not is_compared:
         return past
     if not past.doubts:
         _recall(past, found.frames, Line("then", settings, revisions=found.revisions), found)
