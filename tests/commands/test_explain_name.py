@@ -209,3 +209,24 @@ def test_what_does_not_come_out_again_is_told(judged: Site, capsys: pytest.Captu
     told = json.loads(capsys.readouterr().out)
     words = f"by the settings of then 1 of its frames come out otherwise, {changed.key.name} first"
     assert told["why_not_exact"] == [f"c1: {words}"]
+
+
+def test_an_edit_of_the_preset_is_no_doubt(
+    daemon: Stepped, site: Site, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By one config from the first frame on all is exact, though the daemon had two presets by turns."""
+    classic = 'preset = "classic"\nscore_threshold = "1%"\nmin_contour_area = "20px"'
+    for first, detection in ((0, ""), (8, classic)):
+        site.configure(drop=NAMES, detection=detection)
+        if daemon.daemon is None:
+            daemon.start()
+        assert daemon.daemon is not None
+        daemon.daemon.reload()
+        for number in range(first, first + 8):
+            shutil.copy2(frames / name_of(0, number), site.drop)
+            daemon.go(5)
+    daemon.stop()
+    run_replay(load(site.config), None, Wanted(None, as_json=True, is_cached=False))
+    told = json.loads(capsys.readouterr().out)
+    assert told["frames"] == 16
+    assert told["why_not_exact"] == []

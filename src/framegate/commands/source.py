@@ -61,7 +61,8 @@ class Source:
             now, was = replayed.outcomes.pop(), self.was
             assert was is not None
             for camera, numbers in replayed.of_cameras().items():
-                other = [number for number in numbers if not _is_alike(was, now, number)]
+                until = min(set(numbers) & set(now.anew), default=len(self.frames))
+                other = [each for each in numbers if each < until and not _is_alike(was, now, each)]
                 if other and camera not in self.doubts:
                     first = printable(replayed.frames[other[0]].name)
                     words = f"{len(other)} of its frames come out otherwise, {first} first"

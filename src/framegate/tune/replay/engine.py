@@ -139,7 +139,7 @@ class _CameraRun:
         for place, frame in enumerate(batch):
             if reader is not None:
                 progress(1)  # it takes some 20 ms; what is remembered, some 50 us
-            self._retune(frame)
+            self._retune(self._numbers[start + place], frame)
             if frame.settled is not None:
                 self._settle(start + place, frame.settled)
                 continue
@@ -176,15 +176,13 @@ class _CameraRun:
     def _drop_folder(self) -> str:
         return self._settings[0].drop.folder
 
-    def _retune(self, frame: Frame) -> None:
+    def _retune(self, number: int, frame: Frame) -> None:
         for line, outcome in enumerate(self._outcomes):
             settings = outcome.line.settings_for(frame)
             if settings is not self._settings[line]:
                 self._settings[line] = settings
                 if not self._lines.retune(line, settings):
-                    self._result.doubt(
-                        self._camera, f"at {frame.name} the preset or its working size changed"
-                    )
+                    outcome.anew.append(number)
 
     def _note(self, number: int, decided: Decided) -> None:
         for line in decided.lines:

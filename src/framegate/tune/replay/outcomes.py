@@ -115,6 +115,10 @@ class Outcome:
 
     details: dict[int, str] = field(default_factory=dict)
 
+    anew: list[int] = field(default_factory=list)
+    """Frames from which on their camera knows nothing of those before: the preset, or its working size, was
+    edited there. A daemon brings its reference along."""
+
     @classmethod
     def empty(cls, line: Line, frames: int) -> "Outcome":
         """Return an outcome to be filled."""
