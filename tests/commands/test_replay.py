@@ -189,6 +189,18 @@ def test_a_check_that_fails_names_the_frame_and_exits_with_1(
     run(*arguments, code=EXIT_FAILED)
 
 
+def test_a_cache_that_cannot_be_used_is_told_once(frames: Path, tmp_path: Path) -> None:
+    """All is computed, and printed as ever; one line on standard error says that nothing is remembered."""
+    (tmp_path / "cache").write_bytes(b"a file, and no folder")
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = forked.framegate("replay", frames, "-c", config(tmp_path, "new"), env=env)
+    without = forked.framegate("replay", frames, "-c", config(tmp_path, "new"), "--no-cache")
+    assert (done.returncode, done.stdout) == (0, without.stdout)
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 1
+    assert told[0].endswith("; nothing more is remembered")
+
+
 def test_what_cannot_be_used_is_one_sentence(frames: Path, tmp_path: Path, run: Any) -> None:
     """A missing folder or config is 78, as is the drop folder where no daemon ran; bad labels are 2."""
     path, labels = config(tmp_path, "new"), tmp_path / "labels.csv"

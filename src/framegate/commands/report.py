@@ -1,13 +1,13 @@
 """``framegate report``: writes the page that shows every frame by its score, with a threshold to move."""
 
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.output import require_output, written_whole
 from framegate.commands.progress import Bar
+from framegate.commands.remembering import remembered
 from framegate.commands.scan import printable
 from framegate.commands.source import frames_to_replay
 from framegate.config.load import Config
@@ -15,7 +15,6 @@ from framegate.config.quantities import in_words
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.labels import read_labels
 from framegate.tune.replay.engine import replay
-from framegate.tune.replay.facts import FactStore, cache_file
 from framegate.tune.report.positions import lines_of
 from framegate.tune.report.report import boxes_of, page_of
 
@@ -70,8 +69,7 @@ def run_report(config: Config, against: Config | None, output: Path, shown: Show
         of = "" if shown.camera is None else f" of camera {printable(shown.camera)}"
         raise NothingToShowError(f"{settings.drop.folder}: there is no frame{of}")
     lines = lines_of(settings, None if against is None else against.settings)
-    store = FactStore(cache_file() if shown.is_cached else None)
-    with closing(store), Bar(STEPS * len(frames)) as bar:
+    with remembered(is_cached=shown.is_cached) as store, Bar(STEPS * len(frames)) as bar:
         is_whole = len(frames) == len(source.frames)
         then = source.then if is_whole else []
         replayed = replay(frames, [*lines, *then], store=store, masks=source.masks, progress=bar.move)

@@ -103,6 +103,16 @@ def test_a_decision_is_found_by_any_name_of_the_file(path: Path, opened: Callabl
         assert history.reference_of(of_other) is None
 
 
+def test_a_name_without_its_folder_is_found_below(path: Path, opened: Callable[[], Ledger]) -> None:
+    """Each file of that name once, whole names alone, also where it is not UTF-8."""
+    odd = os.fsdecode(b"\xff.jpg")
+    note(opened(), "a/1.jpg", "b/c/1.jpg", "b/11.jpg", "1.jpg", f"a/{odd}")
+    with History(path) as history:
+        assert history.names_below("1.jpg") == ["a/1.jpg", "b/c/1.jpg"]
+        assert history.names_below(odd) == [f"a/{odd}"]
+        assert history.names_below("2.jpg") == []
+
+
 def test_a_reference_is_the_kept_version_of_a_name_that_others_have_had_since(
     path: Path, opened: Callable[[], Ledger]
 ) -> None:

@@ -93,6 +93,8 @@ def past_of(name: str, settings: Settings) -> Past:
         row = history.last_named(*_names(name, settings))
         if row is None:
             words = f"the ledger in {ledger.parent} does not know {printable(name)}"
+            if others := " or ".join(map(printable, history.names_below(name))):
+                raise UnknownFrameError(f"{words}; did you mean {others}?")
             raise UnknownFrameError(f"{words}; to compare two files, give both")
         found = recording(history, settings, row.entry.camera, last_id=row.id)
         reference = history.reference_of(row)

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.progress import Bar
+from framegate.commands.remembering import remembered
 from framegate.commands.replay.document import document
 from framegate.commands.replay.found import Check, Found, Wanted
 from framegate.commands.replay.words import in_words
@@ -17,7 +17,6 @@ from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.differences import Side, differences
 from framegate.tune.labels import Label, failures, read_labels
 from framegate.tune.replay.engine import replay
-from framegate.tune.replay.facts import FactStore, cache_file
 from framegate.tune.replay.outcomes import Line
 
 
@@ -59,8 +58,8 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
     lines = [_line(config) for config in (new, old) if config is not None]
     passes = [(frames, lines)] if is_one_pass else [(frames, lines[:1]), (frames_before, lines[1:])]
     passes[0][1].extend(source.then)
-    store = FactStore(cache_file() if wanted.is_cached else None)
-    with closing(store), Bar(sum(len(each) for each, _ in passes)) as bar:
+    frames_in_all = sum(len(each) for each, _ in passes)
+    with remembered(is_cached=wanted.is_cached) as store, Bar(frames_in_all) as bar:
         replays = [
             replay(each, of, store=store, masks=source.masks, progress=bar.move) for each, of in passes
         ]

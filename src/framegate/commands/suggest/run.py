@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from framegate.allocator import give_large_pictures_back
 from framegate.cameras.camera import mask_of
 from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
+from framegate.commands.remembering import remembered
 from framegate.commands.scan import printable
 from framegate.commands.source import frames_to_replay
 from framegate.commands.suggest.consequences import consequences
@@ -27,7 +27,7 @@ from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.model import GrayImage, Verdict
 from framegate.tune.labels import Label, read_labels
 from framegate.tune.replay.engine import replay
-from framegate.tune.replay.facts import FactStore, cache_file
+from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Frame, Line, Replay, differing
 from framegate.tune.suggest.choosing import choose
 from framegate.tune.suggest.drawn import with_areas
@@ -84,7 +84,7 @@ def run_suggest(config: Config, wanted: Wanted) -> None:
         raise NothingToTryError(f"{config.settings.drop.folder}: none of the named frames is there")
     found: list[OfCamera] = []
     drawings: list[GrayImage] = []
-    with closing(FactStore(cache_file() if wanted.is_cached else IN_MEMORY)) as store:
+    with remembered(is_cached=wanted.is_cached, otherwise=IN_MEMORY) as store:
         for camera in sorted(cameras):
             own = [frame for frame in frames if frame.candidate.camera == camera]
             trial = Trial(camera, config.settings, own, partial(_replayed, store))

@@ -75,6 +75,12 @@ class History:
         where = f"name IN ({marks}) OR result IN ({others}) ORDER BY id DESC LIMIT 1"
         return self._one(where, *map(os.fsencode, (*names, *results)))
 
+    def names_below(self, name: str) -> list[str]:
+        """Return up to three paths of files with a name in folders of the drop folder."""
+        ending = b"/" + os.fsencode(name)
+        query = "SELECT DISTINCT name FROM frame WHERE substr(name, ?) = ? LIMIT 3"
+        return [os.fsdecode(path) for (path,) in self._database.read(query, (-len(ending), ending))]
+
     def reference_of(self, row: Recorded) -> Entry | None:
         """Return the decision to keep what a frame was compared with; None if that is not known any more."""
         if row.entry.reference is None:

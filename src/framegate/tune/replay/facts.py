@@ -87,6 +87,9 @@ class FactStore:
     """
 
     path: Path | None
+    error: str = field(default="", init=False)
+    """Why it is not used any more; empty as long as it is."""
+
     _db: sqlite3.Connection | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -184,6 +187,7 @@ class FactStore:
         try:
             yield
         except (sqlite3.Error, OSError, ValueError) as error:
+            self.error = str(error)
             self.close()
             if not isinstance(error, (sqlite3.OperationalError, OSError)):
                 with suppress(OSError):
