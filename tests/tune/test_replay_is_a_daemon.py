@@ -83,15 +83,18 @@ def lived(request: pytest.FixtureRequest, site: Site) -> Site:
 
 
 @pytest.mark.slow
-def test_a_replay_by_the_settings_of_then_is_what_the_daemon_has_decided(lived: Site) -> None:
+def test_a_replay_by_the_settings_of_then_is_what_the_daemon_has_decided(lived: Site, tmp_path: Path) -> None:
     """Verdict, reason, score and reference: with edits, restarts, storms, several sizes and broken files."""
     found, settings = recorded(lived)
     assert found.doubts == {}
     assert len(set(found.was.reasons.tolist())) > 4, "the day is too dull to prove anything"
-    again = replayed(found, settings)
-    different = other_verdicts(found.was, again.outcomes[0])
-    assert [found.frames[number].name for number in different] == []
-    assert again.is_exact
+    store = FactStore(tmp_path / "cache.sqlite")
+    for _ in ("from the pictures", "as it is remembered"):
+        again = replayed(found, settings, store)
+        different = other_verdicts(found.was, again.outcomes[0])
+        assert [found.frames[number].name for number in different] == []
+        assert again.is_exact
+    store.close()
 
 
 @pytest.mark.slow

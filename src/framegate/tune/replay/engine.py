@@ -4,6 +4,7 @@ Each camera's frames are independent of the others', so camera after camera is r
 replay has remembered, or, if that does not suffice, from the pictures.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -15,7 +16,7 @@ from framegate.tune.replay.known import Known, digests_of
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
 from framegate.tune.replay.reader import Reader, is_too_large
 from framegate.tune.replay.remembered import Remembered
-from framegate.tune.replay.shown import NotKnownError, content_of
+from framegate.tune.replay.shown import DIGITS, NotKnownError, content_of
 
 BATCH = 256
 """Frames whose facts are read from the cache, and written to it, together."""
@@ -105,9 +106,8 @@ class _CameraRun:
             remembered = Remembered.of(self._store, self._numbers, self._frames, [d for d in digests if d])
             self._outcomes = [
                 outcome
-                for line, outcome in enumerate(self._outcomes)
-                if outcome.line.revisions is not None
-                or not remembered.recall(outcome, self._lines.key_of(line))
+                for outcome in self._outcomes
+                if not remembered.recall(outcome, self._key_of(outcome.line))
             ]
             self._begin()
         return bool(self._outcomes)
@@ -119,7 +119,7 @@ class _CameraRun:
             NotKnownError: a frame has to be read, and ``with_pictures`` is False.
         """
         self._begin()
-        keys = [self._lines.key_of(line) for line in range(len(self._outcomes))]
+        keys = [self._key_of(outcome.line) for outcome in self._outcomes]
         with ExitStack() as stack:
             reader = stack.enter_context(closing(Reader(self._frames))) if with_pictures else None
             for start in range(0, len(self._frames), BATCH):
@@ -130,8 +130,20 @@ class _CameraRun:
         if all(self._digests):
             remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
             for outcome, key in zip(self._outcomes, keys, strict=True):
-                if outcome.line.revisions is None:
-                    remembered.remember(outcome, key)
+                remembered.remember(outcome, key)
+
+    def _key_of(self, line: Line) -> str:
+        """Return what tells apart by which settings a line judges the frames."""
+        first = line.settings_before(self._frames[0])
+        if line.revisions is None:
+            return self._lines.key_of(first)
+        keys: dict[int, str] = {}
+        digest = hashlib.blake2b(digest_size=DIGITS // 2)
+        for settings in (first, *map(line.settings_for, self._frames)):
+            if id(settings) not in keys:
+                keys[id(settings)] = self._lines.key_of(settings)
+            digest.update(keys[id(settings)].encode())
+        return digest.hexdigest()
 
     def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None, progress: Progress) -> None:
         known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])

@@ -113,10 +113,10 @@ class Lines:
         """What the lines compute together, by its key."""
         return self._works
 
-    def key_of(self, line: int) -> str:
+    def key_of(self, settings: Settings) -> str:
         """Return what tells apart all that may change what a line decides, besides the frames."""
-        detection, mask = self._detection_and_mask(line)
-        return line_key(reading_of(self._settings[line], self._name), detection, mask)
+        detection, mask = self._detection_and_mask(settings)
+        return line_key(reading_of(settings, self._name), detection, mask)
 
     def judge(
         self, number: int, moment: Moment, sha256: bytes, seen: Mapping[Reading, Seen]
@@ -165,7 +165,7 @@ class Lines:
         group = self._alone(line)  # by the settings of before: a branch may differ in its threshold alone
         self._settings[line] = settings
         group.kin = (reading_of(settings, self._name), line)
-        detection, mask = self._detection_and_mask(line)
+        detection, mask = self._detection_and_mask(settings)
         if group.camera.judge.settings == detection:
             return True
         if not group.camera.retune(detection, mask):
@@ -214,7 +214,7 @@ class Lines:
 
     def _begun(self, line: int, start: Start | None = None) -> _Group:
         settings = self._settings[line]
-        detection, mask = self._detection_and_mask(line)
+        detection, mask = self._detection_and_mask(settings)
         work = self._work_of(detection, mask)
 
         def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
@@ -238,8 +238,8 @@ class Lines:
         kin = reading_of(settings, self._name), repr(sorted(values.items()))
         return _Group([line], camera, kin, kept)
 
-    def _detection_and_mask(self, line: int) -> tuple[DetectionSettings, GrayImage | None]:
-        detection = self._settings[line].detection_of(self._name)
+    def _detection_and_mask(self, settings: Settings) -> tuple[DetectionSettings, GrayImage | None]:
+        detection = settings.detection_of(self._name)
         path = detection.mask_file
         if path is not None and path not in self._masks:
             mask = mask_of(detection)
