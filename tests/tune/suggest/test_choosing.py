@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -135,7 +135,8 @@ def test_what_was_not_listed_joins_no_two_ranges() -> None:
     assert [len(piece.outcomes) for piece in choice.pieces] == [1, 1]
 
 
-@given(st.floats(1e-6, 990), st.floats(1.0000001, 50), st.floats(0, 0.999))
+@given(st.floats(0.001, 990), st.floats(1.0000001, 50), st.floats(0, 0.999))
+@example(1.450807581220488, 1.0000001, 0.0)
 def test_the_ends_of_a_span_decide_as_it_does(least: float, ratio: float, part: float) -> None:
     """Whoever types what is printed is inside of the span, on both ends."""
     below = min(least * ratio, 999)

@@ -24,7 +24,7 @@ def span_in_words(span: Span, unit: Unit, threshold: float | None = None) -> str
     """
     least, below = span.least, min(span.below, MOST[unit])
     ends = [_inward(least, below, digits) for digits in range(3, MOST_DIGITS)]
-    ends = [(low, high) for low, high in ends if low <= high]
+    ends = [(low, high) for low, high in ends if low <= high and _is_written(low, high, unit)]
     around = [each for each in ends[:10] if threshold is None or each[0] <= threshold <= each[1]]
     if not ends:
         return f"{in_toml(least, unit)} alone"
@@ -32,6 +32,11 @@ def span_in_words(span: Span, unit: Unit, threshold: float | None = None) -> str
     if span.below >= MOST[unit]:
         return f"{in_toml(low, unit)} and more"
     return f"{in_toml(low, unit)} to {in_toml(high, unit)}"
+
+
+def _is_written(low: float, high: float, unit: Unit) -> bool:
+    """Return whether two thresholds are as exact when they are written."""
+    return all(float(in_toml(each, unit)[:-1]) == each for each in (low, high))
 
 
 def _inward(least: float, below: float, digits: int) -> tuple[float, float]:

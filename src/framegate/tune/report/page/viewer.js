@@ -124,6 +124,7 @@ function watchViewer() {
   const dialog = element("viewer");
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // it was opened again before this event came
     if (viewer.question !== null) leaveLooks();
     showAll();
   });
