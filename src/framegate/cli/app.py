@@ -44,6 +44,7 @@ CONFIG_HELP = (
 ConfigOption = Annotated[Path | None, option("FILE", CONFIG_HELP, "--config", "-c")]
 DropOption = Annotated[Path | None, option("DIR", "The drop folder, instead of drop.folder in the config.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+CameraOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Remember nothing for the next replay, and use nothing.")
 ]
@@ -105,3 +106,9 @@ def load_config(config: Path | None, flags: dict[str, Any] | None = None, *, ins
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)
+
+
+def load_for_folder(config: Path | None, folder: Path | None) -> "Config":
+    """Load the config for a command that only reads: the frames are those of a folder, if one is given."""
+    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
+    return load_config(config, flags, instead="FOLDER")

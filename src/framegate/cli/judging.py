@@ -5,7 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument, command, load_config, option
+from framegate.cli.app import (
+    CameraOption,
+    ConfigOption,
+    JsonOption,
+    NoCacheOption,
+    argument,
+    command,
+    load_config,
+    load_for_folder,
+    option,
+)
 from framegate.errors import EXIT_FAILED
 
 FROM_HELP = "Show frames from this time or day on."
@@ -92,7 +102,7 @@ def replay(  # noqa: PLR0917
     folder: Annotated[Path | None, argument("FOLDER", "The folder with the frames.")] = None,
     config: ConfigOption = None,
     against: Annotated[Path | None, option("OLD", "An older config, to compare with.")] = None,
-    camera: Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")] = None,
+    camera: CameraOption = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="T", help=FROM_HELP)] = None,
     to: Annotated[str | None, typer.Option(metavar="T", help="Show frames up to this time or day.")] = None,
     check: Annotated[
@@ -119,8 +129,7 @@ def replay(  # noqa: PLR0917
     wanted = Wanted(
         folder, camera, from_ns, until_ns, check, is_list=is_list, as_json=as_json, is_cached=not no_cache
     )
-    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
-    new = load_config(config, flags, instead="FOLDER")
-    old = None if against is None else load_config(against, flags)
+    new = load_for_folder(config, folder)
+    old = None if against is None else load_for_folder(against, folder)
     if not run_replay(new, old, wanted):
         raise typer.Exit(EXIT_FAILED)

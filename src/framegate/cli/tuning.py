@@ -1,16 +1,20 @@
 """The commands by which thresholds are chosen; they only read, and write what they are asked to write."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from framegate.cli.app import ConfigOption, JsonOption, NoCacheOption, argument, command, load_config, option
-
-if TYPE_CHECKING:
-    from framegate.config.load import Config
-
-CameraOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only this camera's frames.")]
+from framegate.cli.app import (
+    CameraOption,
+    ConfigOption,
+    JsonOption,
+    NoCacheOption,
+    argument,
+    command,
+    load_for_folder,
+    option,
+)
 
 
 @command("report FRAMES -o report.html --open", "report -c new.toml --against lot1.toml -o report.html")
@@ -44,8 +48,8 @@ def report(  # noqa: PLR0917
         most_bytes = Size.parse(max_size)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--max-size") from error
-    loaded = _load_for_folder(config, folder)
-    old = None if against is None else _load_for_folder(against, folder)
+    loaded = load_for_folder(config, folder)
+    old = None if against is None else load_for_folder(against, folder)
     shown = Shown(folder, camera, most_bytes, labels, is_cached=not no_cache)
     run_report(loaded, old, output, shown)
     if open_:
@@ -95,10 +99,4 @@ def suggest(  # noqa: PLR0917
     wanted = Wanted(
         folder, camera, goal, labels, names, object_, overlay, as_json=as_json, is_cached=not no_cache
     )
-    run_suggest(_load_for_folder(config, folder), wanted)
-
-
-def _load_for_folder(config: Path | None, folder: Path | None) -> "Config":
-    """Load the config for a command that only reads: the frames are those of a folder, if one is given."""
-    flags = {} if folder is None else {"drop.folder": folder, "results.folder": Path("/nowhere")}
-    return load_config(config, flags, instead="FOLDER")
+    run_suggest(load_for_folder(config, folder), wanted)
