@@ -23,10 +23,10 @@ ON_THE_LINE = 3
 """Frames shown on each side of a threshold: the weakest that are kept, the strongest that are dropped."""
 
 SCRIPTS = (
-    "words", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
+    "dates", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
     "viewer", "looks", "page",
 )  # fmt: skip
-"""Files of the page's script, in their order."""
+"""Files of the page's script, in their order; before them stands what all pages share."""
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are done since the last call; it may be negative."""
@@ -94,12 +94,13 @@ def page_of(
 def filled(title: str, contents: Mapping[str, Any], pictures: bytes) -> str:
     """Return the page's template with all that belongs into it."""
     folder = files("framegate.tune.report") / "page"
-    script = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    script = f'"use strict";\n{script}'
+    shared = files("framegate") / "pages"
+    scripts = (shared / "words.js", shared / "elements.js", *(folder / f"{name}.js" for name in SCRIPTS))
+    script = "\n".join(['"use strict";', *(each.read_text("utf-8") for each in scripts)])
     parts = {
         "title": html.escape(title),
         "script_sha256": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "style": (folder / "page.css").read_text("utf-8"),
+        "style": "\n".join(each.read_text("utf-8") for each in (shared / "look.css", folder / "page.css")),
         "data": as_text(contents),
         "pictures": base64.b64encode(pictures).decode(),
         "script": script,
