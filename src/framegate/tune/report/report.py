@@ -1,9 +1,7 @@
 """Makes the page: what is on the line at each threshold, its regions, the pictures, the file."""
 
 import base64
-import hashlib
 import html
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from framegate.config.settings import Settings
 from framegate.model import Reason
+from framegate.pages.assembling import page_in, sha256_of
 from framegate.tune.labels import Label
 from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
@@ -93,20 +92,15 @@ def page_of(
 
 def filled(title: str, contents: Mapping[str, Any], pictures: bytes) -> str:
     """Return the page's template with all that belongs into it."""
-    folder = files("framegate.tune.report") / "page"
-    shared = files("framegate") / "pages"
-    scripts = (shared / "words.js", shared / "elements.js", *(folder / f"{name}.js" for name in SCRIPTS))
-    script = "\n".join(['"use strict";', *(each.read_text("utf-8") for each in scripts)])
-    parts = {
-        "title": html.escape(title),
-        "script_sha256": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "style": "\n".join(each.read_text("utf-8") for each in (shared / "look.css", folder / "page.css")),
-        "data": as_text(contents),
-        "pictures": base64.b64encode(pictures).decode(),
-        "script": script,
-    }
-    template = (folder / "page.html").read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    page = page_in(files("framegate.tune.report") / "page", SCRIPTS)
+    return page.filled(
+        {
+            "title": html.escape(title),
+            "script_hash": sha256_of(page.script),
+            "data": as_text(contents),
+            "pictures": base64.b64encode(pictures).decode(),
+        }
+    )
 
 
 def on_the_line(slider: Slider, position: Position) -> list[int]:
