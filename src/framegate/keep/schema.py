@@ -244,6 +244,17 @@ NOTE_PRUNED = (
 FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
 """Those from which the way leads over a row that is deleted."""
 
+LAST_KEPT = (
+    "WITH RECURSIVE keeping (camera) AS ("
+    "SELECT min(camera) FROM frame WHERE verdict = 'kept'"
+    " UNION ALL SELECT (SELECT min(camera) FROM frame WHERE verdict = 'kept' AND camera > keeping.camera)"
+    " FROM keeping WHERE camera IS NOT NULL)"
+    " SELECT frame.id FROM keeping JOIN frame ON frame.id IN (SELECT id FROM frame WHERE verdict = 'kept'"
+    " AND camera = keeping.camera ORDER BY id DESC LIMIT ?)"
+)
+"""The ids of the last kept frames of each camera, from camera to camera by the index ``kept``: the time does
+not grow with the rows."""
+
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"

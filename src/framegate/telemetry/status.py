@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from framegate import folders
+from framegate.config.quantities import Area, Times
 from framegate.ingest.pending import Pending
 from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
@@ -76,6 +77,24 @@ class FrameStatus:
     result: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptStatus:
+    """One kept frame, as a picture of the results folder."""
+
+    result: str | None
+    """Its name below the results folder; None while that is not known."""
+
+    captured_at: str
+    decided_at: str
+    decided_at_s: float
+    """Seconds since the epoch."""
+
+    reason: Reason
+    score: float | None
+    threshold: float | None
+    unit: Unit | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """Counts of frames: ``seen`` is the sum of kept, dropped, rejected and pending."""
@@ -102,12 +121,22 @@ class CameraStatus(Totals):
     frozen_s: float | None = None
     """For how long it has repeated one picture, in seconds; None while it is not frozen."""
 
+    silent_s: float | None = None
+    """For how long it has sent nothing, in seconds; None while it is not silent."""
+
     clock_fault: str | None = None
     """Why its capture times cannot be true, as in ``camera.clock``; None while they can."""
 
+    threshold: float | None = None
+    """What a score has to exceed now, in ``unit``; None if it depends on the picture, or is not known."""
+
+    unit: Unit | None = None
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
+    recent_kept: tuple[KeptStatus, ...] = ()
+    """The last kept frames, newest first."""
+
     scores: tuple[float, ...] = ()
     """Scores of the last frames that were compared, oldest first."""
 
@@ -172,6 +201,8 @@ def _camera_from(document: dict[str, Any]) -> CameraStatus:
     for key in ("last_frame", "last_kept"):
         if document[key] is not None:
             rebuilt[key] = FrameStatus(**_known(FrameStatus, document[key]))
+    recent = document.get("recent_kept", ())
+    rebuilt["recent_kept"] = tuple(KeptStatus(**_known(KeptStatus, kept)) for kept in recent)
     return CameraStatus(**_known(CameraStatus, document) | rebuilt)
 
 
@@ -191,6 +222,8 @@ def current_status(
     pending: Mapping[str, Pending],
     now_s: float,
     frozen_since_s: Mapping[str, float] = MappingProxyType({}),
+    *,
+    silent_since_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Status:
     """Return the status of now.
 
@@ -200,15 +233,24 @@ def current_status(
         pending: the frames without a verdict, by camera.
         now_s: the present in seconds, by the clock of ``Pending.since_s``.
         frozen_since_s: since when the frozen cameras have repeated their picture, by the same clock.
+        silent_since_s: since when the silent cameras have sent nothing, by the same clock.
     """
     waiting = _as_counted(pending, counters)
     cameras = {
-        name: _camera(counters.cameras.get(name, CameraCounters()), waiting.get(name, Pending()), now_s)
+        name: _camera(
+            counters.cameras.get(name, CameraCounters()),
+            counters.threshold_of(name),
+            waiting.get(name, Pending()),
+            now_s,
+        )
         for name in {**counters.cameras, **waiting}
     }
     for name, since_s in frozen_since_s.items():
         if name in cameras:  # it may be counted among the others
             cameras[name] = replace(cameras[name], frozen_s=round(now_s - since_s, 1))
+    for name, since_s in silent_since_s.items():
+        if name in cameras:
+            cameras[name] = replace(cameras[name], silent_s=round(now_s - since_s, 1))
     totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in (*COUNTS, "late")}
     return Status(
         **_fields_of(vitals),
@@ -236,9 +278,11 @@ def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str,
     return waiting
 
 
-def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraStatus:
+def _camera(
+    counters: CameraCounters, threshold: Area | Times | None, pending: Pending, now_s: float
+) -> CameraStatus:
     if not isinstance(counters.shown, CameraStatus):
-        counters.shown = _without_pending(counters)
+        counters.shown = _without_pending(counters, threshold)
     if not pending.count:
         return counters.shown
     return replace(
@@ -250,7 +294,7 @@ def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraS
     )
 
 
-def _without_pending(counters: CameraCounters) -> CameraStatus:
+def _without_pending(counters: CameraCounters, threshold: Area | Times | None) -> CameraStatus:
     kept, dropped, rejected = map(counters.count, Verdict)
     return CameraStatus(
         seen=kept + dropped + rejected,
@@ -259,9 +303,12 @@ def _without_pending(counters: CameraCounters) -> CameraStatus:
         rejected=rejected,
         late=counters.late,
         clock_fault=counters.clock_fault,
+        threshold=_as_a_score(threshold),
+        unit=_unit_of(threshold),
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
-        last_kept=None if counters.last_kept is None else _frame(counters.last_kept),
+        last_kept=_frame(counters.recent_kept[-1]) if counters.recent_kept else None,
+        recent_kept=tuple(map(_kept, reversed(counters.recent_kept))),
         scores=tuple(round(entry.score or 0.0, 4) for entry in counters.compared),
         thresholds=tuple(entry.threshold for entry in counters.compared),
         units=tuple(entry.unit for entry in counters.compared),
@@ -281,6 +328,32 @@ def _frame(entry: Entry) -> FrameStatus:
         zone=entry.zone,
         result=entry.result,
     )
+
+
+def _kept(entry: Entry) -> KeptStatus:
+    return KeptStatus(
+        result=entry.result,
+        captured_at=iso_utc(entry.captured_at_ns),
+        decided_at=iso_utc(entry.decided_at_ns),
+        decided_at_s=entry.decided_at_ns / 1e9,
+        reason=entry.reason,
+        score=entry.score,
+        threshold=entry.threshold,
+        unit=entry.unit,
+    )
+
+
+def _as_a_score(threshold: Area | Times | None) -> float | None:
+    """Return a threshold in the unit of scores; None if that depends on the size of the picture."""
+    if isinstance(threshold, Area):
+        return threshold.value if threshold.unit == "%" else None
+    return None if threshold is None else float(threshold)
+
+
+def _unit_of(threshold: Area | Times | None) -> Unit | None:
+    if threshold is None:
+        return None
+    return "%" if isinstance(threshold, Area) else "x"
 
 
 def in_one_line(status: Status) -> str:
