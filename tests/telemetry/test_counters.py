@@ -8,7 +8,8 @@ from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
 from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
-from framegate.telemetry.status import Status, Vitals, current_status, from_json
+from framegate.telemetry.current_status import current_status
+from framegate.telemetry.status import Status, Vitals, from_json
 
 
 def entry(camera: str, reason: Reason, number: int = 0, score: float | None = None) -> Entry:

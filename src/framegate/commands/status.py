@@ -19,7 +19,8 @@ from framegate.ingest.pending import Pending
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.telemetry.counters import counters_of
-from framegate.telemetry.status import Status, Vitals, current_status, free_bytes
+from framegate.telemetry.current_status import current_status
+from framegate.telemetry.status import Status, Vitals, free_bytes
 
 KEYS_AT_ONCE = 2_000
 """Files looked up in the ledger in one call."""

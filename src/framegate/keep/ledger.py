@@ -34,7 +34,7 @@ from framegate.keep.schema import (
     FINISH,
     INSERT,
     IS_KEY,
-    LAST_KEPT,
+    IS_LATEST,
     MIGRATIONS,
     REFERENCE_BEFORE,
     RENEW,
@@ -269,9 +269,7 @@ class Ledger:
 
     def latest(self, most: int, most_kept: int = 1) -> list[Entry]:
         """Return the last ``most`` decisions and each camera's last ``most_kept`` kept ones, oldest first."""
-        last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
-        where = f"id IN (SELECT id FROM ({last})) OR id IN ({LAST_KEPT}) ORDER BY id"
-        return self._entries(where, most, most_kept)
+        return self._entries(f"{IS_LATEST} ORDER BY id", most, most_kept)
 
     def close(self) -> None:
         """Close the file. Frames that are pending and were not flushed will be decided again."""

@@ -18,11 +18,12 @@ from framegate.events.daemon import (
 from framegate.ingest.pending import Pending
 from framegate.keep.ledger import Ledger
 from framegate.telemetry.counters import counters_of
+from framegate.telemetry.current_status import current_status
 from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics
+from framegate.telemetry.output_file import StatusFile
 from framegate.telemetry.silence import Silence
-from framegate.telemetry.status import Status, Vitals, current_status, in_one_line
-from framegate.telemetry.status_file import StatusFile
+from framegate.telemetry.status import Status, Vitals, in_one_line
 from framegate.telemetry.unread_names import UnreadNames
 
 LEAST_PAUSE_S = 1.0

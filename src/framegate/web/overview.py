@@ -6,16 +6,15 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from framegate import __version__
 from framegate.config.load import Config
 from framegate.daemon.standing import NoStatusError, StatusReader, who_may_read
 from framegate.model import iso_utc
-from framegate.telemetry.status import Status
+from framegate.telemetry.status import Status, fields_of
 from framegate.web.now import SCHEMA, SiteNow, site_now, unknown_site
 
 FORMER_PICTURES = 4096
@@ -173,8 +172,4 @@ def _key_of(site: Site, result: str) -> str:
 
 
 def _json(site: SiteNow) -> str:
-    return json.dumps(site, default=_fields_of)
-
-
-def _fields_of(part: Any) -> dict[str, Any]:
-    return {field.name: getattr(part, field.name) for field in fields(part)}
+    return json.dumps(site, default=fields_of)
