@@ -1,4 +1,4 @@
-"""A report's page in a real browser: Debian's Chromium, headless, driven by selenium."""
+"""The pages of framegate in a real browser: Debian's Chromium, headless, driven by selenium."""
 
 import json
 import os
@@ -22,6 +22,8 @@ SWITCHES = (
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
 )  # fmt: skip
 """As root, and on machines whose network is closed."""
+
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,29 @@ class Browser:
             self.run("return [...document.querySelectorAll('#days .frame')].map((card) => card.title)")
         )
 
+    def appear(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        """Be a phone or a desk's screen, by day or by night."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.devtools("Emulation.setEmulatedMedia", features=[scheme])
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+
+    def violations(self, axe: str) -> list[str]:
+        """Return what axe-core, whose script this gets, finds by ``STANDARDS``."""
+        self.devtools("Runtime.evaluate", expression=axe)
+        found = self.driver.execute_async_script(
+            "const done = arguments[1];"
+            "axe.run(document, {runOnly: arguments[0]}).then((result) => done(result.violations), done)",
+            STANDARDS,
+        )
+        return [
+            f"{each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+            for each in found
+            for node in each["nodes"]
+        ]
+
     def complaints(self) -> list[str]:
         """Return the errors and warnings in the console."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
@@ -99,6 +124,14 @@ class Browser:
         return [url for url in asked if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
 
 
+def axe_script() -> str:
+    """Return the script of axe-core; skip the test where there is none."""
+    path = os.environ.get("FRAMEGATE_AXE", "")
+    if not path or not Path(path).is_file():
+        pytest.skip("FRAMEGATE_AXE does not name axe.min.js (npm: axe-core)")
+    return Path(path).read_text("utf-8")
+
+
 def require_chromium() -> None:
     """Skip the test where there is no Chromium."""
     pytest.importorskip("selenium", reason="selenium is not installed")
@@ -108,9 +141,9 @@ def require_chromium() -> None:
 
 @contextmanager
 def opened(
-    report: Path, *, width: int = 1280, height: int = 900, dark: bool = False, scripts: bool = True
+    page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False, scripts: bool = True
 ) -> Iterator[Browser]:
-    """Open a page in a new browser, and wait until it is ready."""
+    """Open a page, by its file or its address, in a new browser, and wait until it is ready."""
     require_chromium()
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -125,15 +158,10 @@ def opened(
         driver = webdriver.Chrome(options=options, service=service)
         browser = Browser(driver, Path(downloads))
         try:
-            scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-            browser.devtools("Emulation.setEmulatedMedia", features=[scheme])
-            browser.devtools(
-                "Emulation.setDeviceMetricsOverride",
-                width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
-            )  # fmt: skip
+            browser.appear(width=width, height=height, dark=dark)
             browser.devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=downloads)
             browser.devtools("Emulation.setScriptExecutionDisabled", value=not scripts)
-            driver.get(report.as_uri())
+            driver.get(page if isinstance(page, str) else page.as_uri())
             if scripts:
                 browser.until(lambda: browser.run("return document.documentElement.dataset.ready"))
             yield browser

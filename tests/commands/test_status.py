@@ -16,21 +16,23 @@ from rich.console import Console
 
 from forked import framegate
 from framegate.commands.demo.uploads import write_at_once
-from framegate.commands.status import NoStatusError, run_status, status_of
-from framegate.commands.status_text import age, drawn, sparkline
+from framegate.commands.status import run_status, status_of
+from framegate.commands.status_text import drawn, sparkline
 from framegate.config.load import load
+from framegate.daemon.standing import NoStatusError
+from framegate.daemon.troubles import age
 from framegate.events.base import LogEvent
 from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Reason
 from framegate.telemetry.counters import MOST_CAMERAS, Counters
+from framegate.telemetry.current_status import current_status
 from framegate.telemetry.output_file import OutputFile
 from framegate.telemetry.status import (
     CameraStatus,
     Status,
     Totals,
     Vitals,
-    current_status,
     from_json,
 )
 from oracle import CAMERAS, DETECTION, shot, upload

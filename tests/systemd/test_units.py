@@ -13,7 +13,7 @@ from readme import commands
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = REPOSITORY / "systemd"
-UNIT = UNITS / "framegate@.service"
+UNIT, WEB_UNIT = UNITS / "framegate@.service", UNITS / "framegate-web@.service"
 MOST_EXPOSURE = 15
 """Tenths: systemd's own scale goes to 100, for a unit that says nothing."""
 
@@ -25,14 +25,23 @@ Nice LogRateLimitIntervalSec StartLimitIntervalSec""",
 )
 """What an operator may have to relax, or may wonder about."""
 
+EXPLAINED_OF_THE_PAGE = re.findall(
+    r"\w+",
+    """After ExecStart DynamicUser RuntimeDirectory ProtectSystem ProtectHome PrivateTmp
+RestrictAddressFamilies ProcSubset MemoryMax TasksMax LimitNOFILE Nice""",
+)
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Path:
-    """The unit of a site, whose program is there: the real one is in /opt only after an install."""
+
+@pytest.fixture(params=[UNIT, WEB_UNIT], ids=["daemon", "page"])
+def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Each unit of a site, whose program is there: the real one is in /opt only after an install."""
     program = tmp_path / "framegate"
     program.touch(0o755)
-    unit = tmp_path / "framegate@lot1.service"
-    unit.write_text(UNIT.read_text("utf-8").replace("/opt/framegate/bin/framegate", str(program)), "utf-8")
+    template: Path = request.param
+    unit = tmp_path / template.name.replace("@", "@lot1")
+    unit.write_text(
+        template.read_text("utf-8").replace("/opt/framegate/bin/framegate", str(program)), "utf-8"
+    )
     return unit
 
 
@@ -41,16 +50,16 @@ def analyze(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=30)
 
 
-def comment_above(key: str) -> list[str]:
+def comment_above(key: str, unit: Path) -> list[str]:
     """Return the lines of comment above the block of lines in which a key is set."""
-    lines = UNIT.read_text("utf-8").splitlines()
+    lines = unit.read_text("utf-8").splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith(f"{key}="))
     block = list(takewhile(bool, reversed(lines[:at])))
     return [line for line in block if line.startswith("#")]
 
 
 def test_systemd_finds_no_fault_in_the_unit(instance: Path) -> None:
-    """All of the unit is known to systemd 252 and later."""
+    """All of each unit is known to systemd 252 and later."""
     done = analyze("verify", "--man=no", instance)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -68,10 +77,21 @@ def test_the_unit_is_no_notify_reload() -> None:
     assert "Type=notify-reload" in (UNITS / "notify-reload.conf").read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("key", EXPLAINED)
-def test_a_line_that_may_have_to_change_says_why_it_stands_there(key: str) -> None:
+@pytest.mark.parametrize(
+    ("unit", "key"),
+    [*((UNIT, key) for key in EXPLAINED), *((WEB_UNIT, key) for key in EXPLAINED_OF_THE_PAGE)],
+    ids=lambda value: value if isinstance(value, str) else value.stem,
+)
+def test_a_line_that_may_have_to_change_says_why_it_stands_there(unit: Path, key: str) -> None:
     """Each line that an operator may have to relax has a comment above it."""
-    assert comment_above(key)
+    assert comment_above(key, unit)
+
+
+def test_the_page_can_write_nothing() -> None:
+    """The page's service has no user that owns anything, no capability, and no place to write."""
+    settings = WEB_UNIT.read_text("utf-8").splitlines()
+    assert {"DynamicUser=yes", "ProtectSystem=strict", "CapabilityBoundingSet="} <= set(settings)
+    assert not [line for line in settings if line.startswith(("ReadWritePaths", "StateDirectory", "User="))]
 
 
 def test_systemd_makes_the_user_and_the_shared_group(tmp_path: Path) -> None:
@@ -89,14 +109,16 @@ def test_systemd_makes_the_user_and_the_shared_group(tmp_path: Path) -> None:
 def test_the_readme_installs_files_that_exist() -> None:
     """Every file of the repository that the README's commands name is there, and every unit file is named."""
     text = "\n".join(commands("service") + commands("site"))
+    assert "framegate-web@lot1" in commands("web")[-1]
     named = set(re.findall(r"(?<= )(systemd/\S+|config\.example\.toml)", text))
     assert [name for name in named if not (REPOSITORY / name).is_file()] == []
     shipped = {str(path.relative_to(REPOSITORY)) for path in UNITS.rglob("*") if path.is_file()}
     assert shipped - named == {"systemd/notify-reload.conf"}
 
 
-def test_the_readme_names_the_place_that_the_unit_starts() -> None:
-    """The program that the unit starts is where the README's commands install it."""
-    (program,) = re.findall(r"^ExecStart=(\S+)", UNIT.read_text("utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("unit", [UNIT, WEB_UNIT], ids=["daemon", "page"])
+def test_the_readme_names_the_place_that_the_unit_starts(unit: Path) -> None:
+    """The program that a unit starts is where the README's commands install it."""
+    (program,) = re.findall(r"^ExecStart=(\S+)", unit.read_text("utf-8"), re.MULTILINE)
     assert program == "/opt/framegate/bin/framegate"
     assert "python3 -m venv /opt/framegate &&" in commands("service")[0]

@@ -8,7 +8,8 @@ from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
 from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
-from framegate.telemetry.status import Status, Vitals, current_status, from_json
+from framegate.telemetry.current_status import current_status
+from framegate.telemetry.status import Status, Vitals, from_json
 
 
 def entry(camera: str, reason: Reason, number: int = 0, score: float | None = None) -> Entry:
@@ -59,8 +60,8 @@ def test_the_last_frames_and_scores_are_remembered() -> None:
         counters(decided("a", Reason.UNCHANGED, number, score=number / 10))
     camera = counters.cameras["a"]
     assert camera.last is not None
-    assert camera.last_kept is not None
-    assert (camera.last.key.name, camera.last_kept.key.name) == (f"a_{1 + SCORES}.jpg", "a_0.jpg")
+    assert camera.last.key.name == f"a_{1 + SCORES}.jpg"
+    assert [kept.key.name for kept in camera.recent_kept] == ["a_0.jpg"]
     assert [entry.score for entry in camera.compared] == [number / 10 for number in range(2, 2 + SCORES)]
 
 

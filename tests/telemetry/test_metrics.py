@@ -22,8 +22,9 @@ from framegate.ingest.pending import Pending
 from framegate.model import Entry, FileKey, Reason
 from framegate.preflight.preflight import check_surroundings
 from framegate.telemetry.counters import Counters
+from framegate.telemetry.current_status import current_status
 from framegate.telemetry.metrics import METRICS, Metrics
-from framegate.telemetry.status import Status, Totals, Vitals, current_status
+from framegate.telemetry.status import Status, Totals, Vitals
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, running, started, wait_until
 from stepping import Stepped

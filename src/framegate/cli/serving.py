@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from framegate.cli.app import ConfigOption, DropOption, JsonOption, command, load_config, option
+from framegate.cli.app import CONFIG_HELP, ConfigOption, DropOption, JsonOption, command, load_config, option
 from framegate.errors import EXIT_CONFIG, EXIT_FAILED
 
 
@@ -98,6 +98,24 @@ def status(
     )
     if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
+
+
+@command("web -c lot1.toml", "web -c lot1.toml -c lot2.toml")
+def web(
+    config: Annotated[
+        list[Path] | None,
+        option("FILE", f"{CONFIG_HELP} May be given again: a page of several sites.", "--config", "-c"),
+    ] = None,
+) -> None:
+    """Serve a read-only page that shows the cameras, until stopped.
+
+    It shows what is wrong, and of each camera the last kept pictures and the last scores. It runs beside
+    the daemon, at http://127.0.0.1:8470/ unless [web] of the first config says otherwise.
+    """
+    from framegate.web.process import serve  # noqa: PLC0415
+
+    configs: list[Path | None] = [*config] if config else [None]
+    serve([load_config(each) for each in configs])
 
 
 @command("demo")

@@ -12,24 +12,18 @@ from pathlib import Path
 from framegate.config.load import Config, default_state_folder
 from framegate.config.settings import Settings
 from framegate.daemon.lock import folders_held_open, is_served
-from framegate.errors import ConfigError, FramegateError
+from framegate.daemon.standing import NoStatusError, StatusReader, who_may_read
+from framegate.errors import ConfigError
 from framegate.ingest.names import NameRules
 from framegate.ingest.pending import Pending
 from framegate.ingest.sweeping import frames_of
 from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.telemetry.counters import counters_of
-from framegate.telemetry.status import FILE_NAME, Status, Vitals, current_status, free_bytes, from_json
+from framegate.telemetry.current_status import current_status
+from framegate.telemetry.status import Status, Vitals, free_bytes
 
 KEYS_AT_ONCE = 2_000
 """Files looked up in the ledger in one call."""
-
-HUNG_S = 30.0
-"""A daemon that has not written its status for this long hangs: it writes at least every 10 s."""
-
-
-class NoStatusError(FramegateError):
-    """There is no status to show."""
-
 
 Load = Callable[[], Config]
 """Reads the config; raises ConfigError if it has errors."""
@@ -70,9 +64,11 @@ def status_of(path: Path | None, load: Load) -> Status:
         return status
     state = Path(config.settings.state.folder or "")
     try:
-        return _of_a_running_daemon(state) if is_served(state) else _left_by_a_daemon(config, state)
+        if is_served(state):
+            return _brought_to_now(StatusReader(state).read())
+        return _left_by_a_daemon(config, state)
     except PermissionError as error:
-        raise NoStatusError(_who_may_read(Path(error.filename or state))) from error
+        raise NoStatusError(who_may_read(Path(error.filename or state))) from error
 
 
 def _of_the_daemon_with_config(path: Path | None) -> Status | None:
@@ -81,26 +77,15 @@ def _of_the_daemon_with_config(path: Path | None) -> Status | None:
     for state in (Path(default_state_folder("", path)[0]), *folders_held_open()):
         if is_served(state):
             with suppress(NoStatusError, OSError):
-                status = _of_a_running_daemon(state)
+                status = _brought_to_now(StatusReader(state).read())
                 if status.config_file == wanted:
                     return status
     return None
 
 
-def _of_a_running_daemon(state: Path) -> Status:
-    file = state / FILE_NAME
-    try:
-        status = from_json(file.read_bytes())
-    except FileNotFoundError as error:
-        raise NoStatusError(f"a daemon is starting: it has not written {file} yet") from error
-    except ValueError as error:
-        words = f"{file} {error}: the daemon may be of another version; restart it"
-        raise NoStatusError(words) from error
-    return _brought_to_now(status, max(0.0, time.time() - status.at_s))
-
-
-def _brought_to_now(status: Status, seconds: float) -> Status:
+def _brought_to_now(status: Status) -> Status:
     """Add the time since the status was written to its ages: an idle daemon writes only every 10 s."""
+    seconds = max(0.0, time.time() - status.at_s)
     cameras = {
         name: camera
         if camera.oldest_pending_s is None
@@ -112,20 +97,7 @@ def _brought_to_now(status: Status, seconds: float) -> Status:
         uptime_s=round(status.uptime_s + seconds, 1),
         oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
         cameras=cameras,
-        hung=seconds > HUNG_S,
     )
-
-
-def _who_may_read(path: Path) -> str:
-    """Return an error for a missing permission, with the user and group that have it, if visible."""
-    words = f"cannot read {path}: Permission denied: run it as root"
-    for place in (path, *path.parents):
-        try:
-            owner, group = place.owner(), place.group()
-        except (OSError, KeyError):  # KeyError: an owner without a name
-            continue
-        return f"{words}, as user {owner}, or join the group {group}"
-    return words
 
 
 def _left_by_a_daemon(config: Config, state: Path) -> Status:
@@ -137,7 +109,7 @@ def _left_by_a_daemon(config: Config, state: Path) -> Status:
             results_free_bytes=free_bytes(Path(config.settings.results.folder)),
         )
         pending = _waiting_in_the_folder(config.settings, ledger)
-        return current_status(counters_of(ledger), vitals, pending, time.time())
+        return current_status(counters_of(ledger, config.settings), vitals, pending, time.time())
 
 
 def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pending]:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from framegate.daemon.troubles import age, camera_troubles, daemon_hangs, troubles_of
 from framegate.deadlines import NEVER_S
 from framegate.model import Verdict
 from framegate.telemetry.control_chars import escape_control_chars
@@ -18,14 +19,6 @@ BELOW, ABOVE = "▁▂▃▄", "▅▆▇█"
 
 HEIGHTS = (1.5, 3.0, 6.0)
 """Multiples of the threshold at which the next higher bar begins."""
-
-CLOCK_FAULTS = {
-    "ahead": "ahead of this machine's",
-    "behind": "days behind this machine's",
-    "stands_still": "stands still",
-    "set_back": "was set back",
-}
-"""The words for each ``CameraStatus.clock_fault``."""
 
 SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
@@ -41,7 +34,7 @@ def drawn(status: Status, width: int = 80) -> RenderableType:
     """
     return Group(
         _headline(status),
-        *(Text(line, style="bold red") for line in _troubles(status)),
+        *(Text(line, style="bold red") for line in troubles_of(status)),
         _cameras(status.cameras, width),
         *(Text(line, style="yellow") for line in _remarks(status.cameras)),
         *(Text(line, style="yellow") for line in _odd_names(status)),
@@ -53,22 +46,8 @@ def _headline(status: Status) -> Text:
     if not status.running:
         return Text("not running", style="bold yellow")
     if status.hung:
-        silent = age(time.time() - status.at_s)
-        words = (
-            f"the daemon (process {status.pid}) has not reported for {silent}: it hangs, or gets no CPU time"
-        )
-        return Text(words, style="bold red")
+        return Text(daemon_hangs(status), style="bold red")
     return Text(f"running for {age(status.uptime_s)}, process {status.pid}", style="bold green")
-
-
-def _troubles(status: Status) -> list[str]:
-    troubles = [f"intake paused: {status.paused}"] if status.paused else []
-    troubles += ["the drop folder is absent"] if status.is_absent else []
-    troubles += [f"config refused: {error}" for error in status.config_refused]
-    if lost := status.log_lines_lost:
-        why = "nobody read the log, or its disk was full"
-        troubles.append(f"{lost} log lines were lost since the start: {why}")
-    return troubles
 
 
 def _cameras(cameras: Mapping[str, CameraStatus], width: int) -> RenderableType:
@@ -98,12 +77,7 @@ def _remarks(cameras: Mapping[str, CameraStatus]) -> list[str]:
     lines = []
     for name, camera in cameras.items():
         shown = escape_control_chars(name)
-        if camera.pending_why is not None:
-            lines.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
-        if camera.frozen_s is not None:
-            lines.append(f"frozen: {shown} has repeated one picture for {age(camera.frozen_s)}")
-        if camera.clock_fault is not None:
-            lines.append(f"clock of {shown}: {CLOCK_FAULTS.get(camera.clock_fault, camera.clock_fault)}")
+        lines += camera_troubles(name, camera)
         if camera.late:
             lines.append(f"late: {camera.late} of {shown} came after a frame that was taken later")
         rejected = [(r, count) for r, count in camera.reasons.items() if r.verdict is Verdict.REJECTED]
@@ -142,14 +116,6 @@ def _footer(status: Status, width: int) -> list[str]:
     has_scores = width >= ROOM_FOR_SCORES and any(camera.scores for camera in status.cameras.values())
     legend = [f"scores, oldest first: {BELOW} up to the threshold, {ABOVE} above it"] if has_scores else []
     return [*legend, f"{watch}{room}as of {status.at}", *config]
-
-
-def age(seconds: float) -> str:
-    """Return a time span in its largest fitting unit: ``8s``, ``5m``, ``3h``, ``2d``."""
-    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * unit_s:
-            return f"{seconds / unit_s:.0f}{unit}"
-    return f"{max(0.0, seconds):.0f}s"
 
 
 def sparkline(camera: CameraStatus) -> Text:

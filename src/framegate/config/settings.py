@@ -31,6 +31,7 @@ from framegate.config.values import (
     SomeSize,
     Version,
 )
+from framegate.config.web import WebSettings
 from framegate.model import Verdict
 
 DEFAULT_CAMERA = "default"
@@ -231,6 +232,7 @@ class Settings(Table):
         WrapSerializer(lambda cameras, as_dict: as_dict(dict(cameras))),
     ] = Field(default_factory=lambda: MappingProxyType({}))
     metrics: MetricsSettings = MetricsSettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
     def detection_of(self, camera: str) -> DetectionSettings:

@@ -53,7 +53,8 @@ def _without_slash_at_end(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(pattern.rstrip("/") or pattern for pattern in patterns)
 
 
-def _one_or_many(value: object) -> object:
+def one_or_many(value: object) -> object:
+    """Return a list for a single text: people leave out the brackets."""
     return [value] if isinstance(value, str) else value
 
 
@@ -146,7 +147,7 @@ def _fraction(value: float) -> float:
     return value
 
 
-def _address(text: str) -> str:
+def read_address(text: str) -> str:
     """Return an address and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is all of IPv4."""
     address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
     if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
@@ -191,7 +192,7 @@ FilePath = Annotated[Text, BeforeValidator(_anchored)]
 """A file or a folder: ``~`` is expanded, a relative path starts in the config file's folder."""
 
 PromFile = Annotated[FilePath, AfterValidator(_ends_in_prom)]
-Listen = Annotated[str, Strict(), AfterValidator(_address)]
+Listen = Annotated[str, Strict(), AfterValidator(read_address)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 AreaValue = Annotated[Area, BeforeValidator(_area), _as_text]
@@ -212,6 +213,6 @@ Borders = Annotated[
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]
 Version = Annotated[Whole, AfterValidator(_known_version)]
 CameraPattern = Annotated[Text, AfterValidator(_has_camera_group)]
-Patterns = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-Exclusions = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), AfterValidator(_without_slash_at_end)]
+Patterns = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), Field(min_length=1)]
+Exclusions = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), AfterValidator(_without_slash_at_end)]
 CaptureTimes = Annotated[Patterns, AfterValidator(_readable_times)]

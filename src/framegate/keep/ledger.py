@@ -34,6 +34,7 @@ from framegate.keep.schema import (
     FINISH,
     INSERT,
     IS_KEY,
+    IS_LATEST,
     MIGRATIONS,
     REFERENCE_BEFORE,
     RENEW,
@@ -266,11 +267,9 @@ class Ledger:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
         self._database.follow()
 
-    def latest(self, most: int) -> list[Entry]:
-        """Return the last ``most`` decisions and each camera's last kept frame, oldest first."""
-        last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
-        kept = "SELECT max(id) FROM frame WHERE verdict = 'kept' GROUP BY camera"
-        return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)
+    def latest(self, most: int, most_kept: int = 1) -> list[Entry]:
+        """Return the last ``most`` decisions and each camera's last ``most_kept`` kept ones, oldest first."""
+        return self._entries(f"{IS_LATEST} ORDER BY id", most, most_kept)
 
     def close(self) -> None:
         """Close the file. Frames that are pending and were not flushed will be decided again."""

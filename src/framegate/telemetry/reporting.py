@@ -18,11 +18,12 @@ from framegate.events.daemon import (
 from framegate.ingest.pending import Pending
 from framegate.keep.ledger import Ledger
 from framegate.telemetry.counters import counters_of
+from framegate.telemetry.current_status import current_status
 from framegate.telemetry.freezing import Freezing
 from framegate.telemetry.metrics import Metrics
+from framegate.telemetry.output_file import StatusFile
 from framegate.telemetry.silence import Silence
-from framegate.telemetry.status import Status, Vitals, current_status, in_one_line
-from framegate.telemetry.status_file import StatusFile
+from framegate.telemetry.status import Status, Vitals, in_one_line
 from framegate.telemetry.unread_names import UnreadNames
 
 LEAST_PAUSE_S = 1.0
@@ -64,7 +65,7 @@ class Reporting:
         self._paused: str | None = None
         self._loaded_at = time.time()
         self._made_at_s = -NEVER_S
-        self._counters = counters_of(ledger)
+        self._counters = counters_of(ledger, settings)
         self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, emit, clock)
         self._unread = UnreadNames(settings.drop, emit)
         self._freezing = Freezing(settings.drop.frozen_after, emit, clock)
@@ -89,6 +90,7 @@ class Reporting:
 
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on."""
+        self._counters.retune(settings)
         self._unread.retune(settings.drop)
         self._silence.retune(settings.drop.silent_after)
         self._freezing.retune(settings.drop.frozen_after)
@@ -128,7 +130,14 @@ class Reporting:
             unread_cameras=self._unread.cameras.count,
             unread_cameras_example=self._unread.cameras.example,
         )
-        return current_status(self._counters, vitals, self._pending(), now_s, self._freezing.since_s())
+        return current_status(
+            self._counters,
+            vitals,
+            self._pending(),
+            now_s,
+            frozen_since_s=self._freezing.since_s(),
+            silent_since_s=self._silence.since_s(),
+        )
 
     def _status_due_s(self) -> float:
         wanted_s = min(self._status_file.deadline_s(), self._metrics.deadline_s())

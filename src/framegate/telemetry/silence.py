@@ -1,6 +1,6 @@
 """Logs once that a camera has stopped sending, and once that it sends again."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from framegate.config.quantities import Duration
 from framegate.deadlines import NEVER_S
@@ -47,6 +47,12 @@ class Silence:
     def retune(self, silent_after_s: Duration | None) -> None:
         """Use another time from now on."""
         self._silent_after_s = silent_after_s
+
+    def since_s(self) -> Mapping[str, float]:
+        """Return since when each silent camera has sent nothing, in seconds of the clock."""
+        if self._silent_after_s is None:
+            return {}
+        return {camera: self._heard_at_s[camera] for camera in self._silent}
 
     def __call__(self, event: LogEvent) -> None:
         """Note that a camera has sent a frame."""

@@ -1,18 +1,13 @@
 """The state of a daemon as one value, from which JSON, terminal, metrics and systemd line are made."""
 
 import json
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from framegate import folders
-from framegate.ingest.pending import Pending
-from framegate.model import Entry, Reason, Unit, Verdict, iso_utc
-from framegate.telemetry.counters import CameraCounters, Counters, counted_as
+from framegate.model import Reason, Unit
 
 SCHEMA = 2
 FILE_NAME = "status.json"
@@ -76,6 +71,24 @@ class FrameStatus:
     result: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptStatus:
+    """One kept frame, as a picture of the results folder."""
+
+    result: str | None
+    """Its name below the results folder; None while that is not known."""
+
+    captured_at: str
+    decided_at: str
+    decided_at_s: float
+    """Seconds since the epoch."""
+
+    reason: Reason
+    score: float | None
+    threshold: float | None
+    unit: Unit | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """Counts of frames: ``seen`` is the sum of kept, dropped, rejected and pending."""
@@ -102,12 +115,22 @@ class CameraStatus(Totals):
     frozen_s: float | None = None
     """For how long it has repeated one picture, in seconds; None while it is not frozen."""
 
+    silent_s: float | None = None
+    """For how long it has sent nothing, in seconds; None while it is not silent."""
+
     clock_fault: str | None = None
     """Why its capture times cannot be true, as in ``camera.clock``; None while they can."""
 
+    threshold: float | None = None
+    """What a score has to exceed now, in ``unit``; None if it depends on the picture, or is not known."""
+
+    unit: Unit | None = None
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None
+    recent_kept: tuple[KeptStatus, ...] = ()
+    """The last kept frames, newest first."""
+
     scores: tuple[float, ...] = ()
     """Scores of the last frames that were compared, oldest first."""
 
@@ -117,10 +140,27 @@ class CameraStatus(Totals):
     units: tuple[Unit | None, ...] = ()
     """The unit of each score: `%` of the picture, or `x` times the usual."""
 
-    @cached_property
+    def at_present(self, **passing: Any) -> "CameraStatus":
+        """Return the same with other values of ``PASSING``."""
+        status = replace(self, **passing)
+        status.__dict__["_lasting_json"] = self._lasting_json
+        return status
+
+    @property
     def as_json(self) -> str:
-        """The same as JSON: made once, as of many cameras few change from one status to the next."""
-        return json.dumps(self, default=_fields_of)
+        """The same as JSON."""
+        passing = json.dumps({key: getattr(self, key) for key in PASSING})
+        return f"{self._lasting_json.removesuffix('}')}, {passing.removeprefix('{')}"
+
+    @cached_property
+    def _lasting_json(self) -> str:
+        # Made once: of many cameras few change from one status to the next.
+        lasting = {key: value for key, value in fields_of(self).items() if key not in PASSING}
+        return json.dumps(lasting, default=fields_of)
+
+
+PASSING = ("seen", "pending", "oldest_pending_s", "pending_why", "frozen_s", "silent_s")
+"""What may be another in each status, though nothing was decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +182,7 @@ class Status(Vitals):
 
     def to_json(self) -> str:
         """Return it as JSON on one line; ``from_json`` reads it."""
-        text = json.dumps(replace(self, cameras={}), default=_fields_of)
+        text = json.dumps(replace(self, cameras={}), default=fields_of)
         cameras = ", ".join(f"{json.dumps(name)}: {camera.as_json}" for name, camera in self.cameras.items())
         return f"{text.removesuffix('}}')}{cameras}}}}}"
 
@@ -172,10 +212,13 @@ def _camera_from(document: dict[str, Any]) -> CameraStatus:
     for key in ("last_frame", "last_kept"):
         if document[key] is not None:
             rebuilt[key] = FrameStatus(**_known(FrameStatus, document[key]))
+    recent = document.get("recent_kept", ())
+    rebuilt["recent_kept"] = tuple(KeptStatus(**_known(KeptStatus, kept)) for kept in recent)
     return CameraStatus(**_known(CameraStatus, document) | rebuilt)
 
 
-def _fields_of(part: Any) -> dict[str, Any]:
+def fields_of(part: Any) -> dict[str, Any]:
+    """Return what a dataclass holds, by name; for ``json.dumps(default=...)``."""
     # Not dataclasses.asdict: it copies deeply, 0.3 ms for a camera with its 32 scores.
     return {field.name: getattr(part, field.name) for field in fields(part)}
 
@@ -185,102 +228,8 @@ def _known(kind: type, document: dict[str, Any]) -> dict[str, Any]:
     return {field.name: document[field.name] for field in fields(kind) if field.name in document}
 
 
-def current_status(
-    counters: Counters,
-    vitals: Vitals,
-    pending: Mapping[str, Pending],
-    now_s: float,
-    frozen_since_s: Mapping[str, float] = MappingProxyType({}),
-) -> Status:
-    """Return the status of now.
-
-    Args:
-        counters: the verdicts so far.
-        vitals: everything else.
-        pending: the frames without a verdict, by camera.
-        now_s: the present in seconds, by the clock of ``Pending.since_s``.
-        frozen_since_s: since when the frozen cameras have repeated their picture, by the same clock.
-    """
-    waiting = _as_counted(pending, counters)
-    cameras = {
-        name: _camera(counters.cameras.get(name, CameraCounters()), waiting.get(name, Pending()), now_s)
-        for name in {**counters.cameras, **waiting}
-    }
-    for name, since_s in frozen_since_s.items():
-        if name in cameras:  # it may be counted among the others
-            cameras[name] = replace(cameras[name], frozen_s=round(now_s - since_s, 1))
-    totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in (*COUNTS, "late")}
-    return Status(
-        **_fields_of(vitals),
-        at=iso_utc(time.time_ns()),
-        at_s=time.time(),
-        running=vitals.pid is not None,
-        totals=Totals(**totals),
-        oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
-        cameras=cameras,
-    )
-
-
 COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
-
-
-def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str, Pending]:
-    """Add up the pending frames of all cameras that are not counted by name."""
-    named: dict[str, object] = dict(counters.cameras)
-    waiting: dict[str, Pending] = {}
-    for camera in sorted(pending):
-        name = counted_as(camera, named)
-        named[name] = None
-        older, younger = sorted([waiting.get(name, Pending()), pending[camera]], key=lambda p: p.since_s)
-        waiting[name] = Pending(older.count + younger.count, older.since_s, older.why)
-    return waiting
-
-
-def _camera(counters: CameraCounters, pending: Pending, now_s: float) -> CameraStatus:
-    if not isinstance(counters.shown, CameraStatus):
-        counters.shown = _without_pending(counters)
-    if not pending.count:
-        return counters.shown
-    return replace(
-        counters.shown,
-        seen=counters.shown.seen + pending.count,
-        pending=pending.count,
-        oldest_pending_s=round(now_s - pending.since_s, 1),
-        pending_why=pending.why,
-    )
-
-
-def _without_pending(counters: CameraCounters) -> CameraStatus:
-    kept, dropped, rejected = map(counters.count, Verdict)
-    return CameraStatus(
-        seen=kept + dropped + rejected,
-        kept=kept,
-        dropped=dropped,
-        rejected=rejected,
-        late=counters.late,
-        clock_fault=counters.clock_fault,
-        reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
-        last_frame=None if counters.last is None else _frame(counters.last),
-        last_kept=None if counters.last_kept is None else _frame(counters.last_kept),
-        scores=tuple(round(entry.score or 0.0, 4) for entry in counters.compared),
-        thresholds=tuple(entry.threshold for entry in counters.compared),
-        units=tuple(entry.unit for entry in counters.compared),
-    )
-
-
-def _frame(entry: Entry) -> FrameStatus:
-    return FrameStatus(
-        frame=entry.key.name,
-        captured_at=iso_utc(entry.captured_at_ns),
-        decided_at=iso_utc(entry.decided_at_ns),
-        decided_at_s=entry.decided_at_ns / 1e9,
-        reason=entry.reason,
-        score=entry.score,
-        threshold=entry.threshold,
-        unit=entry.unit,
-        zone=entry.zone,
-        result=entry.result,
-    )
+"""Counts in the order in which people read them; the first is the sum of the others."""
 
 
 def in_one_line(status: Status) -> str:

@@ -98,15 +98,27 @@ def _small_image(frame: Frame, drop: DropSettings, width: int) -> SmallImage | N
     encoded = read_frame(Path(frame.folder or drop.folder), frame.candidate.key, drop.max_size)
     if not isinstance(encoded, EncodedFrame):
         return None
-    picture = decode(encoded.data, _IN_COLOUR, max_pixels=drop.max_megapixels * 1e6)
+    return small_image(encoded.data, width, max_pixels=drop.max_megapixels * 1e6)
+
+
+def small_image(data: bytes, width: int, *, max_pixels: float, quality: int = QUALITY) -> SmallImage | None:
+    """Return a picture as a small one; None if it has too many pixels, or cannot be decoded.
+
+    Args:
+        data: of any kind that framegate reads.
+        width: of the small one in pixels, at most; it is not enlarged.
+        max_pixels: of the whole one; more are not decoded.
+        quality: of the WebP, 1 to 100.
+    """
+    picture = decode(data, _IN_COLOUR, max_pixels=max_pixels)
     if isinstance(picture, Undecodable):
         return None
-    pixels = _wide_enough(picture, encoded.data, width)
+    pixels = _wide_enough(picture, data, width)
     rows, columns = pixels.shape[:2]
     width = min(width, columns)
     size = width, max(1, round(rows * width / columns))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    webp = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
+    webp = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
     return SmallImage(webp.tobytes(), picture.size)
 
 

@@ -1,9 +1,7 @@
 """Makes the page: what is on the line at each threshold, its regions, the pictures, the file."""
 
 import base64
-import hashlib
 import html
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from framegate.config.settings import Settings
 from framegate.model import Reason
+from framegate.pages.assembling import page_in, sha256_of
 from framegate.tune.labels import Label
 from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
@@ -23,10 +22,10 @@ ON_THE_LINE = 3
 """Frames shown on each side of a threshold: the weakest that are kept, the strongest that are dropped."""
 
 SCRIPTS = (
-    "words", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
+    "dates", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
     "viewer", "looks", "page",
 )  # fmt: skip
-"""Files of the page's script, in their order."""
+"""Files of the page's script, in their order; before them stands what all pages share."""
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are done since the last call; it may be negative."""
@@ -93,19 +92,15 @@ def page_of(
 
 def filled(title: str, contents: Mapping[str, Any], pictures: bytes) -> str:
     """Return the page's template with all that belongs into it."""
-    folder = files("framegate.tune.report") / "page"
-    script = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    script = f'"use strict";\n{script}'
-    parts = {
-        "title": html.escape(title),
-        "script_sha256": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "style": (folder / "page.css").read_text("utf-8"),
-        "data": as_text(contents),
-        "pictures": base64.b64encode(pictures).decode(),
-        "script": script,
-    }
-    template = (folder / "page.html").read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    page = page_in(files("framegate.tune.report") / "page", SCRIPTS)
+    return page.filled(
+        {
+            "title": html.escape(title),
+            "script_hash": sha256_of(page.script),
+            "data": as_text(contents),
+            "pictures": base64.b64encode(pictures).decode(),
+        }
+    )
 
 
 def on_the_line(slider: Slider, position: Position) -> list[int]:

@@ -1,4 +1,4 @@
-// What the reader has chosen, and the few ways to touch the page.
+// What the reader has chosen, and what follows from it.
 
 const REPORT = JSON.parse(document.getElementById("data").textContent);
 
@@ -11,27 +11,11 @@ const state = {
   labels: new Map(), // by camera: of each labelled frame whether it matters, and the score that was judged
 };
 
-const element = (id) => document.getElementById(id);
-
-function write(id, text) {
-  element(id).textContent = text;
-}
-
-function made(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 const wantsNoMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-function speak(text) {
-  write("spoken", text);
-}
 
 let toastTimer = 0;
 

@@ -1,4 +1,4 @@
-// How numbers, times and reasons read.
+// How numbers, ages and reasons read, on every page of framegate.
 
 const THIN_SPACE = "\u2009";
 const DAY_MS = 864e5, HOUR_MS = 36e5, MINUTE_MS = 6e4;
@@ -29,33 +29,12 @@ function scoreBeside(value, threshold, unit) {
   return withUnit(String(candidates.find(isOnItsSide) ?? value), unit);
 }
 
-function rateText(value) {
-  if (value >= 10) return grouped(Math.round(value));
-  return String(Number(value.toFixed(value >= 1 ? 1 : 2)));
-}
-
 function ageText(ms) {
   if (ms < MINUTE_MS) return `${Math.round(ms / 1000)} s`;
   if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
   if (ms < 2 * DAY_MS) return `${Math.round(ms / HOUR_MS)} h`;
   return `${Math.round(ms / DAY_MS)} days`;
 }
-
-const formats = new Map();
-
-// Local times come as if they were UTC: they are the machine's that wrote the page, wherever it is read.
-function dateText(localMs, options) {
-  const key = JSON.stringify(options);
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options }));
-  return formats.get(key).format(localMs);
-}
-
-const clockText = (ms) => dateText(ms, { hour: "2-digit", minute: "2-digit" });
-const secondsText = (ms) => dateText(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayText = (ms) => dateText(ms, { weekday: "short", day: "numeric", month: "short" });
-const shortDayText = (ms) => dateText(ms, { day: "numeric", month: "short" });
-const longDayText = (ms) => dateText(ms, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const yearText = (ms) => dateText(ms, { day: "numeric", month: "short", year: "numeric" });
 
 const REASONS = {
   first: ["first frame", "the first frame of this camera"],

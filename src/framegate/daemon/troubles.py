@@ -1,0 +1,54 @@
+"""What is wrong with a daemon and its cameras, in words for a person."""
+
+import time
+
+from framegate.telemetry.control_chars import escape_control_chars
+from framegate.telemetry.status import CameraStatus, Status
+
+CLOCK_FAULTS = {
+    "ahead": "ahead of this machine's",
+    "behind": "days behind this machine's",
+    "stands_still": "stands still",
+    "set_back": "was set back",
+}
+"""The words for each ``CameraStatus.clock_fault``."""
+
+
+def daemon_hangs(status: Status) -> str:
+    """Return the sentence for a daemon that has not written its status for too long."""
+    silent = age(time.time() - status.at_s)
+    return f"the daemon (process {status.pid}) has not reported for {silent}: it hangs, or gets no CPU time"
+
+
+def troubles_of(status: Status) -> list[str]:
+    """Return what is wrong with a daemon as a whole, one sentence each."""
+    troubles = [f"intake paused: {status.paused}"] if status.paused else []
+    troubles += ["the drop folder is absent"] if status.is_absent else []
+    troubles += [f"config refused: {error}" for error in status.config_refused]
+    if lost := status.log_lines_lost:
+        why = "nobody read the log, or its disk was full"
+        troubles.append(f"{lost} log lines were lost since the start: {why}")
+    return troubles
+
+
+def camera_troubles(name: str, camera: CameraStatus) -> list[str]:
+    """Return what is wrong with a camera, one sentence each, with its name."""
+    shown = escape_control_chars(name)
+    troubles = []
+    if camera.silent_s is not None:
+        troubles.append(f"silent: {shown} has sent nothing for {age(camera.silent_s)}")
+    if camera.frozen_s is not None:
+        troubles.append(f"frozen: {shown} has repeated one picture for {age(camera.frozen_s)}")
+    if camera.clock_fault is not None:
+        troubles.append(f"clock of {shown}: {CLOCK_FAULTS.get(camera.clock_fault, camera.clock_fault)}")
+    if camera.pending_why is not None:
+        troubles.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
+    return troubles
+
+
+def age(seconds: float) -> str:
+    """Return a time span in its largest fitting unit: ``8s``, ``5m``, ``3h``, ``2d``."""
+    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f}{unit}"
+    return f"{max(0.0, seconds):.0f}s"

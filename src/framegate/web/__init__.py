@@ -1,0 +1,1 @@
+"""The page of ``framegate web``: a process of its own, which only reads."""
