@@ -8,6 +8,7 @@ from framegate.config.load import Config
 from framegate.events.daemon import DaemonStarted
 from framegate.ingest.intake import Intake
 from framegate.keep.ledger import Ledger
+from framegate.notify.notifications import Notifications
 from framegate.reload.reloader import Reloader
 from framegate.telemetry.status import Vitals, free_bytes
 
@@ -29,7 +30,12 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
     )
 
 
-def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals:
+def site_of(config: Config) -> str:
+    """Return the name of a site: its config file's, or its drop folder's."""
+    return Path(config.settings.drop.folder).name if config.path is None else config.path.stem
+
+
+def vitals_of(intake: Intake, reloader: Reloader, telling: Notifications, log_lines_lost: int) -> Vitals:
     """Return the state of a running daemon's parts."""
     config, watch = reloader.config, intake.watch
     return Vitals(
@@ -46,4 +52,6 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         log_lines_lost=log_lines_lost,
         unmatched_files=intake.unmatched.count,
         unmatched_example=intake.unmatched.example,
+        notify=dict(telling.books),
+        notify_lost=telling.lost,
     )
