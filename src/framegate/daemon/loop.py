@@ -16,7 +16,7 @@ from framegate.daemon.crash_guard import CrashGuard
 from framegate.daemon.lock import FolderLock
 from framegate.daemon.pause import Pause
 from framegate.daemon.systemd import Notifier
-from framegate.daemon.vitals import site_of, start_line, vitals_of
+from framegate.daemon.vitals import start_line, vitals_of
 from framegate.deadlines import NEVER_S, next_look_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
@@ -111,7 +111,7 @@ class Daemon:
             self._telling = Notifications(
                 settings,
                 self._ledger,
-                site_of(config),
+                config.site,
                 emit=self._emit,
                 wake=self._intake.interrupt,
                 clock=clock,

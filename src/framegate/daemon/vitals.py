@@ -30,11 +30,6 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
     )
 
 
-def site_of(config: Config) -> str:
-    """Return the name of a site: its config file's, or its drop folder's."""
-    return Path(config.settings.drop.folder).name if config.path is None else config.path.stem
-
-
 def vitals_of(intake: Intake, reloader: Reloader, telling: Notifications, log_lines_lost: int) -> Vitals:
     """Return the state of a running daemon's parts."""
     config, watch = reloader.config, intake.watch

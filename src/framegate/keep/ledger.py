@@ -34,6 +34,7 @@ from framegate.keep.schema import (
     FINISH,
     INSERT,
     IS_KEY,
+    IS_UNFINISHED,
     MIGRATIONS,
     REFERENCE_BEFORE,
     RENEW,
@@ -59,11 +60,6 @@ MOST_PENDING_ROWS = 500
 ROWS_READ_AT_START = 10_000
 """The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs is found
 then, when a new file can still be begun without a pause."""
-
-_IS_UNFINISHED = (
-    "id >= (SELECT min(id) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
-    " AND (verdict <> 'kept' OR result IS NULL)"
-)
 
 Change = tuple[FileKey | None, list[Statement]]
 """What is to be written about one frame; None where that changes no count."""
@@ -212,7 +208,7 @@ class Ledger:
         All in the order of the decisions. What was dropped or rejected after the first of them was recorded
         together with it, and may not have been told.
         """
-        return self._entries(f"{_IS_UNFINISHED} ORDER BY id")
+        return self._entries(f"{IS_UNFINISHED} ORDER BY id")
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept."""
@@ -252,25 +248,29 @@ class Ledger:
         together, as ``*``.
         """
         with self._database.lend() as db:
-            rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
-        return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
+            rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0")
+            return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
 
     def late(self) -> dict[str, int]:
         """Return how many of the frames in ``totals`` were late, by camera; only cameras that had some."""
+        query = "SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0"
         with self._database.lend() as db:
-            return dict(
-                db.execute("SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0")
-            )
+            return dict(db.execute(query))
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
         self._database.follow()
 
+    def newest_id(self) -> int:
+        """Return the number of the last row, with those that wait for the next commit; 0 without rows."""
+        inserted = (INSERT in dict(statements) for _, statements in self._pending)
+        return self.presence.newest_id() + sum(inserted)
+
     def latest(self, most: int) -> list[Entry]:
         """Return the last ``most`` decisions and each camera's last kept frame, oldest first."""
-        last = "SELECT id FROM frame ORDER BY id DESC LIMIT ?"
+        last = "SELECT id FROM (SELECT id FROM frame ORDER BY id DESC LIMIT ?)"
         kept = "SELECT max(id) FROM frame WHERE verdict = 'kept' GROUP BY camera"
-        return self._entries(f"id IN (SELECT id FROM ({last})) OR id IN ({kept}) ORDER BY id", most)
+        return self._entries(f"id IN ({last}) OR id IN ({kept}) ORDER BY id", most)
 
     def close(self) -> None:
         """Close the file. Frames that are pending and were not flushed will be decided again."""

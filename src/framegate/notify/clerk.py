@@ -4,6 +4,7 @@ Verdicts are read from the ledger, where they are durable and in order; a mark i
 row. Other events come through the spool.
 """
 
+import heapq
 import json
 import os
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2s
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from framegate.config.notify import NotifySettings
@@ -131,7 +133,8 @@ class Clerk:
         rows = self._rows()
         if not rows and not events:
             return False
-        bodies = [*self._about_verdicts(rows), *self._about_events(events)]
+        both = heapq.merge(self._about_verdicts(rows), self._about_events(events), key=itemgetter(0))
+        bodies = [(name, body) for _, name, body in both]
         most = {each.name: int(each.most_waiting) for each in self._settings}
         last_row = rows[-1].id if rows else self._queue.last_row
         last_event = events[-1][0] if events else self._queue.last_event
@@ -189,21 +192,24 @@ class Clerk:
         finally:
             history.close()
 
-    def _about_verdicts(self, rows: list[Recorded]) -> Iterator[tuple[str, str]]:
+    def _about_verdicts(self, rows: list[Recorded]) -> Iterator[tuple[str, str, str]]:
+        """Yield time, name and message of each verdict for each that is told of it."""
         for row in rows:
-            entry, body = row.entry, ""
+            entry, message, body = row.entry, {"time": ""}, ""
             event = f"frame.{entry.reason.verdict}"
             for each in self._settings:
                 if row.id > self._starts.get(each.name, 0) and each.wants(event, entry.camera):
-                    body = body or json.dumps(of_verdict(entry, self._site, self._results))
-                    yield each.name, body
+                    message = message if body else of_verdict(entry, self._site, self._results)
+                    body = body or json.dumps(message)
+                    yield message["time"], each.name, body
 
-    def _about_events(self, events: list[Spooled]) -> Iterator[tuple[str, str]]:
+    def _about_events(self, events: list[Spooled]) -> Iterator[tuple[str, str, str]]:
+        """Yield the same of each event."""
         for _, message in events:
             body = json.dumps(message)
             for each in self._settings:
                 if each.wants(message["event"], message.get("camera")) and not _is_about(each.name, message):
-                    yield each.name, body
+                    yield message["time"], each.name, body
 
     def _note_failure(self, error: str) -> None:
         self._failures += 1

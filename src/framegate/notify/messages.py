@@ -13,6 +13,9 @@ SCHEMA = 1
 MOST_CHARACTERS = 4096
 """Of one field, which is the longest path; a longer error, or list of changes, is cut."""
 
+MOST_TEXT = 500
+"""Characters of the line for people."""
+
 NOT_TOLD = frozenset({"duration_ms", "regions", "region_count", "working_size"})
 """Fields of a verdict that the ledger does not have."""
 
@@ -44,11 +47,13 @@ def document(
 ) -> Document:
     """Return a message with these fields; ``words`` are its text, by default the event and its fields."""
     if words is None:
-        words = f"{event} ({', '.join(f'{name}: {_as_text(value)}' for name, value in fields.items())})"
-        words = words.removesuffix(" ()")
+        said = (
+            f"{name}: {_in_words(value)}" for name, value in fields.items() if not isinstance(value, dict)
+        )
+        words = f"{event} ({', '.join(said)})".removesuffix(" ()")
     head = {"schema": SCHEMA, "site": site, "event": event, "level": level, "time": iso_utc(at_ns)}
     text = "".join(letter if letter.isprintable() else "?" for letter in f"{site}: {words}")
-    return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": text[:MOST_CHARACTERS]}
+    return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": text[:MOST_TEXT]}
 
 
 def as_json(message: Document) -> bytes:
@@ -68,6 +73,10 @@ def as_environment(message: Document) -> dict[str, str]:
 
 def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _in_words(value: object) -> str:
+    return "; ".join(map(_as_text, value)) if isinstance(value, (list, tuple)) else _as_text(value)
 
 
 def _cut(value: object) -> object:

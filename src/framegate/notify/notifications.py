@@ -170,7 +170,7 @@ class Notifications:
         self._starts = {name: row for name, row in self._starts.items() if name in names}
         if new := names - self._starts.keys():
             with suppress(SinkError):  # then it is told of all that the queue has not read yet
-                self._starts |= dict.fromkeys(new, self._ledger.presence.newest_id())
+                self._starts |= dict.fromkeys(new, self._ledger.newest_id())
             self._starts |= dict.fromkeys(new - self._starts.keys(), 0)
         self._clerk.use(notifies, dict(self._starts))
 

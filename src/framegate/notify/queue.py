@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ class Waiting:
     """A message that waits."""
 
     id: int
+    key: str
+    """The same whenever this message is told, and of no other."""
+
     name: str
     age_s: float
     """For how long the daemon has run since it was queued."""
@@ -161,7 +165,8 @@ class Queue:
             if row is None:
                 return None
             self._in_flight[name] = row[0]
-            return Waiting(row[0], name, self._running_s() - row[1], json.loads(row[2]))
+            key = blake2s(f"{row[0]} {row[1]} {name} {row[2]}".encode(), digest_size=8).hexdigest()
+            return Waiting(row[0], key, name, self._running_s() - row[1], json.loads(row[2]))
 
     def settle(self, message: Waiting, outcome: str) -> None:
         """Remove a message, ``told`` or ``given_up``, and count it."""

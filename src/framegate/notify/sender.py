@@ -141,7 +141,7 @@ class Sender:
         return None
 
     def _tell(self, message: Waiting) -> float:
-        self._in_flight = Try(self._settings, message.body, mark=self._mark, message_id=message.id)
+        self._in_flight = Try(self._settings, message.body, mark=self._mark, message_id=message.key)
         if self._is_finishing:
             return 0.0
         outcome = self._in_flight.outcome(self._bell, self._clock)

@@ -21,9 +21,9 @@ class Try:
         message_id: the same for every try of this message.
     """
 
-    def __init__(self, settings: NotifySettings, message: Document, *, mark: str, message_id: int) -> None:
+    def __init__(self, settings: NotifySettings, message: Document, *, mark: str, message_id: str) -> None:
         self._settings, self._mark = settings, mark
-        self._message = {**message, "id": f"{mark}-{message_id}", "notify": settings.name}
+        self._message = {**message, "id": message_id, "notify": settings.name}
         self._is_aborted = False
         self._abort_call: Callable[[], None] | None = None
 
