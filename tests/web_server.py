@@ -18,6 +18,7 @@ class WebServer:
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.statuses: list[int] = []
         self.answer: Answer = answers(200)
         self.most_at_once = self._at_once = 0
         lock = threading.Lock()
@@ -33,10 +34,15 @@ class WebServer:
                     outer.bodies.append(json.loads(body))
                     outer.headers.append(dict(self.headers))
                     outer.paths.append(self.path)
+                    outer.statuses.append(0)
                     outer.answer(self)
                 finally:
                     with lock:
                         outer._at_once -= 1
+
+            def send_response(self, code: int, message: str | None = None) -> None:
+                outer.statuses[-1] = code
+                super().send_response(code, message)
 
             def log_message(self, format: str, *_args: object) -> None:  # noqa: A002 - its name there
                 pass
