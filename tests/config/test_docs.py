@@ -18,6 +18,7 @@ from framegate.config.docs import (
     toml_value,
 )
 from framegate.config.load import load
+from framegate.config.notify import NotifySettings
 from framegate.config.settings import (
     CameraSettings,
     DropSettings,
@@ -42,6 +43,7 @@ TABLES = (
     IgnoredArea,
     Zone,
     CameraSettings,
+    NotifySettings,
 )
 
 
@@ -105,6 +107,10 @@ def test_all_lines_that_are_off_can_be_switched_on_together(tmp_path: Path) -> N
     assert [zone.name for zone in settings.detection.zone] == ["gate"]
     assert str(settings.detection_of("c21").score_threshold) == "3x"
     assert settings.detection_of("c22").preset_name == "classic"
+    assert [(each.name, each.webhook is None) for each in settings.notify] == [
+        ("phone", True),
+        ("other", False),
+    ]
 
 
 def test_a_line_that_is_off_shows_its_default(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_systemd_makes_the_user_and_the_shared_group(tmp_path: Path) -> None:
 
 def test_the_readme_installs_files_that_exist() -> None:
     """Every file of the repository that the README's commands name is there, and every unit file is named."""
-    text = "\n".join(commands("service") + commands("site"))
+    text = "\n".join(commands("service") + commands("site") + commands("notify-network"))
     assert "framegate-web@lot1" in commands("web")[-1]
     named = set(re.findall(r"(?<= )(systemd/\S+|config\.example\.toml)", text))
     assert [name for name in named if not (REPOSITORY / name).is_file()] == []

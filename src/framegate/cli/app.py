@@ -53,6 +53,7 @@ NoCacheOption = Annotated[
 ARGUMENTS = {
     "scan": "[IN OUT [MIN_CONTOUR_AREA SCORE_THRESHOLD]]",
     "explain": "NAME | A B",
+    "notify": "--test [NAME]",
     "replay": "[FOLDER]",
     "report": "[FOLDER]",
     "suggest": "[FOLDER]",

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from framegate.cli.app import CONFIG_HELP, ConfigOption, DropOption, JsonOption, command, load_config, option
+from framegate.cli.app import (
+    CONFIG_HELP,
+    ConfigOption,
+    DropOption,
+    JsonOption,
+    argument,
+    command,
+    load_config,
+    option,
+)
 from framegate.errors import EXIT_CONFIG, EXIT_FAILED
 
 
@@ -116,6 +125,26 @@ def web(
 
     configs: list[Path | None] = [*config] if config else [None]
     serve([load_config(each) for each in configs])
+
+
+@command("notify --test -c lot1.toml", "notify --test phone")
+def notify(
+    name: Annotated[str | None, argument("NAME", "Only this [[notify]].")] = None,
+    config: ConfigOption = None,
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Send the test message.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a test message by each [[notify]] of the config, and say what came back.
+
+    It is sent by you, outside the service: with the service's user, but not in its sandbox.
+    """
+    from framegate.commands.notify.run import run_test  # noqa: PLC0415
+
+    if not test:
+        raise typer.BadParameter("write framegate notify --test")
+    if not run_test(load_config(config), name, as_json=as_json):
+        raise typer.Exit(EXIT_FAILED)
 
 
 @command("demo")

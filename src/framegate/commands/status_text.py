@@ -11,6 +11,7 @@ from rich.text import Text
 from framegate.daemon.troubles import age, camera_troubles, daemon_hangs, troubles_of
 from framegate.deadlines import NEVER_S
 from framegate.model import Verdict
+from framegate.notify.books import Book
 from framegate.telemetry.control_chars import escape_control_chars
 from framegate.telemetry.status import CameraStatus, FrameStatus, Status
 
@@ -38,6 +39,7 @@ def drawn(status: Status, width: int = 80) -> RenderableType:
         _cameras(status.cameras, width),
         *(Text(line, style="yellow") for line in _remarks(status.cameras)),
         *(Text(line, style="yellow") for line in _odd_names(status)),
+        *(_told(name, book) for name, book in status.notify.items()),
         *(Text(line, style="dim") for line in _footer(status, width)),
     )
 
@@ -95,6 +97,20 @@ def _odd_names(status: Status) -> Iterator[str]:
         if count:
             names = "1 name" if count == 1 else f"{count} names"
             yield f"{words} {names}, for example {escape_control_chars(example or '')}"
+
+
+def _told(name: str, book: Book) -> Text:
+    words = f"notify {escape_control_chars(name)}: {book.told} of {book.queued} told"
+    left = {
+        "waiting": book.waiting,
+        "not told (most_per_hour)": book.limited,
+        "dropped (most_waiting)": book.dropped,
+        "given up": book.given_up,
+    }
+    words += "".join(f", {count} {what}" for what, count in left.items() if count)
+    if book.failing is None:
+        return Text(words, style="dim")
+    return Text(f"{words}; it fails: {escape_control_chars(book.failing)}", style="yellow")
 
 
 def _pending(camera: CameraStatus) -> str:

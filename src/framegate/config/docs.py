@@ -4,7 +4,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -13,11 +13,15 @@ from pydantic.fields import FieldInfo
 
 from framegate.config.detection import DEPENDING, DetectionSettings, classic_only
 from framegate.config.load import Config
-from framegate.config.quantities import Size, Times
+from framegate.config.notify import NotifySettings
+from framegate.config.quantities import Duration, Size, Times
 from framegate.config.settings import Settings
 from framegate.config.tables import RestartOnly, Table
 
 WIDTH = 98
+
+INSTEAD = ("webhook",)
+"""Settings that cannot stand beside another one, which the example has before them."""
 
 HEAD = """\
 # framegate: every setting, with its meaning and its default.
@@ -75,6 +79,11 @@ def tables() -> dict[str, type[Table]]:
     }
 
 
+def listed_tables() -> dict[str, type[Table]]:
+    """Return the tables that may stand several times, by name, as ``[[notify]]``."""
+    return {"notify": NotifySettings}
+
+
 def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
     """Yield key and field of each setting that is a plain value."""
     for name, setting in table.model_fields.items():
@@ -115,7 +124,8 @@ def example_file() -> str:
         for key, setting in settings_of(DetectionSettings)
         if key in classic_only()
     ]
-    return "\n".join(parts) + TAIL + "\n".join(shown) + "\n"
+    listed = [_example_of_listed(name, table) for name, table in listed_tables().items()]
+    return "\n".join(parts) + TAIL + "\n".join(shown) + "\n" + "".join(listed)
 
 
 def minimal_file() -> str:
@@ -137,6 +147,10 @@ def markdown_table() -> str:
         for key, setting in settings_of(table):
             meaning = _meaning(table, key, setting).replace("|", "\\|")
             lines.append(f"| `{name}.{key}` | {_default_cell(name, key, setting)} | {meaning} |")
+    for name, table in listed_tables().items():
+        for key, setting in settings_of(table):
+            meaning = _meaning(table, key, setting).replace("|", "\\|")
+            lines.append(f"| `[[{name}]] {key}` | {_default_cell(name, key, setting)} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -181,7 +195,7 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML; strings with a backslash as literal strings."""
     if isinstance(value, str) and "\\" in value and "'" not in value and value.isprintable():
         return f"'{value}'"
-    if isinstance(value, (Size, Times)):  # numbers that are written as text
+    if isinstance(value, (Size, Times, Duration)):  # numbers that are written as text
         return json.dumps(str(value))
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
@@ -210,6 +224,27 @@ def _example_setting(table: type[Table], key: str, setting: FieldInfo) -> str:
             lines.append("# For example:" if "Default:" in meaning else "# Default: none. For example:")
         lines.append(f"#{key} = {toml_value(_sample(setting))}")
     return "\n" + "\n".join(lines)
+
+
+def _example_of_listed(name: str, table: type[Table]) -> str:
+    """Return a whole table whose every line is off, and another with what cannot stand in the same."""
+    words = " ".join((table.__doc__ or "").split())
+    lines = textwrap.wrap(words, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    settings = dict(settings_of(table))
+    first = {key: setting for key, setting in settings.items() if key not in INSTEAD}
+    second = {key: each for key, each in settings.items() if each.is_required() or key in INSTEAD}
+    shown = [f"#[[{name}]]", *_lines_that_are_off(table, first), "", f"#[[{name}]]"]
+    samples = {key: _sample(each) for key, each in second.items() if key not in INSTEAD} | {"name": "other"}
+    shown += [f"#{key} = {toml_value(sample)}" for key, sample in samples.items()]
+    shown += _lines_that_are_off(table, {key: settings[key] for key in INSTEAD})
+    return "\n".join(["\n", *lines, *shown, ""])
+
+
+def _lines_that_are_off(table: type[Table], settings: Mapping[str, FieldInfo]) -> Iterator[str]:
+    for key, setting in settings.items():
+        for line in _example_setting(table, key, setting).split("\n"):
+            if line:
+                yield line if line.startswith("#") else f"#{line}"
 
 
 def _sample(setting: FieldInfo) -> Any:

@@ -40,6 +40,11 @@ class Config:
     text: str = ""
     """The file's content."""
 
+    @property
+    def site(self) -> str:
+        """The name of the site: its config file's, or its drop folder's."""
+        return Path(self.settings.drop.folder).name if self.path is None else self.path.stem
+
     def origin_of(self, key: str) -> str:
         """Return where a value comes from: ``flag``, ``file`` or ``default``."""
         if key in self.given:

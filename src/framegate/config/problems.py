@@ -84,6 +84,8 @@ def _message(fault: "ErrorDetails") -> str:
         return f"write a number, without quotes or unit, not {value!r}"
     if kind in WITHOUT_VALUE:
         return WORDS[kind]
+    if kind == "tuple_type" and isinstance(value, dict):
+        return f"may stand several times: write [[{'.'.join(map(str, location))}]]"
     if kind == "literal_error":
         words = "write " + bounds["expected"].replace("'", '"')
     elif kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, Strict, WrapSerializer
 
 from framegate.config.capture_time import MTIME
 from framegate.config.detection import DetectionSettings
+from framegate.config.notify import Notifies
 from framegate.config.quantities import Size
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
@@ -234,6 +235,7 @@ class Settings(Table):
     metrics: MetricsSettings = MetricsSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    notify: Notifies = ()
 
     def detection_of(self, camera: str) -> DetectionSettings:
         """Return the detection settings of a camera: its own, or the general ones."""

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.ahead import Ahead
@@ -15,9 +14,10 @@ from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.daemon.crash_guard import CrashGuard
 from framegate.daemon.lock import FolderLock
+from framegate.daemon.pause import Pause
 from framegate.daemon.systemd import Notifier
 from framegate.daemon.vitals import start_line, vitals_of
-from framegate.deadlines import NEVER_S, next_look_s, retry_delay_s
+from framegate.deadlines import NEVER_S, next_look_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import DaemonStopped, IntakePaused, IntakeResumed, LedgerUnsaved
@@ -29,6 +29,7 @@ from framegate.keep.delivery import ResultsFolder
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.model import Unsettled, Verdict
+from framegate.notify.notifications import Notifications
 from framegate.pipeline import Pipeline
 from framegate.reload.reloader import Reloader
 from framegate.retention.chores import Chore, deletion_chores
@@ -44,15 +45,6 @@ COMPARING_S = 0.05
 """Longest time in one turn that is spent on files that were judged before."""
 
 IN_FLIGHT_NAME = "in-flight"
-
-
-@dataclass(slots=True)
-class _Pause:
-    """The intake is paused: results or ledger cannot be written."""
-
-    since_s: float
-    retry_at_s: float
-    failures: int = 1
 
 
 class Daemon:
@@ -108,7 +100,7 @@ class Daemon:
             self._reporting = Reporting(
                 settings,
                 self._ledger,
-                vitals=lambda: vitals_of(self._intake, self._reloader, log_lines_lost()),
+                vitals=lambda: vitals_of(self._intake, self._reloader, self._telling, log_lines_lost()),
                 pending=self._intake.pending,
                 show_line=self._notifier.status,
                 emit=self._emit,
@@ -116,6 +108,16 @@ class Daemon:
             )
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
+            self._telling = Notifications(
+                settings,
+                self._ledger,
+                config.site,
+                emit=self._emit,
+                wake=self._intake.interrupt,
+                clock=clock,
+            )
+            undo.callback(self._telling.close)
+            self._audience.append(self._telling)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit)
         self._ahead = Ahead(self._pipeline.examine, settings, guard=crash_guard)
@@ -130,7 +132,7 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, *deleting, *chores]
+        self._chores: list[Chore] = [self._reporting, self._telling, *deleting, *chores]
         self._reloader.retunes = (
             self._pipeline.retune,
             self._ahead.retune,
@@ -142,7 +144,7 @@ class Daemon:
 
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
-        self._pause: _Pause | None = None
+        self._pause: Pause | None = None
 
     @property
     def in_hand(self) -> int:
@@ -171,6 +173,7 @@ class Daemon:
         """Start to watch, and report that; frames that are there already are judged in the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
+        self._telling.start()
         self._emit(start_line(self._reloader.config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
@@ -295,11 +298,10 @@ class Daemon:
         """Stop judging until the next try; log that once."""
         now_s = self._clock()
         if self._pause is None:
-            self._pause = _Pause(now_s, now_s + retry_delay_s(0))
+            self._pause = Pause(now_s)
             self._emit(IntakePaused(why))
-        elif now_s >= self._pause.retry_at_s:  # else a sweep failed, not the try itself
-            self._pause.retry_at_s = now_s + retry_delay_s(self._pause.failures)
-            self._pause.failures += 1
+        else:
+            self._pause.note_failure(now_s)
 
     def _follow_the_folder(self) -> None:
         now_s = self._clock()

@@ -28,6 +28,10 @@ def troubles_of(status: Status) -> list[str]:
     if lost := status.log_lines_lost:
         why = "nobody read the log, or its disk was full"
         troubles.append(f"{lost} log lines were lost since the start: {why}")
+    if status.notify_lost:
+        troubles.append(
+            f"{status.notify_lost} events were lost for [[notify]]: the state folder is not writable"
+        )
     return troubles
 
 

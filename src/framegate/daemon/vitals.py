@@ -8,6 +8,7 @@ from framegate.config.load import Config
 from framegate.events.daemon import DaemonStarted
 from framegate.ingest.intake import Intake
 from framegate.keep.ledger import Ledger
+from framegate.notify.notifications import Notifications
 from framegate.reload.reloader import Reloader
 from framegate.telemetry.status import Vitals, free_bytes
 
@@ -29,7 +30,7 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
     )
 
 
-def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals:
+def vitals_of(intake: Intake, reloader: Reloader, telling: Notifications, log_lines_lost: int) -> Vitals:
     """Return the state of a running daemon's parts."""
     config, watch = reloader.config, intake.watch
     return Vitals(
@@ -46,4 +47,6 @@ def vitals_of(intake: Intake, reloader: Reloader, log_lines_lost: int) -> Vitals
         log_lines_lost=log_lines_lost,
         unmatched_files=intake.unmatched.count,
         unmatched_example=intake.unmatched.example,
+        notify=dict(telling.books),
+        notify_lost=telling.lost,
     )

@@ -35,6 +35,7 @@ from framegate.keep.schema import (
     INSERT,
     IS_KEY,
     IS_LATEST,
+    IS_UNFINISHED,
     MIGRATIONS,
     REFERENCE_BEFORE,
     RENEW,
@@ -60,11 +61,6 @@ MOST_PENDING_ROWS = 500
 ROWS_READ_AT_START = 10_000
 """The latest rows are read when the ledger is opened, in about 5 ms: damage in what the start needs is found
 then, when a new file can still be begun without a pause."""
-
-_IS_UNFINISHED = (
-    "id >= (SELECT min(id) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
-    " AND (verdict <> 'kept' OR result IS NULL)"
-)
 
 Change = tuple[FileKey | None, list[Statement]]
 """What is to be written about one frame; None where that changes no count."""
@@ -213,7 +209,7 @@ class Ledger:
         All in the order of the decisions. What was dropped or rejected after the first of them was recorded
         together with it, and may not have been told.
         """
-        return self._entries(f"{_IS_UNFINISHED} ORDER BY id")
+        return self._entries(f"{IS_UNFINISHED} ORDER BY id")
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept."""
@@ -253,19 +249,23 @@ class Ledger:
         together, as ``*``.
         """
         with self._database.lend() as db:
-            rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0").fetchall()
-        return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
+            rows = db.execute("SELECT camera, reason, frames FROM total WHERE frames > 0")
+            return {(camera, Reason(reason)): frames for camera, reason, frames in rows}
 
     def late(self) -> dict[str, int]:
         """Return how many of the frames in ``totals`` were late, by camera; only cameras that had some."""
+        query = "SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0"
         with self._database.lend() as db:
-            return dict(
-                db.execute("SELECT camera, sum(late) FROM total GROUP BY camera HAVING sum(late) > 0")
-            )
+            return dict(db.execute(query))
 
     def follow(self) -> None:
         """Begin a new file if ours was removed. Its frames are judged again; their results are found."""
         self._database.follow()
+
+    def newest_id(self) -> int:
+        """Return the number of the last row, with those that wait for the next commit; 0 without rows."""
+        inserted = (INSERT in dict(statements) for _, statements in self._pending)
+        return self.presence.newest_id() + sum(inserted)
 
     def latest(self, most: int, most_kept: int = 1) -> list[Entry]:
         """Return the last ``most`` decisions and each camera's last ``most_kept`` kept ones, oldest first."""

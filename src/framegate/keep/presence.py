@@ -140,6 +140,12 @@ class FilePresence:
             row = db.execute("SELECT decided_at_ns FROM frame ORDER BY id DESC LIMIT 1").fetchone()
         return None if row is None else int(row[0])
 
+    def newest_id(self) -> int:
+        """Return the number of the last row; 0 without rows."""
+        with self._database.lend() as db:
+            (row_id,) = db.execute("SELECT coalesce(max(id), 0) FROM frame").fetchone()
+        return int(row_id)
+
     def after(self, row_id: int, most: int) -> list[Recorded]:
         """Return the frames after a row, in the order of decisions."""
         return self._recorded("id > ? ORDER BY id LIMIT ?", row_id, most)

@@ -213,6 +213,10 @@ COLUMNS = (
     " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
+IS_UNFINISHED = (
+    "id >= (SELECT min(id) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    " AND (verdict <> 'kept' OR result IS NULL)"
+)
 TAKE_RESULT_FROM_OTHERS = (
     f"UPDATE frame SET result_gone_ns = 0 WHERE result = ? AND result_gone_ns IS NULL AND NOT ({IS_KEY})"
 )

@@ -29,6 +29,7 @@ from framegate.preflight.folder_checks import (
     make_folder,
     nearest_existing,
 )
+from framegate.preflight.notify_checks import check_notifies
 
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
@@ -51,6 +52,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_masks(settings),
             *check_extras(settings),
             *_check_textfile(settings),
+            *check_notifies(config),
             *_check_inotify(settings, contents.folders),
         ]
     )

@@ -13,6 +13,7 @@ from framegate import __version__
 from framegate.deadlines import NEVER_S
 from framegate.errors import ConfigError, Problem
 from framegate.events.base import Listener
+from framegate.notify.books import OUTCOMES
 from framegate.telemetry.counters import Durations
 from framegate.telemetry.output_file import OutputFile
 from framegate.telemetry.status import Status
@@ -57,6 +58,13 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_unread_times": ("gauge", "Names that drop.capture_time has not read.", ()),
     "framegate_unread_cameras": ("gauge", "Names that drop.camera_pattern has not read.", ()),
     "framegate_log_lines_lost": ("counter", "Log lines that could not be written.", ()),
+    "framegate_notify_messages": (
+        "counter", "Messages of a `[[notify]]` by `outcome`: told, given_up, dropped or limited.",
+        ("notify", "outcome"),
+    ),
+    "framegate_notify_queued": ("counter", "All messages for it, those that wait included.", ("notify",)),
+    "framegate_notify_waiting": ("gauge", "Messages that wait to be told.", ("notify",)),
+    "framegate_notify_failing": ("gauge", "1 while the last try to tell has failed.", ("notify",)),
     "framegate_build_info": ("gauge", "Always 1; the label has the version.", ("version",)),
 }  # fmt: skip
 """Type, help and labels of each metric. The name of a counter gets the ending ``_total``."""
@@ -105,6 +113,12 @@ def samples(status: Status) -> Iterator[Sample]:
     yield "framegate_unread_times", (), status.unread_times
     yield "framegate_unread_cameras", (), status.unread_cameras
     yield "framegate_log_lines_lost", (), status.log_lines_lost
+    for name, book in status.notify.items():
+        for outcome in OUTCOMES:
+            yield "framegate_notify_messages", (name, outcome), getattr(book, outcome)
+        yield "framegate_notify_queued", (name,), book.queued
+        yield "framegate_notify_waiting", (name,), book.waiting
+        yield "framegate_notify_failing", (name,), book.failing is not None
     yield "framegate_build_info", (__version__,), 1
 
 

@@ -1,13 +1,14 @@
 """The state of a daemon as one value, from which JSON, terminal, metrics and systemd line are made."""
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from framegate import folders
 from framegate.model import Reason, Unit
+from framegate.notify.books import Book
 
 SCHEMA = 2
 FILE_NAME = "status.json"
@@ -51,6 +52,11 @@ class Vitals:
     """The same for ``drop.camera_pattern``."""
 
     unread_cameras_example: str | None = None
+    notify: dict[str, Book] = field(default_factory=dict)
+    """What has become of the messages of each ``[[notify]]``, by its name."""
+
+    notify_lost: int = 0
+    """Events that could neither be written nor kept in memory for those, since the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,9 @@ def from_json(text: str | bytes) -> Status:
             raise ValueError(f"has schema {document['schema']}, not {SCHEMA}")
         cameras = {name: _camera_from(camera) for name, camera in document["cameras"].items()}
         totals = Totals(**_known(Totals, document["totals"]))
-        return Status(**_known(Status, document) | {"totals": totals, "cameras": cameras})
+        books = {name: Book(**_known(Book, book)) for name, book in document.get("notify", {}).items()}
+        rebuilt = {"totals": totals, "cameras": cameras, "notify": books}
+        return Status(**_known(Status, document) | rebuilt)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"is not a status file of framegate ({error!r})") from error
 

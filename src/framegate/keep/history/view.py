@@ -25,6 +25,10 @@ _PORTION = f"ORDER BY id LIMIT {ROWS_AT_ONCE}"
 _ALL = f"{_ROWS} id > ? AND id <= ? {_PORTION}"
 _OF_CAMERA = f"{_ROWS} camera = ? AND id > ? AND id <= ? {_PORTION}"
 _LAST_ID = 2**63 - 1
+_FINISHED = (
+    f"{_ROWS} id > ? AND id < (SELECT coalesce(min(id), {_LAST_ID}) FROM frame"
+    " WHERE verdict = 'kept' AND result IS NULL) ORDER BY id LIMIT ?"
+)
 _REVISIONS = "SELECT revision, since_ns, settings, masks, detectors FROM config ORDER BY revision"
 _FIRST_JUDGED = (
     "SELECT reason, decided_at_ns FROM frame"
@@ -68,6 +72,10 @@ class History:
         while rows := self._database.read(query, (*of, after_id, last_id)):
             yield from map(recorded_of, rows)
             after_id = rows[-1][0]
+
+    def finished_after(self, row_id: int, most: int) -> list[Recorded]:
+        """Return at most ``most`` rows after one, in order, before the first whose delivery is unfinished."""
+        return [recorded_of(row) for row in self._database.read(_FINISHED, (row_id, most))]
 
     def last_named(self, names: Collection[str], results: Collection[str]) -> Recorded | None:
         """Return the last decision about a file with one of some names in the drop, or the results folder."""

@@ -1,0 +1,1 @@
+"""``framegate notify``: whether somebody would be told."""

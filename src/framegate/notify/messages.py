@@ -1,0 +1,84 @@
+"""A message: one event as JSON, as variables of an environment, and as a line for people."""
+
+import json
+from typing import Any
+
+from framegate.config.quantities import comparison
+from framegate.events.base import LogEvent
+from framegate.events.frames import FrameDecided
+from framegate.model import Entry, iso_utc
+
+SCHEMA = 1
+
+MOST_CHARACTERS = 4096
+"""Of one field, which is the longest path; a longer error, or list of changes, is cut."""
+
+MOST_TEXT = 500
+"""Characters of the line for people."""
+
+NOT_TOLD = frozenset({"duration_ms", "regions", "region_count", "working_size"})
+"""Fields of a verdict that the ledger does not have."""
+
+LIMITED, TEST = "notify.limited", "notify.test"
+"""The messages that are no events: how many were not told, and the one of ``framegate notify --test``."""
+
+Document = dict[str, Any]
+
+
+def of_event(event: LogEvent, site: str, at_ns: int) -> Document:
+    """Return the message about an event that happened at a time, nanoseconds since the epoch."""
+    return document(event.event, event.level, site, at_ns, event.fields)
+
+
+def of_verdict(entry: Entry, site: str, results: str) -> Document:
+    """Return the message about a verdict; ``results`` is the results folder."""
+    event = FrameDecided(entry, 0.0)
+    fields = {name: value for name, value in event.fields.items() if name not in NOT_TOLD}
+    if entry.result is not None:
+        fields["result"] = f"{results}/{entry.result}"
+    words = f"{entry.reason.verdict} {entry.key.name} of {entry.camera}: {entry.reason}"
+    if entry.score is not None and entry.threshold is not None and entry.unit is not None:
+        words += f", {' '.join(comparison(entry.score, entry.threshold, entry.unit))}"
+    return document(event.event, event.level, site, entry.decided_at_ns, fields, words=words)
+
+
+def document(
+    event: str, level: str, site: str, at_ns: int, fields: Document, *, words: str | None = None
+) -> Document:
+    """Return a message with these fields; ``words`` are its text, by default the event and its fields."""
+    if words is None:
+        said = (
+            f"{name}: {_in_words(value)}" for name, value in fields.items() if not isinstance(value, dict)
+        )
+        words = f"{event} ({', '.join(said)})".removesuffix(" ()")
+    head = {"schema": SCHEMA, "site": site, "event": event, "level": level, "time": iso_utc(at_ns)}
+    text = "".join(letter if letter.isprintable() else "?" for letter in f"{site}: {words}")
+    return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": text[:MOST_TEXT]}
+
+
+def as_json(message: Document) -> bytes:
+    """Return a message for a program that reads JSON: bytes of a name that are not UTF-8 are replaced."""
+    text = json.dumps(message, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
+
+
+def as_environment(message: Document) -> dict[str, str]:
+    """Return a message as variables ``FRAMEGATE_*``; names of files have the bytes that they have on disk."""
+    return {
+        f"FRAMEGATE_{name.upper()}": _as_text(value).replace("\0", "?")
+        for name, value in message.items()
+        if value is not None
+    }
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _in_words(value: object) -> str:
+    return "; ".join(map(_as_text, value)) if isinstance(value, (list, tuple)) else _as_text(value)
+
+
+def _cut(value: object) -> object:
+    text = _as_text(value)
+    return value if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
