@@ -289,6 +289,38 @@ def test_the_hardening_is_in_force(service: Service) -> None:
     assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
 
 
+def test_somebody_is_told_from_inside_the_sandbox(service: Service) -> None:
+    """A command runs in the service's sandbox, a web address needs the drop-in that the README installs."""
+    told = f"/var/lib/framegate/{service.site}/told"
+    service.configure(
+        detection=f"""{DETECTION}
+[[notify]]
+name = "list"
+on = ["kept"]
+command = ["sh", "-c", 'test -z "$NOTIFY_SOCKET" && printf "%s\\n" "$FRAMEGATE_FRAME" >> {told}']
+[[notify]]
+name = "web"
+on = ["kept"]
+webhook = "http://127.0.0.1:9/"
+"""
+    )
+    service.systemctl("start")
+    service.take(1, 2)
+    wait_until(lambda: service.machine.path(told).exists())
+    wait_until(
+        lambda: service.machine.path(told).read_text().split() == [each.name for each in service.shots]
+    )
+    (failed,) = service.wait_for("notify.failed")
+    assert failed["error"] == "Address family not supported by protocol"
+    install, restart = commands("notify-network")
+    run_readme(service.machine, install, restart)
+    failed = service.wait_for("notify.failed", 2)[-1]
+    assert failed["error"] == "Connection refused"
+    drop_ins = "/etc/systemd/system/framegate@.service.d"
+    service.machine.run("rm", f"{drop_ins}/notify-network.conf")
+    service.machine.run("systemctl", "daemon-reload")
+
+
 def test_the_kernel_tells_it_who_still_writes(service: Service) -> None:
     """By CAP_LEASE another user's frame that is linked in is judged at once, with no ``settle_s``."""
     service.configure(drop="settle_s = 60\ngive_up_s = 60")
