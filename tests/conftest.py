@@ -33,7 +33,7 @@ keep_bytecode()
 
 
 settings.register_profile("fast", max_examples=40, deadline=None)
-settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 """Neither measures time: a machine that has other work would fail it."""
 
 

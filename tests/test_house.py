@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.config.docs import example_file
 from readme import README
-from regenerate import EXAMPLE, generated
+from regenerate import FILES, generated
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
@@ -87,10 +86,11 @@ def test_no_registry_is_named() -> None:
 
 
 def test_what_is_generated_is_as_it_would_be_generated_now() -> None:
-    """The README's tables and the example config are what the program prints: ``tests/regenerate.py``."""
+    """What ``tests/regenerate.py`` writes is there: tables, the example config, man page, completions."""
     readme = README.read_text("utf-8")
     assert readme == generated(readme)
-    assert EXAMPLE.read_text("utf-8") == example_file()
+    for path, text in FILES.items():
+        assert path.read_text("utf-8") == text(), path
 
 
 def test_the_readme_names_tests_and_rooms_that_exist() -> None:

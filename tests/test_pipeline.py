@@ -3,6 +3,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,12 +58,26 @@ GROUPS = pytest.mark.parametrize("at_once", [1, pytest.param(2, marks=pytest.mar
 """How many frames are decided before they are made durable."""
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, morning: list[bytes]
+) -> tuple[list[tuple[Any, ...]], dict[str, bytes]]:
+    """What is decided of two cameras, and kept, if no step fails."""
+    site = Site(tmp_path_factory.mktemp("undisturbed") / "site")
+    lay(site, morning, cameras=2)
+    box = Bench(site)
+    box.judge_all()
+    box.ledger.close()
+    return box.numbers(), site.kept_bytes()
+
+
 @GROUPS
 @pytest.mark.parametrize("step", FAILING)
 def test_whichever_step_fails_every_frame_is_judged_once(
     site: Site,
     bench: Callable[..., Bench],
     morning: list[bytes],
+    undisturbed: tuple[list[tuple[Any, ...]], dict[str, bytes]],
     monkeypatch: pytest.MonkeyPatch,
     step: Step,
     at_once: int,
@@ -70,16 +85,9 @@ def test_whichever_step_fails_every_frame_is_judged_once(
     """After a failed step of results or ledger nothing is judged twice, lost or scored otherwise."""
     monkeypatch.setattr(cameras, "budget_bytes", lambda: 1)  # so that lazy rows are flushed as well
     lay(site, morning, cameras=2)
-    undisturbed = bench()
-    undisturbed.judge_all()
-    expected, results = undisturbed.numbers(), site.kept_bytes()
-    for folder in (site.state, site.results):
-        for file in folder.iterdir():
-            file.unlink()
     box = bench(failing_once(step, nth=2))
     assert judge_over_errors(box, at_once) == 1
-    assert box.numbers() == expected
-    assert site.kept_bytes() == results
+    assert (box.numbers(), site.kept_bytes()) == undisturbed
 
 
 DYING = """

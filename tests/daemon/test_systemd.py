@@ -14,7 +14,7 @@ from framegate.deadlines import NEVER_S
 from invariants import check
 from managers import Manager, listening
 from oracle import DETECTION, shot, upload
-from running import Site, started
+from running import WITHIN_S, Site, started
 
 WATCHDOG_S = 30.0
 
@@ -122,7 +122,7 @@ def test_a_manager_that_does_not_listen_holds_nobody_up(manager: Manager) -> Non
             other.sendto(b"x", address)
     began_s = time.monotonic()
     ours.ready()
-    assert time.monotonic() - began_s < MOST_WAIT_S + 5
+    assert time.monotonic() - began_s < MOST_WAIT_S + WITHIN_S
 
 
 def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Pa
     with listening(tmp_path / "notify") as manager:
         through = ("env", f"NOTIFY_SOCKET={manager.address}")
         with started(site, through=through) as daemon:
-            manager.wait_for("READY=1", within_s=5)
+            manager.wait_for("READY=1")
             daemon.drain()
             assert len(daemon.verdicts()) < len(shots)
             assert not [said for said in manager.heard if said.startswith("RELOADING")]
@@ -146,9 +146,7 @@ def test_the_daemon_tells_its_manager_of_its_whole_life(site: Site, tmp_path: Pa
                 manager.wait_for("READY=1", number + 1)
             daemon.wait_for("config.refused")
             daemon.wait_for_verdicts(len(shots))
-            began_s = time.monotonic()
-            assert daemon.stop() == 0
-            assert time.monotonic() - began_s < 2
+            assert daemon.stop() == 0  # systemd kills it after 30 s; this waits for 20
             manager.wait_for("STOPPING=1")
     states = [said.partition("\n")[0] for said in manager.heard if not said.startswith("STATUS")]
     assert states == ["READY=1", *["RELOADING=1", "READY=1"] * 3, "STOPPING=1"]
@@ -162,12 +160,12 @@ def test_the_daemon_lives_for_its_watchdog_also_in_a_backlog(site: Site, tmp_pat
     for taken in shots:
         upload(taken, site.drop)
     with listening(tmp_path / "notify") as manager:
-        through = ("env", f"NOTIFY_SOCKET={manager.address}", "WATCHDOG_USEC=1500000")
+        through = ("env", f"NOTIFY_SOCKET={manager.address}", "WATCHDOG_USEC=6000000")
         with started(site, through=through) as daemon:
             heard_at_s: list[float] = []
-            for _ in range(8):
-                manager.wait_for("WATCHDOG=1", len(heard_at_s) + 1, within_s=10)
+            for _ in range(4):
+                manager.wait_for("WATCHDOG=1", len(heard_at_s) + 1)
                 heard_at_s.append(time.monotonic())
             daemon.wait_for_verdicts(len(shots))
             assert daemon.stop() == 0
-    assert max(later - earlier for earlier, later in pairwise(heard_at_s)) < 1.5
+    assert max(later - earlier for earlier, later in pairwise(heard_at_s)) < 6

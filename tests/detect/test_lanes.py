@@ -70,7 +70,7 @@ def as_if_alone(settings: DetectionSettings, sizes: list[Size]) -> list[Decision
 def test_each_size_is_judged_as_if_it_were_alone(settings: DetectionSettings, sizes: list[Size]) -> None:
     """By turns or in bursts: verdicts, scores and references are those of a judge for each size."""
     settings = settings.model_copy(update={"keep_every": 600.0})
-    sent = turns(sizes, 64)
+    sent = turns(sizes, 40)
     judge = Judge(settings)
     decisions = [decided(judge, number, size) for number, size in enumerate(sent)]
     assert decisions == as_if_alone(settings, sent)
@@ -171,7 +171,7 @@ def test_a_judge_of_several_sizes_is_restored_at_any_frame(
     for number, size in enumerate(sent):
         expected.append(decided(plain, number, size))
         states.append(plain.state())
-    for cut in range(0, len(sent), 3):
+    for cut in range(0, len(sent), 5):
         judge = Judge.restored(settings, states[cut])
         assert judge.state() == states[cut]
         assert [decided(judge, cut + n, size) for n, size in enumerate(sent[cut:])] == expected[cut:]

@@ -1,6 +1,5 @@
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,20 +8,25 @@ from invariants import check, rss_bytes
 from oracle import CAMERAS, DETECTION, Shot, shot, upload
 from running import Line, RunningDaemon, Site, started
 
-FRAMES = int(os.environ.get("FRAMEGATE_BACKLOG", "20000"))
-EVERY = 2000
+FRAMES = int(os.environ.get("FRAMEGATE_BACKLOG", "8000"))
+EVERY = FRAMES // 10
 """A live frame of another camera comes whenever so many of the backlog are judged."""
 
+MOST_OVERTAKEN = FRAMES // 4
+"""So many of the backlog may be judged before a live frame that came later: what is in hand, and what
+is judged while this process is not on its turn. Without preference it would be all that is left."""
+
 MOST_RSS_BYTES = 160_000_000
-"""An idle daemon has some 75 MB: the interpreter, numpy, OpenCV. 50,000 frames may add their names."""
+"""An idle daemon has some 75 MB: the interpreter, numpy, OpenCV. Frames add their names, not their bytes."""
+
+SIZE_BYTES = 20_000
+"""Together 160 MB, where FRAMES says nothing else."""
 
 MOST_DESCRIPTORS = 32
-PROMPT_S = 5.0
-"""A live frame has its verdict after this, while the backlog takes a minute and a half."""
 
 
 def backlog(count: int) -> list[Shot]:
-    return [shot(number, number // 50 % 4, camera="c1", size_bytes=1200) for number in range(count)]
+    return [shot(number, number // 50 % 4, camera="c1", size_bytes=SIZE_BYTES) for number in range(count)]
 
 
 def lay_out(shots: Sequence[Shot], drop: Path) -> None:
@@ -33,35 +37,34 @@ def lay_out(shots: Sequence[Shot], drop: Path) -> None:
         os.utime(path, ns=(taken.mtime_ns, taken.mtime_ns))
 
 
-def drain(daemon: RunningDaemon, site: Site, live: Sequence[Shot]) -> tuple[dict[str, datetime], int]:
-    """Upload the live frames while the backlog is judged; return when, and the most memory that was seen."""
-    most_rss, uploaded_at = 0, {}
+def drain(daemon: RunningDaemon, site: Site, live: Sequence[Shot]) -> int:
+    """Upload the live frames while the backlog is judged; return the most memory that was seen."""
+    most_rss = 0
     for number, taken in enumerate(live, 1):
         daemon.wait_for_verdicts(EVERY * number, within_s=120)
         upload(taken, site.drop)
-        uploaded_at[taken.name] = datetime.now(UTC)
         most_rss = max(most_rss, rss_bytes(daemon.process.pid))
     daemon.wait_for_verdicts(FRAMES + len(live), within_s=240)
-    return uploaded_at, most_rss
+    return most_rss
 
 
-def delays_s(uploaded_at: dict[str, datetime], lines: Sequence[Line]) -> list[float]:
-    """Return how long each live frame waited for its verdict."""
-    decided_at = {line["frame"]: datetime.fromisoformat(line["timestamp"]) for line in lines}
-    return [(decided_at[name] - moment).total_seconds() for name, moment in uploaded_at.items()]
+def overtaken(live: Sequence[Shot], lines: Sequence[Line]) -> list[int]:
+    """Return how many of the backlog were judged between the call for each live frame and its verdict."""
+    place = {line["frame"]: number for number, line in enumerate(lines)}
+    return [place[taken.name] - EVERY * number for number, taken in enumerate(live, 1)]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + FRAMES // 50)
+@pytest.mark.timeout(120 + FRAMES // 50)
 def test_a_huge_backlog_is_judged_in_order_in_bounded_memory(site: Site) -> None:
-    """20,000 waiting frames delay neither the start nor another camera, and are judged in order in 160 MB."""
+    """Thousands of waiting frames delay neither the start nor another camera; in order, in 160 MB."""
     site.configure(drop=f"settle_s = 1\n{CAMERAS}", detection=DETECTION)
     waiting = backlog(FRAMES)
-    live = [shot(FRAMES + number, number % 4, camera="c2") for number in range(FRAMES // EVERY - 1)]
+    live = [shot(FRAMES + number, number % 4, camera="c2") for number in range(5)]
     lay_out(waiting, site.drop)
     with started(site) as daemon:
         assert not daemon.verdicts()  # it was ready before the first of them was judged
-        uploaded_at, most_rss = drain(daemon, site, live)
+        most_rss = drain(daemon, site, live)
         lines = daemon.verdicts()
         check(
             site,
@@ -73,8 +76,9 @@ def test_a_huge_backlog_is_judged_in_order_in_bounded_memory(site: Site) -> None
             most_rss_bytes=MOST_RSS_BYTES,
         )
         assert daemon.stop() == 0
+    print(f"{overtaken(live, lines)} overtaken, {most_rss / 1e6:.0f} MB")
     assert most_rss < MOST_RSS_BYTES
-    assert max(delays_s(uploaded_at, lines)) < PROMPT_S
+    assert max(overtaken(live, lines)) < MOST_OVERTAKEN
     of_c1 = [line["frame"] for line in lines if line["camera"] == "c1"]
     assert of_c1 == [taken.name for taken in waiting]
     check(site, [*waiting, *live], acknowledged=lines)

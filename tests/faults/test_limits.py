@@ -16,8 +16,8 @@ from oracle import DETECTION, shot, upload
 from running import RunningDaemon, Site, running, started
 
 HOUR_S, DAY_S = 3600, 86_400
-STOP_WITHIN_S = 6.0
-"""A quiet machine takes less than 2 s, one with other work was seen to take more."""
+STOP_WITHIN_S = 25.0
+"""systemd kills it after 30 s. A quiet machine takes less than 2 s, a busy one much more."""
 
 WALL_CLOCK = """
 #define _GNU_SOURCE
@@ -106,7 +106,7 @@ def test_a_clock_that_jumps_stalls_nothing_and_repeats_nothing(
         for number, taken in enumerate(shots):
             offset.write_text(str((0, -HOUR_S, DAY_S)[number % 3]), "ascii")
             upload(taken, site.drop)
-            daemon.wait_for_verdicts(number + 1, within_s=5)
+            daemon.wait_for_verdicts(number + 1)
     stamps = [line["timestamp"] for line in daemon.verdicts()]
     assert stamps != sorted(stamps)  # the clock did jump
     check(site, shots, acknowledged=daemon.lines)

@@ -505,7 +505,7 @@ def test_a_ledger_that_cannot_be_tidied_loses_nothing(site: Site, camera: FlatCa
     through = tracing(calls, f"{calls}:error=EIO:when=1+", site.state / "ledger.sqlite3")
     with started(site, through) as daemon:
         camera.take(900, is_new_scene=True)  # in groups, each of which is one commit
-        daemon.wait_for_verdicts(900)
+        daemon.wait_for_verdicts(900, within_s=120)
         assert daemon.stop() == 0
     assert (site.state / "ledger.sqlite3-wal").stat().st_size > 1000 * 4096
     check(site, camera.shots)

@@ -41,7 +41,7 @@ from oracle import DETECTION, FIRST_MTIME_NS, Shot, scene_jpeg
 from running import Site
 from stepping import Crash, FaultyDisk, Stepped
 
-EXAMPLES = int(os.environ.get("FRAMEGATE_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("FRAMEGATE_EXAMPLES", "60"))
 """More of them, by this flag, for a night."""
 
 SETTLE_S, GIVE_UP_S, POLL_S = 1.0, 4.0, 2.0

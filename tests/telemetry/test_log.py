@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,7 +22,7 @@ from framegate.events.watch import DropAbsent, SweepEnded
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
 from framegate.telemetry.log import Log, log_listener
 from framegate.telemetry.log_stream import MOST_WAITING, LogStream
-from running import Site, wait_until
+from running import WITHIN_S, Site, wait_until
 
 SCORE = ChangeScore(1.25, 0.2, "%", tuple(Region(x, 2, 3, 4, 5.0) for x in range(20)), 2880.0, (640, 360))
 KEPT = FrameDecided(
@@ -294,10 +293,8 @@ def test_a_daemon_goes_on_and_ends_while_nobody_reads_its_log(site: Site) -> Non
         try:
             wait_until(lambda: status(site).get("totals", {}).get("rejected") == count, 60)
             wait_until(lambda: status(site)["log_lines_lost"] > 0)
-            began_s = time.monotonic()
             process.terminate()
-            assert process.wait(10) == 0
-            assert time.monotonic() - began_s < 2
+            assert process.wait(WITHIN_S) == 0  # systemd kills it after 30 s
         finally:
             process.kill()
             os.close(reader)

@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Keeps the camera frames that differ.\n\nTo see it at work: framegate demo",
     epilog=MORE,
     no_args_is_help=True,
+    add_completion=False,  # its --install-completion edits the files of the shell; ours are in share/
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes show <bool> for every flag, and break the table of scan
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -58,15 +58,16 @@ def written(days: LotDays, *arguments: object) -> Path:
     return report
 
 
-def scanned(settings: Settings) -> dict[str, Entry]:
-    """Return what a scan decides about each frame."""
+def scanned(settings: Settings, camera: str) -> dict[str, Entry]:
+    """Return what a scan decides about each frame of a camera."""
     entries: dict[str, Entry] = {}
 
     def note(event: LogEvent) -> None:
         if isinstance(event, FrameDecided):
             entries[event.entry.key.name] = event.entry
 
-    scan(settings, candidates_of(settings), note, dry_run=True)
+    of_camera = [candidate for candidate in candidates_of(settings) if candidate.camera == camera]
+    scan(settings, of_camera, note, dry_run=True)
     return entries
 
 
@@ -79,8 +80,8 @@ def test_the_page_equals_a_scan_at_every_threshold(page: Browser, days: LotDays)
         in_force = page.run("return state.camera.in_force")
         for position, threshold in enumerate(page.run("return state.camera.thresholds")):
             page.move_to(position)
-            entries = scanned(settings if position == in_force else with_threshold(settings, threshold))
-            of_camera = {name: entry for name, entry in sorted(entries.items()) if entry.camera == camera}
+            chosen = settings if position == in_force else with_threshold(settings, threshold)
+            of_camera = dict(sorted(scanned(chosen, camera).items()))
             kept = [name for name, entry in of_camera.items() if entry.reason.is_kept]
             assert page.names_on_sheet() == kept, (camera, threshold)
             assert page.run("return allFrames().map(reason)") == [
@@ -346,12 +347,12 @@ def test_an_older_config_is_what_gained_and_lost_refer_to(days: LotDays, tmp_pat
     old.write_text(text.replace('keep_every = "1h"', 'score_threshold = "50x"'), "utf-8")
     output = tmp_path / "against.html"
     written(days, "--against", old, "-o", output)
-    before = scanned(LotDays(days.home).config.settings)
-    after = scanned(load(old).settings)
+    before = scanned(LotDays(days.home).config.settings, "c1")
+    after = scanned(load(old).settings, "c1")
     gained = [
         name
         for name, entry in sorted(before.items())
-        if entry.camera == "c1" and entry.reason.is_kept and not after[name].reason.is_kept
+        if entry.reason.is_kept and not after[name].reason.is_kept
     ]
     assert gained
     with opened(output) as page:
