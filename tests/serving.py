@@ -130,14 +130,15 @@ def serving(*sites: Site, place: str = "", web: str = "", program: str = "") -> 
     """Run ``framegate web`` over some sites.
 
     Args:
-        sites: ``[web]`` is added to the config of the first.
+        sites: the config of the first gets another ``[web]``, at its end.
         place: where it listens; a free port of this machine by default.
         web: more lines of ``[web]``.
         program: runs instead of the command, and gets the first config as its argument.
     """
     place = place or f"127.0.0.1:{free_port()}"
     first = sites[0].config
-    first.write_text(first.read_text("utf-8") + f"\n[web]\nlisten = '{place}'\n{web}\n", "utf-8")
+    rest = first.read_text("utf-8").partition("\n[web]\n")[0]
+    first.write_text(f"{rest}\n[web]\nlisten = '{place}'\n{web}\n", "utf-8")
     named = [word for site in sites for word in ("--config", os.fspath(site.config))]
     arguments = (os.fspath(first),) if program else ("web", *named)
     more = {"program": program} if program else {}
