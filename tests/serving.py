@@ -142,10 +142,17 @@ def serving(*sites: Site, place: str = "", web: str = "", program: str = "") -> 
     named = [word for site in sites for word in ("--config", os.fspath(site.config))]
     arguments = (os.fspath(first),) if program else ("web", *named)
     more = {"program": program} if program else {}
+    with web_process(place, arguments, sites[0].home, **more) as server:
+        yield server
+
+
+@contextmanager
+def web_process(place: str, arguments: tuple[str, ...], home: Path, **more: str) -> Iterator[WebServer]:
+    """Run ``framegate web`` with these arguments, which have it listen at a place."""
     reading, writing = os.pipe()
     with open(os.devnull, "rb") as nothing, open(reading, "rb") as said:
         try:
-            pid = fork(arguments, (nothing.fileno(), 1, writing), sites[0].home, os.environ, **more)
+            pid = fork(arguments, (nothing.fileno(), 1, writing), home, os.environ, **more)
         finally:
             os.close(writing)
         process = ForkedProcess(pid)

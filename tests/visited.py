@@ -1,18 +1,15 @@
 """A site that somebody looks at: a real daemon, a real ``framegate web``, and a browser with the page."""
 
 import os
-import signal
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
 
-import forked
 from chromium import Browser, opened
-from running import WITHIN_S, RunningDaemon, Site, started, wait_until
+from running import RunningDaemon, Site, started
+from serving import WebServer, free_port, web_process
 
 NAMES = "camera_pattern = '^(?P<camera>.+)_\\d+\\.jpg$'\nsettle_s = 0.1"
 UNEQUAL = (
@@ -21,34 +18,10 @@ UNEQUAL = (
 """No two of the first three cameras have the same threshold."""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@contextmanager
-def web(port: int, *configs: Path) -> Iterator[forked.ForkedProcess]:
-    """Serve a page until the end of the block; it answers when this yields."""
-    with open(os.devnull, "rb") as nothing:
-        options = [part for config in configs for part in ("-c", os.fspath(config))]
-        stdio = nothing.fileno(), 1, 2
-        pid = forked.fork(("web", *options), stdio, configs[0].parent, os.environ)
-    process = forked.ForkedProcess(pid)
-    try:
-        wait_until(lambda: process.poll() is not None or answers(port))
-        assert process.poll() is None, "framegate web has ended"
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(WITHIN_S)
-
-
-def answers(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=WITHIN_S) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+def web(port: int, *configs: Path) -> AbstractContextManager[WebServer]:
+    """Serve the page of some configs, the first of which says this port."""
+    options = [word for config in configs for word in ("-c", os.fspath(config))]
+    return web_process(f"127.0.0.1:{port}", ("web", *options), configs[0].parent)
 
 
 @dataclass
@@ -74,6 +47,18 @@ class Visited:
         before = sum(line["event"] == "config.reloaded" for line in self.daemon.lines)
         self.configure(drop=drop, min_free=min_free)
         self.daemon.wait_for("config.reloaded", before + 1)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run both parts until the end of the block."""
+        with self._daemon, self._web:
+            self.start_daemon()
+            self.start_web()
+            yield
 
     def start_daemon(self) -> None:
         self.daemon = self._daemon.enter_context(started(self.site))
@@ -127,8 +112,5 @@ def visited(home: Path) -> Iterator[Visited]:
     """Run a daemon and ``framegate web``, and open the page."""
     there = Visited(Site(home / "lot1"), free_port())
     there.configure()
-    with there._daemon, there._web:
-        there.start_daemon()
-        there.start_web()
-        with opened(f"http://127.0.0.1:{there.port}/") as there.page:
-            yield there
+    with there.running(), opened(there.address) as there.page:
+        yield there

@@ -23,23 +23,29 @@ function barHeight(compared) {
   return Math.max(STUB, Math.min(LINE - STUB, LINE + above));
 }
 
-function barsOf(scores) {
-  const width = BARS_WIDTH / BARS, gap = 2.4;
-  return scores.flatMap((compared, place) => {
-    const height = barHeight(compared), x = (place + BARS - scores.length) * width + gap / 2;
-    const kind = isOver(compared) ? "over" : "under";
-    const bar = drawn("rect", { class: kind, x, y: BARS_HEIGHT - height, width: width - gap, height });
-    if (!isClipped(compared)) return [bar];
-    return [bar, drawn("path", { class: "clipped", d: `M${x - 1} 8L${x + width - gap + 1} 4` })];
-  });
+// Three outlines and not 32 bars: for 200 cameras that are 6,000 elements less.
+function outlinesOf(scores) {
+  const width = BARS_WIDTH / BARS, gap = 2.4, outlines = { over: "", under: "", clipped: "" };
+  for (const [place, compared] of scores.entries()) {
+    const left = (place + BARS - scores.length) * width + gap / 2, right = left + width - gap;
+    const top = BARS_HEIGHT - barHeight(compared);
+    outlines[isOver(compared) ? "over" : "under"] += `M${left} ${BARS_HEIGHT}V${top}H${right}V${BARS_HEIGHT}Z`;
+    if (isClipped(compared)) outlines.clipped += `M${left - 1} 8L${right + 1} 4`;
+  }
+  return outlines;
 }
 
-const emptyBars = () =>
-  drawn("svg", { class: "bars", viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+function emptyBars() {
+  const svg = drawn("svg", { class: "bars", viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+  const across = { x1: 0, x2: BARS_WIDTH, y1: LINE, y2: LINE };
+  const outlines = ["over", "under", "clipped"].map((kind) => drawn("path", { class: kind }));
+  svg.append(...outlines, drawn("line", { class: "edge", ...across }), drawn("line", { class: "rule", ...across }));
+  return svg; // the edge sets the line off from the bars
+}
 
 function showBars(svg, scores) {
-  const line = drawn("line", { class: "rule", x1: 0, x2: BARS_WIDTH, y1: LINE, y2: LINE });
-  svg.replaceChildren(...barsOf(scores), line);
+  const outlines = outlinesOf(scores);
+  for (const path of svg.children) if (path.classList[0] in outlines) path.setAttribute("d", outlines[path.classList[0]]);
   svg.setAttribute("aria-label", barsText(scores));
 }
 

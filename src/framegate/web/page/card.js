@@ -8,6 +8,7 @@ function emptyCard() {
   const id = `camera-${++cardsMade}`;
   const card = {
     shown: "",
+    isScrolled: false, // the strip
     camera: null,
     picture: made("span", { className: "picture" }),
     kept: made("span", { className: "chip" }),
@@ -39,6 +40,8 @@ function emptyCard() {
   card.root.setAttribute("aria-labelledby", name.id);
   card.strip.setAttribute("aria-label", "Kept before, newest first");
   card.latest.addEventListener("click", () => openViewer(card, 0));
+  // Remembered, as asking for it while 200 cards change makes the browser lay out the page 200 times: 17 ms each.
+  card.strip.addEventListener("scroll", () => (card.isScrolled = card.strip.scrollLeft > 0), { passive: true });
   return card;
 }
 
@@ -51,7 +54,7 @@ function showCard(card, camera) {
   card.root.classList.toggle("bad", camera.problems.length > 0);
   showLatest(card, camera.kept[0]);
   showLast(card, camera.last_frame);
-  showItems(card.problems, camera.problems);
+  showProblemsOf(card, camera.problems);
   showScores(card, camera);
   showStrip(card, camera.kept.slice(1));
   showCounts(card, camera);
@@ -63,10 +66,18 @@ function writeIn(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function showItems(list, texts) {
-  list.hidden = !texts.length;
-  if ([...list.children].map((item) => item.textContent).join("\n") === texts.join("\n")) return;
-  list.replaceChildren(...texts.map((textContent) => made("li", { textContent })));
+// Names of settings and paths may break after their dots and strokes, and not elsewhere.
+function writeWords(node, text) {
+  if (node.textContent === text) return;
+  node.replaceChildren(...text.split(/(?<=[._/])(?=\S)/).flatMap((part, place) => (place ? [made("wbr"), part] : [part])));
+}
+
+function showProblemsOf(card, problems) {
+  const list = card.problems;
+  list.hidden = !problems.length;
+  while (list.children.length > problems.length) list.lastElementChild.remove();
+  while (list.children.length < problems.length) list.append(made("li"));
+  for (const [place, words] of problems.entries()) writeWords(list.children[place], words);
 }
 
 function showLatest(card, kept) {
@@ -92,10 +103,12 @@ function verdictText(frame) {
   return isByScore(frame) ? `${frame.verdict} at ${scoreOfFrame(frame)}` : `${frame.verdict}: ${reasonText(frame.reason)}`;
 }
 
+const scoredText = (count) => ["no score so far", "last score"][count] ?? `last ${count} scores`;
+
 function showScores(card, camera) {
   const scores = camera.scores.map((score, place) => ({ score, threshold: camera.thresholds[place], unit: camera.units[place] }));
   showBars(card.bars, scores);
-  writeIn(card.scored, scores.length ? `last ${plural(scores.length, "score")}` : "no score so far");
+  writeIn(card.scored, scoredText(scores.length));
   const { threshold, unit } = camera.threshold === null ? (scores.at(-1) ?? camera) : camera;
   card.threshold.parentElement.hidden = threshold === null;
   if (threshold !== null) writeIn(card.threshold, thresholdText(threshold, unit));
@@ -108,16 +121,15 @@ function showStrip(card, before) {
   strip.hidden = !items.length;
   if (items.length === strip.children.length && items.every((item, place) => item === strip.children[place])) return;
   const focused = [...strip.children].findIndex((item) => item.contains(document.activeElement));
-  const added = strip.scrollLeft > 0 && strip.firstElementChild ? items.indexOf(strip.firstElementChild) : 0;
-  const width = strip.firstElementChild?.offsetWidth ?? 0;
+  const added = card.isScrolled ? items.indexOf(strip.firstElementChild) : 0;
   for (const item of [...strip.children]) if (!items.includes(item)) item.remove();
   for (const [place, item] of items.entries())
     if (strip.children[place] !== item) strip.insertBefore(item, strip.children[place] ?? null);
-  if (added > 0) strip.scrollLeft += added * (width + STRIP_GAP_PX);
+  if (added > 0) strip.scrollLeft += added * STRIP_STEP_PX;
   if (focused >= 0 && !strip.contains(document.activeElement)) strip.lastElementChild?.firstElementChild.focus();
 }
 
-const STRIP_GAP_PX = 7;
+const STRIP_STEP_PX = 89; // from one picture to the next
 const keyOf = (kept) => `${kept.decided_at_s} ${kept.picture}`;
 
 function stripItem(card, kept) {

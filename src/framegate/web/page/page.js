@@ -5,6 +5,7 @@ const POLL_MS = 3000, ANSWER_MS = 10_000, TICK_MS = 1000;
 const live = {
   sites: [],
   etag: null,
+  answeredAt: null, // when the last answer came
   lostAt: null, // since when no answer has come; null while they come
   isShut: false,
   asking: null, // the question that has no answer yet: there are never two
@@ -20,9 +21,10 @@ async function poll() {
   const deadline = setTimeout(() => live.asking.abort(), ANSWER_MS);
   try {
     await take(await asked(live.asking.signal));
+    live.answeredAt = nowMs();
     live.lostAt = null;
   } catch (error) {
-    if (!live.isHasty) live.lostAt ??= nowMs();
+    if (!live.isHasty) live.lostAt ??= live.answeredAt ?? nowMs();
     if (!(error instanceof TypeError) && error.name !== "AbortError") console.warn(error.message);
   } finally {
     clearTimeout(deadline);
@@ -84,16 +86,16 @@ function showOverall() {
   writeIn(element("title"), name);
   const title = kind === "good" ? name : `⚠ ${name}`;
   if (document.title !== title) document.title = title;
-  showLost();
+  showUnanswered();
   say(kind);
 }
 
-function showLost() {
-  const node = element("lost");
+function showUnanswered() {
+  const node = element("unanswered");
   node.hidden = live.lostAt === null;
   if (node.hidden) return;
-  const since = live.lostAt, before = live.sites.length ? " What is shown is as it was before." : "";
-  showAge(node, () => `No answer for ${ageText(Math.max(0, nowMs() - since))}.${before} It is asked for every ${POLL_MS / 1000} s.`);
+  const since = live.lostAt, before = live.sites.length ? " What is shown is from before." : "";
+  showAge(node, () => `No answer for ${ageText(Math.max(0, nowMs() - since))}.${before} Trying again every ${POLL_MS / 1000} s.`);
 }
 
 // Says what is wrong when that changes; not each time a number in it does.

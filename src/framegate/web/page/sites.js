@@ -104,7 +104,7 @@ function showProblems(section, problems) {
       else item.replaceWith(fresh);
       item = fresh;
     }
-    writeIn(item.firstElementChild, words);
+    writeWords(item.firstElementChild, words);
   }
 }
 
