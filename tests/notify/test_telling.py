@@ -234,7 +234,7 @@ def test_a_test_message_says_what_came_back(site: Site, web: WebServer) -> None:
         "bad: failed (exit code 7: no such host)",
     ]
     body = json.loads((site.home / "body").read_text())
-    assert (body["event"], body["notify"]) == ("notify.test", "good")
+    assert (body["event"], body["to"]) == ("notify.test", "good")
     assert web.bodies[0]["text"] == "site: a test message of framegate notify --test"
     done = framegate("notify", "--test", "web", "-c", site.config, "--json")
     assert json.loads(done.stdout)["notify"] == {"web": {"told": True, "answer": "200 OK"}}

@@ -94,7 +94,8 @@ class Clerk:
         """End. What is in flight has so many seconds; then it is broken off, and told in the next life."""
         self._is_finishing = True
         self._bell.ring()
-        self._thread.join(LONGEST_KILL_S)
+        if self._thread.ident is not None:
+            self._thread.join(LONGEST_KILL_S)
         senders = list(self._senders.values())
         for sender in senders:
             sender.finish()
@@ -110,9 +111,9 @@ class Clerk:
         while not self._is_finishing:
             try:
                 has_more = self._work()
-            except SinkError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what happened still waits to be told
                 pause_s = retry_delay_s(self._failures)
-                self._note_failure(str(error))
+                self._note_failure(str(error) if isinstance(error, SinkError) else repr(error))
             else:
                 self._note_success()
                 pause_s = 0.0 if has_more else NEVER_S
@@ -160,7 +161,8 @@ class Clerk:
         for sender in gone:
             sender.abort()
         for sender in gone:  # another of this name must not begin before it has ended
-            sender.has_ended(LONGEST_KILL_S)
+            if sender.has_ended(LONGEST_KILL_S):
+                sender.close()
         for name, each in named.items():
             if name in self._senders:
                 self._senders[name].retune(each)
@@ -226,4 +228,4 @@ class Clerk:
 
 def _is_about(name: str, message: Document) -> bool:
     """Return whether a message is about the one that would be told: it would go round and round."""
-    return str(message["event"]).startswith("notify.") and message.get("notify", name) == name
+    return str(message["event"]).startswith("notify.") and message.get("notify") == name

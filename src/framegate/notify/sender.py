@@ -100,6 +100,10 @@ class Sender:
         self._thread.join(max(0.0, within_s))
         return not self._thread.is_alive()
 
+    def close(self) -> None:
+        """Give back what it has held; it has ended, and nobody wakes it any more."""
+        self._bell.close()
+
     def _run(self) -> None:
         kill_marked(self._mark)  # what a life before this one was killed over
         while not self._is_finishing:
@@ -107,6 +111,9 @@ class Sender:
                 pause_s = self._turn()
             except SinkError:  # who adds to the queue reports it
                 pause_s = FIRST_RETRY_S
+            except Exception as error:  # noqa: BLE001 - a mistake of ours; the message is tried again, and given up
+                pause_s = FIRST_RETRY_S
+                self._note_failure(Outcome(is_told=False, words=repr(error)))
             self._bell.wait(min(pause_s, self._report_dropped()))
 
     def _turn(self) -> float:

@@ -23,7 +23,7 @@ class Try:
 
     def __init__(self, settings: NotifySettings, message: Document, *, mark: str, message_id: str) -> None:
         self._settings, self._mark = settings, mark
-        self._message = {**message, "id": message_id, "notify": settings.name}
+        self._message = {**message, "id": message_id, "to": settings.name}
         self._is_aborted = False
         self._abort_call: Callable[[], None] | None = None
 
