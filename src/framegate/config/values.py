@@ -53,7 +53,8 @@ def _without_slash_at_end(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(pattern.rstrip("/") or pattern for pattern in patterns)
 
 
-def _one_or_many(value: object) -> object:
+def one_or_many(value: object) -> object:
+    """Return a list of one text, if it is no list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -212,6 +213,6 @@ Borders = Annotated[
 OddSide = Annotated[Whole, Field(ge=0, le=99), AfterValidator(_odd)]
 Version = Annotated[Whole, AfterValidator(_known_version)]
 CameraPattern = Annotated[Text, AfterValidator(_has_camera_group)]
-Patterns = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-Exclusions = Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), AfterValidator(_without_slash_at_end)]
+Patterns = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), Field(min_length=1)]
+Exclusions = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), AfterValidator(_without_slash_at_end)]
 CaptureTimes = Annotated[Patterns, AfterValidator(_readable_times)]
