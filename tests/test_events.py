@@ -19,6 +19,7 @@ EVERY_FIELD = FrameDecided(
     ),
     duration_ms=7.0,
     score=ChangeScore(2.5, 2.3, "x", (Region(1, 2, 3, 4, 10.0),), 10.0, (640, 360), "gate"),
+    schedule="night",
 )  # fmt: skip
 
 

@@ -68,9 +68,7 @@ class Reason(StrEnum):
     @property
     def verdict(self) -> Verdict:
         """The verdict that this reason explains."""
-        if self.is_kept:
-            return Verdict.KEPT
-        return Verdict.DROPPED if self in _DROPPED else Verdict.REJECTED
+        return Verdict.KEPT if self.is_kept else Verdict.DROPPED if self in _DROPPED else Verdict.REJECTED
 
     @property
     def is_kept(self) -> bool:
@@ -78,10 +76,8 @@ class Reason(StrEnum):
         return self in _KEPT
 
 
-_KEPT = {
-    Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Reason.STORM, Reason.LIGHTING,
-    Reason.MOVED,
-}  # fmt: skip
+_KEPT = {Reason.FIRST, Reason.CHANGED, Reason.SIZE_CHANGED, Reason.HEARTBEAT, Reason.STORM}
+_KEPT |= {Reason.LIGHTING, Reason.MOVED}
 _DROPPED = {Reason.UNCHANGED, Reason.IDENTICAL, Reason.STORM_DROPPED}
 
 
@@ -252,6 +248,9 @@ class Decision:
 
     reference: str | None = None
     """Name of the frame it was compared with: the last kept one of its picture size; None without one."""
+
+    schedule: str | None = None
+    """Name of the ``[[schedule]]`` whose settings counted; None without one."""
 
     @property
     def verdict(self) -> Verdict:

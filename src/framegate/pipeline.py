@@ -216,9 +216,10 @@ class Pipeline:
     def _decide(self, examined: Examined) -> _Decided | Unsettled:
         if examined.rejection is not None:
             return _Decided(examined, examined.rejection)
-        name = examined.candidate.camera
+        candidate = examined.candidate
+        name, moment = candidate.camera, Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
         try:
-            camera = self._cameras.get(name)
+            camera = self._cameras.get(name, moment)
             decided = self._decide_as(camera, examined)
             self._cameras.measure(name)
         except (SinkError, MemoryError):  # not the frame's fault: it is judged again
@@ -291,8 +292,8 @@ class Pipeline:
         recovered_from: Reason | None = None,
     ) -> None:
         duration_ms = 1000 * (time.perf_counter() - started_s)
-        score = None if decision is None else decision.score
-        self._emit(FrameDecided(entry, duration_ms, score, recovered_from))
+        score, schedule = (None, None) if decision is None else (decision.score, decision.schedule)
+        self._emit(FrameDecided(entry, duration_ms, score, recovered_from, schedule))
         if (warning := WARNINGS.get(entry.reason)) is not None:
             self._emit(warning(entry.camera, entry.key.name))
 

@@ -3,13 +3,15 @@
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.cameras.camera import Camera
@@ -22,9 +24,9 @@ from framegate.ingest.reading import key_of
 from framegate.model import Candidate, Decision, Moment
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
-from framegate.tune.replay.outcomes import NONE, Frame, Line, Replay
+from framegate.tune.replay.outcomes import NONE, Frame, Line, Replay, Start
 
-CAMERA, START_NS, SECOND_NS = "default", 1_700_000_000 * 10**9, 10**9
+CAMERA, START_NS, SECOND_NS = "default", 1_780_000_000 * 10**9, 10**9
 SIZES = (64, 48), (48, 48)
 
 Values = tuple[Any, ...]
@@ -135,7 +137,7 @@ def values_of(result: Replay, line: int) -> list[Values]:
             score if is_scored else None,
             float(outcome.thresholds[number]) if is_scored else None,
             outcome.zones.get(number),
-            None if reference == NONE else result.frames[reference].name,
+            outcome.earlier.get(number) if reference == NONE else result.frames[reference].name,
             outcome.details.get(number, ""),
         ))  # fmt: skip
     return found
@@ -164,4 +166,111 @@ def test_lines_in_one_pass_decide_as_cameras_one_by_one(
             some = [Line("", settings_with(detection, folder)) for detection in lines[of]]
             result = replay(frames, some, store=store)
             assert [values_of(result, line) for line in range(len(some))] == alone[of]
+        store.close()
+
+
+SCHEDULED: dict[Preset, tuple[dict[str, Any], ...]] = {
+    "adaptive": ({"score_threshold": "0.5x"}, {"score_threshold": "8x"}),
+    "classic": ({"score_threshold": "4%"}, {"score_threshold": "0%", "blur": 0}),
+}
+OTHERS = {"keep_every": "20s"}, {"max_kept_per_hour": 1}, {"max_kept_per_hour": 3}, *PARTS[1:], {"ignore": []}
+
+
+def at(after_min: int) -> str:
+    """Return the local time so many minutes after the first shot."""
+    return f"{datetime.fromtimestamp(START_NS // SECOND_NS + 60 * after_min).astimezone():%H:%M}"
+
+
+@st.composite
+def by_the_hour(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Any settings, alone and with other schedules, all by two thresholds; tables as in a config file."""
+    detection = draw(detections())
+    table = detection.model_dump(mode="json", by_alias=True)
+    some = [*SCHEDULED[detection.preset_name], *OTHERS]
+    plans: list[dict[str, Any]] = [{"detection": table, "schedule": []}]
+    for names in (("early", "late"), ("other",)):
+        schedules = []
+        for name in names:
+            begins = draw(st.lists(st.integers(0, 7), min_size=1, max_size=3, unique=True))
+            hours = [f"{at(begin)}-{at(begin + draw(st.sampled_from([1, 1, 2, 1400])))}" for begin in begins]
+            chosen = draw(st.sampled_from(some)) | draw(st.sampled_from(some))
+            schedules.append({"name": name, "hours": hours, "detection": chosen})
+        plans.append({"detection": table, "schedule": schedules})
+    threshold = SCHEDULED[detection.preset_name][0]["score_threshold"]
+    return [*plans, plans[1] | {"detection": table | {"score_threshold": threshold}}]
+
+
+def by_hand(
+    tables: dict[str, Any], frames: Sequence[Frame], folder: Path, middle: int
+) -> tuple[list[tuple[Values, str | None]], Start]:
+    """Return what a camera decides whose settings are edited at each hour, and what it knew in the middle."""
+    everything = DetectionSettings.model_validate(tables["detection"])
+    camera, kept, state = Camera(CAMERA, everything, None), list[Moment](), b""
+    decided: list[tuple[Values, str | None]] = []
+    before: str | None = None
+    kept_by_then: tuple[Moment, ...] = ()
+    for number, frame in enumerate(frames):
+        if number == middle:
+            state, kept_by_then = camera.state(), tuple(kept)
+        moment = Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
+        data = (folder / frame.name).read_bytes()
+        if isinstance(decode(data, camera.judge.settings), Undecodable):
+            decided.append((values(_decided(camera, camera.judge.settings, frame, data)), None))
+            continue
+        name, table = hour_of(camera, moment, tables)
+        if name != before:
+            before, now = name, DetectionSettings.model_validate(table)
+            camera.retune(now, None, name)
+            pacing, most = camera.judge.pacing, now.max_kept_per_hour or 0
+            pacing.restore(kept[-most:] if most else [], pacing.storm, pacing.clock)
+        decision = _decided(camera, camera.judge.settings, frame, data)
+        kept += [moment] if decision.reason.is_kept else []
+        decided.append((values(decision), name))
+    return decided, Start(state, 1, kept_by_then, middle)
+
+
+def hour_of(camera: Camera, moment: Moment, tables: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return the schedule and the settings for a frame, by the clock on the wall."""
+    fault = camera.judge.pacing.clock.after(moment).fault
+    time_ns = moment.captured_at_ns if fault is None else moment.arrived_at_ns or moment.captured_at_ns
+    now = f"{datetime.fromtimestamp(time_ns // SECOND_NS).astimezone():%H:%M}"
+    for schedule in tables["schedule"]:
+        for begin, end in (hours.split("-") for hours in schedule["hours"]):
+            if begin <= now < end or (end < begin and not end <= now < begin):
+                return schedule["name"], {**tables["detection"], **schedule["detection"]}
+    return None, tables["detection"]
+
+
+HALF_MINUTES = st.lists(
+    st.tuples(
+        st.integers(0, len(palette()) - 1), st.sampled_from([30, 30, 30, 45, 60, 1000, 0, -35]), st.booleans()
+    ),
+    min_size=8,
+    max_size=20,
+)
+
+
+@settings(max_examples=12)
+@given(HALF_MINUTES, by_the_hour(), st.data())
+def test_a_schedule_decides_as_edits_at_its_hours(
+    shots: list[tuple[int, int, bool]], plans: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """Verdicts, scores to the bit and references: in one pass, from the cache, and on from a checkpoint."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        frames = laid(folder, shots)
+        middle = data.draw(st.integers(1, len(frames) - 1))
+        places = {"version": 1, "drop": {"folder": folder}, "results": {"folder": Path("/nowhere")}}
+        lines = [Line("", Settings.model_validate({**places, **tables})) for tables in plans]
+        store = FactStore(folder / "replay.sqlite")
+        alone = [by_hand(tables, frames, folder, middle) for tables in plans]
+        for _ in ("from the pictures", "from the cache"):
+            result = replay(frames, lines, store=store)
+            for line, (decided, _) in enumerate(alone):
+                assert values_of(result, line) == [each for each, _ in decided]
+                schedules = [result.outcomes[line].schedules.get(number) for number in range(len(frames))]
+                assert schedules == [schedule for _, schedule in decided]
+        for own, (decided, start) in zip(lines, alone, strict=True):
+            rest = [replace(frames[middle], start=start), *frames[middle + 1 :]]
+            assert values_of(replay(rest, [own], store=store), 0) == [each for each, _ in decided][middle:]
         store.close()

@@ -20,6 +20,14 @@ from pictures import png
 from running import Site
 from stepping import Stepped
 
+NIGHT = """
+[[schedule]]
+name = "night"
+hours = ["00:06-00:15", "00:28-00:35", "00:50-01:10"]
+[schedule.detection]
+"""
+"""A day of 96 frames, one a minute, begins at midnight: each life has some frames in it, some outside."""
+
 EDITS = {
     "threshold": ["", 'score_threshold = "1.3x"', 'score_threshold = "9x"', ""],
     "by time": [
@@ -29,6 +37,12 @@ EDITS = {
         'keep_every = "90s"\nmax_kept_per_hour = 5',
     ],
     "areas": ["", "border_mask = [0, 0, 30, 0]", 'mask_file = "{mask}"', 'min_contour_area = "1%"'],
+    "schedule": [
+        f'{NIGHT}score_threshold = "1.3x"\nkeep_every = "2m"',
+        f"{NIGHT}max_kept_per_hour = 3",
+        f'max_kept_per_hour = 4{NIGHT}mask_file = "{{mask}}"\nscore_threshold = "9x"',
+        f"{NIGHT.replace('00:28-00:35', '01:15-06:00')}border_mask = [0, 0, 30, 0]\nmax_kept_per_hour = 2",
+    ],
     "classic": [
         'preset = "classic"\nscore_threshold = "0.5%"\nmin_contour_area = "20px"',
         'preset = "classic"\nscore_threshold = "3%"\nmin_contour_area = "400px"',
@@ -94,6 +108,12 @@ def test_a_replay_by_the_settings_of_then_is_what_the_daemon_has_decided(lived: 
         different = other_verdicts(found.was, again.outcomes[0])
         assert [found.frames[number].name for number in different] == []
         assert again.is_exact
+        scheduled = len(again.outcomes[0].schedules)
+        assert (
+            (20 < scheduled < 80)
+            if any(each.schedule for each in found.revisions.values())
+            else not scheduled
+        )
     store.close()
 
 

@@ -1,6 +1,7 @@
 import os
 import shutil
 import sqlite3
+import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
@@ -14,10 +15,13 @@ from framegate.tune.footage.folder import folder_frames
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.facts import FactStore
 from framegate.tune.replay.outcomes import Line
-from replays import Decided, decided, draw_frames, kept, name_of, replayed, scanned, settings_for
+from replays import START_S, Decided, decided, draw_frames, kept, name_of, replayed, scanned, settings_for
 
 CLASSIC = 'preset = "classic"\nscore_threshold = "0.5%"\nmin_contour_area = "20px"\n'
 LEFT = "polygon = [[0.0, 0.4], [0.5, 0.4], [0.5, 1.0], [0.0, 1.0]]"
+
+SOON, LATER = (time.strftime("%H:%M", time.localtime(START_S + after_s)) for after_s in (300, 600))
+SCHEDULE = f'[[schedule]]\nname = "s"\nhours = "{SOON}-{LATER}"\n[schedule.detection]\n'
 
 KEYS = {
     "threshold": 'score_threshold = "4x"',
@@ -35,6 +39,10 @@ KEYS = {
     "storm by 10x": 'max_kept_per_hour = 4\nscore_threshold = "10x"',
     "storm by 30x": 'max_kept_per_hour = 4\nscore_threshold = "30x"',
     "both by time": 'keep_every = "90s"\nmax_kept_per_hour = 4',
+    "schedule": f'{SCHEDULE}score_threshold = "9x"',
+    "schedule of one camera": SCHEDULE.replace("hours", 'cameras = "c1"\nhours') + 'keep_every = "1m"',
+    "schedule of areas": f"{SCHEDULE}border_mask = [0, 0, 40, 0]\nmax_kept_per_hour = 2",
+    "schedule with classic": f'{CLASSIC}{SCHEDULE}blur = 0\nscore_threshold = "3%"',
     "one camera": '[camera.c1.detection]\nscore_threshold = "9x"',
 }
 """Configs that differ from the defaults in one key, or from ``preset = "classic"`` in one more."""

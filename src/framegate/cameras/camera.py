@@ -81,6 +81,7 @@ class Camera:
         name: as ``camera_pattern`` gives it.
         settings: of this camera.
         mask: the picture in the mask file that they name.
+        schedule: the one that these settings are of.
         new_detector: makes the detectors of its judge.
     """
 
@@ -90,9 +91,13 @@ class Camera:
         settings: DetectionSettings,
         mask: GrayImage | None,
         *,
+        schedule: str | None = None,
         new_detector: NewDetector = detector_of,
     ) -> None:
         self.name = name
+        self.schedule = schedule
+        """Name of the one that counts now; None without one."""
+
         self.judge = Judge(settings, mask_picture=mask, new_detector=new_detector)
         self.lateness = Lateness()
         self._digests: dict[Size, Digests] = {}
@@ -136,7 +141,8 @@ class Camera:
         decision = self.judge.judge_repeat(
             moment.captured_at_ns, size=size, arrived_at_ns=moment.arrived_at_ns
         )
-        return decision and replace(decision, detail=f"the same bytes as the last {repeated} frame")
+        detail = f"the same bytes as the last {repeated} frame"
+        return decision and replace(decision, detail=detail, schedule=self.schedule)
 
     def decide(self, key: FileKey | str, moment: Moment, picture: SmallPicture, sha256: bytes) -> Decision:
         """Decide about a frame that has to be judged, and learn from it.
@@ -152,6 +158,8 @@ class Camera:
         decision = self.judge.judge_reduced(
             key, moment.captured_at_ns, picture, arrived_at_ns=moment.arrived_at_ns
         )
+        if self.schedule is not None:
+            decision = replace(decision, schedule=self.schedule)
         if decision.reason is Reason.TORN:
             return decision  # the judge goes on as if it had not come
         size = picture.source_size
@@ -212,7 +220,8 @@ class Camera:
 
     def state(self) -> bytes:
         """Return all that its later decisions depend on besides the settings, for ``restored``."""
-        return packed(self._digests, self.lateness.saved(), self._settings_sha256, self.judge.state())
+        known = self._digests, self.lateness.saved(), self._settings_sha256, self.judge.state()
+        return packed(*known, schedule=self.schedule)
 
     @classmethod
     def restored(
@@ -222,20 +231,21 @@ class Camera:
         mask: GrayImage | None,
         state: bytes,
         *,
+        schedule: str | None = None,
         new_detector: NewDetector = detector_of,
     ) -> Self:
         """Return a camera that goes on where another was when ``state`` returned these bytes.
 
         Args:
-            name, settings, mask, new_detector: as for the constructor. The settings may be other ones, as far
-                as ``Judge.restored`` allows.
+            name, settings, mask, schedule, new_detector: as for the constructor. The settings may be other
+                ones, as far as ``Judge.restored`` allows.
             state: the bytes.
 
         Raises:
             ValueError: they are no such state, or as ``Judge.restored``.
         """
         digests, lateness, judged_by, judge = unpacked(state)
-        camera = cls(name, settings, mask, new_detector=new_detector)
+        camera = cls(name, settings, mask, schedule=schedule, new_detector=new_detector)
         camera.judge = Judge.restored(settings, judge, mask_picture=mask, new_detector=new_detector)
         camera.lateness.restore(lateness)
         if digests.keys() != camera.judge.lanes.keys():
@@ -269,10 +279,13 @@ class Camera:
         other._digests = {size: replace(each) for size, each in self._digests.items()}  # noqa: SLF001 - one of us
         return other
 
-    def retune(self, settings: DetectionSettings, mask: GrayImage | None) -> bool:
+    def retune(
+        self, settings: DetectionSettings, mask: GrayImage | None, schedule: str | None = None
+    ) -> bool:
         """Judge by other settings; return False, and change nothing, if they reduce pictures otherwise."""
         if not self.judge.retune(settings, mask_picture=mask):
             return False
+        self.schedule = schedule
         self._settings_sha256 = _settings_sha256(settings, mask)
         return True
 

@@ -21,7 +21,14 @@ class Digests:
     """Of the last frame's bytes and the settings by which it was dropped as unchanged, if it was."""
 
 
-def packed(digests: Mapping[Size, Digests], lateness: str, judged_by: bytes, judge: bytes) -> bytes:
+def packed(
+    digests: Mapping[Size, Digests],
+    lateness: str,
+    judged_by: bytes,
+    judge: bytes,
+    *,
+    schedule: str | None = None,
+) -> bytes:
     """Return what a camera knows as bytes; equal cameras give equal bytes.
 
     Args:
@@ -29,9 +36,11 @@ def packed(digests: Mapping[Size, Digests], lateness: str, judged_by: bytes, jud
         lateness: as ``Lateness.saved`` returns it.
         judged_by: tells the settings.
         judge: its state.
+        schedule: the one that counted last.
     """
     rows = [[*size, _hex(each.reference), _hex(each.dropped)] for size, each in digests.items()]
     known = {"digests": rows, "lateness": lateness, "judged_by": judged_by.hex()}
+    known |= {} if schedule is None else {"schedule": schedule}
     text = json.dumps(known, separators=(",", ":")).encode("ascii")
     return _LENGTH.pack(len(text)) + text + judge
 
@@ -53,6 +62,16 @@ def unpacked(data: bytes) -> tuple[dict[Size, Digests], str, bytes, bytes]:
         return digests, str(known["lateness"]), bytes.fromhex(known["judged_by"]), judge
     except (struct.error, LookupError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"these bytes are no state of a camera: {error}") from error
+
+
+def schedule_of(data: bytes) -> str | None:
+    """Return the schedule that counted when a camera was packed; None without one, or if that is damaged."""
+    try:
+        (length,) = _LENGTH.unpack_from(data)
+        schedule = json.loads(data[_LENGTH.size :][:length]).get("schedule")
+    except (struct.error, AttributeError, ValueError, RecursionError):
+        return None
+    return schedule if isinstance(schedule, str) else None
 
 
 def _hex(digest: bytes | None) -> str | None:

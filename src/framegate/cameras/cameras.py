@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from framegate.cameras.budget import budget_bytes
-from framegate.cameras.camera import Camera, mask_in
+from framegate.cameras.camera import Camera
+from framegate.cameras.masks import Masks
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.decoding import decode
@@ -78,8 +79,7 @@ class Cameras:
         self._stale: set[str] = set()
         """Names of the cameras in memory that still have the previous settings."""
 
-        self._masks: dict[str, GrayImage] = {}
-        self._mask_files: dict[str, bytes] = {}
+        self._masks = Masks()
         self._put_in_force()
 
     def retune(self, settings: Settings) -> None:
@@ -88,18 +88,25 @@ class Cameras:
         self._stale = set(self._cameras)
         self._put_in_force()
 
-    def get(self, name: str) -> Camera:
+    def get(self, name: str, moment: Moment | None = None) -> Camera:
         """Return a camera, from memory or restored; above the budget, others rest or are put away.
+
+        Args:
+            name: its name.
+            moment: of its next frame, by which a schedule may count. None: as it is.
 
         Raises:
             SinkError: the ledger cannot be read or written now, or the camera's mask cannot be read.
         """
-        if name in self._stale:
-            self._set_up_again(name)
+        camera = self._cameras.get(name)
+        if camera is not None and name in self._stale:
+            self._set_up_again(camera, None if moment is None else self._schedule_at(camera, moment))
             self._stale.discard(name)
         self._make_room(besides=name)
         camera = self._cameras.get(name) or self._restored(name)
         self._note(name, camera)
+        if moment is not None and (schedule := self._schedule_at(camera, moment)) != camera.schedule:
+            self._set_up_again(camera, schedule)
         return camera
 
     def has_judged(self, name: str, sha256: bytes) -> bool:
@@ -195,18 +202,24 @@ class Cameras:
         self.measure(name)
         self._stale.discard(name)
 
-    def _set_up_again(self, name: str) -> None:
-        """Give a camera its new settings; its reference stays in memory if it can be compared by them.
+    def _schedule_at(self, camera: Camera, moment: Moment) -> str | None:
+        if not self._settings.schedule:
+            return None
+        return self._settings.schedule_at(camera.name, camera.judge.pacing.time_ns(moment))
+
+    def _set_up_again(self, camera: Camera, schedule: str | None) -> None:
+        """Give a camera other settings; its reference stays in memory if it can be compared by them.
 
         Otherwise the camera is restored from the ledger, and the reference from its file, which may be gone.
         """
         self._make_durable()  # what it has kept lately is read from the ledger
-        camera, settings = self._cameras[name], self._settings.detection_of(name)
-        if camera.retune(settings, self._mask_of(settings)):
+        settings = self._settings.detection_of(camera.name, schedule)
+        kept = self._kept_lately(camera.name, settings)
+        if camera.retune(settings, self._mask_of(settings), schedule):
             pacing = camera.judge.pacing
-            pacing.restore(self._kept_lately(name, settings), pacing.storm, pacing.clock)
+            pacing.restore(kept, pacing.storm, pacing.clock)
         else:
-            self._put_away(name)
+            self._put_away(camera.name)
 
     def _kept_lately(self, name: str, settings: DetectionSettings) -> list[Moment]:
         most = settings.max_kept_per_hour
@@ -217,35 +230,19 @@ class Cameras:
         return Camera(name, settings, self._mask_of(settings))
 
     def _mask_of(self, settings: DetectionSettings) -> GrayImage | None:
-        return None if settings.mask_file is None else self._mask_at(settings.mask_file)
-
-    def _mask_at(self, path: str) -> GrayImage:
-        """Return a mask as it was when the settings took effect: a camera may be restored much later."""
-        if path not in self._masks:
-            self._read_mask(path)
+        path = settings.mask_file
+        if path is not None and not self._masks.has(path):
+            self._masks.read(path)
             self._number()
-        return self._masks[path]
+        return None if path is None else self._masks.picture(path)
 
     def _put_in_force(self) -> None:
-        """Read all masks now; one that cannot be read is tried again when it is needed."""
-        self._masks, self._mask_files = {}, {}
-        everyone = (self._settings.detection, *(each.detection for each in self._settings.camera.values()))
-        for path in {settings.mask_file for settings in everyone} - {None}:
-            with suppress(SinkError):
-                self._read_mask(str(path))
+        self._masks.put_in_force(self._settings.detections())
         self._number()
-
-    def _read_mask(self, path: str) -> None:
-        try:
-            data = Path(path).read_bytes()
-            self._masks[path] = mask_in(data, path)
-        except (OSError, ValueError) as error:  # not the frame's fault: the intake pauses
-            raise SinkError(f"cannot read the mask: {error}") from error
-        self._mask_files[path] = data
 
     def _number(self) -> None:
         """Have the ledger number the settings and the masks, by which frames are judged from now on."""
-        snapshot = Snapshot(self._settings, dict(self._mask_files), DETECTOR_VERSION, time.time_ns())
+        snapshot = Snapshot(self._settings, dict(self._masks.files), DETECTOR_VERSION, time.time_ns())
         self._ledger.put_in_force(snapshot)
 
     def _restored(self, name: str) -> Camera:

@@ -138,11 +138,7 @@ class DetectionSettings(Table):
             return data
         preset = data.get("preset", DEFAULT_PRESET)
         missing = dict.fromkeys(DEPENDING, NOT_GIVEN) if preset == "classic" else {}
-        table = _with_preset({**missing, **data}, preset)
-        zones = table.get("zone")
-        if isinstance(zones, (list, tuple)):
-            table["zone"] = [_with_preset(zone, preset) if isinstance(zone, dict) else zone for zone in zones]
-        return table
+        return in_units_of({**missing, **data}, preset)
 
     @model_serializer(mode="wrap")
     def _what_is_used(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -175,7 +171,16 @@ DEPENDING = ("score_threshold", "min_contour_area")
 """Settings whose values depend on the preset."""
 
 
-def _with_preset(table: dict[str, Any], preset: str) -> dict[str, Any]:
+def in_units_of(table: Mapping[str, Any], preset: str) -> dict[str, Any]:
+    """Return a table of settings in which each value that depends on the preset comes together with it."""
+    together = _with_preset(table, preset)
+    zones = together.get("zone")
+    if isinstance(zones, (list, tuple)):
+        together["zone"] = [_with_preset(zone, preset) if isinstance(zone, dict) else zone for zone in zones]
+    return together
+
+
+def _with_preset(table: Mapping[str, Any], preset: str) -> dict[str, Any]:
     return {
         key: ForPreset(value, preset) if key in DEPENDING and value is not None else value
         for key, value in table.items()

@@ -61,6 +61,17 @@ TAIL = """
 #score_threshold = "3x"
 
 
+# Any setting of [detection] but preset and working_height, for some hours and weekdays of capture time. The
+# first schedule that fits counts. Without cameras it is for all of them.
+#[[schedule]]
+#name = "night"
+#hours = "20:00-06:00"
+#weekdays = ["sat", "sun"]
+#cameras = ["c21"]
+#[schedule.detection]
+#score_threshold = "4x"
+
+
 # The published algorithm, here for one camera only. Both areas are required; only this preset uses the
 # other settings shown. A camera with another preset than [detection] takes no threshold, area or zone
 # from there.
@@ -263,6 +274,10 @@ def _is_restart_only(setting: FieldInfo) -> bool:
 
 def _values_by_key(config: Config) -> dict[str, Any]:
     values = config.settings.model_dump(by_alias=True, mode="json")
+    values["schedule"] = {
+        each.pop("name"): {key: value for key, value in each.items() if value is not None}
+        for each in values["schedule"]
+    }
     return dict(_leaves(values))
 
 

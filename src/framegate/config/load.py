@@ -49,6 +49,8 @@ class Config:
         """Return where a value comes from: ``flag``, ``file`` or ``default``."""
         if key in self.given:
             return self.given[key]
+        if key.startswith("schedule.") and "schedule" in self.given:
+            return self.given["schedule"]
         table, _, name = key.rpartition(".")
         if table.startswith("camera.") and self._inherits(table, name):
             return self.given.get(f"detection.{name}", DEFAULT)
@@ -59,6 +61,9 @@ class Config:
         camera = next(
             (f"camera.{name}" for name in self.settings.camera if key.startswith(f"camera.{name}.")), ""
         )
+        for number, schedule in enumerate(self.settings.schedule):
+            if key.startswith(title := f"schedule.{schedule.name}."):
+                return line_of(self.text, ("schedule", number, *key.removeprefix(title).split(".")))
         place = ("camera", camera.removeprefix("camera."), *key.removeprefix(f"{camera}.").split("."))
         return line_of(self.text, place if camera else tuple(key.split(".")))
 

@@ -5,17 +5,18 @@ and ``docs.py``). The docstring of a table or a field is its documentation every
 is what ``config.example.toml`` shows if there is no default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, WrapSerializer
+from pydantic import AfterValidator, Field, Strict, WrapSerializer, model_validator
 
 from framegate.config.capture_time import MTIME
 from framegate.config.detection import DetectionSettings
 from framegate.config.notify import Notifies
 from framegate.config.quantities import Size
+from framegate.config.schedule import Schedule, Schedules, local_clock, with_presets
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
     AfterVerdict,
@@ -232,12 +233,56 @@ class Settings(Table):
         AfterValidator(MappingProxyType),
         WrapSerializer(lambda cameras, as_dict: as_dict(dict(cameras))),
     ] = Field(default_factory=lambda: MappingProxyType({}))
+    schedule: Schedules = ()
     metrics: MetricsSettings = MetricsSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     notify: Notifies = ()
 
-    def detection_of(self, camera: str) -> DetectionSettings:
-        """Return the detection settings of a camera: its own, or the general ones."""
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_schedules_the_presets(cls, data: Any) -> Any:
+        return with_presets(data)
+
+    def detection_of(self, camera: str, schedule: str | None = None) -> DetectionSettings:
+        """Return the detection settings of a camera: its own, or the general ones.
+
+        Args:
+            camera: its name.
+            schedule: the name of the one that counts, as ``schedule_at`` returns it. None: as they are
+                outside of all schedules.
+        """
         own = self.camera.get(camera)
-        return self.detection if own is None else own.detection
+        detection = self.detection if own is None else own.detection
+        if schedule is None:
+            return detection
+        return next(each for each in self.schedule if each.name == schedule).detection.over(detection)
+
+    def schedule_at(self, camera: str, time_ns: int) -> str | None:
+        """Return the name of the schedule that counts for a camera at a time: the first that fits, or None.
+
+        Args:
+            camera: its name.
+            time_ns: of capture, since the epoch; see ``Pacing.time_ns``.
+        """
+        if not self.schedule:
+            return None
+        weekday, second = local_clock(time_ns)
+        fitting = (each for each in self.schedules_of(camera) if each.covers(weekday, second))
+        return next((each.name for each in fitting), None)
+
+    def schedules_of(self, camera: str) -> tuple[Schedule, ...]:
+        """Return the schedules that may count for a camera, in their order."""
+        return tuple(each for each in self.schedule if each.is_for(camera))
+
+    def detections(self) -> Iterator[DetectionSettings]:
+        """Yield all detection settings by which any camera may be judged at any time."""
+        cameras = {name for each in self.schedule for name in each.cameras or ()} | {*self.camera}
+        yield self.detection
+        yield from (each.detection for each in self.camera.values())
+        for schedule in self.schedule:
+            if schedule.cameras is None:
+                yield schedule.detection.over(self.detection)
+            for name in cameras:
+                if schedule.is_for(name):
+                    yield self.detection_of(name, schedule.name)

@@ -135,6 +135,9 @@ class Classic:
         """Return a detector like this one: there is nothing to learn."""
         return copy(self)
 
+    def go_on_from(self, other: "Classic") -> None:
+        """Do nothing: there is nothing to know."""
+
     def learnt(self) -> None:
         """Return None: there is nothing."""
 

@@ -24,6 +24,10 @@ class Prepared(Protocol):
         """The picture that all else is computed from: (height, width) or (height, width, 3), read-only."""
 
     @property
+    def small(self) -> SmallPicture:
+        """What it was prepared from, and can be prepared from again."""
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """That of ``image``."""
 
@@ -106,6 +110,9 @@ class Detector(Protocol[P]):
 
     def branch(self) -> Self:
         """Return a detector that knows what this one has learnt; from now on each learns alone."""
+
+    def go_on_from(self, other: Self) -> None:
+        """Know what another detector of this preset has learnt, whatever its other settings are."""
 
     def learnt(self) -> bytes | None:
         """Return what was learnt, the same bytes for the same frames; None when it is nothing."""

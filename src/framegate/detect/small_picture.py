@@ -19,6 +19,11 @@ class SmallPicture:
     """(width, height) of the whole picture, in pixels."""
 
     @property
+    def small(self) -> "SmallPicture":
+        """Itself: with ``classic`` it is compared as it is."""
+        return self
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """That of ``image``."""
         return self.image.shape

@@ -22,6 +22,9 @@ class FrameDecided(LogEvent, level=("info", "error")):
     recovered_from: Reason | None = None
     """The reason in the ledger, when the frame was decided, and counted, before a restart."""
 
+    schedule: str | None = None
+    """The ``[[schedule]]`` whose settings counted; None without one, or after a crash."""
+
     @property
     def event(self) -> str:
         """``frame.kept``, ``frame.dropped`` or ``frame.rejected``."""
@@ -44,6 +47,7 @@ class FrameDecided(LogEvent, level=("info", "error")):
             "threshold": _rounded(entry.threshold),
             "unit": entry.unit,
             "zone": entry.zone,
+            "schedule": self.schedule,
             "reference": entry.reference,
             "result": entry.result,
             "detail": entry.detail or None,
@@ -67,9 +71,9 @@ class FrameDecided(LogEvent, level=("info", "error")):
     def field_names(cls) -> tuple[str, ...]:
         """Return the fields, in reading order."""
         return (
-            "camera", "frame", "reason", "score", "threshold", "unit", "zone", "reference", "result",
-            "detail", "captured_at", "late", "size_bytes", "duration_ms", "config_revision", "region_count",
-            "regions", "working_size",
+            "camera", "frame", "reason", "score", "threshold", "unit", "zone", "schedule", "reference",
+            "result", "detail", "captured_at", "late", "size_bytes", "duration_ms", "config_revision",
+            "region_count", "regions", "working_size",
         )  # fmt: skip
 
 

@@ -79,8 +79,7 @@ class RunLedger:
     """
 
     def __init__(self, settings: Settings) -> None:
-        everyone = (settings.detection, *(each.detection for each in settings.camera.values()))
-        self._most_lately = max(each.max_kept_per_hour or 0 for each in everyone)
+        self._most_lately = max(each.max_kept_per_hour or 0 for each in settings.detections())
         self._lately: defaultdict[str, deque[Moment]] = defaultdict(lambda: deque(maxlen=self._most_lately))
         self._kept: dict[FileKey, Entry] = {}
         self._kept_of: defaultdict[str, list[FileKey]] = defaultdict(list)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
+from framegate.config.schedule import local_clock
 from framegate.config.settings import DEFAULT_CAMERA, Settings
 from framegate.errors import ConfigError, Problem
 from framegate.folders import free_bytes
@@ -31,6 +33,9 @@ from framegate.preflight.folder_checks import (
 )
 from framegate.preflight.notify_checks import check_notifies
 
+ANY_OTHER = ""
+"""The name of no camera: it stands for those that no table names."""
+
 INOTIFY_LIMITS = Path("/proc/sys/fs/inotify")
 
 
@@ -48,6 +53,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_unmatched(contents),
             *check_unread(contents),
             *_check_cameras(settings),
+            *_check_schedules(settings),
             *_check_space(settings),
             *check_masks(settings),
             *check_extras(settings),
@@ -134,11 +140,29 @@ def _raise_errors(findings: Iterable[Finding], path: str) -> None:
 
 
 def _check_cameras(settings: Settings) -> Iterator[Finding]:
-    if settings.camera and settings.drop.camera_pattern is None:
+    if settings.drop.camera_pattern is None:
         words = "has no effect: without drop.camera_pattern every frame belongs to the camera default"
         for name in settings.camera:
             if name != DEFAULT_CAMERA:
                 yield Finding(Grade.WARNING, f"camera.{name}", words)
+        for schedule in settings.schedule:
+            if not schedule.is_for(DEFAULT_CAMERA):
+                yield Finding(Grade.WARNING, f"schedule.{schedule.name}.cameras", words)
+
+
+def _check_schedules(settings: Settings) -> Iterator[Finding]:
+    """Say which schedules count now, by this machine's clock."""
+    now_ns = time.time_ns()
+    earlier: set[str] = set()
+    for schedule in settings.schedule:
+        names = {*settings.camera, ANY_OTHER} if schedule.cameras is None else {*schedule.cameras}
+        now = [name for name in names if settings.schedule_at(name, now_ns) == schedule.name]
+        fits = schedule.covers(*local_clock(now_ns))
+        words = "counts now" if now else "does not count now"
+        if fits and not now and earlier:
+            words += f", since an earlier one does: {', '.join(sorted(earlier))}"
+        earlier |= {schedule.name} if now else set()
+        yield Finding(Grade.OK, f"schedule.{schedule.name}", f"{schedule.in_words}: {words}")
 
 
 def _check_space(settings: Settings) -> Iterator[Finding]:
@@ -178,6 +202,7 @@ def check_masks(settings: Settings) -> Iterator[Finding]:
     """Check every mask file in the settings."""
     tables = {"detection": settings.detection}
     tables |= {f"camera.{name}.detection": camera.detection for name, camera in settings.camera.items()}
+    tables |= {f"schedule.{each.name}.detection": each.detection for each in settings.schedule}
     for table, detection in tables.items():
         if detection.mask_file is not None:
             yield _check_mask(f"{table}.mask_file", detection.mask_file)

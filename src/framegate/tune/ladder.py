@@ -1,4 +1,8 @@
-"""The thresholds that are tried, and by how much each may change without changing a verdict."""
+"""The thresholds that are tried, and by how much each may change without changing a verdict.
+
+They are tried in place of the general threshold, or of a camera's own. What a zone or a schedule sets itself
+stays as it is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +11,7 @@ import numpy as np
 
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Area, Times
+from framegate.config.schedule import ScheduledDetection
 from framegate.config.settings import Settings
 from framegate.model import Unit
 from framegate.tune.replay.changing import with_detection
@@ -37,7 +42,7 @@ def ladder(settings: Settings) -> list[Line]:
 
 
 def at_rung(settings: Settings, rung: int) -> Settings:
-    """Return settings with one rung's threshold for every camera; zones with one of their own keep it."""
+    """Return settings with one rung's threshold for every camera."""
     return with_detection(settings, lambda detection: _at(detection, RUNGS[_unit(detection)][rung]))
 
 
@@ -59,7 +64,18 @@ def every_frame(settings: Settings, least: float) -> Settings:
         limits = {"zone": zones, "keep_every": None, "max_kept_per_hour": None}
         return _at(detection, least).model_copy(update=limits)
 
-    return with_detection(settings, without_limits)
+    def schedule_without_limits(detection: ScheduledDetection) -> ScheduledDetection:
+        zones = tuple(zone.model_copy(update={"score_threshold": None}) for zone in detection.zone)
+        return detection.without(
+            frozenset({"score_threshold", "keep_every", "max_kept_per_hour"}), zone=zones
+        )
+
+    return with_detection(settings, without_limits, schedule_without_limits)
+
+
+def thresholds_by_schedule(settings: Settings, camera: str) -> list[str]:
+    """Return the schedules that set a threshold of a camera, which the ladder leaves as it is."""
+    return [each.name for each in settings.schedules_of(camera) if "score_threshold" in each.detection.given]
 
 
 def in_toml(threshold: float, unit: Unit) -> str:
@@ -73,8 +89,14 @@ def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
     Args:
         outcome: of a line with this threshold.
         numbers: the frames, of one camera.
-        threshold: the general one. Of a zone with a threshold of its own only the proportion counts.
+        threshold: the general one. Of a zone with a threshold of its own only the proportion counts; frames
+            for which a schedule with one of its own counted set no limit.
     """
+    if outcome.schedules:
+        own = {
+            each.name for each in outcome.line.settings.schedule if "score_threshold" in each.detection.given
+        }
+        numbers = [number for number in numbers if outcome.schedules.get(number) not in own]
     scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
     scored = np.isfinite(scores)
     scores, thresholds = scores[scored], thresholds[scored]

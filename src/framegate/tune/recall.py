@@ -85,7 +85,7 @@ def recall(
     reference, learnt = (None, None) if lane is None else (lane.reference, lane.detector.learnt())
     (decided,) = lines.judge(place, moment, sha256, seen)
     decision = _named(decided.decision, frames)
-    detector = _detector_of(settings, camera, masks)
+    detector = _detector_of(settings, camera, decision.schedule, masks)
     current = detector.prepare(shown.small)
     before = None if reference is None else _prepared(detector, reference)
     unlearnt = None
@@ -95,8 +95,10 @@ def recall(
     return Recalled(detector, current, before, decision, unlearnt, is_whole)
 
 
-def _detector_of(settings: Settings, camera: str, masks: Mapping[str, GrayImage]) -> Detector[Any]:
-    detection = settings.detection_of(camera)
+def _detector_of(
+    settings: Settings, camera: str, schedule: str | None, masks: Mapping[str, GrayImage]
+) -> Detector[Any]:
+    detection = settings.detection_of(camera, schedule)
     path = detection.mask_file
     known = None if path is None else masks.get(path)
     return detector_of(detection, mask_of(detection) if known is None else known)

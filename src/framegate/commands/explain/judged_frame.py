@@ -45,6 +45,9 @@ class Past:
     file: Path | None = None
     """Where its bytes are; None if they are gone."""
 
+    schedule: str | None = None
+    """Name of the one that counted; None without one."""
+
     detection: DetectionSettings | None = None
     """By which it was judged; None if they are not known."""
 
@@ -100,12 +103,13 @@ def past_of(name: str, settings: Settings) -> Past:
         reference = history.reference_of(row)
     frame, then = found.frames[-1], found.revisions.get(row.entry.config_revision)
     past = Past(row.entry, reference, _file_of(frame, settings), doubts=_doubts(found))
-    past.detection = None if then is None else then.detection_of(row.entry.camera)
+    _follow_schedule(past, then, None if then is None else _schedule_of(row.entry, then))
     is_compared = row.entry.reason.verdict is not Verdict.REJECTED or row.entry.reason is Reason.TORN
     if past.file is None or frame.settled is not None or not is_compared:
         return past
     if not past.doubts:
-        _recall(past, found.frames, Line("then", settings, revisions=found.revisions), found)
+        schedule = _recall(past, found.frames, Line("then", settings, revisions=found.revisions), found)
+        _follow_schedule(past, then, schedule)
     elif reference is not None and (file := _file_of(recorded_frame(reference, settings), settings)):
         _compare(past, file, past.file, then or settings)
     return past
@@ -134,13 +138,23 @@ def _doubts(found: Recording) -> list[str]:
     return doubts
 
 
-def _recall(past: Past, frames: list[Frame], line: Line, found: Recording) -> None:
-    """Explain a frame by what the camera knew then."""
+def _schedule_of(entry: Entry, settings: Settings) -> str | None:
+    """Return the schedule that counted for a frame, unless its camera's clock was wrong."""
+    return settings.schedule_at(entry.camera, entry.captured_at_ns)
+
+
+def _follow_schedule(past: Past, then: Settings | None, schedule: str | None) -> None:
+    past.schedule = schedule
+    past.detection = None if then is None else then.detection_of(past.entry.camera, schedule)
+
+
+def _recall(past: Past, frames: list[Frame], line: Line, found: Recording) -> str | None:
+    """Explain a frame by what the camera knew then; return the schedule that counted."""
     with Bar(len(frames)) as bar:
         recalled = recall(frames, line, found.masks, bar.move)
     if recalled is None:
         past.doubts.append("its file shows no picture any more")
-        return
+        return past.schedule
     if not recalled.is_whole:
         past.doubts.append("the preset or its working size was changed before it")
     if not _is_alike(recalled.decision, past.entry):
@@ -150,11 +164,12 @@ def _recall(past: Past, frames: list[Frame], line: Line, found: Recording) -> No
             recalled.detector, recalled.reference, recalled.current, recalled.decision
         )
     past.score_before_learning = recalled.score_before_learning
+    return recalled.decision.schedule
 
 
 def _compare(past: Past, reference: Path, current: Path, settings: Settings) -> None:
     """Explain a frame by the two files alone, as if nothing had been learnt."""
-    detection = settings.detection_of(past.entry.camera)
+    detection = settings.detection_of(past.entry.camera, _schedule_of(past.entry, settings))
     try:
         detector = detector_of(detection, mask_of(detection))
         max_pixels = settings.drop.max_megapixels * 1e6
@@ -188,6 +203,7 @@ def _document(past: Past) -> dict[str, Any]:
         "captured_at": iso_utc(entry.captured_at_ns),
         "decided_at": iso_utc(entry.decided_at_ns),
         "config_revision": entry.config_revision,
+        "schedule": past.schedule,
         "verdict": entry.reason.verdict,
         "reason": entry.reason,
         "detail": entry.detail,
@@ -205,7 +221,8 @@ def _in_words(past: Past) -> Iterator[str]:
     entry, explanation = past.entry, past.explanation
     taken, judged = iso_utc(entry.captured_at_ns), iso_utc(entry.decided_at_ns)
     yield f"{printable(entry.key.name)} of camera {printable(entry.camera)}, taken {taken}"
-    yield f"judged {judged}, by revision {entry.config_revision} of the settings"
+    by = "" if past.schedule is None else f", schedule {printable(past.schedule)}"
+    yield f"judged {judged}, by revision {entry.config_revision} of the settings{by}"
     yield f"{entry.reason.verdict}: {entry.reason}{f' ({entry.detail})' if entry.detail else ''}"
     if entry.score is not None and entry.threshold is not None and entry.unit is not None:
         shown, sign, threshold = comparison(entry.score, entry.threshold, entry.unit)

@@ -48,6 +48,8 @@ def run_explain(
         print(json.dumps(explanation.as_json(), indent=2))
     else:
         print(in_words(explanation))
+        if schedules := ", ".join(each.name for each in settings.schedules_of(camera)):
+            print(f"as outside of all schedules ({schedules}): two files alone have no hour")
 
 
 def in_words(explanation: Explanation) -> str:

@@ -16,6 +16,7 @@ from framegate.commands.suggest.numbers import (
     span_in_words,
     time_in_words,
 )
+from framegate.tune.ladder import thresholds_by_schedule
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.tried import Tried
 
@@ -33,6 +34,7 @@ def consequences(found: OfCamera) -> Iterator[str]:
     yield f"{plural(len(trial.frames), 'frame')} of {printable(trial.camera)}, {time_in_words(trial)}"
     if found.is_few:
         yield few_in_words(trial)
+    yield from scheduled_in_words(trial)
     yield f"{'threshold':>9} {'kept':>7} {'a day':>7} {'MB a day':>9}   decides the same from … to"
     for one, remark in _rows(trial):
         span = span_in_words(one.span, trial.unit, one.threshold)
@@ -41,6 +43,14 @@ def consequences(found: OfCamera) -> Iterator[str]:
             f" {rounded(mb_a_day(trial, one)):>9}   {span:<20} {remark}"
         ).rstrip()
     yield from _consecutive(trial)
+
+
+def scheduled_in_words(trial: Trial) -> Iterator[str]:
+    """Yield that schedules with thresholds of their own keep them, whichever is tried."""
+    if own := thresholds_by_schedule(trial.settings, trial.camera):
+        count = sum(name in own for name in trial.in_force.outcome.schedules.values())
+        names = ", ".join(map(printable, own))
+        yield f"schedule {names}: {plural(count, 'frame')} by a threshold of its own, whichever is tried here"
 
 
 def few_in_words(trial: Trial) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from framegate.commands.scan import printable
-from framegate.commands.suggest.consequences import few_in_words
+from framegate.commands.suggest.consequences import few_in_words, scheduled_in_words
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
 from framegate.commands.suggest.numbers import a_day, in_short, plural, rounded, span_in_words, time_in_words
 from framegate.config.detection import IgnoredArea
@@ -34,6 +34,7 @@ def pasted(found: OfCamera, wanted: Wanted) -> Iterator[str]:
     yield f"# {printable(trial.camera)}: {plural(len(trial.frames), 'frame')}, {time_in_words(trial)}"
     if found.is_few:
         yield f"# {few_in_words(trial)}"
+    yield from (f"# {line}" for line in scheduled_in_words(trial))
     if found.answer is not None:
         yield from (f"# {line}" for line in _answer(found.answer, trial, wanted))
         if can_be_had(found.answer):

@@ -202,6 +202,10 @@ class Adaptive:
         other._usual = copy(self._usual)  # noqa: SLF001 - one of us; it replaces its arrays, and changes none
         return other
 
+    def go_on_from(self, other: "Adaptive") -> None:
+        """Know what another detector has learnt; from now on each learns alone."""
+        self._usual = copy(other._usual)  # noqa: SLF001 - as in branch
+
     def learnt(self) -> bytes | None:
         """Return what was learnt; None when it is nothing."""
         return self._usual.to_bytes()

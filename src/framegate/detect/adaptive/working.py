@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from framegate.detect.adaptive.exact import Floats, floats, product
 from framegate.detect.adaptive.rows import BlockDetails, block_details
 from framegate.detect.scoring import WIDEST_ASPECT, as_uint8
+from framegate.detect.small_picture import SmallPicture
 from framegate.model import GrayImage
 
 WORKING_SIDE = 180
@@ -67,6 +68,11 @@ class WorkingPicture:
 
     counted: GrayImage | None
     """Which pixels counted when it was made: 255, or 0 where ignored; None when all did."""
+
+    @property
+    def small(self) -> SmallPicture:
+        """What it was prepared from."""
+        return SmallPicture(self.image, self.source_size)
 
     @property
     def shape(self) -> tuple[int, ...]:

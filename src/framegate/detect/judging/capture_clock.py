@@ -137,6 +137,15 @@ class CaptureClock:
             arrived_at_ns = self.arrivals_since_ns
         return now_ns - arrived_at_ns
 
+    def time_ns(self, now: Moment) -> int:
+        """Return when a frame was taken: by its capture time, if that can be true; otherwise by its arrival.
+
+        Args:
+            now: the frame for which ``after`` was called last.
+        """
+        arrived_at_ns = None if self.fault is None else self.last_arrival_ns
+        return now.captured_at_ns if arrived_at_ns is None else arrived_at_ns
+
     def saved(self) -> list[object]:
         """Return it as values for JSON."""
         return list(astuple(self))

@@ -194,10 +194,9 @@ class Judge:
         """
         if reduction_of(settings) != reduction_of(self.settings):
             return False
-        lanes = {}
-        for size, lane in self.lanes.items():
-            lanes[size] = _lane_again(self._detector_of(settings, mask_picture), _saved(lane))
-            lanes[size].previous_key = lane.previous_key
+        lanes = {
+            size: lane.retuned(self._detector_of(settings, mask_picture)) for size, lane in self.lanes.items()
+        }
         self.settings, self._mask_picture, self.lanes = settings, mask_picture, lanes
         self.pacing.retune(settings)
         return True

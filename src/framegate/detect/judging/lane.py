@@ -8,7 +8,6 @@ from typing import Any
 from framegate.config.detection import DetectionSettings
 from framegate.detect.deciding import decide
 from framegate.detect.detector import Detector, P, Prepared
-from framegate.detect.small_picture import SmallPicture
 from framegate.detect.tear import Tear, TornAlike, torn_alike
 from framegate.model import Decision, FileKey, Moment, Picture, Reason, Size
 
@@ -66,13 +65,13 @@ class Lane:
     def rest(self) -> None:
         """Keep of the pictures only what they can be prepared from again."""
         if not self._rests:
-            self._change_pictures(lambda picture: SmallPicture(picture.image, picture.source_size))
+            self._change_pictures(lambda picture: picture.small)
             self._rests = True
 
     def wake(self) -> None:
         """Prepare the pictures again, to the bit, if the lane rests: its next frame needs them."""
         if self._rests:
-            self._change_pictures(self.detector.prepare)
+            self._prepare_again()
             self._rests = False
 
     def decision_on(self, current: PreparedFrame) -> Decision:
@@ -119,6 +118,15 @@ class Lane:
         other.detector.settings = settings
         return other
 
+    def retuned(self, detector: Detector[Any]) -> "Lane":
+        """Return a lane in the same state, that compares by a detector which reduces pictures alike."""
+        other = copy(self)
+        detector.go_on_from(self.detector)
+        other.detector = detector
+        if not self._rests:
+            other._prepare_again()  # noqa: SLF001 - one of us; a mask may be part of what is prepared
+        return other
+
     def renew(self, key: FileKey, now: FileKey, captured_at_ns: int) -> None:
         """Know a frame that was judged by its present key and capture time, if it is needed any more."""
         renewed = {
@@ -130,7 +138,10 @@ class Lane:
         self.previous = renewed.get(id(self.previous), self.previous)
         self.previous_key = now if self.previous_key == key else self.previous_key
 
-    def _change_pictures(self, change: Callable[[Any], Prepared]) -> None:
+    def _prepare_again(self) -> None:
+        self._change_pictures(lambda picture: self.detector.prepare(picture.small))
+
+    def _change_pictures(self, change: Callable[[Prepared], Prepared]) -> None:
         """Change the picture of the reference and of the previous frame; if that fails, neither."""
         reference, previous = self.reference, self.previous
         changed = replace(reference, prepared=change(reference.prepared))

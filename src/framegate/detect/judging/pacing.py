@@ -53,6 +53,10 @@ class Pacing:
         other.storm = None if self.storm is None else replace(self.storm)
         return other
 
+    def time_ns(self, moment: Moment) -> int:
+        """Return when the next frame was taken: see ``CaptureClock.time_ns``."""
+        return self.clock.after(moment).time_ns(moment)
+
     def applied_to(self, decision: Decision, moment: Moment, reference: Moment | None) -> Decision:
         """Return what becomes of a decision about a frame, unless it is the camera's first.
 

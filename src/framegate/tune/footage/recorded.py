@@ -7,6 +7,7 @@ rejected without comparing it is settled: no threshold changes it.
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from framegate.model import Candidate, Decision, Entry, FileKey, GrayImage, Reas
 from framegate.tune.footage.beginning import Row, begin, begin_late, entry_of
 from framegate.tune.replay.changing import with_detection
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome
+
+D = TypeVar("D", bound=DetectionSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,11 @@ def _settings_of(revision: Revision, history: History, masks: dict[str, GrayImag
             raise ValueError(f"the mask {path} was too large to be remembered")
         masks[renamed[path]] = mask_in(data, path)
 
-    def named_anew(detection: DetectionSettings) -> DetectionSettings:
+    def named_anew(detection: D) -> D:
         path = detection.mask_file
         return detection if path is None else detection.model_copy(update={"mask_file": renamed[path]})
 
-    return with_detection(settings, named_anew)
+    return with_detection(settings, named_anew, named_anew)
 
 
 def recorded_frame(entry: Entry, settings: Settings) -> Frame:

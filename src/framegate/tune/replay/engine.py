@@ -135,7 +135,7 @@ class _CameraRun:
     def _key_of(self, line: Line) -> str:
         """Return what tells apart by which settings a line judges the frames."""
         first = line.settings_before(self._frames[0])
-        if line.revisions is None:
+        if line.revisions is None and not first.schedule:
             return self._lines.key_of(first)
         keys: dict[int, str] = {}
         digest = hashlib.blake2b(digest_size=DIGITS // 2)
@@ -143,7 +143,17 @@ class _CameraRun:
             if id(settings) not in keys:
                 keys[id(settings)] = self._lines.key_of(settings)
             digest.update(keys[id(settings)].encode())
+        for frame in self._frames:
+            digest.update(self._hours_of(line, frame).encode())
         return digest.hexdigest()
+
+    def _hours_of(self, line: Line, frame: Frame) -> str:
+        """Return which schedules may count for a frame: where the clocks go otherwise, there are others."""
+        settings, candidate = line.settings_for(frame), frame.candidate
+        if not settings.schedule:
+            return ""
+        times_ns = candidate.captured_at_ns, candidate.arrived_at_ns
+        return str([each and settings.schedule_at(self._camera, each) for each in times_ns])
 
     def _replay(self, start: int, batch: Sequence[Frame], reader: Reader | None, progress: Progress) -> None:
         known = Known.of(batch, self._store, self._drop_folder, [*self._lines.readings], [*self._lines.works])

@@ -20,7 +20,7 @@ from framegate.tune.replay.shown import Shown, content_of
 Reading = str
 """Names a way to read and decode a frame."""
 
-_FORMAT = 3
+_FORMAT = 4
 MOST_BYTES = 1_000_000_000
 """A larger cache begins anew: some 1.5 million frames, each with the outcomes of 41 thresholds."""
 

@@ -22,6 +22,7 @@ from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
 from framegate.tune.replay.outcomes import Start, key_of
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
+from framegate.tune.replay.shown import digest_of
 
 MOST_KEPT = 100_000
 """Times of kept frames that are remembered: as many as ``max_kept_per_hour`` may be."""
@@ -58,13 +59,13 @@ class _Group:
 
     def state(self) -> tuple[Any, ...]:
         """Return what tells apart all states from which lines might go on in unlike ways."""
-        judge, pacing = self.camera.judge, self.camera.judge.pacing
+        camera, judge, pacing = self.camera, self.camera.judge, self.camera.judge.pacing
         lanes = tuple(
             (size, lane.reference.key, lane.previous_key, lane.torn, _history(lane))
             for size, lane in judge.lanes.items()
         )
         storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
-        return self.kin, lanes, tuple(pacing.kept), storm, pacing.clock, self.camera.sizes_dropped
+        return self.kin, lanes, tuple(pacing.kept), storm, pacing.clock, camera.sizes_dropped, camera.schedule
 
 
 class Lines:
@@ -92,11 +93,17 @@ class Lines:
         self._masks = masks
         self._works: dict[str, SharedWork] = {}
         self._settings = list(settings)
+        self._detections: dict[tuple[int, str | None], DetectionSettings] = {}
+        """Of each line, by the schedule that counts."""
+
         self.are_cold = False
         """Whether a line knows nothing of what the camera knew: its settings reduce pictures otherwise."""
 
         self._groups = [self._begun(line, start) for line in range(len(settings))]
         self._join()
+        for each in self._settings:  # what is known of their works is then read with that of the others
+            for schedule in each.schedules_of(camera):
+                self._work_of(*self._detection_and_mask(each, schedule.name))
 
     @property
     def readings(self) -> dict[Reading, Settings]:
@@ -115,8 +122,13 @@ class Lines:
 
     def key_of(self, settings: Settings) -> str:
         """Return what tells apart all that may change what a line decides, besides the frames."""
-        detection, mask = self._detection_and_mask(settings)
-        return line_key(reading_of(settings, self._name), detection, mask)
+        reading = reading_of(settings, self._name)
+        key = line_key(reading, *self._detection_and_mask(settings))
+        scheduled = [
+            (each.model_dump_json(), line_key(reading, *self._detection_and_mask(settings, each.name)))
+            for each in settings.schedules_of(self._name)
+        ]
+        return digest_of(f"{key} {scheduled}".encode()) if scheduled else key
 
     def judge(
         self, number: int, moment: Moment, sha256: bytes, seen: Mapping[Reading, Seen]
@@ -141,6 +153,7 @@ class Lines:
             if isinstance(shown, Decision):
                 yield Decided(group.lines, shown, {})
                 continue
+            self._keep_to_schedule(group, moment)
             scores: dict[int, ChangeScore] = {}
             part = partial(self._part, group, waiting, scores) if len(group.lines) > 1 else _go_on
             for shared in self._works.values():
@@ -164,9 +177,11 @@ class Lines:
         """
         group = self._alone(line)  # by the settings of before: a branch may differ in its threshold alone
         self._settings[line] = settings
+        self._detections = {key: each for key, each in self._detections.items() if key[0] != line}
         group.kin = (reading_of(settings, self._name), line)
         detection, mask = self._detection_and_mask(settings)
         if group.camera.judge.settings == detection:
+            group.camera.schedule = None
             return True
         if not group.camera.retune(detection, mask):
             self._groups[self._groups.index(group)] = self._begun(line)
@@ -174,12 +189,30 @@ class Lines:
         _limit(group.camera, group.kept)
         return True
 
+    def _keep_to_schedule(self, group: _Group, moment: Moment) -> None:
+        """Judge the next frame of a group by the schedule that counts then, as the daemon would."""
+        line, camera = group.lines[0], group.camera
+        settings = self._settings[line]
+        if not settings.schedule:
+            return
+        schedule = settings.schedule_at(self._name, camera.judge.pacing.time_ns(moment))
+        if schedule != camera.schedule:
+            _, mask = self._detection_and_mask(settings, schedule)
+            camera.retune(self._detection(line, schedule), mask, schedule)
+            _limit(camera, group.kept)
+
+    def _detection(self, line: int, schedule: str | None) -> DetectionSettings:
+        """Return the settings of a line, the same object each time: it is asked for at every frame."""
+        if (line, schedule) not in self._detections:
+            self._detections[line, schedule] = self._settings[line].detection_of(self._name, schedule)
+        return self._detections[line, schedule]
+
     def _part(
         self, group: _Group, waiting: deque[_Group], scores: dict[int, ChangeScore], measured: Measured
     ) -> None:
         """Let lines that decide otherwise than the first go their own way, before anything is changed."""
         for line in group.lines:
-            scores[line] = decisive_score(measured, self._settings[line].detection_of(self._name))
+            scores[line] = decisive_score(measured, self._detection(line, group.camera.schedule))
         is_changed = _is_above(scores[group.lines[0]])
         others = [line for line in group.lines if _is_above(scores[line]) != is_changed]
         if others:
@@ -189,7 +222,7 @@ class Lines:
                 del scores[line]
 
     def _branch(self, group: _Group, lines: list[int]) -> _Group:
-        camera = group.camera.branch(self._settings[lines[0]].detection_of(self._name))
+        camera = group.camera.branch(self._detection(lines[0], group.camera.schedule))
         return replace(group, lines=lines, camera=camera, kept=group.kept.copy())
 
     def _join(self) -> None:
@@ -208,24 +241,27 @@ class Lines:
         if len(group.lines) > 1:
             others = [each for each in group.lines if each != line]
             self._groups.append(self._branch(group, others))
-            camera = group.camera.branch(self._settings[line].detection_of(self._name))
+            camera = group.camera.branch(self._detection(line, group.camera.schedule))
             group.lines, group.camera = [line], camera
         return group
 
     def _begun(self, line: int, start: Start | None = None) -> _Group:
         settings = self._settings[line]
-        detection, mask = self._detection_and_mask(settings)
+        schedule = None if start is None else start.schedule_in(settings, self._name)
+        detection, mask = self._detection_and_mask(settings, schedule)
         work = self._work_of(detection, mask)
 
         def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
             is_alike = other is detection
             return SharingDetector(other, work if is_alike else self._work_of(other, mask))
 
-        camera = Camera(self._name, detection, mask, new_detector=detector_of)
+        camera = Camera(self._name, detection, mask, schedule=schedule, new_detector=detector_of)
         kept: deque[Moment] = deque(maxlen=MOST_KEPT)
         if start is not None:
             try:
-                camera = Camera.restored(self._name, detection, mask, start.state, new_detector=detector_of)
+                camera = Camera.restored(
+                    self._name, detection, mask, start.state, schedule=schedule, new_detector=detector_of
+                )
             except ValueError:
                 self.are_cold = True
             else:
@@ -234,12 +270,19 @@ class Lines:
                 kept.extend(each for each in start.kept if each not in known)
                 kept.extend(last)
                 _limit(camera, kept)
-        values = detection.model_dump(mode="json", exclude={"score_threshold"})
-        kin = reading_of(settings, self._name), repr(sorted(values.items()))
+        general = settings.detection_of(self._name)
+        values = general.model_dump(mode="json", exclude={"score_threshold"})
+        schedules = [
+            each.model_dump(mode="json", exclude={"detection": {"score_threshold"}})
+            for each in settings.schedules_of(self._name)
+        ]
+        kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules))
         return _Group([line], camera, kin, kept)
 
-    def _detection_and_mask(self, settings: Settings) -> tuple[DetectionSettings, GrayImage | None]:
-        detection = settings.detection_of(self._name)
+    def _detection_and_mask(
+        self, settings: Settings, schedule: str | None = None
+    ) -> tuple[DetectionSettings, GrayImage | None]:
+        detection = settings.detection_of(self._name, schedule)
         path = detection.mask_file
         if path is not None and path not in self._masks:
             mask = mask_of(detection)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.cameras.camera_state import schedule_of
 from framegate.config.settings import Settings
 from framegate.model import Candidate, ChangeScore, Decision, Entry, Moment, Reason, Unit
 
@@ -30,6 +31,11 @@ class Start:
 
     frames: int
     """How many frames before are known, and are not replayed."""
+
+    def schedule_in(self, settings: Settings, camera: str) -> str | None:
+        """Return the schedule that counted then, if some settings have one of that name for the camera."""
+        then = schedule_of(self.state)
+        return then if any(each.name == then for each in settings.schedules_of(camera)) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,9 @@ class Outcome:
     zones: dict[int, str] = field(default_factory=dict)
     """The zones that decided, by frame."""
 
+    schedules: dict[int, str] = field(default_factory=dict)
+    """The schedules that counted, by frame."""
+
     details: dict[int, str] = field(default_factory=dict)
 
     anew: list[int] = field(default_factory=list)
@@ -141,6 +150,8 @@ class Outcome:
             self.scores[number], self.thresholds[number] = score.score, score.threshold
             if score.zone is not None:
                 self.zones[number] = score.zone
+        if decision.schedule is not None:
+            self.schedules[number] = decision.schedule
         if decision.detail:
             self.details[number] = decision.detail
 
@@ -196,7 +207,7 @@ def begun_of(frames: Iterable[Frame]) -> Iterator[tuple[str, Frame, Start]]:
 
 
 def unit_of(settings: Settings, camera: str) -> Unit:
-    """Return the unit of a camera's scores and thresholds."""
+    """Return the unit of a camera's scores and thresholds; no schedule changes it."""
     return "%" if settings.detection_of(camera).preset_name == "classic" else "x"
 
 

@@ -63,7 +63,13 @@ def _packed(outcome: Outcome, numbers: NDArray[np.int64]) -> bytes:
     place_of = {int(number): place for place, number in enumerate(numbers)}
     words = [
         {place_of[number]: each for number, each in of.items() if number in place_of}
-        for of in (outcome.zones, outcome.details, outcome.earlier, dict.fromkeys(outcome.anew, ""))
+        for of in (
+            outcome.zones,
+            outcome.schedules,
+            outcome.details,
+            outcome.earlier,
+            dict.fromkeys(outcome.anew, ""),
+        )
     ]
     text = json.dumps(words).encode()
     return zlib.compress(
@@ -93,13 +99,14 @@ def _unpack(data: bytes, outcome: Outcome, numbers: NDArray[np.int64]) -> bool:
             np.frombuffer(rest[start:end], kind)
             for start, end, kind in zip(ends, ends[1:], ("u1", "<f8", "<f8", "<i4"), strict=False)
         )
-        zones, details, earlier, anew = json.loads(rest[ends[-1] :])
+        zones, schedules, details, earlier, anew = json.loads(rest[ends[-1] :])
     except (ValueError, zlib.error):
         return False
     outcome.reasons[numbers], outcome.scores[numbers] = reasons, scores
     outcome.thresholds[numbers] = thresholds
     outcome.references[numbers] = np.where(places == NONE, NONE, numbers[places])
-    for of, words in ((outcome.zones, zones), (outcome.details, details), (outcome.earlier, earlier)):
+    columns = outcome.zones, outcome.schedules, outcome.details, outcome.earlier
+    for of, words in zip(columns, (zones, schedules, details, earlier), strict=True):
         of |= {int(numbers[int(place)]): word for place, word in words.items()}
     outcome.anew += [int(numbers[int(place)]) for place in anew]
     return True

@@ -11,7 +11,7 @@ later one.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -44,6 +44,11 @@ class Compared:
     """None if the frame was not read."""
 
     @property
+    def small(self) -> SmallPicture:
+        """What stands in for the small picture, whether the frame was read or not."""
+        return cast(SmallPicture, self.shown)
+
+    @property
     def image(self) -> Any:
         """The picture at the working size; NotKnownError if the frame was not read."""
         return self.shown.image
@@ -73,11 +78,13 @@ class SharedWork:
         mask_picture: as for a detector.
 
     Attributes:
+        key: tells apart all that may change a fact.
         facts: of the current frame; set it before the frame is judged, and save it afterwards.
     """
 
     def __init__(self, settings: DetectionSettings, mask_picture: GrayImage | None) -> None:
         self._detector = detector_of(settings, mask_picture)
+        self.key = work_key(settings, mask_picture)
         self.facts: Facts = {}
         self.on_measured: Callable[[Measured], None] = lambda _measured: None
         """Called with what was measured for a score, before anything is changed by it."""
@@ -156,6 +163,19 @@ class SharedWork:
         detector.restore(data)
         return Learnt(digest_of(data), detector)
 
+    def going_on_from(self, other: "SharedWork", learnt: Learnt) -> Learnt:
+        """Return what was learnt by other settings, which may mask the pictures otherwise."""
+        if other is self:
+            return learnt
+        if not learnt.history:
+            return self.nothing_learnt
+        history = digest_of(f"{other.key}{learnt.history}".encode())
+        if learnt.detector is None:
+            return Learnt(history, None)
+        detector = self._detector.branch()
+        detector.go_on_from(learnt.detector)
+        return Learnt(history, detector)
+
     def _learnt_after(self, learnt: Learnt, previous: Compared, current: Compared) -> Learnt:
         history = digest_of(f"{learnt.history}{previous.content}{current.content}".encode())
         if learnt.detector is None or previous.prepared is None or current.prepared is None:
@@ -231,6 +251,10 @@ class SharingDetector:
         other = SharingDetector(self.settings, self._work)
         other._learnt = self._learnt
         return other
+
+    def go_on_from(self, other: "SharingDetector") -> None:
+        """Know what another detector has learnt."""
+        self._learnt = self._work.going_on_from(other._work, other._learnt)  # noqa: SLF001 - one of us
 
     def learnt(self) -> bytes | None:
         """Return what was learnt; NotKnownError if the frames were not read."""

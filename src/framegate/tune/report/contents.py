@@ -103,7 +103,7 @@ def _camera(
         "toml": [position.toml for position in positions],
         "spans": [[position.span.least, _finite(position.span.below)] for position in positions],
         "in_force": slider.in_force,
-        "settings": _settings(detection),
+        "settings": _settings(detection) + _schedules(settings, slider.camera),
         "inexact": replay.inexact.get(slider.camera, []),
         "are_timed": _are_timed(candidates),
         "days": recorded_time([each.captured_at_ns for each in candidates]).days,
@@ -197,6 +197,14 @@ def _settings(detection: DetectionSettings) -> list[list[str]]:
         "zone": [zone.name for zone in detection.zone],
     }
     return listed + [[key, toml_value(names)] for key, names in areas.items() if names]
+
+
+def _schedules(settings: Settings, camera: str) -> list[list[str]]:
+    """Return when other settings count for a camera; the slider leaves those as they are."""
+    return [
+        [f"schedule.{each.name}", f"{each.in_words}: {toml_value(each.detection.model_dump(mode='json'))}"]
+        for each in settings.schedules_of(camera)
+    ]
 
 
 def _are_timed(candidates: Sequence[Candidate]) -> bool:

@@ -103,8 +103,9 @@ def _threshold_of(detection: DetectionSettings, outcome: Outcome, numbers: Seque
         return float(value)
     if value.unit == "%":
         return value.value
-    of_zones = np.array([number in outcome.zones for number in numbers], bool)
-    thresholds = outcome.thresholds[numbers][~of_zones]
+    special = outcome.zones.keys() | outcome.schedules.keys()
+    is_special = np.array([number in special for number in numbers], bool)
+    thresholds = outcome.thresholds[numbers][~is_special]
     thresholds = thresholds[np.isfinite(thresholds)]
     return float(np.median(thresholds)) if thresholds.size else RUNGS["%"][0]
 

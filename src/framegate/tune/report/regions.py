@@ -70,8 +70,7 @@ def regions_of(
         progress: called with the number of frames judged since the last call.
     """
     watch = _Watch(camera, wanted)
-    detection = settings.detection_of(camera)
-    judging = _begun(camera, detection, frames[numbers[0]].start, watch)
+    judging = _begun(camera, settings, frames[numbers[0]].start, watch)
     readings = {reading_of(settings, camera): settings}
     last = max((comparison.number for comparison in wanted), default=NONE)
     with closing(Reader([frames[number] for number in numbers])) as reader:
@@ -79,23 +78,40 @@ def regions_of(
             if number <= last and frames[number].settled is None:
                 sha256, seen = reader.take(place, readings)
                 watch.number = number
+                _keep_to_schedule(judging, settings, _moment_of(frames[number]))
+                watch.schedule = judging.schedule
                 _judge(judging, str(number), frames[number], sha256, *seen.values())
             progress(1)
     return watch.found
 
 
-def _begun(camera: str, detection: DetectionSettings, start: Start | None, watch: "_Watch") -> Camera:
+def _begun(camera: str, settings: Settings, start: Start | None, watch: "_Watch") -> Camera:
     """Return a camera that knows what it knew when the replay began, as far as it can be told."""
+    schedule = None if start is None else start.schedule_in(settings, camera)
+    detection = settings.detection_of(camera, schedule)
     mask = mask_of(detection)
     if start is not None:
         with suppress(ValueError):
-            return Camera.restored(camera, detection, mask, start.state, new_detector=watch.new_detector)
-    return Camera(camera, detection, mask, new_detector=watch.new_detector)
+            return Camera.restored(
+                camera, detection, mask, start.state, new_detector=watch.new_detector, schedule=schedule
+            )
+    return Camera(camera, detection, mask, new_detector=watch.new_detector, schedule=schedule)
+
+
+def _moment_of(frame: Frame) -> Moment:
+    return Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
+
+
+def _keep_to_schedule(judging: Camera, settings: Settings, moment: Moment) -> None:
+    """Compare as at the hour of a frame. How many were kept before may be lost: it changes no score."""
+    schedule = settings.schedule_at(judging.name, judging.judge.pacing.time_ns(moment))
+    if schedule != judging.schedule:
+        detection = settings.detection_of(judging.name, schedule)
+        judging.retune(detection, mask_of(detection), schedule)
 
 
 def _judge(judging: Camera, name: str, frame: Frame, sha256: bytes, shown: Seen) -> None:
-    candidate = frame.candidate
-    moment = Moment(candidate.captured_at_ns, candidate.arrived_at_ns)
+    moment = _moment_of(frame)
     if isinstance(shown, Decision) or judging.decide_repeat(sha256, moment) is not None:
         return
     assert shown.small is not None, "it was read"
@@ -108,6 +124,9 @@ class _Watch:
     def __init__(self, camera: str, wanted: Sequence[Comparison]) -> None:
         self.number = NONE
         """Of the frame that is judged now."""
+
+        self.schedule: str | None = None
+        """That counts for it."""
 
         self.found: dict[int, list[Box]] = {}
         self._camera = camera
@@ -140,7 +159,7 @@ class _Watch:
         self, detector: Detector[Any], comparison: Comparison, reference: Prepared, current: Prepared
     ) -> list[Box] | None:
         own = detector.branch()
-        own.settings = comparison.outcome.line.settings.detection_of(self._camera)
+        own.settings = comparison.outcome.line.settings.detection_of(self._camera, self.schedule)
         score = own.score(reference, current)
         if score.score != comparison.outcome.scores[comparison.number]:
             return None
@@ -155,6 +174,10 @@ class _WatchedDetector:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._detector, name)
+
+    def go_on_from(self, other: "_WatchedDetector") -> None:
+        """Know what another watched detector has learnt."""
+        self._detector.go_on_from(other._detector)  # noqa: SLF001 - one of us
 
     def prepare(self, small: SmallPicture) -> Prepared:
         """Return what comparing a picture needs, after a look at it."""

@@ -58,5 +58,6 @@ def threshold_of(outcome: Outcome) -> float | None:
     An area in pixels is a share of the picture only when a picture is there.
     """
     compared = np.flatnonzero(np.isfinite(outcome.thresholds))
-    general = [number for number in compared.tolist() if number not in outcome.zones]
+    special = outcome.zones.keys() | outcome.schedules.keys()
+    general = [number for number in compared.tolist() if number not in special]
     return float(outcome.thresholds[general[0]]) if general else None
