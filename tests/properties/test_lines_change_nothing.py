@@ -186,7 +186,7 @@ def by_the_hour(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Any settings, alone and with other schedules, all by two thresholds; tables as in a config file."""
     detection = draw(detections())
     table = detection.model_dump(mode="json", by_alias=True)
-    some = [*SCHEDULED[detection.preset_name], *OTHERS]
+    some: list[dict[str, Any]] = [*SCHEDULED[detection.preset_name], *OTHERS]
     plans: list[dict[str, Any]] = [{"detection": table, "schedule": []}]
     for names in (("early", "late"), ("other",)):
         schedules = []
