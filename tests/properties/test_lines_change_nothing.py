@@ -173,7 +173,9 @@ SCHEDULED: dict[Preset, tuple[dict[str, Any], ...]] = {
     "adaptive": ({"score_threshold": "0.5x"}, {"score_threshold": "8x"}),
     "classic": ({"score_threshold": "4%"}, {"score_threshold": "0%", "blur": 0}),
 }
-OTHERS = {"keep_every": "20s"}, {"max_kept_per_hour": 1}, {"max_kept_per_hour": 3}, *PARTS[1:], {"ignore": []}
+OTHERS: list[dict[str, Any]] = [
+    {"keep_every": "20s"}, {"max_kept_per_hour": 1}, {"max_kept_per_hour": 3}, *PARTS[1:], {"ignore": []},
+]  # fmt: skip
 
 
 def at(after_min: int) -> str:
