@@ -347,6 +347,16 @@ def test_a_frozen_camera_is_shown() -> None:
     assert "new" not in now.cameras
 
 
+def test_a_silent_camera_is_shown() -> None:
+    """That a camera has sent nothing for long stands below the table, and in the JSON."""
+    counters = Counters({("c7", Reason.FIRST): 1, ("c8", Reason.FIRST): 1})
+    now = current_status(counters, Vitals(pid=1), {}, 10_000.0, silent_since_s={"c7": 2800.0, "new": 5.0})
+    read = from_json(now.to_json()).cameras
+    assert (read["c7"].silent_s, read["c8"].silent_s) == (7200, None)
+    assert "silent: c7 has sent nothing for 2h" in in_words(now)
+    assert "new" not in now.cameras
+
+
 def test_a_flag_for_the_drop_folder_changes_nothing_of_the_results(site: Site) -> None:
     """`status -c FILE --drop D` shows the space of the file's results folder; without a file, of none."""
     site.configure(min_free="2MB")

@@ -2,12 +2,15 @@ import json
 import random
 from dataclasses import replace
 
+import pytest
+
+from framegate.config.settings import Settings
 from framegate.events.base import LogEvent
 from framegate.events.frames import CameraClock, FrameDecided
 from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, FileKey, Reason, Verdict
-from framegate.telemetry.counters import MOST_CAMERAS, SCORES, Counters
+from framegate.telemetry.counters import MOST_CAMERAS, RECENT_KEPT, SCORES, Counters
 from framegate.telemetry.current_status import current_status
 from framegate.telemetry.status import Status, Vitals, from_json
 
@@ -63,6 +66,43 @@ def test_the_last_frames_and_scores_are_remembered() -> None:
     assert camera.last.key.name == f"a_{1 + SCORES}.jpg"
     assert [kept.key.name for kept in camera.recent_kept] == ["a_0.jpg"]
     assert [entry.score for entry in camera.compared] == [number / 10 for number in range(2, 2 + SCORES)]
+
+
+def test_the_last_kept_frames_are_shown_newest_first() -> None:
+    """So many of each camera, as pictures of the results folder; a status of before can still be read."""
+    counters = Counters()
+    for number in range(2 * RECENT_KEPT):
+        counters(decided("a", Reason.CHANGED, 2 * number))
+        counters(decided("a", Reason.UNCHANGED, 2 * number + 1))
+    status = current_status(counters, Vitals(), {}, 0.0)
+    camera = from_json(status.to_json()).cameras["a"]
+    newest = [4 * RECENT_KEPT - 2 - 2 * number for number in range(RECENT_KEPT)]
+    assert [round(kept.decided_at_s * 1e9) for kept in camera.recent_kept] == newest
+    old = json.loads(status.to_json())
+    for added in ("recent_kept", "threshold", "unit", "silent_s"):
+        del old["cameras"]["a"][added]
+    before = from_json(json.dumps(old)).cameras["a"]
+    assert (before.kept, before.recent_kept, before.threshold) == (camera.kept, (), None)
+
+
+@pytest.mark.parametrize(
+    ("preset", "threshold", "shown"),
+    [("adaptive", "3x", (3.0, "x")), ("classic", "2%", (2.0, "%")), ("classic", "5000px", (None, "%"))],
+)
+def test_the_threshold_of_now_is_that_of_the_settings(
+    preset: str, threshold: str, shown: tuple[float | None, str]
+) -> None:
+    """In the unit of scores; not known is how much of a picture some pixels are, and that of the others."""
+    own = {"preset": preset, "score_threshold": threshold, "min_contour_area": "0%"}
+    folders = {"drop": {"folder": "/drop"}, "results": {"folder": "/results"}}
+    counters = Counters({("a", Reason.FIRST): 1, ("b", Reason.FIRST): 1, (THE_OTHERS, Reason.FIRST): 1})
+    assert current_status(counters, Vitals(), {}, 0.0).cameras["a"].threshold is None
+    settings = Settings.model_validate({"version": 1, **folders, "camera": {"a": {"detection": own}}})
+    counters.retune(settings)
+    cameras = current_status(counters, Vitals(), {}, 0.0).cameras
+    assert (cameras["a"].threshold, cameras["a"].unit) == shown
+    assert (cameras["b"].threshold, cameras["b"].unit) == (2.3, "x")
+    assert (cameras[THE_OTHERS].threshold, cameras[THE_OTHERS].unit) == (None, None)
 
 
 def test_names_from_outside_do_not_make_the_counters_grow() -> None:

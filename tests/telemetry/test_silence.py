@@ -51,7 +51,9 @@ def test_a_camera_that_falls_silent_is_said_once_and_its_return_once() -> None:
     site.go(5000)
     assert site.told == [("camera.silent", "a")]
     assert site.said[0].level == "warning"
+    assert site.now_s - site.silence.since_s()["a"] == pytest.approx(5800)
     site.frame("a")
+    assert not site.silence.since_s()
     site.go(10)
     assert site.told == [("camera.silent", "a"), ("camera.back", "a")]
     assert site.said[1].fields["silent_s"] == pytest.approx(5800)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -120,19 +121,27 @@ def test_a_daemon_that_has_ended_is_shown_as_stopped(site: Site, ending: signal.
 
 def test_a_daemon_without_a_sign_of_life_is_shown_as_hung(site: Site) -> None:
     """One that holds its lock and has not written its status for long hangs."""
-    write_status(site, {})
-    status = site.state / FILE_NAME
     lock = FolderLock(os.fspath(site.state), "state folder")
     with serving(site) as server:
-        assert server.site()["state"] == "serving"
-        before = server.get("/now.json").headers["etag"]
-        document = json.loads(status.read_bytes())
-        document["at_s"] -= HUNG_S + 5
-        status.write_text(json.dumps(document), "utf-8")
-        assert server.site()["state"] == "hung"
-        assert "has not reported for 35s" in server.words()[0]
-        assert server.get("/now.json").headers["etag"] != before
+        _write_aged(site, -600)
+        first = server.get("/now.json")
+        assert first.json["sites"][0]["state"] == "serving"
+        _write_aged(site, 3 * HUNG_S)
+        later = server.get("/now.json", If_None_Match=first.headers["etag"])
+        shown = later.json["sites"][0]
+        assert shown["state"] == "hung"
+        assert re.match(
+            r"the daemon \(process 1\) has not reported for \d+[sm]: ", shown["problems"][0]["words"]
+        )
     lock.release()
+
+
+def _write_aged(site: Site, age_s: float) -> None:
+    write_status(site, {})
+    status = site.state / FILE_NAME
+    document = json.loads(status.read_bytes())
+    document["at_s"] -= age_s
+    status.write_text(json.dumps(document), "utf-8")
 
 
 def test_sites_without_a_readable_status_say_why(tmp_path: Path) -> None:

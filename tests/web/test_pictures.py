@@ -13,8 +13,8 @@ from serving import Reply, WebServer, serving, write_status
 
 NAMES = (
     "plain.jpg", "2026/11/26/deep.jpg", "tall.jpg", "small.jpg", "text.jpg", "cut.png", "empty.jpg",
-    "large.png", "heap.jpg", "link.jpg", "folder/inside.jpg", "chain.jpg", "fifo.jpg", "a/../../secret.jpg",
-    "gone.jpg",
+    "large.png", "heap.jpg", "link.jpg", "folder/inside.jpg", "chain.jpg", "fifo.jpg",
+    "2026/../../secret.jpg", "gone.jpg",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def test_a_result_is_made_small(shown: Shown) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["link.jpg", "folder/inside.jpg", "chain.jpg", "fifo.jpg", "a/../../secret.jpg"]
+    "name", ["link.jpg", "folder/inside.jpg", "chain.jpg", "fifo.jpg", "2026/../../secret.jpg"]
 )
 def test_what_was_planted_is_not_shown(shown: Shown, name: str) -> None:
     """No link, wherever in the path, no path that leads out, and nothing but a regular file."""
