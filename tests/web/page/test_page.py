@@ -177,7 +177,7 @@ def test_a_silent_camera_is_one_press_away(there: Visited, changed: Iterator[byt
         page.run("window.scrollTo(0, 0)")
         page.press(f".wrong a[href='{card}']", Keys.ENTER)
         assert page.run(f"return document.activeElement === document.querySelector('{card}')")
-        assert page.run("return location.hash") == ""
+        assert page.run("return [location.hash, sessionStorage.length]") == ["", 0]  # it is no token
     finally:
         there.configure()
         for camera in CAMERAS:
@@ -201,6 +201,7 @@ def test_a_stopped_daemon_is_not_taken_for_a_quiet_one(there: Visited) -> None:
     """When the daemon ends, the page says so, and what it shows grows old; until there is one again."""
     assert there.daemon.stop() == 0
     there.until_word("Daemon stopped")
+    assert there.page.text(".site .state b") == "Daemon stopped"
     assert there.problems()[0].startswith("the daemon is not running: ")
     assert there.page.driver.title == "⚠ site"
     assert len(there.page.run("return [...document.querySelectorAll('.camera')]")) == 3
@@ -219,14 +220,48 @@ def test_a_lost_connection_is_told_and_goes(there: Visited) -> None:
     assert [line for line in there.page.complaints() if "net::ERR_" not in line] == []
 
 
+def test_it_asks_once_at_a_time_and_only_while_somebody_looks(there: Visited) -> None:
+    """There are never two questions at once, none while the page is hidden, and what is known is not sent."""
+    page = there.page
+    page.run(
+        "window.asks = {open: 0, most: 0, begun: 0, codes: []}; const real = window.fetch;"
+        "window.realFetch = real;"
+        "window.fetch = async (address, options) => {"
+        "  if (address !== 'now.json') return real(address, options);"
+        "  asks.begun++; asks.most = Math.max(asks.most, ++asks.open);"
+        "  try {"
+        "    const answer = await real(address, options);"
+        "    asks.codes.push(answer.status);"
+        "    return answer;"
+        "  } finally { asks.open--; }};"
+        "for (let time = 0; time < 5; time++) { poll(); pollNow(); }"
+    )
+    hide = (
+        "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    try:
+        there.until("return asks.codes.includes(304)")
+        assert set(page.run("return asks.codes")) <= {200, 304}
+        assert page.run("return asks.most") == 1
+        page.until(lambda: page.run("return asks.open === 0"))
+        page.run(hide, True)
+        assert page.run("poll(); pollNow(); return asks.open") == 0
+        begun = page.run(f"const begun = asks.begun; {hide}; return [begun, asks.begun]", False)
+        assert begun[1] == begun[0] + 1  # at once
+    finally:
+        page.run("window.fetch = realFetch; delete document.hidden")
+
+
 def test_the_viewer_goes_through_what_was_kept(there: Visited) -> None:
-    """Enter opens a picture, arrows lead to older and newer ones, Esc goes back; a deleted one is gone."""
+    """Enter opens a picture, arrows lead to older and newer ones, Esc goes back; of those gone it is said."""
     page, card = there.page, there.card("gate")
     kept = page.run("return live.sites[0].cameras.find((camera) => camera.name === 'gate').kept")
-    assert len(kept) > 2
-    deleted = there.site.results / kept[2]["result"]
-    picture = deleted.read_bytes()
+    assert len(kept) > 3
+    deleted, damaged = (there.site.results / kept[place]["result"] for place in (2, 3))
+    pictures = {path: path.read_bytes() for path in (deleted, damaged)}
     deleted.unlink()
+    damaged.write_bytes(b"no picture")
     page.devtools("Network.clearBrowserCache")
     page.press(f"{card} .latest", Keys.ENTER)
     page.until(lambda: page.run("return document.querySelector('#stage img')?.naturalWidth"))
@@ -237,14 +272,18 @@ def test_the_viewer_goes_through_what_was_kept(there: Visited) -> None:
         page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
     assert page.text("#viewerName") == kept[2]["result"]
     page.until(lambda: page.text("#stage") == "picture gone")
-    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+    page.until(lambda: page.text("#stage") == "this file is no picture, or too large")
+    for _ in range(2):
+        page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     assert page.text("#viewerName") == kept[1]["result"]
     page.until(lambda: page.run("return document.querySelector('#stage img')?.naturalWidth"))
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     page.until(lambda: not page.run("return document.getElementById('viewer').open"))
     assert page.run(f"return document.activeElement === document.querySelector('{card} .latest')")
     assert [line for line in page.complaints() if "404" not in line] == []
-    deleted.write_bytes(picture)
+    for path, picture in pictures.items():
+        path.write_bytes(picture)
 
 
 def test_everybody_can_use_it(there: Visited) -> None:

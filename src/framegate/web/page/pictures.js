@@ -68,18 +68,22 @@ async function fetched(address) {
   try {
     const signal = AbortSignal.timeout(PICTURE_MS);
     const response = await fetch(address, { headers: entryHeaders(), signal });
-    if (response.status === 404) {
-      if (gone.size >= MOST_GONE) gone.clear();
-      gone.add(address);
-      return absentPicture();
-    }
+    if (response.status === 404) return absentAt(address, await response.text());
     return response.ok ? await decoded(await response.blob()) : null;
   } catch {
     return null;
   }
 }
 
-const absentPicture = () => made("span", { className: "absent", textContent: "picture gone" });
+// A picture that may not be read is not gone: then the server's own words help.
+function absentAt(address, words) {
+  if (words.startsWith("this ") && !words.includes("deleted")) return absentPicture(words);
+  if (gone.size >= MOST_GONE) gone.clear();
+  gone.add(address);
+  return absentPicture();
+}
+
+const absentPicture = (words = "picture gone") => made("span", { className: "absent", textContent: words.trim() });
 
 async function decoded(blob) {
   const url = URL.createObjectURL(blob);
