@@ -324,9 +324,19 @@ DEATHS = (1, 2, 1)
 """At which reach of the step the lives end: the first, a later one, and again the first."""
 
 
+WHILE_NAMED = [
+    Step.OPEN_TEMP, Step.WRITE, Step.STAMP, Step.SYNC_FILE, Step.PUBLISH, Step.REMOVE_TEMP,
+    Step.SYNC_FOLDER, Step.TAKE_BACK,
+]  # fmt: skip
+"""Where a temporary name may stand, or has just gone; at the other steps nothing shows which way it is."""
+
+
 @pytest.mark.slow
-@WAYS
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize(
+    ("step", "is_named"),
+    [*((step, False) for step in Step), *((step, True) for step in WHILE_NAMED)],
+    ids=lambda value: value if isinstance(value, Step) else ("named" if value else "unnamed"),
+)
 def test_killed_at_a_step_it_ends_as_if_it_had_not_been(
     site: Site, nursery: Nursery, step: Step, *, is_named: bool
 ) -> None:

@@ -216,6 +216,7 @@ def test_the_commands_of_the_readme_lead_to_a_service_that_keeps_frames(machine:
         assert "active (running)" in looked
         assert '"event": "frame.kept"' in looked
         assert "running for" in looked
+        assert machine.run("framegate", "--version").stdout.startswith("framegate ")
         run_readme(machine, *commands("manage"))
         assert service.is_active()
         kept = service.results()
@@ -226,8 +227,9 @@ def test_the_commands_of_the_readme_lead_to_a_service_that_keeps_frames(machine:
     assert not service.is_active()
     assert service.results() == kept
     assert not machine.path("/var/lib/framegate/lot1").exists()
-    named = re.findall(r"/\S+", uninstall[0].replace("&&", ""))
-    assert [path for path in named if not machine.path(path).exists()] == []
+    named = re.findall(r"/\S+", " ".join(uninstall[:-1]))
+    assert "/usr/local/share/man/man1/framegate.1" in named
+    assert [path for path in named if not os.path.lexists(machine.path(path))] == []
 
 
 def test_started_means_that_it_watches(service: Service) -> None:

@@ -316,7 +316,7 @@ def test_last_words_wait_for_nobody(what: str) -> None:
     else:
         script += f"raise ValueError({words})"
     reader, fd = os.pipe()
-    done = subprocess.run([sys.executable, "-c", script], stderr=fd, timeout=10, check=False)
+    done = subprocess.run([sys.executable, "-c", script], stderr=fd, timeout=60, check=False)
     os.close(reader)
     os.close(fd)
     assert done.returncode == (3 if what == "a usage error" else 1)
@@ -328,7 +328,7 @@ def test_last_words_reach_a_reader() -> None:
         "from framegate.telemetry.log_stream import own_stderr\nown_stderr()\nraise ValueError('so it ended')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=10, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr.endswith("ValueError: so it ended\n")
 
@@ -352,7 +352,7 @@ def test_a_daemon_with_a_full_log_disk_keeps_its_frames(site: Site, morning: lis
         try:
             wait_until((site.results / "a.jpg").exists)
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(WITHIN_S) == 0
         finally:
             process.kill()
     assert site.kept_bytes() == {"a.jpg": morning[0]}
