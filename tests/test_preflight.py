@@ -125,3 +125,15 @@ def test_a_drop_folder_that_is_no_folder_stops_both(site: Site, make: object) ->
     assert found(site, "drop.folder", Grade.ERROR) == [f"{site.drop} is not a folder"]
     with pytest.raises(ConfigError, match="is not a folder"):
         prepare_to_serve(load(site.config))
+
+
+def test_a_layout_is_shown_by_an_example(site: Site) -> None:
+    """Check says what becomes of the first frame that is there; of a made-up one, if there is none."""
+    layout = "{camera}/{captured_utc:%Y-%m-%d}/{name}"
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'", results=f'layout = "{layout}"')
+    (made_up,) = found(site, "results.layout", Grade.OK)
+    assert made_up.startswith("'gate/picture.jpg' becomes 'default/20")
+    (site.drop / "c7_1.jpg").touch()
+    os.utime(site.drop / "c7_1.jpg", ns=(10**18, 10**18))
+    (real,) = found(site, "results.layout", Grade.OK)
+    assert real == f"'c7_1.jpg' becomes 'c7/2001-09-09/c7_1.jpg', by {layout}"

@@ -110,11 +110,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileKey:
-    """One version of one file, as its status tells it: whatever is done to the file makes another version.
+    """One version of one file, by its status: whatever is done to the file makes another version.
 
-    Whether another version has other content, only reading it shows: chmod and rename change ``ctime_ns``
-    alone, FTP clients and rsync set ``mtime_ns``. The inode is not part of it: ext4 gave the same number to
-    the next file in 199 of 199 rounds, and sshfs and vfat make numbers up.
+    Whether its content is another, only reading shows: chmod and rename change ``ctime_ns`` alone, FTP and
+    rsync set ``mtime_ns``. No inode: ext4 reused one in 199 of 199 rounds, sshfs and vfat make them up.
     """
 
     name: str
@@ -302,7 +301,8 @@ class Entry:
     """It was taken before a frame of its camera that was judged already."""
 
     arrived_at_ns: int | None = None
-    """As in ``Candidate``."""
+    planned: str | None = None
+    """The path below the results folder that its result gets if nothing else has it; None: its own name."""
 
 
 def storable_ns(time_ns: int) -> int:

@@ -173,7 +173,8 @@ class Recogniser:
         assert entry.result is not None
         if self._deliverer.complete(entry.result, encoded):
             return entry.result
-        return self._deliverer.deliver(encoded, entry.captured_at_ns).name
+        named = replace(encoded, name=entry.planned or encoded.name)
+        return self._deliverer.deliver(named, entry.captured_at_ns).name
 
 
 def _was_just_written(key: FileKey) -> bool:

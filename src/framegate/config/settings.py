@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, Strict, WrapSerializer
 
 from framegate.config.capture_time import MTIME
 from framegate.config.detection import DetectionSettings
+from framegate.config.layout import Layout
 from framegate.config.quantities import Size
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
@@ -23,6 +24,7 @@ from framegate.config.values import (
     DurationValue,
     Exclusions,
     FilePath,
+    LayoutValue,
     Listen,
     Number,
     Patterns,
@@ -155,8 +157,14 @@ class ResultsSettings(Table):
     """Where kept frames go."""
 
     folder: Annotated[FilePath, RestartOnly()] = Field(examples=["/srv/cameras/lot1/results"])
-    """The folder that kept frames are copied to, byte for byte, under the path they had in the drop
-    folder. Nothing in it is ever overwritten, and nothing is deleted except by `max_age` and `max_size`."""
+    """The folder that kept frames are copied to, byte for byte, named as `layout` says. Nothing in it is ever
+    overwritten, and nothing is deleted except by `max_age` and `max_size`."""
+
+    layout: LayoutValue = Layout.parse("{path}")
+    """Folders and name of a result, as `"{camera}/{captured:%Y-%m-%d}/{name}"`. `{path}` is the path in the
+    drop folder, `{folder}` the folders in it, `{name}` the file's name, `{stem}` and `{suffix}` its parts
+    before and from the last dot; `{captured:...}` is the capture time in local time as strftime writes it,
+    `{captured_utc:...}` in UTC. Where another frame has the name, the capture time is added to it."""
 
     min_free: SizeValue = Size(500_000_000)
     """When a frame is to be kept and the disk has less free space than this, judging pauses, so that the disk

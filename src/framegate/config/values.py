@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from framegate.config.capture_time import reader_of
+from framegate.config.layout import Layout
 from framegate.config.quantities import Area, Duration, Size, Times, as_written
 
 
@@ -200,6 +201,7 @@ SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
 SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
 AfterVerdict = Annotated[Literal["leave", "delete"] | Duration, BeforeValidator(_after_verdict), _as_text]
+LayoutValue = Annotated[Layout, BeforeValidator(Layout.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
 Point = Annotated[tuple[Fraction, Fraction], _exactly(2, "two numbers [x, y]")]

@@ -27,7 +27,8 @@ _CLEARABLE = (
 )
 _OLDEST_RESULTS = (
     f"{_IS_DELIVERED} AND id > ? AND id <> {_LAST_KEPT} AND NOT {_IS_REFERENCE}"
-    " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    " AND coalesce(planned, name) NOT IN"
+    " (SELECT coalesce(planned, name) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     # Should an intent's bytes be gone, the frame that it was compared with is the reference again.
     " AND name NOT IN (SELECT coalesce(reference, x'') FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     " ORDER BY id LIMIT ?"

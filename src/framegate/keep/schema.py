@@ -5,7 +5,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -66,6 +66,9 @@ CREATE TABLE {table} (
     UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
 """
+_PLANNED = "ALTER TABLE frame ADD COLUMN planned BLOB;"
+"""What a frame's result is named if that is free; NULL: as the frame."""
+
 _FRAME_INDEXES = """
 CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
@@ -118,6 +121,7 @@ CREATE TABLE checkpoint (
 """
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
+{_PLANNED}
 {_FRAME_INDEXES}
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
@@ -201,6 +205,7 @@ INSERT INTO pruned
     SELECT camera, max(id) FROM frame GROUP BY camera
     HAVING count(*) <> (SELECT coalesce(sum(frames), 0) FROM total WHERE total.camera = frame.camera);
 """,  # the numbers began anew at each start; a total counts the rows that are deleted, too
+    6: _PLANNED,
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
@@ -210,7 +215,7 @@ Statement = tuple[str, tuple[Any, ...]]
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns, planned"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -250,7 +255,7 @@ ADD_TO_TOTAL = (
     " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 20)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 21)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -266,7 +271,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late, entry.arrived_at_ns,
-        entry.reason.verdict,
+        _fsencode(entry.planned), entry.reason.verdict,
     )  # fmt: skip
 
 
@@ -280,11 +285,13 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
         score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns,
+        planned,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
         _fsdecode(reference), sha256, _fsdecode(result), bool(late), arrived_at_ns,
+        _fsdecode(planned),
     )  # fmt: skip
 
 

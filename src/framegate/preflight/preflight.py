@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib.util import find_spec
@@ -13,9 +14,12 @@ from framegate.config.settings import DEFAULT_CAMERA, Settings
 from framegate.errors import ConfigError, Problem
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
+from framegate.ingest.reading import look_at
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Watcher
+from framegate.keep.names import planned_name
+from framegate.model import FileKey
 from framegate.preflight.folder_checks import (
     Finding,
     Grade,
@@ -47,6 +51,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_unmatched(contents),
             *check_unread(contents),
             *_check_cameras(settings),
+            *_check_layout(settings, contents.first),
             *_check_space(settings),
             *check_masks(settings),
             *check_extras(settings),
@@ -137,6 +142,16 @@ def _check_cameras(settings: Settings) -> Iterator[Finding]:
         for name in settings.camera:
             if name != DEFAULT_CAMERA:
                 yield Finding(Grade.WARNING, f"camera.{name}", words)
+
+
+def _check_layout(settings: Settings, first: str | None) -> Iterator[Finding]:
+    """Show what the result of a frame is named: of the first in the drop folder, or of a made-up one."""
+    layout, rules = settings.results.layout, NameRules(settings.drop)
+    now_ns = time.time_ns()
+    there = None if first is None else look_at(Path(settings.drop.folder), first)
+    frame = rules.candidate(there or FileKey("gate/picture.jpg", 0, now_ns, now_ns))
+    name = planned_name(layout, frame) or frame.key.name
+    yield Finding(Grade.OK, "results.layout", f"{frame.key.name!r} becomes {name!r}, by {layout}")
 
 
 def _check_space(settings: Settings) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from framegate.folders import opened_below
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
 from framegate.model import Verdict
-from framegate.retention.day_folders import remove_day_folders
+from framegate.retention.day_folders import remove_empty_folders
 from framegate.retention.limits import Limits, result_exists
 from framegate.retention.removing import version_exists
 from framegate.retention.wall_clock import WallClock
@@ -140,21 +140,26 @@ class LedgerPruner:
     def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:
         """Remove the empty day folders of deleted files that have been gone for long."""
         before_ns = now_ns - GRACE_NS
-        inputs, results = set(), set()
+        inputs: set[str] = set()
+        results: set[str] = set()
+        planned: set[str] = set()
         for row in rows:
             entry = row.entry
             if entry.reason.verdict in self._rules and _is_before(row.input_gone_ns, before_ns):
                 inputs.add(os.path.dirname(entry.key.name))
             if self._limits and entry.result is not None and _is_before(row.result_gone_ns, before_ns):
-                results.add(os.path.dirname(entry.result))
+                (results if entry.planned is None else planned).add(os.path.dirname(entry.result))
         self._remove_folders(inputs, self._drop, root_fd, before_ns)
-        if results:
+        if results or planned:
             with suppress(OSError), opened_below(self._results) as results_fd:
                 self._remove_folders(results, self._results, results_fd, before_ns)
+                self._remove_folders(planned, self._results, results_fd, before_ns, only_dates=False)
 
-    def _remove_folders(self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int) -> None:
+    def _remove_folders(
+        self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int, *, only_dates: bool = True
+    ) -> None:
         for path in sorted(paths):
-            for removed in remove_day_folders(root_fd, path, before_ns):
+            for removed in remove_empty_folders(root_fd, path, before_ns, only_dates=only_dates):
                 self._emit(FolderRemoved(os.fspath(root / removed)))
 
     def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
