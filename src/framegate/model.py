@@ -304,6 +304,9 @@ class Entry:
     planned: str | None = None
     """The path below the results folder that its result gets if nothing else has it; None: its own name."""
 
+    archived: str | None = None
+    """Name in the archive, to which the input was moved; None: it was not, or is back."""
+
 
 def storable_ns(time_ns: int) -> int:
     """Return a time within what SQLite and utime can hold, the years 1677 to 2262; tmpfs allows others."""
@@ -311,10 +314,7 @@ def storable_ns(time_ns: int) -> int:
 
 
 def iso_utc(time_ns: int) -> str:
-    """Return nanoseconds since the epoch in the form ``2026-11-23T17:05:09.250Z``.
-
-    A time outside the years 1 to 9999, which an mtime may be, becomes the nearest of those.
-    """
+    """Return nanoseconds since the epoch as ``2026-11-23T17:05:09.250Z``, within the years 1 to 9999."""
     second, fraction_ns = divmod(time_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(min(max(second, YEAR_1_S), YEAR_9999_S), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction_ns // 1_000_000:03d}Z"

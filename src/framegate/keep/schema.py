@@ -66,8 +66,12 @@ CREATE TABLE {table} (
     UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
 """
-_PLANNED = "ALTER TABLE frame ADD COLUMN planned BLOB;"
-"""What a frame's result is named if that is free; NULL: as the frame."""
+_NAMES = """
+ALTER TABLE frame ADD COLUMN planned BLOB;  -- what its result is named if that is free; NULL: as the frame
+ALTER TABLE frame ADD COLUMN archived BLOB;  -- the input's name in the archive; NULL: it is not there
+DROP INDEX standing;
+CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL AND archived IS NULL;
+"""
 
 _FRAME_INDEXES = """
 CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
@@ -121,7 +125,6 @@ CREATE TABLE checkpoint (
 """
 SCHEMA = f"""
 {_FRAME.format(table="frame")}
-{_PLANNED}
 {_FRAME_INDEXES}
 CREATE TABLE camera (
     camera TEXT PRIMARY KEY,
@@ -133,6 +136,7 @@ CREATE TABLE camera (
 {_TOTALS}
 {_LATENESS}
 {_PRESENCE_INDEXES}
+{_NAMES}
 {_CONFIG}
 {_PRUNED}
 {_CHECKPOINT}
@@ -205,7 +209,7 @@ INSERT INTO pruned
     SELECT camera, max(id) FROM frame GROUP BY camera
     HAVING count(*) <> (SELECT coalesce(sum(frames), 0) FROM total WHERE total.camera = frame.camera);
 """,  # the numbers began anew at each start; a total counts the rows that are deleted, too
-    6: _PLANNED,
+    6: _NAMES,
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
@@ -215,7 +219,7 @@ Statement = tuple[str, tuple[Any, ...]]
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns, planned"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns, planned, archived"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 TAKE_RESULT_FROM_OTHERS = (
@@ -228,7 +232,7 @@ FINISH = f"UPDATE frame SET result = ? WHERE {IS_KEY}"
 ABANDON = f"UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL WHERE {IS_KEY}"
 RENEW = (
     "UPDATE OR REPLACE frame SET name = ?, ctime_ns = ?, mtime_ns = ?, size_bytes = ?,"
-    f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
+    f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL, archived = NULL WHERE {IS_KEY}"
 )
 REFERENCE_BEFORE = (
     "WITH RECURSIVE compared (id, with_name, camera, is_kept) AS ("
@@ -242,20 +246,13 @@ REFERENCE_BEFORE = (
 )
 """The frame that one was compared with is the reference again; if that is gone too, the one before it."""
 
-NOTE_PRUNED = (
-    "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
-    " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
-)
-FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
-"""Those from which the way leads over a row that is deleted."""
-
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
 ADD_TO_TOTAL = (
     "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
     " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 21)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 22)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -271,7 +268,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late, entry.arrived_at_ns,
-        _fsencode(entry.planned), entry.reason.verdict,
+        _fsencode(entry.planned), _fsencode(entry.archived), entry.reason.verdict,
     )  # fmt: skip
 
 
@@ -285,13 +282,13 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
         score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns,
-        planned,
+        planned, archived,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
         _fsdecode(reference), sha256, _fsdecode(result), bool(late), arrived_at_ns,
-        _fsdecode(planned),
+        _fsdecode(planned), _fsdecode(archived),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_writable("results.folder", settings.results.folder),
             *check_writable("state.folder", settings.state.folder or ""),
             *check_overlap(_folders(settings)),
+            *check_archive(settings),
             *check_unlisted(contents, settings.drop.folder),
             *check_unmatched(contents),
             *check_unread(contents),
@@ -76,6 +77,7 @@ def prepare_to_serve(config: Config) -> None:
     findings = [
         *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
         *check_overlap(_folders(settings)),
+        *check_archive(settings),
         *check_masks(settings),
         *check_extras(settings),
     ]
@@ -113,6 +115,30 @@ def prepare_to_replay(config: Config) -> None:
         *check_masks(config.settings),
     ]
     _raise_errors(findings, "" if key == "FOLDER" else str(config.path or ""))
+
+
+def check_archive(settings: Settings) -> Iterator[Finding]:
+    """Check whether inputs can be archived, and that no frame is found again where they are moved to.
+
+    An archive that is missing prevents no start: its disk may not be mounted, and inputs wait for it.
+    """
+    key, archive, drop = "drop.archive", settings.drop.archive, settings.drop
+    if archive is None:
+        return
+    inner = os.path.relpath(os.path.realpath(archive), os.path.realpath(drop.folder))
+    is_inside = inner != "." and not f"{inner}/".startswith("../")
+    is_unseen = is_inside and (not drop.recursive or NameRules(drop).is_passed_over(inner))
+    for other, folder in _folders(settings).items():
+        if other != "drop.folder" or not is_unseen:
+            yield from check_overlap({other: folder, key: archive})
+    if not os.path.isdir(archive):
+        words = f"{archive} is no folder yet: make it; until then inputs stay in the drop folder"
+        yield Finding(Grade.WARNING, key, words)
+    elif not os.access(archive, os.W_OK | os.X_OK):
+        words = f"{archive} may not be written by this user: inputs stay in the drop folder"
+        yield Finding(Grade.WARNING, key, words)
+    else:
+        yield Finding(Grade.OK, key, archive)
 
 
 def _folders(settings: Settings) -> dict[str, str]:
