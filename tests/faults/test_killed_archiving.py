@@ -13,7 +13,7 @@ from framegate.keep.disk import Step, TidyStep
 from oracle import DETECTION, Shot, shot, upload
 from running import Site, contents, wait_until
 
-DEATHS = {
+DEATHS: dict[str, list[Step | TidyStep]] = {
     "one": [TidyStep.MOVE_INPUT, TidyStep.MARK],
     "two": [Step.STAMP, TidyStep.REMOVE_INPUT],
 }

@@ -264,3 +264,28 @@ def test_another_disk_for_real(tmp_path: Path) -> None:
         (folder / "gate/a.jpg").unlink(missing_ok=True)
         (folder / "gate").rmdir()
         folder.rmdir()
+
+
+@pytest.mark.parametrize("is_renamed", [True, False], ids=["renamed", "overwritten"])
+def test_what_comes_under_its_name_at_the_last_moment_goes_back_to_be_judged(
+    tmp_path: Path, is_renamed: bool
+) -> None:
+    """Between the check and the move another upload may come: it is not carried off to the archive."""
+
+    class Busy(OneDisk):
+        """A camera sends the next picture just before the move."""
+
+        def reach(self, step: Step | TidyStep) -> None:
+            path = tmp_path / "drop" / "snapshot.jpg"
+            if step is TidyStep.MOVE_INPUT and path.exists():
+                (path.with_suffix(".new") if is_renamed else path).write_bytes(b"the next one")
+                if is_renamed:
+                    path.with_suffix(".new").rename(path)
+
+    place = Place(tmp_path, Busy())
+    entry = place.upload("snapshot.jpg")
+    with pytest.raises(OSError, match="other bytes came under its name"):
+        place.take(entry)
+    assert contents(place.drop) == {"snapshot.jpg": b"the next one"}
+    assert contents(place.folder) == {}
+    assert place.take(entry) is None

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.config.quantities import Size, in_words
@@ -138,10 +138,11 @@ class Archive:
                 raise
             return self._copy(there, entry, name, folder_fd)
         moved = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-        if not os.path.samestat(moved, os.fstat(there.fd)):
-            # Another file was renamed to its name in these microseconds: it was never judged.
+        is_ours = os.path.samestat(moved, os.fstat(there.fd))
+        if not is_ours or key_of(entry.key.name, moved) != replace(entry.key, ctime_ns=moved.st_ctime_ns):
+            # In these microseconds another file got its name, or it was overwritten: that was never judged.
             self._disk.move(name, folder_fd, there.name, there.folder_fd)
-            raise OSError(errno.EAGAIN, "another file came under its name meanwhile")
+            raise OSError(errno.EAGAIN, "other bytes came under its name meanwhile")
         self._unsynced[True, folder] = self._unsynced[False, os.path.dirname(entry.key.name)] = None
         return True
 
