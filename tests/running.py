@@ -46,14 +46,20 @@ class Site:
         self.configure()
 
     def configure(
-        self, *, drop: str = "", detection: str = "", rest: str = "", min_free: str = "1MB"
+        self,
+        *,
+        drop: str = "",
+        detection: str = "",
+        rest: str = "",
+        min_free: str = "1MB",
+        results: str = "",
     ) -> None:
         """Write the config, with the folders as they are now; ``drop`` and others are lines of TOML."""
         settle = "" if "settle_s" in drop else "settle_s = 0.4"
         give_up = "" if "give_up_s" in drop else "give_up_s = 0.8"
         self.config.write_text(
             f"version = 1\n[drop]\nfolder = {_toml(self.drop)}\n{settle}\n{give_up}\n{drop}\n"
-            f"[results]\nfolder = {_toml(self.results)}\nmin_free = '{min_free}'\n"
+            f"[results]\nfolder = {_toml(self.results)}\nmin_free = '{min_free}'\n{results}\n"
             f"[state]\nfolder = {_toml(self.state)}\n[detection]\n{detection}\n{rest}\n",
             "utf-8",
         )

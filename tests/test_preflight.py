@@ -125,3 +125,57 @@ def test_a_drop_folder_that_is_no_folder_stops_both(site: Site, make: object) ->
     assert found(site, "drop.folder", Grade.ERROR) == [f"{site.drop} is not a folder"]
     with pytest.raises(ConfigError, match="is not a folder"):
         prepare_to_serve(load(site.config))
+
+
+def test_a_layout_is_shown_by_an_example(site: Site) -> None:
+    """Check says what becomes of the first frame that is there; of a made-up one, if there is none."""
+    layout = "{camera}/{captured_utc:%Y-%m-%d}/{name}"
+    site.configure(drop="camera_pattern = '^(?P<camera>c[0-9]+)'", results=f'layout = "{layout}"')
+    (made_up,) = found(site, "results.layout", Grade.OK)
+    assert made_up.startswith("'gate/picture.jpg' becomes 'default/20")
+    (site.drop / "c7_1.jpg").touch()
+    os.utime(site.drop / "c7_1.jpg", ns=(10**18, 10**18))
+    (real,) = found(site, "results.layout", Grade.OK)
+    assert real == f"'c7_1.jpg' becomes 'c7/2001-09-09/c7_1.jpg', by {layout}"
+
+
+ARCHIVES = 'after_dropped = "archive"'
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "grade", "words"),
+    [
+        ("archive", "", Grade.OK, "archive"),
+        ("away", "", Grade.WARNING, "is no folder yet: make it; until then inputs stay"),
+        ("drop", "", Grade.ERROR, "is the same folder as drop.folder"),
+        ("drop/old", "", Grade.ERROR, "is inside drop.folder"),
+        ("drop/old", 'exclude = ["old"]', Grade.OK, "drop/old"),
+        ("drop/.old", "", Grade.OK, "drop/.old"),
+        ("drop/old", "recursive = false", Grade.OK, "drop/old"),
+        ("results/old", "", Grade.ERROR, "is inside results.folder"),
+        ("state/old", "", Grade.ERROR, "is inside state.folder"),
+    ],
+)
+def test_an_archive_is_where_no_frame_is_found_again(
+    site: Site, place: str, more: str, grade: Grade, words: str
+) -> None:
+    """Not among frames, results or state; a folder of the drop folder will do if no frame is sought in it."""
+    folder = site.home / place
+    if place != "away":
+        folder.mkdir(exist_ok=True)
+    site.configure(drop=f'archive = "{folder}"\n{ARCHIVES}\n{more}')
+    (message,) = found(site, "drop.archive", grade)
+    assert words in message
+    if grade is Grade.ERROR:
+        with pytest.raises(ConfigError, match=r"drop\.archive"):
+            prepare_to_serve(load(site.config))
+    else:
+        prepare_to_serve(load(site.config))
+    assert folder.exists() == (place != "away")
+
+
+def test_a_folder_above_the_others_is_no_archive(site: Site) -> None:
+    """An input could land among the frames or the results again."""
+    site.configure(drop=f'archive = "{site.home}"\n{ARCHIVES}')
+    keys = {f.key for f in check_surroundings(load(site.config)) if f.grade is Grade.ERROR}
+    assert keys == {"drop.folder", "results.folder", "state.folder"}

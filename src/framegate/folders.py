@@ -1,5 +1,7 @@
-"""Opening folders without following links, and their free space."""
+"""Opening folders without following links, moving files between them, and their free space."""
 
+import ctypes
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,3 +62,46 @@ def free_bytes(folder: str | Path) -> int:
     """
     space = os.statvfs(folder)
     return space.f_bavail * space.f_frsize
+
+
+_RENAME_NOREPLACE = 1
+"""Of Linux's ``renameat2``. Python has only the renames that replace."""
+
+_NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""The errors of kernels and file systems (NFS, some FUSE) without it."""
+
+
+def move_without_replacing(name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> None:
+    """Rename a file, also into another folder; what has the new name already stays.
+
+    Where the file system cannot do that in one step, it is renamed after a look at the new name.
+
+    Raises:
+        FileExistsError: the new name is taken.
+        OSError: it cannot be done; EXDEV when the other folder is on another file system.
+    """
+    try:
+        _renameat2(name, folder_fd, new_name, new_folder_fd)
+    except OSError as error:
+        if error.errno not in _NOT_KNOWN:
+            raise
+        if _is_taken(new_name, new_folder_fd):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name) from error
+        os.rename(name, new_name, src_dir_fd=folder_fd, dst_dir_fd=new_folder_fd)
+
+
+def _renameat2(name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> None:
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:  # glibc before 2.28
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if call(folder_fd, os.fsencode(name), new_folder_fd, os.fsencode(new_name), _RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+
+
+def _is_taken(name: str, folder_fd: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

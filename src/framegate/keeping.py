@@ -121,7 +121,7 @@ class Keeping:
             self._ledger.intend(*(judgement.entry for judgement in self.held))
             self._is_intended = True
         kept = [judgement for judgement in self.held if judgement.encoded is not None]
-        frames = [(each.encoded, each.entry.captured_at_ns) for each in kept if each.encoded is not None]
+        frames = [_to_deliver(each.entry, each.encoded) for each in kept if each.encoded is not None]
         if is_second_try or len(frames) == 1:  # as many as there is room for
             deliveries = [self._deliverer.deliver(*frame) for frame in frames]
         else:
@@ -149,14 +149,19 @@ class Keeping:
             self._ledger.abandon(entry.key, Reason.VANISHED, detail)
             return replace(entry, reason=Reason.VANISHED, detail=detail)
         encoded = EncodedFrame(entry.key.name, data, entry.key.mtime_ns)
-        return self._finished(entry, self._deliverer.deliver(encoded, entry.captured_at_ns))
+        return self._finished(entry, self._deliverer.deliver(*_to_deliver(entry, encoded)))
 
     def bytes_of(self, entry: Entry) -> bytes | None:
         """Return the bytes of a kept frame, from the results or the drop folder; None if they are gone."""
-        name, size_bytes = entry.result or entry.key.name, entry.key.size_bytes
+        name, size_bytes = entry.result or entry.planned or entry.key.name, entry.key.size_bytes
         for data in self._deliverer.standing(name, entry.captured_at_ns, size_bytes):
             beginning = data[:size_bytes]  # a crash may have come after later bytes were appended
             if sha256_of(beginning) == entry.sha256:
                 return beginning
         read = read_frame(self._drop, entry.key, self._most_bytes)
         return read.data if isinstance(read, EncodedFrame) and sha256_of(read.data) == entry.sha256 else None
+
+
+def _to_deliver(entry: Entry, encoded: EncodedFrame) -> tuple[EncodedFrame, int]:
+    """Return a frame under the name that its result is to get, and its capture time."""
+    return replace(encoded, name=entry.planned or encoded.name), entry.captured_at_ns

@@ -106,11 +106,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileKey:
-    """One version of one file, as its status tells it: whatever is done to the file makes another version.
+    """One version of one file, by its status: whatever is done to the file makes another version.
 
-    Whether another version has other content, only reading it shows: chmod and rename change ``ctime_ns``
-    alone, FTP clients and rsync set ``mtime_ns``. The inode is not part of it: ext4 gave the same number to
-    the next file in 199 of 199 rounds, and sshfs and vfat make numbers up.
+    Whether its content is another, only reading shows: chmod and rename change ``ctime_ns`` alone, FTP and
+    rsync set ``mtime_ns``. No inode: ext4 reused one in 199 of 199 rounds, sshfs and vfat make them up.
     """
 
     name: str
@@ -301,7 +300,11 @@ class Entry:
     """It was taken before a frame of its camera that was judged already."""
 
     arrived_at_ns: int | None = None
-    """As in ``Candidate``."""
+    planned: str | None = None
+    """The path below the results folder that its result gets if nothing else has it; None: its own name."""
+
+    archived: str | None = None
+    """Name in the archive, to which the input was moved; None: it was not, or is back."""
 
 
 def storable_ns(time_ns: int) -> int:
@@ -310,10 +313,7 @@ def storable_ns(time_ns: int) -> int:
 
 
 def iso_utc(time_ns: int) -> str:
-    """Return nanoseconds since the epoch in the form ``2026-11-23T17:05:09.250Z``.
-
-    A time outside the years 1 to 9999, which an mtime may be, becomes the nearest of those.
-    """
+    """Return nanoseconds since the epoch as ``2026-11-23T17:05:09.250Z``, within the years 1 to 9999."""
     second, fraction_ns = divmod(time_ns, 1_000_000_000)
     moment = datetime.fromtimestamp(min(max(second, YEAR_1_S), YEAR_9999_S), UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction_ns // 1_000_000:03d}Z"

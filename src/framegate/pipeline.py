@@ -23,6 +23,7 @@ from framegate.examining import Examined, LastRead, decoded, internal_error, is_
 from framegate.keep.delivery import Deliverer
 from framegate.keep.history.checkpoints import DAY_NS
 from framegate.keep.memories import Memory
+from framegate.keep.names import planned_name
 from framegate.keep.run_ledger import JudgingLedger
 from framegate.keeping import Judgement, Keeping
 from framegate.model import Candidate, Decision, Entry, Moment, Reason, Unsettled, Verdict
@@ -257,11 +258,11 @@ class Pipeline:
 
     def _judgement_of(self, decided: _Decided) -> Judgement:
         examined, decision = decided.examined, decided.decision
-        is_kept, score = decision.reason.is_kept, decision.score
+        is_kept, score, candidate = decision.reason.is_kept, decision.score, examined.candidate
         entry = Entry(
-            key=examined.candidate.key,
-            camera=examined.candidate.camera,
-            captured_at_ns=examined.candidate.captured_at_ns,
+            key=candidate.key,
+            camera=candidate.camera,
+            captured_at_ns=candidate.captured_at_ns,
             reason=decision.reason,
             decided_at_ns=time.time_ns(),
             config_revision=self._ledger.config_revision,
@@ -272,8 +273,9 @@ class Pipeline:
             zone=None if score is None else score.zone,
             reference=decision.reference,
             sha256=examined.sha256,
-            arrived_at_ns=examined.candidate.arrived_at_ns,
+            arrived_at_ns=candidate.arrived_at_ns,
             late=decided.is_late,
+            planned=planned_name(self._settings.results.layout, candidate) if is_kept else None,
         )
         return Judgement(entry, decision, examined.encoded if is_kept else None, examined.started_s)
 

@@ -89,7 +89,7 @@ class Recogniser:
         self._stamp_ns = settings.drop.settle_s * 1e9
         """A file's time that is set so soon after the last write is its capture time."""
 
-        self._rules = settings.drop.deletion_rules()
+        self._rules = settings.drop.input_rules()
 
     def records(self, examined: Examined) -> bool:
         """Record the present version of a frame that was judged before; return whether it was.
@@ -140,7 +140,7 @@ class Recogniser:
     def _moved_here(self, candidate: Candidate, sha256: bytes) -> Entry | None:
         """Return the frame that was moved to this name; a copy leaves the file at the old name as it was."""
         for entry in self._ledger.of_content(candidate.key.mtime_ns, sha256):
-            if entry.key.name == candidate.key.name or self._may_be_deleted(entry):
+            if entry.key.name == candidate.key.name or self._may_be_cleared(entry):
                 continue
             if entry.camera != candidate.camera:  # it was compared with the frames of another camera
                 continue
@@ -150,8 +150,8 @@ class Recogniser:
                 return entry
         return None
 
-    def _may_be_deleted(self, entry: Entry) -> bool:
-        """Return whether an input is to be deleted by now: gone from its name, it was not moved then."""
+    def _may_be_cleared(self, entry: Entry) -> bool:
+        """Return whether an input is to be gone by now: if it is, nobody else has moved it."""
         rule = self._rules.get(entry.reason.verdict)
         return rule is not None and time.time_ns() - entry.decided_at_ns >= rule.age_ns
 
@@ -173,7 +173,8 @@ class Recogniser:
         assert entry.result is not None
         if self._deliverer.complete(entry.result, encoded):
             return entry.result
-        return self._deliverer.deliver(encoded, entry.captured_at_ns).name
+        named = replace(encoded, name=entry.planned or encoded.name)
+        return self._deliverer.deliver(named, entry.captured_at_ns).name
 
 
 def _was_just_written(key: FileKey) -> bool:

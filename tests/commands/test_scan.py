@@ -92,6 +92,17 @@ def test_a_second_scan_leaves_the_same_results(frames: Path, tmp_path: Path) -> 
     assert after_first["lot_0000_20231114T221320.000Z.jpg"][0] == (frames / "lot_0000.jpg").read_bytes()
 
 
+def test_a_scan_names_its_results_by_the_layout(frames: Path, tmp_path: Path) -> None:
+    """By the config's layout, as the daemon does; a second scan finds them there."""
+    site = Site(tmp_path / "site")
+    site.drop = frames
+    site.configure(results='layout = "{captured_utc:%Y/%j}/{name}"')
+    for _ in range(2):
+        framegate("scan", "-c", site.config)
+        assert contents(site.results)["2023/318/lot_0000.jpg"] == (frames / "lot_0000.jpg").read_bytes()
+        assert {Path(name).parent for name in contents(site.results)} == {Path("2023/318")}
+
+
 def test_a_library_says_nothing_between_our_lines(tmp_path: Path) -> None:
     """What libtiff and libjpeg find wrong with a file is in its verdict, and not on the terminal."""
     shades = np.random.default_rng(3).integers(0, 255, (90, 160), np.uint8)

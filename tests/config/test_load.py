@@ -275,6 +275,8 @@ WORDS = [
     ("drop", 'folder = "${LOT}/r"', ["${LOT}"]),
     ("drop", 'folder = "~nobody-by-this-name/r"', ["~nobody-by-this-name"]),
     ("drop", 'after_kept = "keep"', ['"leave", "delete"', '"7d"', "'keep'"]),
+    ("drop", 'after_kept = "archive after"', ['"archive after 7d"', "'archive after'"]),
+    ("drop", 'after_dropped = "archive after 7d"', ['required by after_dropped = "archive after 7d"']),
     ("drop", "after_dropped = 7", ['"7d"', "not 7"]),
     ("drop", 'after_rejected = ["leave"]', ['"7d"', "not a list"]),
     ("detection", "border_mask = [0, 0, 0]", ["needs four numbers [left, top, right, bottom], not 3"]),

@@ -766,8 +766,8 @@ def test_a_crash_while_the_schema_is_made_leaves_an_empty_file_that_opens(path: 
         pytest.param("UPDATE frame SET camera = NULL", id="no-camera"),
         pytest.param("INSERT INTO frame SELECT NULL, * FROM (SELECT name, size_bytes, mtime_ns, ctime_ns,"
                      " camera, captured_at_ns, NULL, verdict, reason, detail, score, threshold, reference,"
-                     " config_revision, decided_at_ns, sha256, result, NULL, NULL, unit, zone, late"
-                     " FROM frame)",
+                     " config_revision, decided_at_ns, sha256, result, NULL, NULL, unit, zone, late, planned,"
+                     " archived FROM frame)",
                      id="a-version-twice"),
     ],
 )  # fmt: skip

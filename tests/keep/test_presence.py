@@ -204,6 +204,18 @@ def test_a_name_that_an_intent_may_meet_again_is_not_freed(ledger: Ledger) -> No
     assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["a.jpg", "b.jpg"]
 
 
+def test_a_name_that_a_layout_has_planned_for_an_intent_is_not_freed(ledger: Ledger) -> None:
+    """By a layout frames of other names want the same one: it, too, must be found taken after a crash."""
+    keep(ledger, "day/a.jpg", 1)
+    keep(ledger, "b.jpg", 2)
+    keep(ledger, "c.jpg", 3)
+    intent = Entry(
+        FileKey("x/a.jpg", 11, 21), "c", 4, Reason.CHANGED, 40, 1, sha256=b"y", planned="day/a.jpg"
+    )
+    ledger.intend(intent)
+    assert names(ledger.presence.oldest_results(BEFORE_ALL, 100)) == ["b.jpg"]
+
+
 def test_the_sizes_of_what_stands_are_summed(ledger: Ledger) -> None:
     """Only results count that are delivered and not known to be gone."""
     for number in range(4):

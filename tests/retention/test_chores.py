@@ -62,13 +62,14 @@ def configure(site: Site) -> None:
 def test_what_may_be_deleted_is_all_that_is_due(site: Site, ledger: Ledger, disk: FaultyDisk) -> None:
     """Without a setting that deletes, only the ledger's own round is ever due."""
     events: list[LogEvent] = []
-    inputs, results, ledger_rows = chores(site, ledger, disk, events)
-    assert inputs.deadline_s() == results.deadline_s() == float("inf")
+    inputs, archive, results, ledger_rows = chores(site, ledger, disk, events)
+    assert inputs.deadline_s() == archive.deadline_s() == results.deadline_s() == float("inf")
     assert ledger_rows.deadline_s() < NOW_S + 60
     configure(site)
     for chore in (inputs, results):
         chore.retune(load(site.config).settings)
         assert chore.deadline_s() <= NOW_S
+    assert archive.deadline_s() == float("inf")
 
 
 @pytest.mark.parametrize("what", ["drop", "results", *TidyStep])

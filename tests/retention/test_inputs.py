@@ -385,7 +385,7 @@ def test_an_idle_daemon_looks_seldom_for_what_becomes_old(
     clocked.start()
     clocked.go(30)
     assert clocked.daemon is not None
-    (cleaner,) = [chore for chore in clocked.daemon._chores if isinstance(chore, InputCleaner)]
+    (cleaner,) = [chore for chore in clocked.daemon._chores if type(chore) is InputCleaner]
     looks = 0
     for _ in range(1000):
         looks += clocked.now_s >= cleaner.deadline_s()

@@ -499,3 +499,20 @@ def test_rows_that_are_forgotten_out_of_turn_lead_to_their_folder_too(world: Wor
     world.pass_time(PAUSE_S)
     world.pruning.run_due(world.now_s)
     assert folders_removed(world) == ["drop/2026-11-26"]
+
+
+def test_the_folders_that_a_layout_names_go_with_their_last_result(world: World) -> None:
+    """Whatever they are called: framegate makes them anew; those of the frames' own paths stay."""
+    told_to_delete(world)
+    planned = {"a.jpg": "c/week 48/a.jpg", "gate/b.jpg": None}
+    for name, result in planned.items():
+        entry = Entry(FileKey(name, 4, NOW_NS), "c", 0, Reason.CHANGED, NOW_NS, 1, planned=result)
+        world.ledger.intend(entry)
+        world.ledger.finish(entry.key, result or name)
+        make_folder(world.site.results / (result or name)).rmdir()
+    world.judge("last.jpg", Reason.CHANGED, decided_h=5, is_there=True, result=True)
+    for folder in ("c/week 48", "c", "gate"):
+        make_folder(world.site.results / folder)
+    in_a_day(world)
+    assert folders_removed(world) == ["results/c/week 48", "results/c"]
+    assert (world.site.results / "gate").is_dir()

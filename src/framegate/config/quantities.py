@@ -144,6 +144,13 @@ class Duration(float):
         return f"{f'{self / self._FACTORS[unit]:.6f}'.rstrip('0').rstrip('.')}{unit}"
 
 
+class ArchiveAfter(Duration):
+    """A duration after which something is archived, written ``archive after 7d``; a plain one deletes."""
+
+    def __str__(self) -> str:
+        return f"archive after {super().__str__()}"
+
+
 def comparison(score: float, threshold: float, unit: str) -> tuple[str, str, str]:
     """Return a score, ``>`` or ``<=``, and its threshold: ``("3.1x", ">", "2.3x")``.
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, WrapSerializer, model_validator
+from pydantic import AfterValidator, Field, Strict, ValidationInfo, WrapSerializer, model_validator
 
 from framegate.config.capture_time import MTIME
 from framegate.config.detection import DetectionSettings
+from framegate.config.layout import Layout
 from framegate.config.notify import Notifies
-from framegate.config.quantities import Size
+from framegate.config.quantities import ArchiveAfter, Duration, Size
 from framegate.config.schedule import Schedule, Schedules, local_clock, with_presets
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.values import (
@@ -25,6 +26,7 @@ from framegate.config.values import (
     DurationValue,
     Exclusions,
     FilePath,
+    LayoutValue,
     Listen,
     Number,
     Patterns,
@@ -41,8 +43,8 @@ DEFAULT_CAMERA = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionRule:
-    """When the inputs of one verdict are deleted."""
+class InputRule:
+    """When the inputs of one verdict leave the drop folder."""
 
     name: str
     """Of the setting."""
@@ -50,13 +52,29 @@ class DeletionRule:
     age_ns: int
     """How long after the decision; 0: as soon as that is safe on the disk."""
 
+    archives: bool
+    """They are moved to the archive; else they are deleted."""
+
+
+def _required_by_rules(archive: str | None, info: ValidationInfo) -> str | None:
+    rules = ("after_kept", "after_dropped", "after_rejected")
+    wanting = [name for name in rules if _archives(info.data.get(name, "leave"))]
+    if archive is None and wanting:
+        value = info.data[wanting[0]]
+        raise ValueError(f'is required by {wanting[0]} = "{value}": the folder that inputs are moved to')
+    return archive
+
+
+def _archives(value: str | Duration) -> bool:
+    return value == "archive" or isinstance(value, ArchiveAfter)
+
 
 class DropSettings(Table):
     """Where frames arrive, and when one is complete."""
 
     folder: Annotated[FilePath, RestartOnly()] = Field(examples=["/srv/cameras/lot1/drop"])
-    """The folder that the camera uploads to. framegate never writes or renames in it, and deletes in it only
-    what `after_kept`, `after_dropped` and `after_rejected` say."""
+    """The folder that the camera uploads to. framegate never writes in it, and deletes or moves in it
+    only what `after_kept`, `after_dropped` and `after_rejected` say."""
 
     include: Patterns = ("*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp", "*.heic", "*.avif")
     """Patterns for the names of frames; upper and lower case count as the same. Dot-files, `*.part`, `*.tmp`,
@@ -123,7 +141,8 @@ class DropSettings(Table):
 
     after_kept: AfterVerdict = "leave"
     """What to do with a kept frame in the drop folder, once its copy is safe on the disk: `leave` or `delete`
-    it, or a time, as `"7d"`: delete it that long after it was kept."""
+    it, or move it to the `archive`; or a time, as `"7d"`: delete it that long after it was kept; or `"archive
+    after 7d"`."""
 
     after_dropped: AfterVerdict = "leave"
     """The same for a dropped frame, once the decision is safe on the disk. Each camera's last frame stays.
@@ -133,6 +152,13 @@ class DropSettings(Table):
     """The same for a rejected file. With `delete`, an upload that stalled for `give_up_s` loses the
     part that had arrived; if the uploader then resumes it instead of starting again, it stays incomplete."""
 
+    archive: Annotated[FilePath | None, RestartOnly(), AfterValidator(_required_by_rules)] = Field(
+        default=None, validate_default=True, examples=["/srv/cameras/lot1/archive"]
+    )
+    """The folder for inputs that are archived, each under its path in the drop folder. framegate does not
+    make it: a disk that is not mounted lacks it, and inputs wait. To another disk they are copied, as long as
+    it has more free space than `results.min_free`."""
+
     silent_after: DurationValue | None = Field(default=None, examples=["15m"])
     """Log a warning when a camera has sent nothing for this long, as `"15m"`, and a line when it is back."""
 
@@ -140,15 +166,17 @@ class DropSettings(Table):
     """Log a warning when a camera has repeated the very same picture for this long, as `"1h"`, and a line
     when it sends another one."""
 
-    def deletion_rules(self) -> dict[Verdict, DeletionRule]:
-        """Return when inputs are deleted, by verdict; without the verdicts whose inputs stay."""
+    def input_rules(self) -> dict[Verdict, InputRule]:
+        """Return when inputs are deleted or archived, by verdict; without the verdicts whose inputs stay."""
         settings = {
             Verdict.KEPT: ("after_kept", self.after_kept),
             Verdict.DROPPED: ("after_dropped", self.after_dropped),
             Verdict.REJECTED: ("after_rejected", self.after_rejected),
         }
         return {
-            verdict: DeletionRule(name, 0 if value == "delete" else int(float(value) * 1e9))
+            verdict: InputRule(
+                name, int(float(value) * 1e9) if isinstance(value, Duration) else 0, _archives(value)
+            )
             for verdict, (name, value) in settings.items()
             if value != "leave"
         }
@@ -158,8 +186,14 @@ class ResultsSettings(Table):
     """Where kept frames go."""
 
     folder: Annotated[FilePath, RestartOnly()] = Field(examples=["/srv/cameras/lot1/results"])
-    """The folder that kept frames are copied to, byte for byte, under the path they had in the drop
-    folder. Nothing in it is ever overwritten, and nothing is deleted except by `max_age` and `max_size`."""
+    """The folder that kept frames are copied to, byte for byte, named as `layout` says. Nothing in it is ever
+    overwritten, and nothing is deleted except by `max_age` and `max_size`."""
+
+    layout: LayoutValue = Layout.parse("{path}")
+    """Folders and name of a result, as `"{camera}/{captured:%Y-%m-%d}/{name}"`. `{path}` is the path in the
+    drop folder, `{folder}` the folders in it, `{name}` the file's name, `{stem}` and `{suffix}` its parts
+    before and from the last dot; `{captured:...}` is the capture time in local time as strftime writes it,
+    `{captured_utc:...}` in UTC. Where another frame has the name, the capture time is added to it."""
 
     min_free: SizeValue = Size(500_000_000)
     """When a frame is to be kept and the disk has less free space than this, judging pauses, so that the disk

@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from framegate.config.capture_time import reader_of
-from framegate.config.quantities import Area, Duration, Size, Times, as_written
+from framegate.config.layout import Layout
+from framegate.config.quantities import ArchiveAfter, Area, Duration, Size, Times, as_written
 
 
 def _odd(value: int) -> int:
@@ -96,12 +97,16 @@ def _is_read_by(kind: type[Area | Times], value: object) -> bool:
 
 
 def _after_verdict(value: object) -> object:
-    if isinstance(value, str) and value in {"leave", "delete"}:
+    if isinstance(value, Duration) or (isinstance(value, str) and value in {"leave", "delete", "archive"}):
         return value
+    action, after, age = value.partition(" after ") if isinstance(value, str) else ("", "", "")
     try:
+        if after and action in {"archive", "delete"}:
+            duration = Duration.parse(age)
+            return ArchiveAfter(duration) if action == "archive" else duration
         return Duration.parse(value)
     except ValueError as error:
-        words = 'write "leave", "delete", or the time after which it is deleted, as "7d"'
+        words = 'write "leave", "delete", "7d" (delete after 7 days), "archive" or "archive after 7d"'
         raise ValueError(f"{words}, not {as_written(value)}") from error
 
 
@@ -200,7 +205,10 @@ ThresholdValue = Annotated[Area | Times, BeforeValidator(_threshold), _as_text]
 SizeValue = Annotated[Size, BeforeValidator(Size.parse), _as_text]
 SomeSize = Annotated[SizeValue, AfterValidator(_something)]
 DurationValue = Annotated[Duration, BeforeValidator(Duration.parse), _as_text]
-AfterVerdict = Annotated[Literal["leave", "delete"] | Duration, BeforeValidator(_after_verdict), _as_text]
+AfterVerdict = Annotated[
+    Literal["leave", "delete", "archive"] | Duration, BeforeValidator(_after_verdict), _as_text
+]
+LayoutValue = Annotated[Layout, BeforeValidator(Layout.parse), _as_text]
 Percent = Annotated[Number, Field(ge=0, lt=100)]
 Fraction = Annotated[Number, AfterValidator(_fraction)]
 Point = Annotated[tuple[Fraction, Fraction], _exactly(2, "two numbers [x, y]")]

@@ -1,4 +1,4 @@
-"""Events about the deletion of inputs and results, where the config asks for it."""
+"""Events about inputs and results that are deleted or archived, where the config asks for it."""
 
 from framegate.events.base import Level, LogEvent
 
@@ -13,6 +13,25 @@ class InputDeleted(LogEvent, name="input.deleted"):
 
 class InputUndeletable(LogEvent, name="input.undeletable", level="warning"):
     """A judged frame could not be deleted from the drop folder. It is retried; each error is logged once."""
+
+    frame: str
+    error: str
+
+
+class InputArchived(LogEvent, name="input.archived"):
+    """A judged frame was moved from the drop folder to the archive because of the setting `rule`.
+
+    `archived` is its name there.
+    """
+
+    camera: str
+    frame: str
+    rule: str
+    archived: str
+
+
+class InputUnarchivable(LogEvent, name="input.unarchivable", level="warning"):
+    """A judged frame could not be moved to the archive. It is retried; each error is logged once."""
 
     frame: str
     error: str

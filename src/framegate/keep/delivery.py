@@ -66,7 +66,7 @@ class Deliverer(Protocol):
 
 
 class ResultsFolder:
-    """Delivers frames into a folder, under the path that they had in the drop folder.
+    """Delivers frames into a folder, each under the path that is its name.
 
     Nothing is ever overwritten; bytes that a frame gets later are appended to its result. If a file of
     other content has the name, the capture time becomes part of it. Where a file or a link has a folder's
@@ -92,7 +92,7 @@ class ResultsFolder:
         A file of the same bytes at the name is that frame, delivered before: it is left in place.
 
         Args:
-            frame: its name, its bytes, and its mtime, which the result gets.
+            frame: its bytes, and what the result gets: its name, if that is free, and its mtime.
             captured_at_ns: nanoseconds since the epoch, for the name if another file has the frame's.
 
         Raises:

@@ -7,7 +7,7 @@ import os
 import stat
 from enum import StrEnum
 
-from framegate.folders import free_bytes, open_folder
+from framegate.folders import free_bytes, move_without_replacing, open_folder
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """The errors of file systems without hard links (vfat, exfat, some FUSE)."""
@@ -45,6 +45,8 @@ class TidyStep(StrEnum):
 
     MAKE_DURABLE = "make_durable"
     REMOVE_INPUT = "remove_input"
+    OPEN_ARCHIVE = "open_archive"
+    MOVE_INPUT = "move_input"
     REMOVE_RESULT = "remove_result"
     MARK = "mark"
     PRUNE = "prune"
@@ -100,6 +102,32 @@ class Disk:
                 return file.read(most_bytes)
         finally:
             os.close(fd)
+
+    def open_existing(self, name: str, folder_fd: int) -> int | None:
+        """Open the regular file at a name to read it; None when the name is free, -1 for anything else."""
+        self.reach(Step.READ_EXISTING)
+        try:
+            fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}:
+                return -1
+            raise
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        return -1
+
+    def move(self, name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> None:
+        """Give a file another name, also in another folder.
+
+        Raises:
+            FileExistsError: the new name is taken; nothing is replaced.
+            OSError: EXDEV when it is on another file system.
+        """
+        self.reach(TidyStep.MOVE_INPUT)
+        move_without_replacing(name, folder_fd, new_name, new_folder_fd)
 
     def sync_existing(self, name: str, folder_fd: int) -> None:
         """Wait until a file that was there already is on the medium: its writer may not have waited."""

@@ -4,16 +4,81 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import count
 
-from framegate.model import iso_utc
+from framegate.config.layout import Field, Layout, Part
+from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, iso_utc
 
 LONGEST_NAME_BYTES = 255
 LONGEST_SUFFIX_BYTES = 16
 """A longer one is not a suffix, but part of a name with a dot in it."""
 
+DAY_S = 86_400
+
 TEMP_NAME = re.compile(r"\.framegate-[0-9a-f]{20}\.tmp")
 _NOT_PORTABLE = re.compile(r'[\x00-\x1f"*:<>?\\|\x7f\ud800-\udfff]')
+
+
+def laid_out(layout: Layout, name: str, camera: str, captured_at_ns: int) -> str:
+    """Return the path below the results folder that a layout gives to a frame's result.
+
+    Whatever the frame's name and camera are, no part of it is empty or hidden, leads out of the folder, or is
+    longer than a file system allows. Local time is that of this machine.
+
+    Args:
+        layout: the folders and the name.
+        name: of the frame, relative to the drop folder; it may have surrogates, but no empty parts.
+        camera: of the frame.
+        captured_at_ns: nanoseconds since the epoch; outside the years 1 to 9999 it is the nearest of those.
+    """
+    values, moment = _values(name, camera), _moment(captured_at_ns)
+    names = [_safe(name) for part in layout.parts for name in _names(part, values, moment)]
+    folders = [_fitting(name, "") for name in names[:-1]]
+    return "/".join([*folders, _fitting(*_split(names[-1]))])
+
+
+def planned_name(layout: Layout, candidate: Candidate) -> str | None:
+    """Return what a layout names the result of a frame; None if that is the frame's own name."""
+    name = laid_out(layout, candidate.key.name, candidate.camera, candidate.captured_at_ns)
+    return None if name == candidate.key.name else name
+
+
+def _values(name: str, camera: str) -> dict[str, str]:
+    folder, _, last = name.rpartition("/")
+    stem, suffix = os.path.splitext(last)
+    return {
+        "path": name, "folder": folder, "camera": camera, "name": last, "stem": stem, "suffix": suffix,
+    }  # fmt: skip
+
+
+def _moment(time_ns: int) -> datetime:
+    second, fraction_ns = divmod(time_ns, 1_000_000_000)
+    second = min(max(second, YEAR_1_S + DAY_S), YEAR_9999_S - DAY_S)  # so that it has a local time too
+    return datetime.fromtimestamp(second, UTC).replace(microsecond=fraction_ns // 1000)
+
+
+def _names(part: Part, values: dict[str, str], moment: datetime) -> list[str]:
+    """Return the names that a part of a layout stands for: one, but for the frame's own folders."""
+    (first, *rest) = part
+    if isinstance(first, Field) and first.name in {"path", "folder"}:
+        assert not rest, "it stands alone"
+        return values[first.name].split("/") if values[first.name] else []
+    return ["".join(_written(each, values, moment) for each in part)]
+
+
+def _written(piece: str | Field, values: dict[str, str], moment: datetime) -> str:
+    if isinstance(piece, str):
+        return piece
+    if not piece.format:
+        return values[piece.name].replace("/", "_")
+    return (moment if piece.name == "captured_utc" else moment.astimezone()).strftime(piece.format)
+
+
+def _safe(name: str) -> str:
+    """Return a name that a file or folder may have, if it is not too long, and that is not hidden."""
+    plain = name.replace("/", "_").replace("\0", "_") or "_"
+    return "_" + plain[1:] if plain.startswith(".") else plain
 
 
 def names_of(name: str, captured_at_ns: int) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Which inputs and results are still there according to the ledger, and since when the others are gone.
 
-A mark is the time since which a file is known to be gone. It is written after the file was deleted. A crash
-in between leaves a row whose file is missing: the next look finds that, and marks it.
+A mark is the time since which a file is known to be gone, or its name in the archive. It is written after
+the file was deleted or moved. A crash in between leaves a row whose file is missing: the next look finds
+that, and marks it.
 """
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from framegate.keep.database import Database
 from framegate.keep.disk import Disk, TidyStep
 from framegate.keep.history.revisions import forget_unused
-from framegate.keep.schema import COLUMNS, FORGET_CHECKPOINTS, NOTE_PRUNED, Statement, entry_of
+from framegate.keep.schema import COLUMNS, Statement, entry_of
 from framegate.model import HOUR_NS, Entry, Reason, Verdict
 
 _LAST_KEPT = "(SELECT max(id) FROM frame WHERE verdict = 'kept' AND camera = f.camera AND result IS NOT NULL)"
@@ -21,13 +23,14 @@ _IS_DELIVERED = "verdict = 'kept' AND result IS NOT NULL AND result_gone_ns IS N
 _IS_GONE = "input_gone_ns IS NOT NULL AND (verdict <> 'kept' OR result_gone_ns IS NOT NULL)"
 
 _CLEARABLE = (
-    "verdict = ? AND input_gone_ns IS NULL AND id > ? AND reason NOT IN ('not_a_regular_file', 'vanished')"
-    " AND (verdict <> 'kept' OR result IS NOT NULL)"
+    "verdict = ? AND input_gone_ns IS NULL AND archived IS NULL AND id > ?"
+    " AND reason NOT IN ('not_a_regular_file', 'vanished') AND (verdict <> 'kept' OR result IS NOT NULL)"
     f" AND NOT (verdict = 'dropped' AND {_IS_PREVIOUS}) ORDER BY id LIMIT ?"
 )
 _OLDEST_RESULTS = (
     f"{_IS_DELIVERED} AND id > ? AND id <> {_LAST_KEPT} AND NOT {_IS_REFERENCE}"
-    " AND name NOT IN (SELECT name FROM frame WHERE verdict = 'kept' AND result IS NULL)"
+    " AND coalesce(planned, name) NOT IN"
+    " (SELECT coalesce(planned, name) FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     # Should an intent's bytes be gone, the frame that it was compared with is the reference again.
     " AND name NOT IN (SELECT coalesce(reference, x'') FROM frame WHERE verdict = 'kept' AND result IS NULL)"
     " ORDER BY id LIMIT ?"
@@ -37,7 +40,7 @@ _FIRST_DECIDED = (
     " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
 _FIRST_STANDING = (
-    "SELECT decided_at_ns FROM frame WHERE verdict = ? AND input_gone_ns IS NULL"
+    "SELECT decided_at_ns FROM frame WHERE verdict = ? AND input_gone_ns IS NULL AND archived IS NULL"
     " AND decided_at_ns BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
 _RESULTS_BYTES = f"SELECT coalesce(sum(size_bytes), 0) FROM frame INDEXED BY delivered WHERE {_IS_DELIVERED}"
@@ -49,6 +52,12 @@ _GONE_SINCE = (
     f" (SELECT decided_at_ns FROM frame WHERE id = {_LAST_KEPT}) - {HOUR_NS})"
     " ORDER BY input_gone_ns LIMIT ?"
 )
+_NOTE_PRUNED = (
+    "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
+    " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
+)
+_FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
+"""Those from which the way leads over a row that is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +168,23 @@ class FilePresence:
         return self._recorded(_GONE_SINCE, before_ns, before_ns, most)
 
     def mark(
-        self, inputs: Mapping[int, int | None] | None = None, results: Mapping[int, int | None] | None = None
+        self,
+        inputs: Mapping[int, int | None] | None = None,
+        results: Mapping[int, int | None] | None = None,
+        archived: Mapping[int, str | None] | None = None,
     ) -> None:
-        """Record since when files are gone, by row; None means that the file is there after all."""
+        """Record since when files are gone, by row; None means that the file is there after all.
+
+        An input that was moved to the archive is not gone: ``archived`` has its name there.
+        """
+        names = {row: None if name is None else os.fsencode(name) for row, name in (archived or {}).items()}
+        columns = (
+            ("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}), ("archived", names),
+        )  # fmt: skip
         statements: list[Statement] = [
-            (f"UPDATE frame SET {column} = ? WHERE id = ?", (gone_ns, row_id))
-            for column, marks in (("input_gone_ns", inputs or {}), ("result_gone_ns", results or {}))
-            for row_id, gone_ns in marks.items()
+            (f"UPDATE frame SET {column} = ? WHERE id = ?", (value, row_id))
+            for column, marks in columns
+            for row_id, value in marks.items()
         ]
         if statements:
             self._write(TidyStep.MARK, statements)
@@ -177,8 +196,8 @@ class FilePresence:
         """
         statements: list[Statement] = [("DELETE FROM frame WHERE id = ?", (row.id,)) for row in recorded]
         judged = [row for row in recorded if _is_learnt_from(row.entry.reason)]
-        statements += [(NOTE_PRUNED, (row.entry.camera, row.id)) for row in judged]
-        statements += [(FORGET_CHECKPOINTS, (row.entry.camera, row.id)) for row in judged]
+        statements += [(_NOTE_PRUNED, (row.entry.camera, row.id)) for row in judged]
+        statements += [(_FORGET_CHECKPOINTS, (row.entry.camera, row.id)) for row in judged]
         if recorded:
             self._write(TidyStep.PRUNE, statements)
 

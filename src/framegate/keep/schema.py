@@ -5,7 +5,7 @@ from typing import Any
 
 from framegate.model import Entry, FileKey, Reason
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 MOST_COUNTED_CAMERAS = 10_000
 """Cameras that are counted by name; further ones are counted together, since names come from outside."""
@@ -66,6 +66,13 @@ CREATE TABLE {table} (
     UNIQUE (name, ctime_ns, mtime_ns, size_bytes)  -- in this order the latest version of a name is the last
 ) STRICT;
 """
+_NAMES = """
+ALTER TABLE frame ADD COLUMN planned BLOB;  -- what its result is named if that is free; NULL: as the frame
+ALTER TABLE frame ADD COLUMN archived BLOB;  -- the input's name in the archive; NULL: it is not there
+DROP INDEX standing;
+CREATE INDEX standing ON frame (verdict, id) WHERE input_gone_ns IS NULL AND archived IS NULL;
+"""
+
 _FRAME_INDEXES = """
 CREATE INDEX kept ON frame (camera, id) WHERE verdict = 'kept';
 CREATE INDEX intended ON frame (id) WHERE verdict = 'kept' AND result IS NULL;
@@ -129,6 +136,7 @@ CREATE TABLE camera (
 {_TOTALS}
 {_LATENESS}
 {_PRESENCE_INDEXES}
+{_NAMES}
 {_CONFIG}
 {_PRUNED}
 {_CHECKPOINT}
@@ -201,6 +209,7 @@ INSERT INTO pruned
     SELECT camera, max(id) FROM frame GROUP BY camera
     HAVING count(*) <> (SELECT coalesce(sum(frames), 0) FROM total WHERE total.camera = frame.camera);
 """,  # the numbers began anew at each start; a total counts the rows that are deleted, too
+    6: _NAMES,
 }
 """Statements that turn the tables of each older version into those of the next version."""
 
@@ -210,7 +219,7 @@ Statement = tuple[str, tuple[Any, ...]]
 
 COLUMNS = (
     "name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, config_revision,"
-    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns"
+    " detail, score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns, planned, archived"
 )
 IS_KEY = "name = ? AND ctime_ns = ? AND mtime_ns = ? AND size_bytes = ?"
 IS_UNFINISHED = (
@@ -227,7 +236,7 @@ FINISH = f"UPDATE frame SET result = ? WHERE {IS_KEY}"
 ABANDON = f"UPDATE frame SET verdict = ?, reason = ?, detail = ?, sha256 = NULL WHERE {IS_KEY}"
 RENEW = (
     "UPDATE OR REPLACE frame SET name = ?, ctime_ns = ?, mtime_ns = ?, size_bytes = ?,"
-    f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL WHERE {IS_KEY}"
+    f" captured_at_ns = ?, sha256 = ?, result = ?, input_gone_ns = NULL, archived = NULL WHERE {IS_KEY}"
 )
 REFERENCE_BEFORE = (
     "WITH RECURSIVE compared (id, with_name, camera, is_kept) AS ("
@@ -240,13 +249,6 @@ REFERENCE_BEFORE = (
     f" WHERE reference = (SELECT id FROM frame WHERE {IS_KEY})"
 )
 """The frame that one was compared with is the reference again; if that is gone too, the one before it."""
-
-NOTE_PRUNED = (
-    "INSERT INTO pruned (camera, frame) VALUES (?, ?)"
-    " ON CONFLICT (camera) DO UPDATE SET frame = max(frame, excluded.frame)"
-)
-FORGET_CHECKPOINTS = "DELETE FROM checkpoint WHERE camera = ? AND frame < ?"
-"""Those from which the way leads over a row that is deleted."""
 
 IS_LATEST = (
     "id IN (SELECT id FROM (SELECT id FROM frame ORDER BY id DESC LIMIT ?)) OR id IN ("
@@ -266,7 +268,7 @@ ADD_TO_TOTAL = (
     " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
 )
 
-INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 20)})"
+INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 22)})"
 
 
 def key_columns(key: FileKey) -> tuple[bytes, int, int, int]:
@@ -282,7 +284,7 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
         entry.captured_at_ns, entry.reason, entry.decided_at_ns, entry.config_revision,
         _storable(entry.detail), entry.score, entry.threshold, entry.unit, entry.zone,
         _fsencode(entry.reference), entry.sha256, _fsencode(entry.result), entry.late, entry.arrived_at_ns,
-        entry.reason.verdict,
+        _fsencode(entry.planned), _fsencode(entry.archived), entry.reason.verdict,
     )  # fmt: skip
 
 
@@ -296,11 +298,13 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     (
         name, size_bytes, mtime_ns, ctime_ns, camera, captured_at_ns, reason, decided_at_ns, revision, detail,
         score, threshold, unit, zone, reference, sha256, result, late, arrived_at_ns,
+        planned, archived,
     ) = row  # fmt: skip
     return Entry(
         FileKey(os.fsdecode(name), size_bytes, mtime_ns, ctime_ns), camera, captured_at_ns,
         Reason(reason), decided_at_ns, revision, detail, score, threshold, unit, zone,
         _fsdecode(reference), sha256, _fsdecode(result), bool(late), arrived_at_ns,
+        _fsdecode(planned), _fsdecode(archived),
     )  # fmt: skip
 
 

@@ -122,6 +122,9 @@ class Contents:
     unmatched: tuple[str, ...]
     """Files that no pattern of ``include`` matches, except hidden, excluded and unfinished ones."""
 
+    first: str | None
+    """A frame: the first by its path, of the first ``MOST_READ``."""
+
     unread_times: Examples
     """Frames whose names ``capture_time`` does not read, of the first ``MOST_READ``."""
 
@@ -147,7 +150,8 @@ def contents_of(drop: DropSettings) -> Contents:
         if count >= MOST_COUNTED:
             break
     ours = (error for error in unlisted if not _is_passed_over(error, drop.folder, rules))
-    return Contents(folders, tuple(ours), tuple(unmatched), *_unread(frames, rules))
+    first = min(frames, default=None)
+    return Contents(folders, tuple(ours), tuple(unmatched), first, *_unread(frames, rules))
 
 
 def _unread(names: Iterable[str], rules: NameRules) -> tuple[Examples, Examples]:

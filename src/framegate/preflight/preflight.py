@@ -15,9 +15,12 @@ from framegate.config.settings import DEFAULT_CAMERA, Settings
 from framegate.errors import ConfigError, Problem
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
+from framegate.ingest.reading import look_at
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Watcher
+from framegate.keep.names import planned_name
+from framegate.model import FileKey
 from framegate.preflight.folder_checks import (
     Finding,
     Grade,
@@ -49,11 +52,13 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_writable("results.folder", settings.results.folder),
             *check_writable("state.folder", settings.state.folder or ""),
             *check_overlap(_folders(settings)),
+            *check_archive(settings),
             *check_unlisted(contents, settings.drop.folder),
             *check_unmatched(contents),
             *check_unread(contents),
             *_check_cameras(settings),
             *_check_schedules(settings),
+            *_check_layout(settings, contents.first),
             *_check_space(settings),
             *check_masks(settings),
             *check_extras(settings),
@@ -79,6 +84,7 @@ def prepare_to_serve(config: Config) -> None:
     findings = [
         *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
         *check_overlap(_folders(settings)),
+        *check_archive(settings),
         *check_masks(settings),
         *check_extras(settings),
     ]
@@ -116,6 +122,30 @@ def prepare_to_replay(config: Config) -> None:
         *check_masks(config.settings),
     ]
     _raise_errors(findings, "" if key == "FOLDER" else str(config.path or ""))
+
+
+def check_archive(settings: Settings) -> Iterator[Finding]:
+    """Check whether inputs can be archived, and that no frame is found again where they are moved to.
+
+    An archive that is missing prevents no start: its disk may not be mounted, and inputs wait for it.
+    """
+    key, archive, drop = "drop.archive", settings.drop.archive, settings.drop
+    if archive is None:
+        return
+    inner = os.path.relpath(os.path.realpath(archive), os.path.realpath(drop.folder))
+    is_inside = inner != "." and not f"{inner}/".startswith("../")
+    is_unseen = is_inside and (not drop.recursive or NameRules(drop).is_passed_over(inner))
+    for other, folder in _folders(settings).items():
+        if other != "drop.folder" or not is_unseen:
+            yield from check_overlap({other: folder, key: archive})
+    if not os.path.isdir(archive):
+        words = f"{archive} is no folder yet: make it; until then inputs stay in the drop folder"
+        yield Finding(Grade.WARNING, key, words)
+    elif not os.access(archive, os.W_OK | os.X_OK):
+        words = f"{archive} may not be written by this user: inputs stay in the drop folder"
+        yield Finding(Grade.WARNING, key, words)
+    else:
+        yield Finding(Grade.OK, key, archive)
 
 
 def _folders(settings: Settings) -> dict[str, str]:
@@ -163,6 +193,16 @@ def _check_schedules(settings: Settings) -> Iterator[Finding]:
             words += f", since an earlier one does: {', '.join(sorted(earlier))}"
         earlier |= {schedule.name} if now else set()
         yield Finding(Grade.OK, f"schedule.{schedule.name}", f"{schedule.in_words}: {words}")
+
+
+def _check_layout(settings: Settings, first: str | None) -> Iterator[Finding]:
+    """Show what the result of a frame is named: of the first in the drop folder, or of a made-up one."""
+    layout, rules = settings.results.layout, NameRules(settings.drop)
+    now_ns = time.time_ns()
+    there = None if first is None else look_at(Path(settings.drop.folder), first)
+    frame = rules.candidate(there or FileKey("gate/picture.jpg", 0, now_ns, now_ns))
+    name = planned_name(layout, frame) or frame.key.name
+    yield Finding(Grade.OK, "results.layout", f"{frame.key.name!r} becomes {name!r}, by {layout}")
 
 
 def _check_space(settings: Settings) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from framegate.events.base import Listener
 from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.ingest.watch.inbox import Inbox
 from framegate.preflight.folder_checks import Grade
-from framegate.preflight.preflight import check_extras, check_masks
+from framegate.preflight.preflight import check_archive, check_extras, check_masks
 from framegate.reload.config_watch import ConfigWatch
 
 Retune = Callable[[Settings], None]
@@ -153,7 +153,9 @@ class Reloader:
         return config
 
     def _problems_of(self, config: Config) -> Iterator[Problem]:
-        findings = (*check_masks(config.settings), *check_extras(config.settings))
+        findings = [*check_masks(config.settings), *check_extras(config.settings)]
+        if config.settings.drop.exclude != self.config.settings.drop.exclude:
+            findings += check_archive(config.settings)  # only then: its disk may hang
         wrong = {finding.key: finding.message for finding in findings if finding.grade is Grade.ERROR}
         for key in changes_between(self.config, config):
             if key in restart_only_keys() and key not in wrong:  # else a restart would fail too

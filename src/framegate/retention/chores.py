@@ -1,4 +1,4 @@
-"""The chores that the loop runs between frames: deleting inputs, results and rows of the ledger."""
+"""The chores that the loop runs between frames: deleting or archiving inputs, deleting results and rows."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,6 +7,7 @@ from framegate.config.settings import Settings
 from framegate.events.base import Listener
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
+from framegate.retention.archive.archiver import InputArchiver
 from framegate.retention.inputs import InputCleaner
 from framegate.retention.ledger_rows import LedgerPruner
 from framegate.retention.results import ResultCleaner
@@ -37,7 +38,7 @@ def deletion_chores(
     is_absent: Callable[[], bool],
     is_paused: Callable[[], bool],
 ) -> list[Chore]:
-    """Return the chores that delete.
+    """Return the chores that delete and archive.
 
     Args:
         settings: what is deleted, and when.
@@ -52,6 +53,7 @@ def deletion_chores(
     wall_clock = WallClock(wall_ns, ledger.presence.newest_decision_ns, emit)
     return [
         InputCleaner(settings, ledger, emit, wall_clock, disk),
+        InputArchiver(settings, ledger, emit, wall_clock, disk),
         ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),
         LedgerPruner(settings, ledger, emit, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
     ]

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from framegate.deadlines import NEVER_S
 from framegate.errors import SinkError
 from framegate.events.base import Listener
-from framegate.events.deleting import InputUndeletable, ResultUndeletable
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
-from framegate.retention.refusals import RefusalLog
+from framegate.retention.refusals import RefusalLog, Warned
 
 MOST_A_TURN = 20
 """Files deleted in one portion: some milliseconds."""
@@ -32,7 +31,7 @@ class Cleaner(ABC):
         emit: Listener,
         disk: Disk,
         *,
-        refused: type[InputUndeletable | ResultUndeletable],
+        refused: Warned,
     ) -> None:
         self._ledger = ledger
         self._emit = emit

@@ -1,7 +1,8 @@
 """Removes empty folders of past days: each costs an inotify watch, and time in every sweep.
 
-Only folders named by a date: the uploader makes them itself. A folder of another name, such as a camera's,
-may have been made by hand, and uploads to it would fail if it were gone.
+Where others make the folders, only those named by a date: the uploader makes them itself. A folder of another
+name, such as a camera's, may have been made by hand, and uploads to it would fail if it were gone. Folders
+that ``results.layout`` names are framegate's own: it makes them anew when it needs them.
 """
 
 import os
@@ -18,21 +19,24 @@ _DATE = re.compile(
 _ANY_TIME_NS = 2**63
 
 
-def remove_day_folders(root_fd: int, path: str, before_ns: int) -> Iterator[str]:
-    """Remove a folder and those above it, as far as they are named by a date, empty and old.
+def remove_empty_folders(
+    root_fd: int, path: str, before_ns: int, *, only_dates: bool = True
+) -> Iterator[str]:
+    """Remove a folder and those above it, as far as they are empty and old.
 
-    Of ``gate/2026/11/26`` everything below ``gate`` may be removed. rmdir removes only what is empty, even if
-    a file is put into it at the same moment, and follows no link.
+    Of ``gate/2026/11/26`` everything below ``gate`` may be removed, or ``gate`` too. rmdir removes only what
+    is empty, even if a file is put into it at the same moment, and follows no link.
 
     Args:
         root_fd: descriptor of the drop or results folder, which stays.
         path: the folder, relative to it.
         before_ns: the folder must not have changed since then (nanoseconds since the epoch).
+        only_dates: only folders that are part of a date.
 
     Yields:
         The path of each removed folder.
     """
-    for folder in _named_by_a_date(path):
+    for folder in _named_by_a_date(path) if only_dates else _upwards(path, 0):
         try:
             if not _remove_unless_young(root_fd, folder, before_ns):
                 return
@@ -46,9 +50,13 @@ def remove_day_folders(root_fd: int, path: str, before_ns: int) -> Iterator[str]
 
 def _named_by_a_date(path: str) -> Iterator[str]:
     """Yield a path and those above it, as far up as they are part of a date."""
-    if (date := _DATE.search(path)) is None:
-        return
-    while len(path) > date.start():
+    if (date := _DATE.search(path)) is not None:
+        yield from _upwards(path, date.start())
+
+
+def _upwards(path: str, shortest: int) -> Iterator[str]:
+    """Yield a path and those above it that are longer than ``shortest`` characters."""
+    while len(path) > shortest:
         yield path
         path = path.rpartition("/")[0]
 

@@ -4,7 +4,7 @@ The ledger says what has to be deleted, so a crash forgets nothing: a decision i
 is deleted, then the deletion is recorded. After a crash in between, the file is found missing, and that is
 recorded. A camera's last frame stays if it was dropped: after a restart learning continues from it.
 
-With a time in the setting, an input is deleted that long after its decision, in the order of the decisions:
+With a time in the setting, an input goes that long after its decision, in the order of the decisions:
 the first one that is too young ends a pass over those of its verdict.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from framegate.config.settings import DeletionRule, Settings
+from framegate.config.settings import InputRule, Settings
 from framegate.deadlines import NEVER_S
 from framegate.detect.judging.capture_clock import SET_SINCE_NS
 from framegate.events.base import Listener
@@ -24,6 +24,7 @@ from framegate.keep.presence import Recorded
 from framegate.model import Verdict
 from framegate.retention.ages import DecidedSince
 from framegate.retention.cleaning import MOST_A_TURN, Cleaner
+from framegate.retention.refusals import Warned
 from framegate.retention.removing import remove_version
 from framegate.retention.wall_clock import WallClock
 
@@ -40,6 +41,8 @@ AWAY_S = 10.0
 class InputCleaner(Cleaner):
     """Deletes the judged frames of one drop folder, some in each turn.
 
+    ``archive.archiver`` has a kind that moves them instead.
+
     Args:
         settings: what is deleted.
         ledger: says which files may be deleted.
@@ -47,6 +50,12 @@ class InputCleaner(Cleaner):
         clock: the wall clock, unless it has just jumped.
         disk: notified before each deletion; a test passes one that fails.
     """
+
+    ARCHIVES = False
+    """Whether it is for the verdicts whose inputs are archived, and not for those that are deleted."""
+
+    REFUSED: Warned = InputUndeletable
+    """The event for a file that cannot be deleted."""
 
     def __init__(
         self,
@@ -56,14 +65,15 @@ class InputCleaner(Cleaner):
         clock: WallClock,
         disk: Disk,
     ) -> None:
-        super().__init__(ledger, emit, disk, refused=InputUndeletable)
+        super().__init__(ledger, emit, disk, refused=self.REFUSED)
         self._clock = clock
         self._folder = Path(settings.drop.folder)
         self.retune(settings)
 
     def retune(self, settings: Settings) -> None:
         """Use other settings from now on, also for frames that were judged before."""
-        self._rules = settings.drop.deletion_rules()
+        rules = settings.drop.input_rules()
+        self._rules = {verdict: rule for verdict, rule in rules.items() if rule.archives is self.ARCHIVES}
         self._after: dict[Verdict, int] = {}
         """The last row that this pass has handled, by verdict."""
 
@@ -86,7 +96,8 @@ class InputCleaner(Cleaner):
         is_new = self._is_under_way or self._ledger.commits != self._seen_commits
         return self._next_s if is_new else max(self._next_s, min(self._full_pass_at_s, self._next_old_s))
 
-    def _delete_some(self, now_s: float) -> float:
+    def _next_batch(self, now_s: float) -> list[Recorded]:
+        """Return the next inputs that have to go; none at the end of a pass."""
         has_ages = any(rule.age_ns for rule in self._rules.values())
         now_ns = self._clock.trusted_ns(now_s) if has_ages else None
         if not self._is_under_way:
@@ -97,10 +108,15 @@ class InputCleaner(Cleaner):
             room, after = MOST_A_TURN - len(batch), self._after.get(verdict, 0)
             standing = self._ledger.presence.clearable(verdict, after, room)
             batch += self._old_enough(standing, rule, now_s, now_ns) if rule.age_ns else standing
-        if not batch:
+        if batch:
+            self._ledger.presence.make_durable()
+        else:
             self._end(now_s)
+        return batch
+
+    def _delete_some(self, now_s: float) -> float:
+        if not (batch := self._next_batch(now_s)):
             return PAUSE_S
-        self._ledger.presence.make_durable()
         due = ((row, self._rules[row.entry.reason.verdict].name) for row in batch)
         with opened_below(self._folder) as root_fd:
             gone = self._removed(due, partial(self._remove, root_fd))
@@ -109,7 +125,7 @@ class InputCleaner(Cleaner):
         return PAUSE_S
 
     def _old_enough(
-        self, standing: list[Recorded], rule: DeletionRule, now_s: float, now_ns: int | None
+        self, standing: list[Recorded], rule: InputRule, now_s: float, now_ns: int | None
     ) -> Iterator[Recorded]:
         """Yield the rows up to the first whose input has to stay for a while; note when it has to go."""
         for row in standing:

@@ -2,8 +2,9 @@
 
 Rounds go through all rows, look whether the files still exist, and record since when they do not. A day later
 a row is deleted, after one more look. The day is for a drop folder that is unmounted, or has another disk
-mounted in its place: if it is back within a day, nothing in it is judged again. The same rounds remove the
-folders of past days that deletion has left empty, and the settings by which no row was decided.
+mounted in its place: if it is back within a day, nothing in it is judged again. An archived input is not gone
+as long as the archive has it. The same rounds remove the folders of past days that deletion has left empty,
+and the settings by which no row was decided.
 """
 
 import os
@@ -20,7 +21,8 @@ from framegate.folders import opened_below
 from framegate.keep.ledger import Ledger
 from framegate.keep.presence import Recorded
 from framegate.model import Verdict
-from framegate.retention.day_folders import remove_day_folders
+from framegate.retention.archive.looking import ArchiveLook
+from framegate.retention.day_folders import remove_empty_folders
 from framegate.retention.limits import Limits, result_exists
 from framegate.retention.removing import version_exists
 from framegate.retention.wall_clock import WallClock
@@ -61,6 +63,7 @@ class LedgerPruner:
         is_absent: Callable[[], bool],
     ) -> None:
         self._drop, self._results = Path(settings.drop.folder), Path(settings.results.folder)
+        self._look = ArchiveLook(None if settings.drop.archive is None else Path(settings.drop.archive))
         self._ledger = ledger
         self._emit = emit
         self._clock = clock
@@ -78,7 +81,7 @@ class LedgerPruner:
 
     def retune(self, settings: Settings) -> None:
         """Use other settings: folders are removed only where files are deleted."""
-        self._rules = settings.drop.deletion_rules()
+        self._rules = settings.drop.input_rules()
         self._limits = Limits.of(settings.results)
 
     def deadline_s(self) -> float:
@@ -112,9 +115,17 @@ class LedgerPruner:
             self._revisions, self._in_force = set(), self._ledger.config_revision
         inputs: dict[int, int | None] = {}
         results: dict[int, int | None] = {}
+        archived: list[Recorded] = []
+        back: dict[int, None] = {}
         rows = self._ledger.presence.after(self._after_id, MOST_A_TURN)
         for row in rows:
-            input_gone_ns = _marked(row.input_gone_ns, self._has_input(root_fd, row), now_ns)
+            has_input = self._has_input(root_fd, row)
+            if row.entry.archived is not None and not has_input:
+                has_input = None
+                archived.append(row)
+            elif row.entry.archived is not None:
+                back[row.id] = None
+            input_gone_ns = _marked(row.input_gone_ns, has_input, now_ns)
             if input_gone_ns != row.input_gone_ns:
                 inputs[row.id] = input_gone_ns
             result_gone_ns = _marked(row.result_gone_ns, self._has_result(row, now_ns), now_ns)
@@ -124,7 +135,11 @@ class LedgerPruner:
             self._revisions.add(row.entry.config_revision)
             if self._clock() > end_s:
                 break
-        self._ledger.presence.mark(inputs, results)
+        for row, is_there in self._look.take():
+            if (gone_ns := _marked(row.input_gone_ns, is_there, now_ns)) != row.input_gone_ns:
+                inputs[row.id] = gone_ns
+        self._look.begin(archived)
+        self._ledger.presence.mark(inputs, results, back)
         self._remove_folders_of(rows, root_fd, now_ns)
         return not rows or (len(rows) < MOST_A_TURN and self._after_id == rows[-1].id)
 
@@ -140,25 +155,31 @@ class LedgerPruner:
     def _remove_folders_of(self, rows: Iterable[Recorded], root_fd: int, now_ns: int) -> None:
         """Remove the empty day folders of deleted files that have been gone for long."""
         before_ns = now_ns - GRACE_NS
-        inputs, results = set(), set()
+        inputs: set[str] = set()
+        results: set[str] = set()
+        planned: set[str] = set()
         for row in rows:
             entry = row.entry
-            if entry.reason.verdict in self._rules and _is_before(row.input_gone_ns, before_ns):
+            is_past = entry.archived is not None or _is_before(row.input_gone_ns, before_ns)
+            if entry.reason.verdict in self._rules and is_past:
                 inputs.add(os.path.dirname(entry.key.name))
             if self._limits and entry.result is not None and _is_before(row.result_gone_ns, before_ns):
-                results.add(os.path.dirname(entry.result))
+                (results if entry.planned is None else planned).add(os.path.dirname(entry.result))
         self._remove_folders(inputs, self._drop, root_fd, before_ns)
-        if results:
+        if results or planned:
             with suppress(OSError), opened_below(self._results) as results_fd:
                 self._remove_folders(results, self._results, results_fd, before_ns)
+                self._remove_folders(planned, self._results, results_fd, before_ns, only_dates=False)
 
-    def _remove_folders(self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int) -> None:
+    def _remove_folders(
+        self, paths: Iterable[str], root: Path, root_fd: int, before_ns: int, *, only_dates: bool = True
+    ) -> None:
         for path in sorted(paths):
-            for removed in remove_day_folders(root_fd, path, before_ns):
+            for removed in remove_empty_folders(root_fd, path, before_ns, only_dates=only_dates):
                 self._emit(FolderRemoved(os.fspath(root / removed)))
 
     def _has_input(self, root_fd: int, row: Recorded) -> bool | None:
-        """Return whether an input exists; None if that cannot be found out."""
+        """Return whether an input is in the drop folder; None if that cannot be found out."""
         try:
             return version_exists(root_fd, row.entry.key)
         except OSError:

@@ -95,11 +95,20 @@ def result_exists(folder: Path, entry: Entry) -> bool:
         OSError: that cannot be found out.
     """
     assert entry.result is not None
+    return has_file(folder, entry.result, entry.key.size_bytes)
+
+
+def has_file(folder: Path, name: str, size_bytes: int) -> bool:
+    """Return whether a folder has a regular file of a name and size.
+
+    Raises:
+        OSError: that cannot be found out.
+    """
     try:
-        status = (folder / entry.result).lstat()
+        status = (folder / name).lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    return _looks_like_ours(status, entry)
+    return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
 
 
 def _looks_like_ours(status: os.stat_result, entry: Entry) -> bool:

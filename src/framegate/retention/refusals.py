@@ -1,11 +1,14 @@
-"""Files that could not be deleted: each error is logged once, and retries become rarer."""
+"""Files that could not be deleted or archived: each error is logged once, and retries become rarer."""
 
 from framegate.deadlines import retry_delay_s
 from framegate.events.base import Listener
-from framegate.events.deleting import InputUndeletable, ResultUndeletable
+from framegate.events.deleting import InputUnarchivable, InputUndeletable, ResultUndeletable
 
 FIRST_PAUSE_S, LAST_PAUSE_S = 10.0, 600.0
 """A pass that retries waits twice as long as the one before, between these limits."""
+
+Warned = type[InputUndeletable] | type[InputUnarchivable] | type[ResultUndeletable]
+"""The events for a file that could not be deleted or moved."""
 
 
 class RefusalLog:
@@ -16,7 +19,7 @@ class RefusalLog:
         emit: gets it.
     """
 
-    def __init__(self, warning: type[InputUndeletable | ResultUndeletable], emit: Listener) -> None:
+    def __init__(self, warning: Warned, emit: Listener) -> None:
         self._warning = warning
         self._emit = emit
         self._logged: set[str] = set()

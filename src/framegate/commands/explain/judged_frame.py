@@ -116,9 +116,13 @@ def past_of(name: str, settings: Settings) -> Past:
 
 
 def _names(name: str, settings: Settings) -> Iterator[set[str]]:
-    """Yield what may be meant in the drop, and in the results folder: a name as the log has it, or a path."""
-    for folder in (settings.drop.folder, settings.results.folder):
-        yield {name, os.path.relpath(os.path.abspath(name), folder)}
+    """Yield what may be meant in the drop, and in the results folder: a name as the log has it, or a path.
+
+    In the archive a frame has the path that it had in the drop folder.
+    """
+    drop, results, archive = settings.drop.folder, settings.results.folder, settings.drop.archive
+    for folders in ((drop, archive or drop), (results,)):
+        yield {name, *(os.path.relpath(os.path.abspath(name), folder) for folder in folders)}
 
 
 def _file_of(frame: Frame, settings: Settings) -> Path | None:

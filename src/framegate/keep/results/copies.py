@@ -8,11 +8,12 @@ on a card), the first frame gets it, as it would alone.
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from framegate.keep.disk import Disk
@@ -42,9 +43,16 @@ class Place:
 
 
 class Copy:
-    """A frame's bytes on the medium, in a file that has no name, or a temporary one, till it is published."""
+    """A frame's bytes on the medium, in a file that has no name, or a temporary one, till it is published.
 
-    def __init__(self, disk: Disk, frame: EncodedFrame, folder_fd: int) -> None:
+    Args:
+        disk: the disk operations.
+        frame: its name, bytes and time.
+        folder_fd: of the folder that it belongs to.
+        more: bytes that follow those of the frame, of a file that is too large to be held as one.
+    """
+
+    def __init__(self, disk: Disk, frame: EncodedFrame, folder_fd: int, more: Iterable[bytes] = ()) -> None:
         self._disk, self._folder_fd = disk, folder_fd
         self._temp: str | None = None
         fd = disk.open_unnamed(folder_fd)
@@ -53,7 +61,8 @@ class Copy:
             fd = disk.open_temp(self._temp, folder_fd)
         self._fd = fd
         try:
-            disk.write(fd, frame.data)
+            for piece in chain((frame.data,), more):
+                disk.write(fd, piece)
             disk.stamp(fd, frame.mtime_ns)
             disk.sync_file(fd)
         except BaseException:

@@ -1,7 +1,7 @@
 """The frames that a daemon has judged, in the order of its decisions, and what it has decided about them.
 
-A frame's bytes are where the camera put them, or, if it was kept, in the results folder. What the daemon
-rejected without comparing it is settled: no threshold changes it.
+A frame's bytes are where the camera put them, in the archive, or, if it was kept, in the results folder. What
+the daemon rejected without comparing it is settled: no threshold changes it.
 """
 
 from contextlib import suppress
@@ -104,7 +104,7 @@ def recorded_frame(entry: Entry, settings: Settings) -> Frame:
         settled = Decision(entry.reason, detail=entry.detail)
     key, folder = entry.key, None
     if settled is None:
-        place = _place_of(entry, Path(settings.drop.folder), Path(settings.results.folder))
+        place = _place_of(entry, settings)
         if place is None and entry.reason is Reason.TOO_LARGE:
             settled = Decision(entry.reason, detail=entry.detail)
         elif place is None:
@@ -144,15 +144,21 @@ def other_verdicts(was: Outcome, now: Outcome) -> list[int]:
     return sorted({*np.flatnonzero(~same).tolist(), *renamed})
 
 
-def _place_of(entry: Entry, drop: Path, results: Path) -> tuple[str, FileKey] | None:
-    """Return the folder and the file that have a frame's bytes; None if neither has."""
+def _place_of(entry: Entry, settings: Settings) -> tuple[str, FileKey] | None:
+    """Return the folder and the file that have a frame's bytes; None if there is none any more."""
+    drop = Path(settings.drop.folder)
     there = look_at(drop, entry.key.name)
     if there is not None and (entry.key.matches(there) or _has_bytes_of(entry, drop, there)):
         return str(drop), there
-    if entry.result is not None:
-        kept = look_at(results, entry.result)
+    for folder, name in (
+        (settings.drop.archive, entry.archived),
+        (settings.results.folder, entry.result),
+    ):
+        if folder is None or name is None:
+            continue
+        kept = look_at(Path(folder), name)
         if kept is not None and kept.size_bytes == entry.key.size_bytes:
-            return str(results), kept
+            return folder, kept
     return None
 
 

@@ -1,0 +1,1 @@
+"""Judged inputs are moved to the archive, without judging waiting for it."""
