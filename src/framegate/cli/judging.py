@@ -129,6 +129,8 @@ def replay(  # noqa: PLR0917
     check: Annotated[
         Path | None, option("FILE.csv", "Exit with 1 if a frame comes out otherwise than labelled there.")
     ] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     *,
     is_list: Annotated[bool, typer.Option("--list", help="Name every gained and lost frame.")] = False,
     as_json: JsonOption = False,
@@ -139,6 +141,7 @@ def replay(  # noqa: PLR0917
     Frames are judged from the first one on, exactly as by a scan. Times are local: 2026-11-19, or
     2026-11-19T06:30.
     """
+    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
     from framegate.commands.replay.found import Wanted, time_ns_of  # noqa: PLC0415
     from framegate.commands.replay.run import run_replay  # noqa: PLC0415
 
@@ -148,7 +151,15 @@ def replay(  # noqa: PLR0917
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from, --to") from error
     wanted = Wanted(
-        folder, camera, from_ns, until_ns, check, is_list=is_list, as_json=as_json, is_cached=not no_cache
+        folder,
+        camera,
+        from_ns,
+        until_ns,
+        check,
+        is_list=is_list,
+        as_json=as_json,
+        is_cached=not no_cache,
+        workers=Workers(workers, cluster),
     )
     new = load_for_folder(config, folder)
     old = None if against is None else load_for_folder(against, folder)

@@ -59,8 +59,8 @@ def judge_month(scan: Scan, month: Month) -> Counter[Verdict]:
     Raises:
         FramegateError: this worker cannot, or would decide otherwise; the words are for the operator.
     """
-    _set_up()
-    worker = f"on {socket.gethostname()}"
+    set_up()
+    worker = name_of_worker()
     scan.parts.require_shared(scan.word, worker)
     Surroundings.here(scan.settings).require_like(scan.surroundings, worker)
     counts: Counter[Verdict] = Counter()
@@ -108,8 +108,14 @@ def _restored(settings: Settings, name: str, state: bytes) -> Camera:
         raise SinkError(f"what the camera {name} knew cannot be used: {error}") from error
 
 
+def name_of_worker() -> str:
+    """Return what an error calls this worker."""
+    return f"on {socket.gethostname()}"
+
+
 @cache
-def _set_up() -> None:
+def set_up() -> None:
+    """Prepare a worker's process, once."""
     cv2.setNumThreads(1)  # frames are judged in threads of our own
     give_large_pictures_back()
 

@@ -56,7 +56,7 @@ class RemoteFolder:
         self._path = str(path).rstrip("/")
 
     def candidates(self, settings: Settings, skipped: Skipped) -> Iterator[Candidate]:
-        """Yield the frames, in no order.
+        """Yield the frames, in no order; keys that are no path below a folder, as ``a//b``, are passed over.
 
         Args:
             settings: which names are frames, and when they were taken.
@@ -71,8 +71,8 @@ class RemoteFolder:
             below = pending.pop()
             for entry in self._entries(below, skipped):
                 name = str(entry["name"]).rstrip("/")[len(self._path) + 1 :]
-                if not name or not _is_path(name):
-                    continue
+                if os.path.dirname(name) != below or not _is_path(name):
+                    continue  # the key a//b would list a/ below a/, for ever
                 if entry["type"] == "directory":
                     if settings.drop.recursive and not rules.is_passed_over(name):
                         pending.append(name)
