@@ -31,7 +31,7 @@ CAMERAS, MONTHS, A_MONTH, WIDTH = 64, 3, int(os.environ.get("FRAMEGATE_A_MONTH",
 
 
 def scanned(archive: DrawnArchive, to: str, *more: object) -> Scanned:
-    """Return what a scan makes, in a process of its own; print its time, and the CPU time of all processes."""
+    """Return what a scan makes, in a process of its own; print its time, and the CPU of all."""
     before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "framegate", *map(str, archive.arguments(to, *more))]
     done = subprocess.run(command, capture_output=True, text=True)

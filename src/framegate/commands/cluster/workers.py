@@ -1,6 +1,7 @@
 """The workers: processes of this machine, or those of a Dask scheduler."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,13 +63,16 @@ class Workers:
             ) from error
         for name in ("distributed", "distributed.client", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what the operator has to know, we say
+        warnings.filterwarnings("ignore", "Sending large graph")  # a replay's list of frames may be
         if self.scheduler is None:
             with (
                 distributed.LocalCluster(
                     n_workers=self.here,
                     threads_per_worker=1,
                     memory_limit=0,  # a large picture is no reason to end a worker
-                    dashboard_address=None,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",  # None would be port 8787 of every address
+                    worker_dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                 ) as cluster,
                 distributed.Client(cluster, set_as_default=False) as client,
