@@ -16,7 +16,7 @@ from framegate.detect.detector import reduced
 from framegate.detect.small_picture import SmallPicture
 from framegate.errors import SinkError
 from framegate.formats.sniffing import read_header
-from framegate.ingest.reading import Changed, Unreadable, read_frame
+from framegate.ingest.reading import Changed, ReadFrame, Unreadable, read_frame
 from framegate.model import Candidate, Decision, EncodedFrame, NotYet, Reason, Unsettled
 
 LARGE_PX = 16_000_000
@@ -76,8 +76,15 @@ class LastRead:
         self._last.pop(camera, None)
 
 
-def read(candidate: Candidate, settings: Settings) -> Examined | Unsettled:
+def read(
+    candidate: Candidate, settings: Settings, read_frame: ReadFrame = read_frame
+) -> Examined | Unsettled:
     """Read a candidate, without decoding it.
+
+    Args:
+        candidate: the frame.
+        settings: the snapshot.
+        read_frame: reads a file of the drop folder.
 
     Returns:
         The bytes, or its rejection; ``Unsettled`` when it cannot be judged yet.
@@ -86,7 +93,7 @@ def read(candidate: Candidate, settings: Settings) -> Examined | Unsettled:
         Exhausted: the process may open no more files.
     """
     unread = Examined(candidate, time.perf_counter())
-    return _without_exceptions(unread, lambda: _read(unread, settings))
+    return _without_exceptions(unread, lambda: _read(unread, settings, read_frame))
 
 
 def decoded(examined: Examined, settings: Settings) -> Examined | Unsettled:
@@ -134,7 +141,7 @@ def internal_error() -> Decision:
     return Decision(Reason.INTERNAL_ERROR, detail=traceback.format_exc(limit=-4).strip())
 
 
-def _read(unread: Examined, settings: Settings) -> Examined | Unsettled:
+def _read(unread: Examined, settings: Settings, read_frame: ReadFrame) -> Examined | Unsettled:
     candidate, drop = unread.candidate, settings.drop
     key = candidate.key
     found = read_frame(Path(drop.folder), key, drop.max_size)

@@ -7,7 +7,7 @@ does it, or a group of frames that wait for the disk together. The daemon and th
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import Examined, LastRead, decoded, internal_error, is_large, out_of_memory, read
+from framegate.ingest.reading import ReadFrame, read_frame
 from framegate.keep.delivery import Deliverer
 from framegate.keep.history.checkpoints import DAY_NS
 from framegate.keep.memories import Memory
@@ -51,6 +52,8 @@ class Pipeline:
         deliverer: where kept frames go.
         ledger: remembers the verdicts; used by the concluding thread only.
         emit: called with every verdict, once it is durable.
+        known: cameras that go on from what they know.
+        read_frame: reads a file of the drop folder.
     """
 
     def __init__(
@@ -59,16 +62,22 @@ class Pipeline:
         deliverer: Deliverer,
         ledger: JudgingLedger,
         emit: Listener,
+        *,
+        known: Iterable[Camera] = (),
+        read_frame: ReadFrame = read_frame,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
         self._last_read = LastRead()
+        self._read_frame = read_frame
         self._one_large = Lock()
         """Held while a large picture is decoded."""
 
         self._keeping = Keeping(settings, deliverer, ledger)
-        self._cameras = Cameras(settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable)
+        self._cameras = Cameras(
+            settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable, known=known
+        )
         self._recogniser = Recogniser(settings, deliverer, ledger, renew=self._cameras.renew, emit=self._tell)
 
     @property
@@ -96,7 +105,7 @@ class Pipeline:
             Exhausted: the process may open no more files.
         """
         settings, camera = self._settings, candidate.camera
-        examined = read(candidate, settings)
+        examined = read(candidate, settings, self._read_frame)
         if not isinstance(examined, Examined) or examined.sha256 is None:
             return examined
         before = self._last_read.replace(examined)
@@ -119,7 +128,7 @@ class Pipeline:
             Exhausted: the process may open no more files.
             SinkError: ledger or results cannot be written now.
         """
-        examined = read(candidate, self._settings)
+        examined = read(candidate, self._settings, self._read_frame)
         return isinstance(examined, Examined) and self._is_known(examined)
 
     def decide(self, examined: Examined) -> Decision | Unsettled | None:
@@ -197,6 +206,10 @@ class Pipeline:
         """Save all that a camera knows, once a day; call it after ``flush``. See ``Cameras.checkpoint``."""
         if not self._keeping.held:
             self._cameras.checkpoint(save)
+
+    def state_of(self, camera: str) -> bytes | None:
+        """Return all that a camera knows; None if it has judged no frame here."""
+        return self._cameras.state_of(camera)
 
     def recover(self) -> None:
         """Deliver the frames that were to be kept when the last run ended. A second call changes nothing.

@@ -1,60 +1,27 @@
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from crashing import compiled_shim, marked
 from framegate.commands.demo.uploads import write_at_once
 from framegate.config.detection import DetectionSettings
 from framegate.config.quantities import Size
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL, survives_trial
 from running import Site, running, scanned, started, wait_until
 
-MARK = b"framegate-test-marker"
-SHIM = r"""
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-ssize_t read(int fd, void *buffer, size_t size) {
-    ssize_t got = syscall(SYS_read, fd, buffer, size);
-    const char *act = getenv("AT_THE_MARK");
-    if (act && got > 0 && memmem(buffer, got, "%(mark)s", strlen("%(mark)s"))) {
-        if (!strcmp(act, "abort")) abort();
-        for (;;) pause();
-    }
-    return got;
-}
-"""
-"""A decoder that crashes or hangs at a certain picture, as near as can be had: already in the read."""
-
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("shim")
-    (folder / "shim.c").write_text(SHIM % {"mark": MARK.decode()})
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", f"{folder}/shim.so", f"{folder}/shim.c"]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return folder / "shim.so"
+    return compiled_shim(tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture
 def at_the_mark(shim: Path) -> Callable[[str], tuple[str, ...]]:
     """Return what to start a daemon through, so that it aborts or pauses where it reads the marker."""
     return lambda act: ("env", f"LD_PRELOAD={shim}", f"AT_THE_MARK={act}")
-
-
-def marked(jpeg: bytes) -> bytes:
-    """Return the same picture with the marker in a comment."""
-    return jpeg[:2] + b"\xff\xfe" + (len(MARK) + 2).to_bytes(2, "big") + MARK + jpeg[2:]
 
 
 def fill(site: Site, frames: list[bytes], at: int) -> str:

@@ -35,7 +35,6 @@ from framegate.model import EncodedFrame, Entry, FileKey, GrayImage, Moment, Pic
 MOST_IN_A_STORM = 2**53
 """Frames of one storm: a larger count is damage, and could not be saved when it grows."""
 
-
 SaveState = Callable[[str, Callable[[], bytes]], None]
 
 
@@ -48,6 +47,7 @@ class Cameras:
         emit: receives an event when a reference is restored or lost, and when a camera starts over.
         bytes_of: returns the bytes of a kept frame; None if they are gone.
         make_durable: records the frames that were decided and are not in the ledger yet.
+        known: cameras that go on from what they know.
     """
 
     def __init__(
@@ -57,16 +57,18 @@ class Cameras:
         emit: Listener,
         bytes_of: Callable[[Entry], bytes | None],
         make_durable: Callable[[], None],
+        *,
+        known: Iterable[Camera] = (),
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._emit = emit
         self._bytes_of = bytes_of
         self._make_durable = make_durable
-        self._cameras: dict[str, Camera] = {}
+        self._cameras = {camera.name: camera for camera in known}
         """By name, the least recently used first."""
 
-        self._awake: dict[str, None] = {}
+        self._awake: dict[str, None] = dict.fromkeys(self._cameras)
         """Names of those that do not rest, in the same order."""
 
         self.budget_bytes = budget_bytes()
@@ -151,6 +153,10 @@ class Cameras:
                 with suppress(SinkError, MemoryError):
                     save(name, camera.state)
                 return
+
+    def state_of(self, name: str) -> bytes | None:
+        """Return all that a camera in memory knows; None of another."""
+        return self._cameras[name].state() if name in self._cameras else None
 
     def renew(self, before: Entry, now: Entry) -> None:
         """Know a judged frame by its present version, if its camera is in memory."""

@@ -18,12 +18,20 @@ from framegate.cli.app import (
 )
 from framegate.errors import EXIT_FAILED
 
+WorkersOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Use so many processes, each for another camera.")
+]
+ClusterOption = Annotated[str | None, option("tcp://HOST:8786", "Use the workers of this Dask scheduler.")]
+
 FROM_HELP = "Show frames from this time or day on."
 
 
 @command("scan FRAMES RESULTS", "scan -c lot1.toml --dry-run --stats scores.csv")
 def scan(  # noqa: PLR0917
-    drop: Annotated[Path | None, argument("IN", "The folder with the frames.")] = None,
+    drop: Annotated[
+        str | None,
+        argument("IN", "The folder with the frames; for workers also a URL, as s3://bucket/prefix."),
+    ] = None,
     results: Annotated[Path | None, argument("OUT", "The folder to copy kept frames to.")] = None,
     min_contour_area: Annotated[
         float | None,
@@ -31,7 +39,12 @@ def scan(  # noqa: PLR0917
     ] = None,
     score_threshold: Annotated[float | None, argument("SCORE_THRESHOLD", "In pixels.")] = None,
     config: ConfigOption = None,
-    stats: Annotated[Path | None, option("FILE.csv", "Write a CSV row for every frame to this file.")] = None,
+    stats: Annotated[
+        Path | None,
+        option("FILE.csv", "Write a CSV row for every frame to this file; with workers also FILE.parquet."),
+    ] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Judge, but copy nothing.")] = False,
     as_json: JsonOption = False,
@@ -42,9 +55,11 @@ def scan(  # noqa: PLR0917
     """
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
+    url = drop if drop is not None and "://" in drop else None
     if results is None and (drop is not None or config is None):
         raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
-    flags: dict[str, Any] = {"drop.folder": drop, "results.folder": results}
+    folder = None if drop is None else Path("/nowhere") if url else Path(drop)
+    flags: dict[str, Any] = {"drop.folder": folder, "results.folder": results}
     if min_contour_area is not None:
         if score_threshold is None:
             raise typer.BadParameter(
@@ -55,7 +70,18 @@ def scan(  # noqa: PLR0917
             "detection.min_contour_area": f"{min_contour_area:.10g}px",
             "detection.score_threshold": f"{score_threshold:.10g}px",
         }
-    run_scan(load_config(config, flags), stats=stats, dry_run=dry_run, as_json=as_json)
+    loaded = load_config(config, flags)
+    if workers is None and cluster is None and url is None:
+        if stats is not None and stats.name.lower().endswith(".parquet"):
+            raise typer.BadParameter("a Parquet file needs --workers or --cluster", param_hint="--stats")
+        run_scan(loaded, stats=stats, dry_run=dry_run, as_json=as_json)
+        return
+    if workers is None and cluster is None:
+        raise typer.BadParameter("frames at a URL are scanned by --workers or --cluster", param_hint="IN")
+    from framegate.commands.cluster.run import Wanted, run_scan_by_workers  # noqa: PLC0415
+    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
+
+    run_scan_by_workers(loaded, Wanted(Workers(workers, cluster), url, stats, dry_run, as_json))
 
 
 @command("explain c21_0042.jpg -c lot1.toml", "explain A.jpg B.jpg --overlay why.png")
@@ -108,6 +134,8 @@ def replay(  # noqa: PLR0917
     check: Annotated[
         Path | None, option("FILE.csv", "Exit with 1 if a frame comes out otherwise than labelled there.")
     ] = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
     *,
     is_list: Annotated[bool, typer.Option("--list", help="Name every gained and lost frame.")] = False,
     as_json: JsonOption = False,
@@ -118,6 +146,7 @@ def replay(  # noqa: PLR0917
     Frames are judged from the first one on, exactly as by a scan. Times are local: 2026-11-19, or
     2026-11-19T06:30.
     """
+    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
     from framegate.commands.replay.found import Wanted, time_ns_of  # noqa: PLC0415
     from framegate.commands.replay.run import run_replay  # noqa: PLC0415
 
@@ -127,7 +156,15 @@ def replay(  # noqa: PLR0917
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from, --to") from error
     wanted = Wanted(
-        folder, camera, from_ns, until_ns, check, is_list=is_list, as_json=as_json, is_cached=not no_cache
+        folder,
+        camera,
+        from_ns,
+        until_ns,
+        check,
+        is_list=is_list,
+        as_json=as_json,
+        is_cached=not no_cache,
+        workers=Workers(workers, cluster),
     )
     new = load_for_folder(config, folder)
     old = None if against is None else load_for_folder(against, folder)

@@ -21,7 +21,7 @@ from framegate.config.settings import DropSettings
 from framegate.events.base import Listener, LogEvent, emitter
 from framegate.events.frames import FrameDecided
 from framegate.ingest.sweeping import candidates_of
-from framegate.model import Candidate, Verdict
+from framegate.model import Candidate, Reason, Verdict
 from framegate.preflight.folder_checks import check_unmatched, check_unread, contents_of
 from framegate.preflight.preflight import prepare_to_scan
 
@@ -47,7 +47,7 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
     prepare_to_scan(config, needs_results=not dry_run)
     candidates = candidates_of(config.settings, report_skipped)
     warn_about_names(config.settings.drop, candidates)
-    outcome, bar = _Outcome(), Bar(len(candidates), "{task.fields[kept]} kept", kept=0)
+    outcome, bar = Outcome(), Bar(len(candidates), "{task.fields[kept]} kept", kept=0)
     with ExitStack() as stack:
         listeners: list[Listener] = [outcome, _moving(stack.enter_context(bar))]
         frames: Iterable[Candidate] = candidates
@@ -56,6 +56,13 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
             listeners.append(table)
             frames = table.while_written(candidates)
         summary = scan(config.settings, frames, emitter(listeners), dry_run=dry_run)
+    print_summary(summary, outcome, config, dry_run=dry_run, as_json=as_json)
+
+
+def print_summary(
+    summary: Summary, outcome: "Outcome", config: Config, *, dry_run: bool, as_json: bool
+) -> None:
+    """Print to standard output what a scan has done."""
     if as_json:
         print(json.dumps(_document(summary, outcome)))
     else:
@@ -72,6 +79,11 @@ def warn_about_names(drop: DropSettings, candidates: Sequence[Candidate]) -> Non
     contents = contents_of(drop)
     for finding in (*check_unmatched(contents), *check_unread(contents)):
         print(f"warning: {finding.message}", file=sys.stderr)
+    warn_about_order(drop, candidates)
+
+
+def warn_about_order(drop: DropSettings, candidates: Sequence[Candidate]) -> None:
+    """Warn of frames that are probably in the wrong order; see ``warn_about_names``."""
     if drop.capture_time == (MTIME,) and (warning := order_warning(candidates)):
         print(f"warning: {warning}", file=sys.stderr)
 
@@ -81,7 +93,7 @@ def report_skipped(name: str, error: OSError) -> None:
     print(f"skipped: {name!r} may not be listed: {error.strerror}", file=sys.stderr)
 
 
-def _document(summary: Summary, outcome: "_Outcome") -> dict[str, Any]:
+def _document(summary: Summary, outcome: "Outcome") -> dict[str, Any]:
     return {
         "schema": 1,
         **asdict(summary),
@@ -103,7 +115,7 @@ def _in_words(summary: Summary, config: Config, *, dry_run: bool) -> str:
     )
 
 
-class _Outcome:
+class Outcome:
     """A listener that counts the verdicts of each camera, and remembers the first rejected frames."""
 
     def __init__(self) -> None:
@@ -112,16 +124,20 @@ class _Outcome:
         self._reasons: Counter[str] = Counter()
 
     def __call__(self, event: LogEvent) -> None:
-        if not isinstance(event, FrameDecided):
+        """Count a verdict."""
+        if isinstance(event, FrameDecided):
+            entry = event.entry
+            self.note(entry.key.name, entry.camera, entry.reason, entry.detail)
+
+    def note(self, name: str, camera: str, reason: Reason, detail: str) -> None:
+        """Count the verdict about a frame."""
+        self.cameras.setdefault(camera, Counter())[reason.verdict] += 1
+        if reason.verdict is not Verdict.REJECTED:
             return
-        entry = event.entry
-        self.cameras.setdefault(entry.camera, Counter())[entry.reason.verdict] += 1
-        if entry.reason.verdict is not Verdict.REJECTED:
-            return
-        self._reasons[str(entry.reason)] += 1
+        self._reasons[str(reason)] += 1
         if len(self.rejected_frames) < MOST_REJECTED_LISTED:
-            frame = {"frame": entry.key.name, "camera": entry.camera, "reason": str(entry.reason)}
-            self.rejected_frames.append(frame | ({"detail": entry.detail} if entry.detail else {}))
+            frame = {"frame": name, "camera": camera, "reason": str(reason)}
+            self.rejected_frames.append(frame | ({"detail": detail} if detail else {}))
 
     def in_lines(self) -> Iterator[str]:
         """Yield a table of the cameras, if there are several, and a line for each reason of a rejection."""

@@ -58,17 +58,26 @@ def scan(
     deliverer = NoDelivery() if dry_run else results
     pipeline = Pipeline(settings, deliverer, RunLedger(settings), emitter([count, listener]))
     with closing(Ahead(pipeline.examine, settings)) as ahead:
-        for candidate, following in _with_following(candidates, ahead.most_frames):
-            outcome = pipeline.decide(_settled(ahead.take(candidate, following), pipeline))
-            if isinstance(outcome, Unsettled):
-                pipeline.decide(_settled(outcome, pipeline))
-            if pipeline.is_group_due:
-                pipeline.make_durable()
-    pipeline.make_durable()
+        judge_all(candidates, pipeline, ahead)
     seconds = time.perf_counter() - started_s
     return Summary(
         tally.total(), tally[Verdict.KEPT], tally[Verdict.DROPPED], tally[Verdict.REJECTED], seconds
     )
+
+
+def judge_all(candidates: Iterable[Candidate], pipeline: Pipeline, ahead: Ahead) -> None:
+    """Judge candidates in their order, each to its verdict, and make all of them durable.
+
+    Raises:
+        SinkError: a result cannot be written; earlier ones stay.
+    """
+    for candidate, following in _with_following(candidates, ahead.most_frames):
+        outcome = pipeline.decide(_settled(ahead.take(candidate, following), pipeline))
+        if isinstance(outcome, Unsettled):
+            pipeline.decide(_settled(outcome, pipeline))
+        if pipeline.is_group_due:
+            pipeline.make_durable()
+    pipeline.make_durable()
 
 
 def _with_following(

@@ -54,7 +54,7 @@ class StatsFile:
         """Write a verdict's row."""
         if isinstance(event, FrameDecided):
             try:
-                self._writer.writerow(_stats_row(event))
+                self._writer.writerow(stats_row(event))
             except OSError as error:  # not raised here: the frame that is being recorded is not to blame
                 self._error = error
 
@@ -72,7 +72,8 @@ class StatsFile:
         return StatsError(f"{self._path}: {error.strerror}")
 
 
-def _stats_row(event: FrameDecided) -> tuple[object, ...]:
+def stats_row(event: FrameDecided) -> tuple[object, ...]:
+    """Return the row of a verdict: a value for each of ``STATS_COLUMNS``."""
     entry, score = event.entry, event.score
     return (
         entry.key.name,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from framegate.config.capture_time import nanoseconds_of
 from framegate.formats.exif.times import WrittenTime, read_times
-from framegate.ingest.reading import read_head
+from framegate.ingest.reading import ReadHead, read_head
 from framegate.model import FileKey
 
 HEAD_BYTES = 64 * 1024
@@ -25,10 +25,12 @@ class ExifTimes:
 
     Args:
         folder: the drop folder.
+        read_head: reads the beginning of a file in it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, read_head: ReadHead = read_head) -> None:
         self._folder = folder
+        self._read_head = read_head
         self._read: dict[int, int | None] = {}
         """What was read, by the hash of the file's version: the versions would take three times the room."""
 
@@ -40,7 +42,7 @@ class ExifTimes:
         version = hash(key)
         if version in self._read:
             return self._read[version]
-        head = read_head(self._folder, key.name, HEAD_BYTES)
+        head = self._read_head(self._folder, key.name, HEAD_BYTES)
         moments = (_moment_ns(written, key.mtime_ns) for written in read_times(head))
         moment = next((moment for moment in moments if moment is not None), None)
         if head:  # else it may be readable later

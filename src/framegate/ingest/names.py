@@ -13,6 +13,7 @@ from pathlib import Path
 from framegate.config.capture_time import EXIF, MTIME, reader_of
 from framegate.config.settings import DEFAULT_CAMERA, DropSettings
 from framegate.ingest.exif_time import ExifTimes
+from framegate.ingest.reading import ReadHead, read_head
 from framegate.model import Candidate, FileKey, storable_ns
 
 UNFINISHED = (".part", ".tmp", ".filepart", "~")
@@ -36,9 +37,14 @@ class Examples:
 
 
 class NameRules:
-    """The rules of one drop folder, compiled. Names are relative to it, with ``/`` between folders."""
+    """The rules of one drop folder, compiled. Names are relative to it, with ``/`` between folders.
 
-    def __init__(self, settings: DropSettings) -> None:
+    Args:
+        settings: the rules.
+        read_head: reads the beginning of a file, for the times in EXIF data.
+    """
+
+    def __init__(self, settings: DropSettings, read_head: ReadHead = read_head) -> None:
         self.source = (
             settings.include, settings.exclude, settings.camera_pattern, settings.capture_time,
         )  # fmt: skip
@@ -52,7 +58,7 @@ class NameRules:
         self._excluded_paths = _any_of(pattern.lstrip("/") for pattern in excluded if "/" in pattern)
         self._camera = re.compile(settings.camera_pattern) if settings.camera_pattern else None
         self._is_by_name = {MTIME, EXIF}.isdisjoint(settings.capture_time)
-        self._times = tuple(_reader_of(pattern, settings) for pattern in settings.capture_time)
+        self._times = tuple(_reader_of(pattern, settings, read_head) for pattern in settings.capture_time)
 
     def are_like(self, others: "NameRules") -> bool:
         """Return whether they read all names as other rules do."""
@@ -122,9 +128,9 @@ class NameRules:
         return Candidate(key, self.camera_of(key.name), self.captured_at_ns(key))
 
 
-def _reader_of(pattern: str, settings: DropSettings) -> Callable[[FileKey], int | None]:
+def _reader_of(pattern: str, settings: DropSettings, read_head: ReadHead) -> Callable[[FileKey], int | None]:
     if pattern == EXIF:
-        return ExifTimes(Path(settings.folder))
+        return ExifTimes(Path(settings.folder), read_head)
     read = reader_of(pattern)
     return lambda key: read(key.name, key.mtime_ns)
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,12 @@ class Changed:
 
 
 ReadOutcome = EncodedFrame | Unreadable | Changed
+
+ReadFrame = Callable[[Path, FileKey, int], ReadOutcome]
+"""Such as ``read_frame``."""
+
+ReadHead = Callable[[Path, str, int], bytes]
+"""Such as ``read_head``."""
 
 
 def key_of(name: str, status: os.stat_result) -> FileKey:

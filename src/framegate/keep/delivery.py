@@ -271,13 +271,15 @@ class ResultsFolder:
     ) -> tuple[str, bool]:
         for name in names_of(first_name, captured_at_ns):
             existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
-            if existing == frame.data:
-                acknowledge(self._disk, frame, name, folder_fd)
-                return name, True
             if existing is None:
                 with closing(Copy(self._disk, frame, folder_fd)) as copy:
                     if copy.publish(name):
                         return name, False
+                # Another worker was faster: with the same frame, if it was taken for dead.
+                existing = self._disk.read_existing(name, folder_fd, len(frame.data) + 1)
+            if existing == frame.data:
+                acknowledge(self._disk, frame, name, folder_fd)
+                return name, True
         raise AssertionError("names do not end")
 
 

@@ -92,8 +92,13 @@ def prepare_to_serve(config: Config) -> None:
     _raise_errors(_with_made(findings, folders), str(config.path or ""))
 
 
-def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
+def prepare_to_scan(config: Config, *, needs_results: bool, is_drop_afar: bool = False) -> None:
     """Make a missing results folder, if it is needed, and check what a scan needs.
+
+    Args:
+        config: the config.
+        needs_results: whether frames are copied.
+        is_drop_afar: whether the frames are in no folder of this machine.
 
     Raises:
         ConfigError: with everything that prevents a scan, such as a missing drop folder.
@@ -101,11 +106,10 @@ def prepare_to_scan(config: Config, *, needs_results: bool) -> None:
     settings, are_arguments = config.settings, config.origin_of("drop.folder") == FROM_FLAG
     drop_key, results_key = ("IN", "OUT") if are_arguments else ("drop.folder", "results.folder")
     drop, results = settings.drop.folder, settings.results.folder
-    findings = [
-        *check_drop_folder(drop_key, drop, may_be_missing=False),
-        *check_overlap({drop_key: drop, results_key: results}),
-        *check_masks(settings),
-    ]
+    findings = [*check_masks(settings)]
+    if not is_drop_afar:
+        findings += check_drop_folder(drop_key, drop, may_be_missing=False)
+        findings += check_overlap({drop_key: drop, results_key: results})
     made_findings = _with_made(findings, {results_key: results} if needs_results else {})
     _raise_errors(made_findings, "" if are_arguments else str(config.path or ""))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from framegate.commands.cluster.workers import Workers
 from framegate.tune.counts import Counts, counts_of
 from framegate.tune.differences import Difference, Side
 from framegate.tune.labels import Failure, Label
@@ -26,6 +27,8 @@ class Wanted:
     is_list: bool = False
     as_json: bool = False
     is_cached: bool = True
+    workers: Workers | None = None
+    """None, or none chosen: this process."""
 
     def is_shown(self, frame: Frame) -> bool:
         """Return whether a frame lies in the range of time."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framegate.allocator import give_large_pictures_back
+from framegate.commands.cluster.replaying import replay_by_workers
 from framegate.commands.progress import Bar
 from framegate.commands.remembering import remembered
 from framegate.commands.replay.document import document
@@ -17,7 +18,7 @@ from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.tune.differences import Side, differences
 from framegate.tune.labels import Label, failures, read_labels
 from framegate.tune.replay.engine import replay
-from framegate.tune.replay.outcomes import Line
+from framegate.tune.replay.outcomes import Frame, Line, Replay
 
 
 class NothingToReplayError(FramegateError):
@@ -59,10 +60,8 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
     passes = [(frames, lines)] if is_one_pass else [(frames, lines[:1]), (frames_before, lines[1:])]
     passes[0][1].extend(source.then)
     frames_in_all = sum(len(each) for each, _ in passes)
-    with remembered(is_cached=wanted.is_cached) as store, Bar(frames_in_all) as bar:
-        replays = [
-            replay(each, of, store=store, masks=source.masks, progress=bar.move) for each, of in passes
-        ]
+    with Bar(frames_in_all) as bar:
+        replays = _replays(passes, source, wanted, bar)
     source.verify(replays[0])
     source.tell(replays)
     sides = [
@@ -76,6 +75,21 @@ def _sides(new: Config, old: Config | None, wanted: Wanted) -> tuple[Side | None
     if not any(side.numbers for side in sides):
         raise NothingToReplayError(_without_frames(new, wanted))
     return (before[0] if before else None), after
+
+
+def _replays(
+    passes: Sequence[tuple[list[Frame], list[Line]]], source: Source, wanted: Wanted, bar: Bar
+) -> list[Replay]:
+    if wanted.workers:
+        return [
+            replay_by_workers(wanted.workers, frames, lines, source.masks, bar.move)
+            for frames, lines in passes
+        ]
+    with remembered(is_cached=wanted.is_cached) as store:
+        return [
+            replay(frames, lines, store=store, masks=source.masks, progress=bar.move)
+            for frames, lines in passes
+        ]
 
 
 def _source(config: Config, wanted: Wanted) -> Source:

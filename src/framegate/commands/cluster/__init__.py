@@ -1,0 +1,1 @@
+"""Scans and replays of large archives, by several processes on one machine or on many."""

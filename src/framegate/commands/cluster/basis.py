@@ -1,0 +1,89 @@
+"""What verdicts depend on besides the frames: the settings of a camera, and the libraries that decide."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from framegate.config.settings import Settings
+from framegate.detect.detector import DETECTOR_VERSION
+from framegate.errors import FramegateError
+
+PACKAGES = ("framegate", "opencv-python-headless", "numpy", "simplejpeg", "pillow-heif")
+
+
+class UnlikeWorkerError(FramegateError):
+    """A worker would decide otherwise than this process."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Which libraries and masks a process judges with."""
+
+    versions: dict[str, str]
+    masks: dict[str, str]
+    """SHA-256 of the mask files, by path."""
+
+    @classmethod
+    def here(cls, settings: Settings) -> "Surroundings":
+        """Return those of this process."""
+        versions = {package: _version_of(package) for package in PACKAGES}
+        everyone = (settings.detection, *(each.detection for each in settings.camera.values()))
+        paths = {each.mask_file for each in everyone} - {None}
+        return cls(
+            versions | {f"detector {name}": str(each) for name, each in DETECTOR_VERSION.items()},
+            {str(path): _sha256_of(str(path)) for path in sorted(map(str, paths))},
+        )
+
+    def require_like(self, wanted: "Surroundings", worker: str) -> None:
+        """Require that this process decides as another one.
+
+        Raises:
+            UnlikeWorkerError: it would not; the words name the worker.
+        """
+        other = ", ".join(self._unlike(wanted))
+        if other:
+            raise UnlikeWorkerError(f"the worker {worker} may decide otherwise than this process: {other}")
+
+    def _unlike(self, wanted: "Surroundings") -> Iterator[str]:
+        for name, there in wanted.versions.items():
+            here = self.versions.get(name, "none")
+            if here != there:
+                yield f"it has {name} {here}, not {there}"
+        for path, there in wanted.masks.items():
+            if self.masks.get(path) != there:
+                yield f"its {path} is another file"
+
+
+def basis_of(
+    settings: Settings, camera: str, surroundings: Surroundings, *, source: str, is_dry_run: bool
+) -> str:
+    """Return all that a camera's verdicts and results depend on besides its frames, as text."""
+    drop, detection = settings.drop, settings.detection_of(camera)
+    return json.dumps(
+        {
+            "surroundings": asdict(surroundings),
+            "detection": detection.model_dump_json(by_alias=True),
+            "limits": (drop.max_size, drop.max_megapixels),
+            "folders": (source, settings.results.folder, is_dry_run),
+        },
+        sort_keys=True,
+    )
+
+
+@cache
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _sha256_of(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

@@ -1,0 +1,125 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import forked
+from archives import DrawnArchive, Scanned
+from crashing import compiled_shim, marked
+from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL
+from running import wait_until
+from schedulers import Dask, dask
+
+pytest.importorskip("distributed", reason="the Python package distributed is not installed")
+
+WITHIN_S = 120
+
+pytestmark = pytest.mark.timeout(4 * WITHIN_S)
+
+
+def done_in(archive: DrawnArchive, to: str) -> set[tuple[str, int]]:
+    """Return the parts of a scan under way that are done, each with the file that says so."""
+    folders = (archive.home / to).glob(".framegate-scan-*")
+    return {(file.name, file.stat().st_ino) for folder in folders for file in folder.glob("*.rows")}
+
+
+def started(*arguments: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "framegate", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Dask]:
+    with dask() as running:
+        yield running
+
+
+def test_two_processes_equal_one(archive: DrawnArchive, whole: Scanned) -> None:
+    """``--workers 2`` leaves the table, the results and the summary of one process, byte for byte."""
+    process = started(*archive.arguments("by_two", "--workers", 2))
+    out, err = process.communicate(timeout=WITHIN_S)
+    assert (process.returncode, err) == (0, "")
+    assert archive.outcome("by_two", out) == whole
+    assert not list((archive.home / "by_two").glob(".*"))
+
+
+def test_a_worker_that_is_killed_costs_nothing(
+    archive: DrawnArchive, whole: Scanned, scheduler: Dask
+) -> None:
+    """What a killed worker had in hand another one does; the verdicts are the same."""
+    process = started(*archive.arguments("bereft", "--cluster", scheduler.address))
+    wait_until(lambda: len(done_in(archive, "bereft")) > 0, WITHIN_S)
+    scheduler.kill_worker()
+    out, err = process.communicate(timeout=WITHIN_S)
+    assert (process.returncode, err) == (0, "")
+    assert archive.outcome("bereft", out) == whole
+
+
+def test_a_scan_goes_on_where_it_was_broken_off(
+    archive: DrawnArchive, whole: Scanned, scheduler: Dask
+) -> None:
+    """After the scheduler, and then the client, was killed, what was done is not done again."""
+    client = started(*archive.arguments("broken", "--cluster", scheduler.address))
+    wait_until(lambda: len(done_in(archive, "broken")) > 0, WITHIN_S)
+    scheduler.kill_scheduler()
+    _, err = client.communicate(timeout=WITHIN_S)
+    assert client.returncode == 1
+    assert err.startswith("framegate: the connection to the scheduler is lost; ")
+    assert err.endswith(" frames are judged, and the same command goes on from there\n")
+    assert err.count("\n") == 1
+    first = done_in(archive, "broken")
+    with dask() as another:
+        client = started(*archive.arguments("broken", "--cluster", another.address))
+        wait_until(lambda: len(done_in(archive, "broken")) > len(first), WITHIN_S)
+        client.kill()
+        client.communicate()
+        assert first <= done_in(archive, "broken")
+        assert archive.scanned("broken", "--cluster", another.address) == whole
+
+
+def test_a_frame_that_kills_workers_is_rejected(own_archive: DrawnArchive, tmp_path: Path) -> None:
+    """A frame over which workers die is found out as the daemon does it, and all others are judged."""
+    whole = own_archive.scanned("whole").table.decode().splitlines()
+    file = own_archive.drop / "c2/003.jpg"
+    times = file.stat()
+    file.write_bytes(marked(file.read_bytes()))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    crashing = {"LD_PRELOAD": str(compiled_shim(tmp_path)), "AT_THE_MARK": "abort"}
+    with dask(workers=DEATHS_BEFORE_TRIAL + 1, env=crashing) as scheduler:
+        table = own_archive.scanned("hit", "--cluster", scheduler.address).table.decode().splitlines()
+    (row,) = (row for row in table if row.startswith("c2/003.jpg"))
+    assert "rejected,crasher" in row
+    others = {row for row in whole if not row.startswith("c2/")}
+    assert others <= set(table)
+    assert len(table) == len(whole)
+
+
+def test_who_cannot_be_used_says_so(archive: DrawnArchive) -> None:
+    """Without a scheduler, with both options, or at a URL without workers: one sentence, and no traceback."""
+    done = forked.framegate(*archive.arguments("x", "--cluster", "tcp://127.0.0.1:9", "--workers", 2))
+    assert (done.returncode, done.stderr) == (2, "framegate: give --workers or --cluster, not both\n")
+    done = forked.framegate(*archive.arguments("x", "--cluster", "box7"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    done = forked.framegate("scan", "s3://bucket/c1", archive.home / "x", "-c", archive.config_file)
+    assert done.returncode == 2
+    assert "--workers or --cluster" in done.stderr
+
+
+def test_a_replay_by_workers_equals_one_process(
+    archive: DrawnArchive, scheduler: Dask, tmp_path: Path
+) -> None:
+    """``replay --cluster`` prints the document of one process, with what is gained and lost."""
+    edited = tmp_path / "edited.toml"
+    text = archive.config_file.read_text("utf-8")
+    edited.write_text(text.replace('"2x"', '"4x"').replace('keep_every = "2d"', 'keep_every = "1h"'), "utf-8")
+    command = "replay", archive.drop, "-c", edited, "--against", archive.config_file, "--json", "--no-cache"
+    documents = [
+        json.loads(forked.framegate(*command, *more, timeout_s=WITHIN_S).stdout)
+        for more in ((), ("--cluster", scheduler.address))
+    ]
+    assert documents[0] == documents[1]
+    assert documents[0]["changes"]
