@@ -4,6 +4,8 @@ A frame that cannot be used is no error: it gets a verdict with a reason (see ``
 are about config, folders and disk.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 EXIT_FAILED = 1
@@ -60,3 +62,12 @@ class SinkError(FramegateError):
 
 class Exhausted(SinkError):  # noqa: N818 - a state, not a mistake
     """The process has too many open files: every frame would fail, so none is to blame."""
+
+
+@contextmanager
+def out_of_memory_as_sink_error() -> Iterator[None]:
+    """Raise MemoryError as SinkError where something has to be written: like a full disk it is temporary."""
+    try:
+        yield
+    except MemoryError as error:
+        raise SinkError("out of memory") from error

@@ -7,8 +7,8 @@ does it, or a group of frames that wait for the disk together. The daemon and th
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -16,7 +16,7 @@ from threading import Lock
 from framegate.cameras.camera import Camera
 from framegate.cameras.cameras import Cameras, SaveState
 from framegate.config.settings import Settings
-from framegate.errors import SinkError
+from framegate.errors import SinkError, out_of_memory_as_sink_error
 from framegate.events.base import Listener, LogEvent
 from framegate.events.frames import CameraLighting, CameraMoved, FrameDecided
 from framegate.examining import Examined, LastRead, decoded, internal_error, is_large, out_of_memory, read
@@ -166,7 +166,7 @@ class Pipeline:
         """
         if not self._keeping.held:
             return
-        with _out_of_memory_as_sink_error():
+        with out_of_memory_as_sink_error():
             judgements = self._keeping.make_durable()
         for each in judgements:
             self._emit_verdict(each.entry, each.started_s, each.decision)
@@ -189,7 +189,7 @@ class Pipeline:
     def _is_known(self, examined: Examined) -> bool:
         if self._keeping.holds(examined.candidate.key, examined.sha256):  # the ledger does not know it yet
             self.make_durable()
-        with _out_of_memory_as_sink_error():
+        with out_of_memory_as_sink_error():
             return self._recogniser.records(examined)
 
     def flush(self) -> None:
@@ -199,7 +199,7 @@ class Pipeline:
             SinkError: the ledger cannot be written now.
         """
         if not self._keeping.held:
-            with _out_of_memory_as_sink_error():
+            with out_of_memory_as_sink_error():
                 self._ledger.flush()
 
     def checkpoint(self, save: SaveState) -> None:
@@ -222,7 +222,7 @@ class Pipeline:
         for unfinished in self._ledger.unfinished():
             started_s, entry = time.perf_counter(), unfinished
             if unfinished.reason.is_kept:
-                with _out_of_memory_as_sink_error():
+                with out_of_memory_as_sink_error():
                     entry = self._keeping.recover(unfinished)
                     self._ledger.flush()
             self._emit_verdict(entry, started_s, recovered_from=unfinished.reason)
@@ -311,12 +311,3 @@ class Pipeline:
         self._emit(FrameDecided(entry, duration_ms, score, recovered_from, schedule))
         if (warning := WARNINGS.get(entry.reason)) is not None:
             self._emit(warning(entry.camera, entry.key.name))
-
-
-@contextmanager
-def _out_of_memory_as_sink_error() -> Iterator[None]:
-    """Raise MemoryError as SinkError where something has to be written: like a full disk it is temporary."""
-    try:
-        yield
-    except MemoryError as error:
-        raise SinkError("out of memory") from error

@@ -21,7 +21,7 @@ import pytest
 from benchmarks.ledger import entry
 from benchmarks.speed.frames import View
 from framegate import DetectionSettings, Judge, decode
-from framegate.config.settings import LogSettings
+from framegate.config.telling.log import LogSettings
 from framegate.events.frames import FrameDecided
 from framegate.keep.ledger import Ledger
 from framegate.model import ChangeScore, Picture, Region, Verdict

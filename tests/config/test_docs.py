@@ -18,16 +18,16 @@ from framegate.config.docs import (
     toml_value,
 )
 from framegate.config.load import load
-from framegate.config.notify import NotifySettings
 from framegate.config.settings import (
     CameraSettings,
     DropSettings,
-    LogSettings,
     ResultsSettings,
     Settings,
     StateSettings,
 )
 from framegate.config.tables import Table
+from framegate.config.telling.log import LogSettings
+from framegate.config.telling.notify import NotifySettings
 from framegate.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,7 +39,6 @@ TABLES = (
     ResultsSettings,
     StateSettings,
     DetectionSettings,
-    LogSettings,
     IgnoredArea,
     Zone,
     CameraSettings,

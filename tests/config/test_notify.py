@@ -6,7 +6,7 @@ import pytest
 
 from framegate.config.docs import changes_between, settings_that_differ
 from framegate.config.load import Config, parse
-from framegate.config.notify import tellable
+from framegate.config.telling.notify import tellable
 from framegate.errors import ConfigError
 from framegate.events.kinds import all_kinds
 

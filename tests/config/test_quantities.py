@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from framegate.config.quantities import NOT_GIVEN, Area, Duration, Size, Times, comparison
-from framegate.config.settings import MetricsSettings
+from framegate.config.telling.metrics import MetricsSettings
 
 
 @pytest.mark.parametrize(

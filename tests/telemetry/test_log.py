@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from framegate.commands.demo.uploads import write_at_once
-from framegate.config.settings import LogSettings
+from framegate.config.telling.log import LogSettings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided, FramePostponed
@@ -88,7 +88,7 @@ def test_a_verdicts_line_is_this_text(tmp_path: Path) -> None:
 
 JSON_LOG = """
 import os, sys
-from framegate.config.settings import LogSettings
+from framegate.config.telling.log import LogSettings
 from framegate.daemon.process import serve
 from framegate.telemetry.log import log_listener
 from framegate.telemetry.log_stream import LogStream

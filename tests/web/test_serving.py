@@ -8,7 +8,7 @@ import pytest
 
 from forked import framegate, python
 from framegate.commands.demo.scene import Lot
-from framegate.config.web import LONGEST_SOCKET_PATH
+from framegate.config.telling.web import LONGEST_SOCKET_PATH
 from framegate.web.process import LEAST_TOKEN_CHARACTERS
 from oracle import shot, upload
 from running import Site, running

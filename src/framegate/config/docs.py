@@ -13,10 +13,10 @@ from pydantic.fields import FieldInfo
 
 from framegate.config.detection import DEPENDING, DetectionSettings, classic_only
 from framegate.config.load import Config
-from framegate.config.notify import NotifySettings
 from framegate.config.quantities import Duration, Size, Times
 from framegate.config.settings import Settings
 from framegate.config.tables import RestartOnly, Table
+from framegate.config.telling.notify import NotifySettings
 
 WIDTH = 98
 

@@ -15,10 +15,13 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, WrapSerializ
 from framegate.config.capture_time import MTIME
 from framegate.config.detection import DetectionSettings
 from framegate.config.layout import Layout
-from framegate.config.notify import Notifies
 from framegate.config.quantities import ArchiveAfter, Duration, Size
 from framegate.config.schedule import Schedule, Schedules, local_clock, with_presets
 from framegate.config.tables import RestartOnly, Table
+from framegate.config.telling.log import LogSettings
+from framegate.config.telling.metrics import MetricsSettings
+from framegate.config.telling.notify import Notifies
+from framegate.config.telling.web import WebSettings
 from framegate.config.values import (
     AfterVerdict,
     CameraPattern,
@@ -27,15 +30,12 @@ from framegate.config.values import (
     Exclusions,
     FilePath,
     LayoutValue,
-    Listen,
     Number,
     Patterns,
-    PromFile,
     SizeValue,
     SomeSize,
     Version,
 )
-from framegate.config.web import WebSettings
 from framegate.model import Verdict
 
 DEFAULT_CAMERA = "default"
@@ -224,32 +224,6 @@ class CameraSettings(Table):
     detection: DetectionSettings = DetectionSettings()
     """Any setting of `[detection]`, for this camera only; what it does not set is as in `[detection]`. With
     another preset it takes from there only what means the same for both: no thresholds, areas or zones."""
-
-
-class MetricsSettings(Table):
-    """Metrics for a monitoring system."""
-
-    listen: Annotated[Listen | None, RestartOnly()] = Field(default=None, examples=["127.0.0.1:9188"])
-    """Serve Prometheus metrics at this address, as `"127.0.0.1:9188"`, or `":9188"` for every IPv4 address of
-    this machine. It needs prometheus-client: in the clone `.venv/bin/pip install '.[metrics]'`, for the
-    service `sudo /opt/framegate/bin/pip install '.[metrics]'`."""
-
-    textfile: PromFile | None = Field(
-        default=None, examples=["/var/lib/prometheus/node-exporter/framegate_lot1.prom"]
-    )
-    """Write the same metrics to this file every 15 s, for node_exporter's textfile collector. Its name has to
-    end in `.prom`. It needs prometheus-client too."""
-
-
-class LogSettings(Table):
-    """Which lines are logged, and in which format."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important level that is logged."""
-
-    format: Literal["auto", "json", "console"] = "auto"
-    """`json`: one object on each line. `console`: for people. `auto`: console on a terminal, otherwise
-    json."""
 
 
 class Settings(Table):

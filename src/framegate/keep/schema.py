@@ -263,10 +263,6 @@ IS_LATEST = (
 1,000,000 rows of 256 cameras take 40 ms, for 8 of each, and 31 of these are for the last 8,192 frames."""
 
 COUNTED_AS = f"SELECT camera, reason, late FROM frame WHERE {IS_KEY}"
-ADD_TO_TOTAL = (
-    "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
-    " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
-)
 
 INSERT = f"INSERT OR REPLACE INTO frame ({COLUMNS}, verdict) VALUES ({', '.join('?' * 22)})"
 

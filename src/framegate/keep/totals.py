@@ -6,7 +6,12 @@ A frame that is decided again counts once, and one whose row is pruned still cou
 import sqlite3
 from collections.abc import Mapping
 
-from framegate.keep.schema import ADD_TO_TOTAL, MOST_COUNTED_CAMERAS, THE_OTHERS
+from framegate.keep.schema import MOST_COUNTED_CAMERAS, THE_OTHERS
+
+_ADD_TO_TOTAL = (
+    "INSERT INTO total (camera, reason, frames, late) VALUES (?, ?, ?, ?) ON CONFLICT (camera, reason)"
+    " DO UPDATE SET frames = frames + excluded.frames, late = late + excluded.late"
+)
 
 
 class Totals:
@@ -23,7 +28,7 @@ class Totals:
             for (camera, reason, late), frames in changes.items()
             if frames
         ]
-        db.executemany(ADD_TO_TOTAL, named)
+        db.executemany(_ADD_TO_TOTAL, named)
 
     def _counted_as(self, db: sqlite3.Connection, camera: str) -> str:
         if self._names is None:

@@ -15,7 +15,7 @@ from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
-from framegate.config.notify import NotifySettings
+from framegate.config.telling.notify import NotifySettings
 from framegate.deadlines import NEVER_S, retry_delay_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from framegate.config.notify import NotifySettings
 from framegate.config.settings import Settings
+from framegate.config.telling.notify import NotifySettings
 from framegate.deadlines import NEVER_S
 from framegate.errors import SinkError
 from framegate.events.base import Listener, LogEvent

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from framegate.config.notify import NotifySettings
+from framegate.config.telling.notify import NotifySettings
 from framegate.deadlines import NEVER_S, retry_delay_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener

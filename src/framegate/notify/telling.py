@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from framegate.config.notify import NotifySettings
+from framegate.config.telling.notify import NotifySettings
 from framegate.notify.messages import LIMITED, Document, as_environment, as_json, document
 from framegate.notify.ways.bell import Bell
 from framegate.notify.ways.command import Run

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from framegate.config.quantities import comparison
-from framegate.config.settings import LogSettings, Settings
+from framegate.config.settings import Settings
+from framegate.config.telling.log import LogSettings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import Listener, LogEvent
 from framegate.events.daemon import LogLost

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from framegate.config.web import UNIX, WebSettings, host_of, is_loopback
+from framegate.config.telling.web import UNIX, WebSettings, host_of, is_loopback
 from framegate.web.answers import Answer, refused
 
 METHODS = ("GET", "HEAD")

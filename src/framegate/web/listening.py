@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from framegate.config.web import UNIX, host_of
+from framegate.config.telling.web import UNIX, host_of
 from framegate.errors import FramegateError
 
 BACKLOG = 128

@@ -10,7 +10,7 @@ from typing import Any
 
 from framegate.allocator import give_large_pictures_back
 from framegate.config.load import Config
-from framegate.config.web import UNIX
+from framegate.config.telling.web import UNIX
 from framegate.errors import ConfigError, FramegateError, Problem
 from framegate.web.application import Application
 from framegate.web.guard import guard_of

@@ -1,0 +1,1 @@
+"""Settings of what people and programs are told: notifications, the page, metrics, the log."""
