@@ -6,6 +6,7 @@ Each test has a site of its own, ``framegate@SITE``; the frames come from the us
 import json
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -465,6 +466,46 @@ def test_metrics_are_served_where_the_unit_allows_it(service: Service) -> None:
     service.systemctl("start")
     fetch = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9188/metrics').read().decode())"
     assert "framegate_" in service.machine.run("python3", "-c", fetch).stdout
+
+
+def test_the_page_is_served_by_a_user_that_can_write_nothing(service: Service) -> None:
+    """It shows a running daemon and its pictures, from state and results that only its group may read."""
+    service.systemctl("start")
+    service.take(1, 2)
+    service.check()
+    page = f"framegate-web@{service.site}"
+    service.machine.run("systemctl", "start", page)
+    try:
+        wait_until(lambda: _asked(service.machine, "/now.json").returncode == 0)
+        (site,) = json.loads(_asked(service.machine, "/now.json").stdout)["sites"]
+        assert (site["name"], site["state"], site["problems"]) == (service.site, "serving", [])
+        (camera,) = site["cameras"]
+        picture = _asked(service.machine, f"/picture/{camera['kept'][0]['picture']}/320")
+        assert picture.stdout.startswith("RIFF"), picture.stderr
+        pid = service.machine.run("systemctl", "show", page, "--value", "--property=MainPID").stdout.strip()
+        for folder in (service.folder("results"), f"/var/lib/framegate/{service.site}", "/etc", "/opt"):
+            done = service.machine.run("nsenter", "-t", pid, "-m", "--", "touch", f"{folder}/x", check=False)
+            assert "Read-only file system" in done.stderr
+        status = service.machine.path(f"/proc/{pid}/status").read_text("ascii")
+        assert re.search(r"^CapBnd:\t0+$", status, re.MULTILINE)
+        owner = service.machine.path(f"/proc/{service.main_pid}").stat().st_uid
+        assert service.machine.path(f"/proc/{pid}").stat().st_uid not in {0, owner}
+        service.systemctl("stop")
+        wait_until(
+            lambda: json.loads(_asked(service.machine, "/now.json").stdout)["sites"][0]["state"] == "stopped"
+        )
+    finally:
+        service.machine.run("systemctl", "stop", page, check=False)
+
+
+def _asked(machine: Machine, path: str) -> "subprocess.CompletedProcess[str]":
+    """Ask the page's server, from inside."""
+    ask = (
+        "import sys, urllib.request as r;"
+        "sys.stdout.buffer.write(r.urlopen('http://127.0.0.1:8470' + sys.argv[1], timeout=10).read()[:99999]"
+        ".decode('latin-1').encode())"
+    )
+    return machine.run("/opt/framegate/bin/python", "-c", ask, path, check=False)
 
 
 def test_a_reload_waits_until_the_config_is_read(service: Service) -> None:
