@@ -69,7 +69,8 @@ function writeIn(node, text) {
 // Names of settings and paths may break after their dots and strokes, and not elsewhere.
 function writeWords(node, text) {
   if (node.textContent === text) return;
-  node.replaceChildren(...text.split(/(?<=[._/])(?=\S)/).flatMap((part, place) => (place ? [made("wbr"), part] : [part])));
+  const parts = text.match(/[^._/]+[._/]*|[._/]+/g) ?? [];
+  node.replaceChildren(...parts.flatMap((part) => [part, made("wbr")]));
 }
 
 function showProblemsOf(card, problems) {
