@@ -125,3 +125,20 @@ def test_a_drop_folder_that_is_no_folder_stops_both(site: Site, make: object) ->
     assert found(site, "drop.folder", Grade.ERROR) == [f"{site.drop} is not a folder"]
     with pytest.raises(ConfigError, match="is not a folder"):
         prepare_to_serve(load(site.config))
+
+
+def test_which_schedule_counts_now_is_said(site: Site) -> None:
+    """Of two that fit the first does, and the other is said to wait for it; one of other cameras has none."""
+    hours = 'hours = ["00:00-12:00", "12:00-24:00"]\n'
+    detection = '[schedule.detection]\nkeep_every = "1h"\n'
+    site.configure(
+        rest="".join(
+            f'[[schedule]]\nname = "{name}"\n{hours}{cameras}{detection}'
+            for name, cameras in (("a", ""), ("b", ""), ("c", 'cameras = "c21"\n'))
+        )
+    )
+    (first,), (second,) = (found(site, f"schedule.{name}", Grade.OK) for name in "ab")
+    assert first.endswith("counts now")
+    assert second.endswith("does not count now, since an earlier one does: a")
+    (warning,) = found(site, "schedule.c.cameras", Grade.WARNING)
+    assert "has no effect" in warning

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,7 +174,13 @@ SCHEDULED: dict[Preset, tuple[dict[str, Any], ...]] = {
     "adaptive": ({"score_threshold": "0.5x"}, {"score_threshold": "8x"}),
     "classic": ({"score_threshold": "4%"}, {"score_threshold": "0%", "blur": 0}),
 }
-OTHERS = {"keep_every": "20s"}, {"max_kept_per_hour": 1}, {"max_kept_per_hour": 3}, *PARTS[1:], {"ignore": []}
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"keep_every": "20s"},
+    {"max_kept_per_hour": 1},
+    {"max_kept_per_hour": 3},
+    *PARTS[1:],
+    {"ignore": []},
+)
 
 
 def at(after_min: int) -> str:
@@ -186,7 +193,7 @@ def by_the_hour(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Any settings, alone and with other schedules, all by two thresholds; tables as in a config file."""
     detection = draw(detections())
     table = detection.model_dump(mode="json", by_alias=True)
-    some = [*SCHEDULED[detection.preset_name], *OTHERS]
+    some: list[dict[str, Any]] = [*SCHEDULED[detection.preset_name], *OTHERS]
     plans: list[dict[str, Any]] = [{"detection": table, "schedule": []}]
     for names in (("early", "late"), ("other",)):
         schedules = []
@@ -250,7 +257,8 @@ HALF_MINUTES = st.lists(
 )
 
 
-@settings(max_examples=12)
+@pytest.mark.timeout(200)
+@settings(max_examples=10)
 @given(HALF_MINUTES, by_the_hour(), st.data())
 def test_a_schedule_decides_as_edits_at_its_hours(
     shots: list[tuple[int, int, bool]], plans: list[dict[str, Any]], data: st.DataObject
