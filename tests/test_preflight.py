@@ -179,3 +179,20 @@ def test_a_folder_above_the_others_is_no_archive(site: Site) -> None:
     site.configure(drop=f'archive = "{site.home}"\n{ARCHIVES}')
     keys = {f.key for f in check_surroundings(load(site.config)) if f.grade is Grade.ERROR}
     assert keys == {"drop.folder", "results.folder", "state.folder"}
+
+
+def test_which_schedule_counts_now_is_said(site: Site) -> None:
+    """Of two that fit the first does, and the other is said to wait for it; one of other cameras has none."""
+    hours = 'hours = ["00:00-12:00", "12:00-24:00"]\n'
+    detection = '[schedule.detection]\nkeep_every = "1h"\n'
+    site.configure(
+        rest="".join(
+            f'[[schedule]]\nname = "{name}"\n{hours}{cameras}{detection}'
+            for name, cameras in (("a", ""), ("b", ""), ("c", 'cameras = "c21"\n'))
+        )
+    )
+    (first,), (second,) = (found(site, f"schedule.{name}", Grade.OK) for name in "ab")
+    assert first.endswith("counts now")
+    assert second.endswith("does not count now, since an earlier one does: a")
+    (warning,) = found(site, "schedule.c.cameras", Grade.WARNING)
+    assert "has no effect" in warning

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from framegate.errors import ConfigError
 from framegate.keep.history.view import History
 from framegate.keep.ledger import LEDGER_NAME
 from framegate.model import Entry, Reason, Verdict
-from replays import draw_frames, name_of
+from replays import START_S, draw_frames, name_of
 from running import Site, wait_until
 from stepping import Stepped
 
@@ -250,3 +251,32 @@ def test_an_edit_of_the_preset_is_no_doubt(
         told = json.loads(capsys.readouterr().out)
         assert told["frames"] == 16
         assert told["why_not_exact"] == []
+
+
+def test_the_schedule_that_counted_is_named(
+    daemon: Stepped, site: Site, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the verdict's line, and in the explanation, with the threshold of that hour."""
+    soon, later = (time.strftime("%H:%M", time.localtime(START_S + 40 * 3 * n)) for n in (1, 2))
+    night = f'[[schedule]]\nname = "night"\nhours = "{soon}-{later}"\n[schedule.detection]\n'
+    site.configure(drop=NAMES, detection=f'{night}score_threshold = "9x"')
+    for number in range(8):
+        shutil.copy2(frames / name_of(0, number), site.drop)
+    daemon.start()
+    daemon.go(5)
+    daemon.stop()
+    settings = load(site.config).settings
+    expected = {}
+    for number in range(8):
+        taken = time.strftime("%H:%M", time.localtime(START_S + 40 * number))
+        expected[name_of(0, number)] = "night" if soon <= taken < later else None
+    judged = {each.entry.key.name: each.schedule for each in daemon.verdicts()}
+    compared = [each for each in daemon.verdicts() if each.entry.threshold is not None]
+    assert {each.entry.threshold for each in compared} == {9.0, 2.3}
+    assert all((each.entry.threshold == 9.0) == (each.schedule == "night") for each in compared)
+    assert all(judged[name] in {schedule, None} for name, schedule in expected.items())
+    name = next(each.entry.key.name for each in compared if each.schedule == "night")
+    past = past_of(name, settings)
+    assert (past.schedule, past.doubts) == ("night", [])
+    run_explain_name(name, load(site.config), overlay_file=None, as_json=False)
+    assert "revision 1 of the settings, schedule night" in capsys.readouterr().out

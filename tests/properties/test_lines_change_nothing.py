@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,9 +174,13 @@ SCHEDULED: dict[Preset, tuple[dict[str, Any], ...]] = {
     "adaptive": ({"score_threshold": "0.5x"}, {"score_threshold": "8x"}),
     "classic": ({"score_threshold": "4%"}, {"score_threshold": "0%", "blur": 0}),
 }
-OTHERS: list[dict[str, Any]] = [
-    {"keep_every": "20s"}, {"max_kept_per_hour": 1}, {"max_kept_per_hour": 3}, *PARTS[1:], {"ignore": []},
-]  # fmt: skip
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"keep_every": "20s"},
+    {"max_kept_per_hour": 1},
+    {"max_kept_per_hour": 3},
+    *PARTS[1:],
+    {"ignore": []},
+)
 
 
 def at(after_min: int) -> str:
@@ -252,7 +257,8 @@ HALF_MINUTES = st.lists(
 )
 
 
-@settings(max_examples=12)
+@pytest.mark.timeout(200)
+@settings(max_examples=10)
 @given(HALF_MINUTES, by_the_hour(), st.data())
 def test_a_schedule_decides_as_edits_at_its_hours(
     shots: list[tuple[int, int, bool]], plans: list[dict[str, Any]], data: st.DataObject
