@@ -235,6 +235,7 @@ RESTART_ONLY = {
     "drop.folder": {"drop": 'folder = "/tmp"'},
     "drop.recursive": {"drop": "recursive = false"},
     "drop.watch": {"drop": 'watch = "poll"'},
+    "drop.archive": {"drop": 'archive = "/tmp"'},
     "results.folder": {"results": 'folder = "/tmp"'},
     "state.folder": {"state": 'folder = "/tmp"'},
     "metrics.listen": {"rest": '[metrics]\nlisten = "127.0.0.1:9188"'},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from disks import memory_disk
 from framegate.folders import opened_below
 from framegate.ingest.reading import look_at
 from framegate.keep.disk import Step, TidyStep
@@ -264,6 +265,26 @@ def test_another_disk_for_real(tmp_path: Path) -> None:
         (folder / "gate/a.jpg").unlink(missing_ok=True)
         (folder / "gate").rmdir()
         folder.rmdir()
+
+
+def test_a_disk_that_fills_up_within_a_copy_has_nothing_of_it(tmp_path: Path) -> None:
+    """On a real file system without room the input stays, and no part of it is in the archive."""
+
+    class Shared(OneDisk):
+        """Another program fills it between the look at its space and the copy."""
+
+        def free_bytes(self, folder: str) -> int:
+            return super().free_bytes(folder) + len(DATA)
+
+    place = Place(tmp_path, OneDisk())
+    with memory_disk(tmp_path / "small", "320k") as small:
+        archive = Archive(small, 0, Shared())
+        entry = place.upload()
+        with pytest.raises(OSError, match="No space left"):
+            place.take(entry, archive)
+        assert contents(small) == {}
+        assert contents(place.drop) == {"gate/a.jpg": DATA}
+        assert place.take(place.upload("gate/b.jpg", b"a small one"), archive) == "gate/b.jpg"
 
 
 @pytest.mark.parametrize("is_renamed", [True, False], ids=["renamed", "overwritten"])
