@@ -20,6 +20,7 @@ camera_pattern = '^(?P<camera>c\\d)'
 [results]
 folder = "{home}/results"
 min_free = "1MB"
+layout = "{{captured:%Y}}/{{camera}}/{{path}}"
 [camera.c1.detection]
 keep_every = "2d"
 [camera.c2.detection]
@@ -29,6 +30,11 @@ min_contour_area = "0.05%"
 [camera.c3.detection]
 score_threshold = "2x"
 max_kept_per_hour = 3
+[[schedule]]
+name = "night"
+hours = "10:00-08:50"
+[schedule.detection]
+keep_every = "30m"
 """
 YEAR_1601_S, YEAR_2200_S = -11_644_473_600, 7_258_118_400
 

@@ -124,6 +124,9 @@ def test_a_worker_that_would_decide_otherwise_says_so(archive: DrawnArchive, tmp
     )
     assert "its /masks/a.png is another file" in str(raised.value)
     here.require_like(here, "on box7")
+    elsewhere = Surroundings(here.versions | {"the local time of": "NPT (12ab34)"}, here.masks)
+    with pytest.raises(UnlikeWorkerError, match=r"it has the local time of .*, not NPT"):
+        here.require_like(elsewhere, "on box7")
     (month, *_) = listed(settings).cameras["c1"]
     with pytest.raises(NotSharedError, match="does not see"):
         judge_month(scan_of(settings, tmp_path, "another"), month)

@@ -60,12 +60,17 @@ class Layout:
         parts = _split(_tokens(text))
         for part in parts:
             _require_sound(part, text)
-        fields = {each.name for part in parts for each in part if isinstance(each, Field)}
-        if fields.isdisjoint(TELLING):
+        layout = cls(text, tuple(parts))
+        if layout.fields.isdisjoint(TELLING):
             raise ValueError(f"{text!r} gives many frames one name: add {{name}}, {{stem}} or {{path}}")
         if parts[-1] == (Field("folder"),):
             raise ValueError(f"{text!r} ends with a folder: add /{{name}}")
-        return cls(text, tuple(parts))
+        return layout
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of its fields."""
+        return frozenset(each.name for part in self.parts for each in part if isinstance(each, Field))
 
     def __str__(self) -> str:
         return self.text

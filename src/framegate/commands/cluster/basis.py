@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from framegate.config.capture_time import MTIME
 from framegate.config.settings import Settings
 from framegate.detect.detector import DETECTOR_VERSION
 from framegate.errors import FramegateError
@@ -31,10 +34,12 @@ class Surroundings:
     def here(cls, settings: Settings) -> "Surroundings":
         """Return those of this process."""
         versions = {package: _version_of(package) for package in PACKAGES}
-        everyone = (settings.detection, *(each.detection for each in settings.camera.values()))
-        paths = {each.mask_file for each in everyone} - {None}
+        versions |= {f"detector {name}": str(each) for name, each in DETECTOR_VERSION.items()}
+        if _uses_local_time(settings):
+            versions["the local time of"] = _local_time()
+        paths = {each.mask_file for each in settings.detections()} - {None}
         return cls(
-            versions | {f"detector {name}": str(each) for name, each in DETECTOR_VERSION.items()},
+            versions,
             {str(path): _sha256_of(str(path)) for path in sorted(map(str, paths))},
         )
 
@@ -63,15 +68,30 @@ def basis_of(
 ) -> str:
     """Return all that a camera's verdicts and results depend on besides its frames, as text."""
     drop, detection = settings.drop, settings.detection_of(camera)
+    schedules = [each.model_dump_json(by_alias=True) for each in settings.schedules_of(camera)]
     return json.dumps(
         {
             "surroundings": asdict(surroundings),
             "detection": detection.model_dump_json(by_alias=True),
+            "schedules": schedules,
+            "layout": str(settings.results.layout),
             "limits": (drop.max_size, drop.max_megapixels),
             "folders": (source, settings.results.folder, is_dry_run),
         },
         sort_keys=True,
     )
+
+
+def _uses_local_time(settings: Settings) -> bool:
+    reads_times = settings.drop.capture_time != (MTIME,)
+    return bool(settings.schedule) or reads_times or "captured" in settings.results.layout.fields
+
+
+def _local_time() -> str:
+    """Return a name of this machine's time zone that is another where any hour of these decades is."""
+    moments = (datetime(year, month, 1).astimezone() for year in range(1990, 2040) for month in range(1, 13))
+    offsets = repr([moment.utcoffset() for moment in moments])
+    return f"{'/'.join(time.tzname)} ({hashlib.sha256(offsets.encode()).hexdigest()[:6]})"
 
 
 @cache

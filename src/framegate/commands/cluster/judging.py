@@ -15,6 +15,7 @@ import cv2
 from framegate.ahead import Ahead
 from framegate.allocator import give_large_pictures_back
 from framegate.cameras.camera import Camera, mask_of
+from framegate.cameras.camera_state import schedule_of
 from framegate.commands.cluster.basis import Surroundings
 from framegate.commands.cluster.done_parts import DoneParts, Writing
 from framegate.commands.cluster.months import Month
@@ -101,9 +102,10 @@ def _judge(scan: Scan, month: Month, guard: CrashGuard, writing: Writing, counts
 
 
 def _restored(settings: Settings, name: str, state: bytes) -> Camera:
-    detection = settings.detection_of(name)
+    schedule = schedule_of(state)
+    detection = settings.detection_of(name, schedule)
     try:
-        return Camera.restored(name, detection, mask_of(detection), state)
+        return Camera.restored(name, detection, mask_of(detection), state, schedule=schedule)
     except (OSError, ValueError) as error:
         raise SinkError(f"what the camera {name} knew cannot be used: {error}") from error
 

@@ -29,12 +29,13 @@ from framegate.commands.scan import (
 )
 from framegate.commands.scanning import Summary
 from framegate.commands.stats_file import STATS_COLUMNS
+from framegate.config.layout import Layout
 from framegate.config.load import Config
 from framegate.config.settings import Settings
 from framegate.errors import FramegateError
 from framegate.ingest.names import NameRules
 from framegate.ingest.sweeping import frames_of
-from framegate.keep.names import portable
+from framegate.keep.names import planned_name, portable
 from framegate.model import Candidate, Reason, Verdict
 from framegate.preflight.preflight import prepare_to_scan
 
@@ -76,7 +77,7 @@ def run_scan_by_workers(config: Config, wanted: Wanted) -> None:
     _warn(settings, wanted, archive)
     parts = _parts(settings, wanted, source)
     with parts.opened() as word:
-        _require_names_apart(archive, parts.folder)
+        _require_names_apart(archive, settings.results.layout, parts.folder)
         scan = Scan(settings, wanted.url, parts, word, surroundings, wanted.is_dry_run)
         _judge(scan, archive, wanted.workers)
         outcome = _put_together(archive, parts, wanted.stats)
@@ -120,26 +121,28 @@ def _parts(settings: Settings, wanted: Wanted, source: str) -> DoneParts:
     return DoneParts(wanted.stats.absolute().parent / name)
 
 
-def _require_names_apart(archive: Archive, folder: Path) -> None:
+def _require_names_apart(archive: Archive, layout: Layout, folder: Path) -> None:
     """Require that no two cameras' results want one name: who is first would decide who gets it.
 
-    Names differ, but on a file system without case not always.
+    The frames' own paths differ, but on a file system without case not always.
 
     Raises:
         ClusterError: two do.
     """
-    if not _folds_case(folder):
+    folded = _folded if _folds_case(folder) else str
+    if folded is str and "path" in layout.fields:
         return
     camera_of: dict[str, tuple[str, str]] = {}
     for months in archive.cameras.values():
         for month in months:
             for candidate in month.candidates():
                 name, camera = candidate.key.name, candidate.camera
-                other, first = camera_of.setdefault(_folded(name), (camera, name))
+                wanted = folded(planned_name(layout, candidate) or name)
+                other, first = camera_of.setdefault(wanted, (camera, name))
                 if other != camera:
                     raise ClusterError(
-                        f"{printable(first)} and {printable(name)} are of two cameras, and would have one"
-                        " name in the results folder: scan without workers"
+                        f"{printable(first)} and {printable(name)} are of two cameras, and would have one name"
+                        " in the results folder: scan without workers, or with {camera} in results.layout"
                     )
 
 
