@@ -39,6 +39,7 @@ compadd() {
   local -a offered
   builtin compadd -A offered "$@"
   print -r -l -- '' "OFFERED "$^offered
+  builtin compadd "$@"  # else _files goes on to what it offers where nothing else fits
 }
 finished() { print COMPLETED; }
 comppostfuncs=(finished)
@@ -99,7 +100,8 @@ def zsh(folder: Path, line: str) -> set[str]:
     )
     assert done.returncode == 0, done.stderr
     offered = re.findall(r"^OFFERED (.*?)\r?$", done.stdout, re.MULTILINE)
-    return {each.replace("\\", "") for each in offered}
+    # with its spaces as they are a name is only looked at by _path_files, on its way to what it offers
+    return {each.replace("\\ ", " ") for each in offered if " " not in each.replace("\\ ", "")}
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
