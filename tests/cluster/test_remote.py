@@ -111,9 +111,15 @@ def test_what_is_read_from_afar_is_what_was_listed(by_name: DrawnArchive) -> Non
     assert afar.read_head(nowhere, key.name, 10) == b""
 
 
-def test_a_url_that_cannot_be_used_is_told_in_a_sentence() -> None:
-    """What nobody knows, or nobody answers to, ends a scan, and rejects no frame."""
+def test_a_url_that_nobody_can_read_is_told_in_a_sentence() -> None:
+    """What nobody knows ends a scan, and rejects no frame."""
     with pytest.raises(SourceError, match="nonsense"):
         RemoteFolder("nonsense://bucket/prefix")
+
+
+def test_a_server_that_is_away_is_told_in_a_sentence() -> None:
+    """What nobody answers to ends a scan, and rejects no frame."""
+    pytest.importorskip("aiohttp", reason="the Python package aiohttp, which s3fs brings, is not installed")
+    pytest.importorskip("requests", reason="the Python package requests is not installed")
     with pytest.raises(SourceAway, match="cannot be read now"):
         RemoteFolder("http://127.0.0.1:9/frames").read_frame(Path("/nowhere"), FileKey("a.jpg", 3, 0), 10**6)

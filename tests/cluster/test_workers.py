@@ -114,7 +114,9 @@ def test_two_cameras_may_not_want_one_result(archive: DrawnArchive, tmp_path: Pa
     text = archive.config_file.read_text("utf-8")
     flat = tmp_path / "flat.toml"
     flat.write_text(text.replace("{captured:%Y}/{camera}/{path}", "{name}"), "utf-8")
-    done = forked.framegate("scan", archive.drop, tmp_path / "flat", "-c", flat, "--workers", 2, timeout_s=120)
+    done = forked.framegate(
+        "scan", archive.drop, tmp_path / "flat", "-c", flat, "--workers", 2, timeout_s=120
+    )
     assert done.returncode == 1
     assert "c2/000.jpg and c3/000.jpg are of two cameras, and would have one name" in done.stderr
 

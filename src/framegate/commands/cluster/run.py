@@ -141,8 +141,9 @@ def _require_names_apart(archive: Archive, layout: Layout, folder: Path) -> None
                 other, first = camera_of.setdefault(wanted, (camera, name))
                 if other != camera:
                     raise ClusterError(
-                        f"{printable(first)} and {printable(name)} are of two cameras, and would have one name"
-                        " in the results folder: scan without workers, or with {camera} in results.layout"
+                        f"{printable(first)} and {printable(name)} are of two cameras, and would have"
+                        " one name in the results folder: scan without workers, or with {camera} in"
+                        " results.layout"
                     )
 
 
