@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -81,9 +81,10 @@ class WebServer:
     def raw(self, request: bytes) -> bytes:
         """Send bytes, and nothing after them; return all that is answered until the server has no more."""
         with self.connect() as client:
-            client.sendall(request)
-            client.shutdown(socket.SHUT_WR)
             answer = b""
+            with suppress(OSError):  # it may have answered, and left, before it has read all
+                client.sendall(request)
+                client.shutdown(socket.SHUT_WR)
             try:
                 while part := client.recv(65_536):
                     answer += part

@@ -13,7 +13,7 @@ from stepping import Stepped
 EDIT = {
     "drop": 'settle_s = 0.5\nmax_size = "1MB"\nsilent_after = "1h"\nfrozen_after = "1h"',
     "detection": 'max_kept_per_hour = 9\n[camera.default.detection]\nscore_threshold = "3x"',
-    "rest": '[log]\nlevel = "debug"\n[metrics]',
+    "rest": '[log]\nlevel = "debug"\n[metrics]\n[web]',
     "min_free": "2MB",
 }
 
@@ -21,7 +21,7 @@ EDIT = {
 @pytest.fixture
 def stepped(site: Site) -> Iterator[Stepped]:
     """A daemon over a site, in this thread."""
-    site.configure(rest="[log]\n[metrics]")  # tables of this file: the defaults are everybody's
+    site.configure(rest="[log]\n[metrics]\n[web]")  # tables of this file: the defaults are everybody's
     stepped = Stepped(site)
     stepped.start()
     yield stepped

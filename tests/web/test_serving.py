@@ -164,7 +164,7 @@ def test_it_ends_when_asked_though_clients_hold_on(site: Site, ending: signal.Si
             client.sendall(b"GET / HT")
         assert server.get("/").status == 200
         server.process.send_signal(ending)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
         for client in clients:
             client.close()
 
