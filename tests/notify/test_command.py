@@ -97,7 +97,8 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(bell: Bell) 
     )
     before = zombies()
     outcome = tell(bell, "sh", "-c", script, timeout_s=3.0)
-    assert outcome == Outcome(is_told=False, words="not done within 3 s: so far")
+    assert not outcome.is_told
+    assert outcome.words.startswith("not done within 3 s: so far")  # it may say whom it sees killed
     wait_until(lambda: not marked())
     assert zombies() <= before
 
