@@ -131,6 +131,9 @@ class CameraStatus(Totals):
     """What a score has to exceed now, in ``unit``; None if it depends on the picture, or is not known."""
 
     unit: Unit | None = None
+    schedule: str | None = None
+    """The schedule that counts now, whose threshold that may be; None without one."""
+
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None

@@ -104,6 +104,9 @@ class CameraNow:
     """Of ``threshold``: ``x``, times the usual, or ``%`` of the picture. The scores may have another one, if
     the config was edited since."""
 
+    schedule: str | None
+    """The name of the schedule that counts now; None without one."""
+
     scores: list[float]
     """Of the last frames that were compared, oldest first; at most 32."""
 
@@ -225,6 +228,7 @@ def _camera(name: str, camera: CameraStatus, pictures: Mapping[str, str]) -> Cam
         name=as_text(name),
         threshold=camera.threshold,
         unit=camera.unit,
+        schedule=None if camera.schedule is None else as_text(camera.schedule),
         scores=list(camera.scores),
         thresholds=list(camera.thresholds),
         units=list(camera.units),
