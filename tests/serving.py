@@ -175,10 +175,15 @@ def _first_line(fd: int) -> str:
     return line.decode()
 
 
-def write_status(site: Site, kept: Mapping[str, list[str]], **vitals: Any) -> None:
-    """Leave a status as of a daemon that has kept these results of each camera, the last one last."""
+def write_status(
+    site: Site, kept: Mapping[str, list[str]], *, sha256: bytes | None = None, **vitals: Any
+) -> None:
+    """Leave a status as of a daemon that has kept these results of each camera, the last one last.
+
+    ``sha256`` is that of all of them, if it is to be known.
+    """
     entries = [
-        Entry(FileKey(name, 1, number), camera, number, Reason.FIRST, number, 1, result=name)
+        Entry(FileKey(name, 1, number), camera, number, Reason.FIRST, number, 1, result=name, sha256=sha256)
         for camera, names in kept.items()
         for number, name in enumerate(names)
     ]

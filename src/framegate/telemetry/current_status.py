@@ -138,6 +138,7 @@ def _frame(entry: Entry) -> FrameStatus:
 def _kept(entry: Entry) -> KeptStatus:
     return KeptStatus(
         result=entry.result,
+        sha256=None if entry.sha256 is None else entry.sha256.hex(),
         captured_at=iso_utc(entry.captured_at_ns),
         decided_at=iso_utc(entry.decided_at_ns),
         decided_at_s=entry.decided_at_ns / 1e9,

@@ -77,12 +77,15 @@ class FrameStatus:
     result: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptStatus:
     """One kept frame, as a picture of the results folder."""
 
     result: str | None
     """Its name below the results folder; None while that is not known."""
+
+    sha256: str | None = None
+    """Of its bytes, in hexadecimal digits; None if not known."""
 
     captured_at: str
     decided_at: str

@@ -14,7 +14,8 @@ This is what the page is drawn from. Its shape may grow; what is there keeps its
 - ``ETag`` stays the same while nothing has changed, and the answer to ``If-None-Match`` is then 304 with
   the same ``ETag``. An idle daemon writes a new status every 10 s.
 - A picture is at ``/picture/KEY/320`` and ``/picture/KEY/960`` (WebP, at most so many pixels wide). The
-  answer is 404, with a line of text, once the result is deleted, and if it cannot be read.
+  answer is 404, with a line of text, once the result is deleted or another file has its name, and if it
+  cannot be read. A KEY is that of one decision: a result that has the name of an earlier one has another.
 - With a token, ``/now.json`` and the pictures answer 401 without ``Authorization: Bearer TOKEN``. An
   ``<img>`` cannot send that: fetch the picture and show it as a ``blob:``, which the page's policy
   allows. ``/`` itself needs none.
@@ -176,13 +177,13 @@ class KeptNow:
     unit: Unit | None
 
 
-def site_now(name: str, status: Status, pictures: Mapping[str, str]) -> SiteNow:
+def site_now(name: str, status: Status, pictures: Mapping[KeptStatus, str]) -> SiteNow:
     """Return a site as its daemon's status shows it.
 
     Args:
         name: of the site.
         status: with ``running`` and ``hung`` as of now.
-        pictures: the key of each result that ``recent_kept`` names.
+        pictures: the key of each frame of ``recent_kept`` that has a result.
     """
     cameras = [_camera(camera, status.cameras[camera], pictures) for camera in sorted(status.cameras)]
     return SiteNow(
@@ -223,7 +224,7 @@ def _problems(status: Status, cameras: list[CameraNow]) -> Iterator[Problem]:
             yield Problem(words, camera.name)
 
 
-def _camera(name: str, camera: CameraStatus, pictures: Mapping[str, str]) -> CameraNow:
+def _camera(name: str, camera: CameraStatus, pictures: Mapping[KeptStatus, str]) -> CameraNow:
     return CameraNow(
         name=as_text(name),
         threshold=camera.threshold,
@@ -259,9 +260,9 @@ def _frame(frame: FrameStatus) -> FrameNow:
     )
 
 
-def _kept(kept: KeptStatus, pictures: Mapping[str, str]) -> KeptNow:
+def _kept(kept: KeptStatus, pictures: Mapping[KeptStatus, str]) -> KeptNow:
     return KeptNow(
-        picture=None if kept.result is None else pictures.get(kept.result),
+        picture=pictures.get(kept),
         result=None if kept.result is None else as_text(kept.result),
         captured_at=kept.captured_at,
         decided_at_s=kept.decided_at_s,
