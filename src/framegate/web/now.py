@@ -177,20 +177,23 @@ class KeptNow:
     unit: Unit | None
 
 
-def site_now(name: str, status: Status, pictures: Mapping[KeptStatus, str]) -> SiteNow:
+def site_now(
+    name: str, status: Status, pictures: Mapping[KeptStatus, str], no_pictures: str | None
+) -> SiteNow:
     """Return a site as its daemon's status shows it.
 
     Args:
         name: of the site.
         status: with ``running`` and ``hung`` as of now.
         pictures: the key of each frame of ``recent_kept`` that has a result.
+        no_pictures: why the results folder cannot be opened; None if it can.
     """
     cameras = [_camera(camera, status.cameras[camera], pictures) for camera in sorted(status.cameras)]
     return SiteNow(
         name=name,
         state="hung" if status.hung else "serving" if status.running else "stopped",
         written_at_s=status.at_s,
-        problems=list(_problems(status, cameras)),
+        problems=list(_problems(status, cameras, no_pictures)),
         watch=status.watch,
         config_revision=status.config_revision,
         uptime_s=status.uptime_s,
@@ -212,11 +215,13 @@ def as_text(words: str) -> str:
     return escaped
 
 
-def _problems(status: Status, cameras: list[CameraNow]) -> Iterator[Problem]:
+def _problems(status: Status, cameras: list[CameraNow], no_pictures: str | None) -> Iterator[Problem]:
     if status.hung:
         yield Problem(daemon_hangs(status))
     elif not status.running:
         yield Problem(f"the daemon is not running: what is shown here is of {status.at}")
+    if no_pictures is not None:
+        yield Problem(as_text(f"no picture can be shown: {no_pictures}"))
     for words in troubles_of(status):
         yield Problem(as_text(words))
     for camera in cameras:

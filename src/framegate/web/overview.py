@@ -13,6 +13,7 @@ from threading import Lock
 from framegate import __version__
 from framegate.config.load import Config
 from framegate.daemon.standing import NoStatusError, StatusReader, who_may_read
+from framegate.folders import opened_below
 from framegate.model import iso_utc
 from framegate.telemetry.status import KeptStatus, Status, fields_of
 from framegate.web.now import SCHEMA, SiteNow, site_now, unknown_site
@@ -140,7 +141,10 @@ class _View:
     def read(self) -> dict[str, Result]:
         """Read the status, if there is another; return the results that it does not name any more, by key."""
         status, why = self._status()
-        shown = ("unknown", why) if status is None else (status.at_s, status.pid, status.running, status.hung)
+        no_pictures = self._why_no_pictures()
+        shown: tuple[str | float | None, ...] = ("unknown", why)
+        if status is not None:
+            shown = (status.at_s, status.pid, status.running, status.hung, no_pictures)
         if shown == self.shown:
             return {}
         before, self.shown = self.results, shown
@@ -152,7 +156,7 @@ class _View:
             if kept.result is not None:
                 keys[kept] = _key_of(self._site, kept)
                 self.results[keys[kept]] = Result(self._site, kept.result, kept.sha256)
-        self.text = _json(site_now(self._site.name, status, keys))
+        self.text = _json(site_now(self._site.name, status, keys, no_pictures))
         return {key: result for key, result in before.items() if key not in self.results}
 
     def _status(self) -> tuple[Status | None, str]:
@@ -166,10 +170,20 @@ class _View:
         except OSError as error:
             return None, f"cannot read {error.filename or self._site.state}: {error.strerror}"
 
+    def _why_no_pictures(self) -> str | None:
+        """Return why the results folder cannot be opened: else each picture would only seem to be gone."""
+        try:
+            with opened_below(self._site.results):
+                return None
+        except PermissionError:
+            return who_may_read(self._site.results)
+        except OSError as error:
+            return f"cannot open {self._site.results}: {error.strerror}"
+
 
 def _key_of(site: Site, kept: KeptStatus) -> str:
     """Return a key that no other decision has: browsers need not ask again what is at it."""
-    parts = (site.results, kept.result or "", kept.decided_at, kept.sha256 or "")
+    parts = (os.fspath(site.results), kept.result or "", kept.decided_at, kept.sha256 or "")
     return hashlib.sha256(b"\0".join(map(os.fsencode, parts))).hexdigest()[:KEY_DIGITS]
 
 
