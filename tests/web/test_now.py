@@ -69,6 +69,7 @@ def test_a_results_folder_that_cannot_be_opened_is_told(site: Site) -> None:
     write_status(site, {"c1": ["a.jpg"]})
     with serving(site) as server:
         server.wait_for_words("the daemon is not running: ")
+        assert not re.search(r"\d\d:\d\d", server.words()[0])
         site.results.rename(site.home / "elsewhere")
         words = f"no picture can be shown: cannot open {site.results}: No such file or directory"
         assert server.words()[1:] == [words]

@@ -219,7 +219,7 @@ def _problems(status: Status, cameras: list[CameraNow], no_pictures: str | None)
     if status.hung:
         yield Problem(daemon_hangs(status))
     elif not status.running:
-        yield Problem(f"the daemon is not running: what is shown here is of {status.at}")
+        yield Problem("the daemon is not running: what is shown here is what it said last")
     if no_pictures is not None:
         yield Problem(as_text(f"no picture can be shown: {no_pictures}"))
     for words in troubles_of(status):
