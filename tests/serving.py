@@ -49,9 +49,20 @@ class Reply:
 class WebServer:
     """A ``framegate web`` that is up."""
 
-    def __init__(self, process: ForkedProcess, place: str) -> None:
+    def __init__(self, process: ForkedProcess, place: str, said: str, said_fd: int) -> None:
         self.process = process
         self.place = place
+        self.said = said
+        """The first line that it has printed."""
+
+        self._said_fd = said_fd
+
+    def more_said(self) -> str:
+        """Return what it has printed since its first line."""
+        more = b""
+        while select.select([self._said_fd], [], [], 0)[0] and (part := os.read(self._said_fd, 4096)):
+            more += part
+        return more.decode()
 
     def connect(self) -> socket.socket:
         """Open a connection."""
@@ -159,7 +170,7 @@ def web_process(place: str, arguments: tuple[str, ...], home: Path, **more: str)
         try:
             line = _first_line(said.fileno())
             assert line.startswith("framegate: the page of "), line
-            yield WebServer(process, place)
+            yield WebServer(process, place, line, said.fileno())
         finally:
             process.kill()
             process.wait(WITHIN_S)
