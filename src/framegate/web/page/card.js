@@ -116,7 +116,7 @@ function showScores(card, camera) {
   const { threshold, unit } = camera.threshold === null ? (scores.at(-1) ?? camera) : camera;
   card.rule.hidden = threshold === null;
   if (threshold !== null) writeIn(card.threshold, thresholdText(threshold, unit));
-  card.scheduled.hidden = camera.schedule === null;
+  card.scheduled.hidden = camera.schedule === null || camera.threshold === null;
   writeIn(card.schedule, camera.schedule ?? "");
 }
 
