@@ -49,9 +49,20 @@ class Reply:
 class WebServer:
     """A ``framegate web`` that is up."""
 
-    def __init__(self, process: ForkedProcess, place: str) -> None:
+    def __init__(self, process: ForkedProcess, place: str, said: str, said_fd: int) -> None:
         self.process = process
         self.place = place
+        self.said = said
+        """The first line that it has printed."""
+
+        self._said_fd = said_fd
+
+    def more_said(self) -> str:
+        """Return what it has printed since its first line."""
+        more = b""
+        while select.select([self._said_fd], [], [], 0)[0] and (part := os.read(self._said_fd, 4096)):
+            more += part
+        return more.decode()
 
     def connect(self) -> socket.socket:
         """Open a connection."""
@@ -160,7 +171,7 @@ def web_process(place: str, arguments: tuple[str, ...], home: Path, **more: str)
         try:
             line = _first_line(said.fileno())
             assert line.startswith("framegate: the page of "), line
-            yield WebServer(process, place)
+            yield WebServer(process, place, line, said.fileno())
         finally:
             process.kill()
             process.wait(WITHIN_S)
@@ -176,10 +187,15 @@ def _first_line(fd: int) -> str:
     return line.decode()
 
 
-def write_status(site: Site, kept: Mapping[str, list[str]], **vitals: Any) -> None:
-    """Leave a status as of a daemon that has kept these results of each camera, the last one last."""
+def write_status(
+    site: Site, kept: Mapping[str, list[str]], *, sha256: bytes | None = None, **vitals: Any
+) -> None:
+    """Leave a status as of a daemon that has kept these results of each camera, the last one last.
+
+    ``sha256`` is that of all of them, if it is to be known.
+    """
     entries = [
-        Entry(FileKey(name, 1, number), camera, number, Reason.FIRST, number, 1, result=name)
+        Entry(FileKey(name, 1, number), camera, number, Reason.FIRST, number, 1, result=name, sha256=sha256)
         for camera, names in kept.items()
         for number, name in enumerate(names)
     ]

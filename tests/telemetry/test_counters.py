@@ -1,5 +1,6 @@
 import json
 import random
+import time
 from dataclasses import replace
 
 import pytest
@@ -79,7 +80,7 @@ def test_the_last_kept_frames_are_shown_newest_first() -> None:
     newest = [4 * RECENT_KEPT - 2 - 2 * number for number in range(RECENT_KEPT)]
     assert [round(kept.decided_at_s * 1e9) for kept in camera.recent_kept] == newest
     old = json.loads(status.to_json())
-    for added in ("recent_kept", "threshold", "unit", "silent_s"):
+    for added in ("recent_kept", "threshold", "unit", "schedule", "silent_s"):
         del old["cameras"]["a"][added]
     before = from_json(json.dumps(old)).cameras["a"]
     assert (before.kept, before.recent_kept, before.threshold) == (camera.kept, (), None)
@@ -103,6 +104,29 @@ def test_the_threshold_of_now_is_that_of_the_settings(
     assert (cameras["a"].threshold, cameras["a"].unit) == shown
     assert (cameras["b"].threshold, cameras["b"].unit) == (2.3, "x")
     assert (cameras[THE_OTHERS].threshold, cameras[THE_OTHERS].unit) == (None, None)
+
+
+def test_the_threshold_of_now_is_that_of_the_schedule_that_counts_now() -> None:
+    """A status is made anew when another schedule begins or ends, though no frame came."""
+    night = {"score_threshold": "12x"}
+    tables = {
+        "drop": {"folder": "/drop"},
+        "results": {"folder": "/results"},
+        "schedule": [{"name": "night", "hours": "20:00-06:00", "cameras": "a", "detection": night}],
+    }
+    counters = Counters({("a", Reason.FIRST): 1, ("b", Reason.FIRST): 1, (THE_OTHERS, Reason.FIRST): 1})
+    counters.retune(Settings.model_validate({"version": 1, **tables}))
+
+    def shown_at(hour: int) -> dict[str, tuple[float | None, str | None]]:
+        at_ns = int(time.mktime((2026, 11, 27, hour, 30, 0, 0, 0, -1))) * 10**9
+        status = current_status(counters, Vitals(), {}, 0.0, at_ns=at_ns)
+        cameras = from_json(status.to_json()).cameras
+        return {name: (camera.threshold, camera.schedule) for name, camera in cameras.items()}
+
+    by_day = {"a": (2.3, None), "b": (2.3, None), THE_OTHERS: (None, None)}
+    assert shown_at(19) == by_day
+    assert shown_at(20) == by_day | {"a": (12.0, "night")}
+    assert shown_at(7) == by_day
 
 
 def test_names_from_outside_do_not_make_the_counters_grow() -> None:

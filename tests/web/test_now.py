@@ -64,6 +64,19 @@ def test_what_was_kept_before_a_restart_is_shown_after_it(site: Site) -> None:
         assert [each["result"] for each in c1["kept"]] == [f"c1_{number:06}.jpg" for number in (3, 2, 1, 0)]
 
 
+def test_a_results_folder_that_cannot_be_opened_is_told(site: Site) -> None:
+    """Its pictures are not only gone one by one; when it is back, all is well."""
+    write_status(site, {"c1": ["a.jpg"]})
+    with serving(site) as server:
+        server.wait_for_words("the daemon is not running: ")
+        assert not re.search(r"\d\d:\d\d", server.words()[0])
+        site.results.rename(site.home / "elsewhere")
+        words = f"no picture can be shown: cannot open {site.results}: No such file or directory"
+        assert server.words()[1:] == [words]
+        (site.home / "elsewhere").rename(site.results)
+        assert server.words()[1:] == []
+
+
 def test_a_refused_config_is_shown_until_it_is_mended(site: Site) -> None:
     """Every error of an edit that was refused, with its line, as long as it is refused."""
     with running(site), serving(site) as server:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,6 +115,27 @@ def test_a_deleted_result_is_gone_at_once(shown: Shown) -> None:
     assert shown.picture("gone.jpg").body == b"this picture has been deleted\n"
     _write(place, 400, 300)
     assert size(shown.picture("gone.jpg")) == (320, 240)
+
+
+def test_a_file_in_the_place_of_a_result_is_not_shown_as_kept(site: Site) -> None:
+    """Other bytes are no kept picture; a result with the name of a former one has an address of its own."""
+    place, kept = site.results / "a.jpg", Lot(width=64, height=48).jpeg()
+    place.write_bytes(kept)
+    write_status(site, {"c1": ["a.jpg"]}, sha256=hashlib.sha256(kept).digest())
+    with serving(site) as server:
+
+        def key() -> str:
+            return str(server.site()["cameras"][0]["kept"][0]["picture"])
+
+        first = key()
+        assert server.get(f"/picture/{first}/320").status == 200
+        _write(place, 64, 48)
+        gone = server.get(f"/picture/{first}/320")
+        assert (gone.status, gone.body) == (404, b"this picture has been replaced by another file\n")
+        write_status(site, {"c1": ["a.jpg"]}, sha256=hashlib.sha256(place.read_bytes()).digest())
+        assert key() != first
+        assert server.get(f"/picture/{key()}/320").status == 200
+        assert server.get(f"/picture/{first}/320").status == 404
 
 
 def test_a_page_that_was_not_drawn_again_keeps_its_pictures(site: Site) -> None:

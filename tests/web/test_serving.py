@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import socket
 import stat
@@ -38,6 +39,7 @@ def test_what_cameras_have_seen_is_for_those_with_the_token(site: Site) -> None:
     (site.results / "a.jpg").write_bytes(Lot(width=64, height=48).jpeg())
     write_status(site, {"c1": ["a.jpg"]})
     with serving(site, web="token_file = 'token'") as server:
+        (site.home / "token").unlink()  # it was read at the start
         assert server.get("/").status == 200
         knows = {"Authorization": f"Bearer {TOKEN}"}
         now = server.get("/now.json", **knows)
@@ -62,6 +64,19 @@ def test_an_address_for_others_needs_a_token(site: Site) -> None:
     assert "openssl rand" in done.stderr
 
 
+@pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o640, False)])
+def test_a_token_that_every_user_can_read_is_told(site: Site, mode: int, *, is_told: bool) -> None:
+    """By ``framegate check``, and by the page when it starts, with the command that mends it."""
+    token = site.home / "token"
+    token.write_text(TOKEN, "utf-8")
+    token.chmod(mode)
+    with serving(site, web="token_file = 'token'") as server:
+        checked = framegate("check", "-c", site.config)
+        assert (f"chmod o= {token}" in checked.stdout) == is_told, checked.stdout
+        server.get("/")
+        assert (f"chmod o= {token}" in server.more_said()) == is_told
+
+
 @pytest.mark.parametrize("token", ["", "short", f"{TOKEN} {TOKEN}", f"{TOKEN}\nsecond", f"{TOKEN}ä", None])
 def test_a_token_that_can_be_guessed_or_is_none_is_refused(site: Site, token: str | None) -> None:
     """One word of enough characters, in a file that can be read."""
@@ -78,6 +93,7 @@ def test_a_token_that_can_be_guessed_or_is_none_is_refused(site: Site, token: st
     "web",
     [
         "listen = 'localhost'",
+        "listen = 'http://127.0.0.1:8470'",
         "listen = 'unix:relative.sock'",
         f"listen = 'unix:/{'a' * LONGEST_SOCKET_PATH}'",
         "hosts = ['http://lot1.example.org']",
@@ -91,6 +107,9 @@ def test_a_place_or_name_that_cannot_be_is_refused(site: Site, web: str) -> None
     done = framegate("web", "-c", configured(site, web).config)
     assert done.returncode == 78
     assert f"web.{web.partition(' ')[0]}" in done.stderr
+    assert "token" not in done.stderr
+    if "listen" in web and "/aaa" not in web:
+        assert "8470" in done.stderr.partition(", not ")[0] or "unix:/run" in done.stderr
 
 
 def test_at_any_address_it_goes_by_addresses(site: Site) -> None:
@@ -100,6 +119,10 @@ def test_at_any_address_it_goes_by_addresses(site: Site) -> None:
     with serving(site, place=f"0.0.0.0:{port}", web="token_file = 'token'") as server:
         assert server.get("/", Host=f"192.168.1.5:{port}").status == 200
         assert server.get("/", Host="attacker.example").status == 421
+        name = re.search(rf"http://([0-9.]+|localhost):{port}/#TOKEN\n", server.said)
+        assert name is not None, server.said
+        assert name[1] != "0.0.0.0"
+        assert server.get("/", Host=f"{name[1]}:{port}").status == 200
 
 
 def test_a_unix_socket_is_for_its_group(site: Site, tmp_path: Path) -> None:

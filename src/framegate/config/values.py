@@ -152,11 +152,11 @@ def _fraction(value: float) -> float:
     return value
 
 
-def read_address(text: str) -> str:
+def read_address(text: str, *, example: str = '"127.0.0.1:9188" or ":9188"') -> str:
     """Return an address and a port, as ``127.0.0.1:9188`` or ``[::1]:9188``; ``:9188`` is all of IPv4."""
-    address = re.fullmatch(r"(.*):([0-9]{1,5})", text)
+    address = re.fullmatch(r"([^/]*):([0-9]{1,5})", text)
     if address is None or not 0 < int(address[2]) < 65_536:  # noqa: PLR2004
-        raise ValueError(f'write an address and a port, as "127.0.0.1:9188" or ":9188", not {text!r}')
+        raise ValueError(f"write an address and a port, as {example}, not {text!r}")
     return text if address[1] else f"0.0.0.0{text}"  # noqa: S104 - only when asked for
 
 

@@ -35,6 +35,7 @@ from framegate.preflight.folder_checks import (
     nearest_existing,
 )
 from framegate.preflight.notify_checks import check_notifies
+from framegate.preflight.web_checks import check_web
 
 ANY_OTHER = ""
 """The name of no camera: it stands for those that no table names."""
@@ -64,6 +65,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_extras(settings),
             *_check_textfile(settings),
             *check_notifies(config),
+            *check_web(settings.web),
             *_check_inotify(settings, contents.folders),
         ]
     )

@@ -137,11 +137,22 @@ class Counters:
         for counters in self.cameras.values():
             counters.shown = None
 
-    def threshold_of(self, camera: str) -> Area | Times | None:
-        """Return what a camera's scores have to exceed now; None for the others, which may differ."""
+    def schedule_at(self, camera: str, time_ns: int) -> str | None:
+        """Return the schedule that counts for a camera at a time; None without one, and for the others."""
         if self._settings is None or camera == THE_OTHERS:
             return None
-        return self._settings.detection_of(camera).score_threshold
+        return self._settings.schedule_at(camera, time_ns)
+
+    def threshold_of(self, camera: str, schedule: str | None = None) -> Area | Times | None:
+        """Return what a camera's scores have to exceed; None for the others, which may differ.
+
+        Args:
+            camera: its name.
+            schedule: the one that counts, as ``schedule_at`` returns it.
+        """
+        if self._settings is None or camera == THE_OTHERS:
+            return None
+        return self._settings.detection_of(camera, schedule).score_threshold
 
     def count(self, verdict: Verdict) -> int:
         """Return how many frames of all cameras got a verdict."""

@@ -28,6 +28,7 @@ def current_status(
     frozen_since_s: Mapping[str, float] = MappingProxyType({}),
     *,
     silent_since_s: Mapping[str, float] = MappingProxyType({}),
+    at_ns: int | None = None,
 ) -> Status:
     """Return the status of now.
 
@@ -38,15 +39,12 @@ def current_status(
         now_s: the present in seconds, by the clock of ``Pending.since_s``.
         frozen_since_s: since when the frozen cameras have repeated their picture, by the same clock.
         silent_since_s: since when the silent cameras have sent nothing, by the same clock.
+        at_ns: the present since the epoch, by which a schedule counts or not. Default: this machine's.
     """
+    at_ns = time.time_ns() if at_ns is None else at_ns
     waiting = _as_counted(pending, counters)
     cameras = {
-        name: _camera(
-            counters.cameras.get(name, CameraCounters()),
-            counters.threshold_of(name),
-            waiting.get(name, Pending()),
-            now_s,
-        )
+        name: _camera(_lasting(counters, name, at_ns), waiting.get(name, Pending()), now_s)
         for name in {**counters.cameras, **waiting}
     }
     for name, since_s in frozen_since_s.items():
@@ -58,8 +56,8 @@ def current_status(
     totals = {key: sum(getattr(camera, key) for camera in cameras.values()) for key in (*COUNTS, "late")}
     return Status(
         **fields_of(vitals),
-        at=iso_utc(time.time_ns()),
-        at_s=time.time(),
+        at=iso_utc(at_ns),
+        at_s=at_ns / 1e9,
         running=vitals.pid is not None,
         totals=Totals(**totals),
         oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
@@ -79,22 +77,28 @@ def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str,
     return waiting
 
 
-def _camera(
-    counters: CameraCounters, threshold: Area | Times | None, pending: Pending, now_s: float
-) -> CameraStatus:
-    if not isinstance(counters.shown, CameraStatus):
-        counters.shown = _without_pending(counters, threshold)
+def _lasting(counters: Counters, name: str, at_ns: int) -> CameraStatus:
+    """Return what lasts until the camera's next verdict, or until another schedule counts."""
+    camera, schedule = counters.cameras.get(name, CameraCounters()), counters.schedule_at(name, at_ns)
+    if not isinstance(camera.shown, CameraStatus) or camera.shown.schedule != schedule:
+        camera.shown = _without_pending(camera, counters.threshold_of(name, schedule), schedule)
+    return camera.shown
+
+
+def _camera(lasting: CameraStatus, pending: Pending, now_s: float) -> CameraStatus:
     if not pending.count:
-        return counters.shown
-    return counters.shown.at_present(
-        seen=counters.shown.seen + pending.count,
+        return lasting
+    return lasting.at_present(
+        seen=lasting.seen + pending.count,
         pending=pending.count,
         oldest_pending_s=round(now_s - pending.since_s, 1),
         pending_why=pending.why,
     )
 
 
-def _without_pending(counters: CameraCounters, threshold: Area | Times | None) -> CameraStatus:
+def _without_pending(
+    counters: CameraCounters, threshold: Area | Times | None, schedule: str | None
+) -> CameraStatus:
     kept, dropped, rejected = map(counters.count, Verdict)
     return CameraStatus(
         seen=kept + dropped + rejected,
@@ -105,6 +109,7 @@ def _without_pending(counters: CameraCounters, threshold: Area | Times | None) -
         clock_fault=counters.clock_fault,
         threshold=_as_a_score(threshold),
         unit=_unit_of(threshold),
+        schedule=schedule,
         reasons={reason: count for reason, count in sorted(counters.reasons.items()) if count},
         last_frame=None if counters.last is None else _frame(counters.last),
         last_kept=_frame(counters.recent_kept[-1]) if counters.recent_kept else None,
@@ -133,6 +138,7 @@ def _frame(entry: Entry) -> FrameStatus:
 def _kept(entry: Entry) -> KeptStatus:
     return KeptStatus(
         result=entry.result,
+        sha256=None if entry.sha256 is None else entry.sha256.hex(),
         captured_at=iso_utc(entry.captured_at_ns),
         decided_at=iso_utc(entry.decided_at_ns),
         decided_at_s=entry.decided_at_ns / 1e9,

@@ -77,12 +77,15 @@ class FrameStatus:
     result: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptStatus:
     """One kept frame, as a picture of the results folder."""
 
     result: str | None
     """Its name below the results folder; None while that is not known."""
+
+    sha256: str | None = None
+    """Of its bytes, in hexadecimal digits; None if not known."""
 
     captured_at: str
     decided_at: str
@@ -131,6 +134,9 @@ class CameraStatus(Totals):
     """What a score has to exceed now, in ``unit``; None if it depends on the picture, or is not known."""
 
     unit: Unit | None = None
+    schedule: str | None = None
+    """The schedule that counts now, whose threshold that may be; None without one."""
+
     reasons: dict[Reason, int]
     last_frame: FrameStatus | None = None
     last_kept: FrameStatus | None = None

@@ -78,6 +78,13 @@ def thresholds_by_schedule(settings: Settings, camera: str) -> list[str]:
     return [each.name for each in settings.schedules_of(camera) if "score_threshold" in each.detection.given]
 
 
+def by_own_threshold(outcome: Outcome) -> dict[int, str]:
+    """Return the frames that were judged by a schedule's own threshold, which stays, and its name."""
+    schedules = outcome.line.settings.schedule
+    own = {each.name for each in schedules if "score_threshold" in each.detection.given}
+    return {number: name for number, name in outcome.schedules.items() if name in own}
+
+
 def in_toml(threshold: float, unit: Unit) -> str:
     """Return a threshold as it stands in a config file, without the quotes: ``2.3x``, ``0.2%``."""
     return str(Times(threshold) if unit == "x" else Area(threshold, "%"))
@@ -92,11 +99,8 @@ def span_of(outcome: Outcome, numbers: Sequence[int], threshold: float) -> Span:
         threshold: the general one. Of a zone with a threshold of its own only the proportion counts; frames
             for which a schedule with one of its own counted set no limit.
     """
-    if outcome.schedules:
-        own = {
-            each.name for each in outcome.line.settings.schedule if "score_threshold" in each.detection.given
-        }
-        numbers = [number for number in numbers if outcome.schedules.get(number) not in own]
+    if scheduled := by_own_threshold(outcome):
+        numbers = [number for number in numbers if number not in scheduled]
     scores, thresholds = outcome.scores[numbers], outcome.thresholds[numbers]
     scored = np.isfinite(scores)
     scores, thresholds = scores[scored], thresholds[scored]

@@ -15,7 +15,7 @@ from framegate.web.answers import Answer, Header, refused
 from framegate.web.assembling import assembled
 from framegate.web.guard import Guard, Request
 from framegate.web.overview import KEY_DIGITS, Overview
-from framegate.web.pictures import QUALITIES, PictureGone, Pictures
+from framegate.web.pictures import QUALITIES, PictureGone, PictureReplaced, Pictures
 
 PICTURE = re.compile(rf"/picture/([0-9a-f]{{{KEY_DIGITS}}})/({'|'.join(map(str, QUALITIES))})")
 
@@ -82,6 +82,8 @@ class Application:
             webp = self._pictures.small(result, width)
         except PictureGone:
             return refused(HTTPStatus.NOT_FOUND, "this picture has been deleted")
+        except PictureReplaced:
+            return refused(HTTPStatus.NOT_FOUND, "this picture has been replaced by another file")
         except OSError as error:
             return refused(HTTPStatus.NOT_FOUND, f"this picture cannot be read: {error.strerror}")
         if webp is None:

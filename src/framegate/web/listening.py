@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from framegate.config.telling.web import UNIX, host_of
+from framegate.config.telling.web import UNIX, WebSettings, host_of
 from framegate.errors import FramegateError
 
 BACKLOG = 128
@@ -47,6 +47,34 @@ def listening(place: str) -> Iterator[list[socket.socket]]:
         if place.startswith(UNIX):
             with suppress(OSError):
                 os.unlink(path)
+
+
+def address_to_open(settings: WebSettings) -> str:
+    """Return what a person types in to see the page: no browser opens ``0.0.0.0``."""
+    if settings.listen.startswith(UNIX):
+        return settings.listen
+    port = settings.listen.rpartition(":")[2]
+    return f"http://{_own_name(settings)}:{port}/{'' if settings.token_file is None else '#TOKEN'}"
+
+
+def _own_name(settings: WebSettings) -> str:
+    host = host_of(settings.listen)
+    if host not in _FROM_OUTSIDE:
+        return f"[{host}]" if ":" in host else host
+    if settings.hosts:
+        return settings.hosts[0]
+    family, outside = _FROM_OUTSIDE[host]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((outside, 9))  # of UDP: nothing is sent
+            own = str(probe.getsockname()[0])
+        except OSError:  # no network
+            return "localhost"
+    return f"[{own}]" if ":" in own else own
+
+
+_FROM_OUTSIDE = {"0.0.0.0": (socket.AF_INET, "192.0.2.1"), "::": (socket.AF_INET6, "2001:db8::1")}  # noqa: S104
+"""Of all addresses of this machine: an address of nobody, to which a packet would leave by the main one."""
 
 
 def _addresses(place: str) -> Iterator[tuple[socket.AddressFamily, tuple[str, int]]]:

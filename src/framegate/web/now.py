@@ -14,7 +14,8 @@ This is what the page is drawn from. Its shape may grow; what is there keeps its
 - ``ETag`` stays the same while nothing has changed, and the answer to ``If-None-Match`` is then 304 with
   the same ``ETag``. An idle daemon writes a new status every 10 s.
 - A picture is at ``/picture/KEY/320`` and ``/picture/KEY/960`` (WebP, at most so many pixels wide). The
-  answer is 404, with a line of text, once the result is deleted, and if it cannot be read.
+  answer is 404, with a line of text, once the result is deleted or another file has its name, and if it
+  cannot be read. A KEY is that of one decision: a result that has the name of an earlier one has another.
 - With a token, ``/now.json`` and the pictures answer 401 without ``Authorization: Bearer TOKEN``. An
   ``<img>`` cannot send that: fetch the picture and show it as a ``blob:``, which the page's policy
   allows. ``/`` itself needs none.
@@ -104,6 +105,9 @@ class CameraNow:
     """Of ``threshold``: ``x``, times the usual, or ``%`` of the picture. The scores may have another one, if
     the config was edited since."""
 
+    schedule: str | None
+    """The name of the schedule that counts now; None without one."""
+
     scores: list[float]
     """Of the last frames that were compared, oldest first; at most 32."""
 
@@ -173,20 +177,23 @@ class KeptNow:
     unit: Unit | None
 
 
-def site_now(name: str, status: Status, pictures: Mapping[str, str]) -> SiteNow:
+def site_now(
+    name: str, status: Status, pictures: Mapping[KeptStatus, str], no_pictures: str | None
+) -> SiteNow:
     """Return a site as its daemon's status shows it.
 
     Args:
         name: of the site.
         status: with ``running`` and ``hung`` as of now.
-        pictures: the key of each result that ``recent_kept`` names.
+        pictures: the key of each frame of ``recent_kept`` that has a result.
+        no_pictures: why the results folder cannot be opened; None if it can.
     """
     cameras = [_camera(camera, status.cameras[camera], pictures) for camera in sorted(status.cameras)]
     return SiteNow(
         name=name,
         state="hung" if status.hung else "serving" if status.running else "stopped",
         written_at_s=status.at_s,
-        problems=list(_problems(status, cameras)),
+        problems=list(_problems(status, cameras, no_pictures)),
         watch=status.watch,
         config_revision=status.config_revision,
         uptime_s=status.uptime_s,
@@ -208,11 +215,13 @@ def as_text(words: str) -> str:
     return escaped
 
 
-def _problems(status: Status, cameras: list[CameraNow]) -> Iterator[Problem]:
+def _problems(status: Status, cameras: list[CameraNow], no_pictures: str | None) -> Iterator[Problem]:
     if status.hung:
         yield Problem(daemon_hangs(status))
     elif not status.running:
-        yield Problem(f"the daemon is not running: what is shown here is of {status.at}")
+        yield Problem("the daemon is not running: what is shown here is what it said last")
+    if no_pictures is not None:
+        yield Problem(as_text(f"no picture can be shown: {no_pictures}"))
     for words in troubles_of(status):
         yield Problem(as_text(words))
     for camera in cameras:
@@ -220,11 +229,12 @@ def _problems(status: Status, cameras: list[CameraNow]) -> Iterator[Problem]:
             yield Problem(words, camera.name)
 
 
-def _camera(name: str, camera: CameraStatus, pictures: Mapping[str, str]) -> CameraNow:
+def _camera(name: str, camera: CameraStatus, pictures: Mapping[KeptStatus, str]) -> CameraNow:
     return CameraNow(
         name=as_text(name),
         threshold=camera.threshold,
         unit=camera.unit,
+        schedule=None if camera.schedule is None else as_text(camera.schedule),
         scores=list(camera.scores),
         thresholds=list(camera.thresholds),
         units=list(camera.units),
@@ -255,9 +265,9 @@ def _frame(frame: FrameStatus) -> FrameNow:
     )
 
 
-def _kept(kept: KeptStatus, pictures: Mapping[str, str]) -> KeptNow:
+def _kept(kept: KeptStatus, pictures: Mapping[KeptStatus, str]) -> KeptNow:
     return KeptNow(
-        picture=None if kept.result is None else pictures.get(kept.result),
+        picture=pictures.get(kept),
         result=None if kept.result is None else as_text(kept.result),
         captured_at=kept.captured_at,
         decided_at_s=kept.decided_at_s,

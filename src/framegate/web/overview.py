@@ -13,8 +13,9 @@ from threading import Lock
 from framegate import __version__
 from framegate.config.load import Config
 from framegate.daemon.standing import NoStatusError, StatusReader, who_may_read
+from framegate.folders import opened_below
 from framegate.model import iso_utc
-from framegate.telemetry.status import Status, fields_of
+from framegate.telemetry.status import KeptStatus, Status, fields_of
 from framegate.web.now import SCHEMA, SiteNow, site_now, unknown_site
 
 FORMER_PICTURES = 4096
@@ -44,6 +45,9 @@ class Result:
     site: Site
     name: str
     """Below the results folder, with ``/`` between folders; bytes that are not UTF-8 are surrogates."""
+
+    sha256: str | None
+    """Of the bytes that were kept, in hexadecimal digits; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +141,22 @@ class _View:
     def read(self) -> dict[str, Result]:
         """Read the status, if there is another; return the results that it does not name any more, by key."""
         status, why = self._status()
-        shown = ("unknown", why) if status is None else (status.at_s, status.pid, status.running, status.hung)
+        no_pictures = self._why_no_pictures()
+        shown: tuple[str | float | None, ...] = ("unknown", why)
+        if status is not None:
+            shown = (status.at_s, status.pid, status.running, status.hung, no_pictures)
         if shown == self.shown:
             return {}
         before, self.shown = self.results, shown
         if status is None:
             self.text = _json(unknown_site(self._site.name, why))
             return {}
-        keys = {
-            kept.result: _key_of(self._site, kept.result)
-            for camera in status.cameras.values()
-            for kept in camera.recent_kept
-            if kept.result is not None
-        }
-        self.results = {key: Result(self._site, name) for name, key in keys.items()}
-        self.text = _json(site_now(self._site.name, status, keys))
+        keys, self.results = dict[KeptStatus, str](), {}
+        for kept in (kept for camera in status.cameras.values() for kept in camera.recent_kept):
+            if kept.result is not None:
+                keys[kept] = _key_of(self._site, kept)
+                self.results[keys[kept]] = Result(self._site, kept.result, kept.sha256)
+        self.text = _json(site_now(self._site.name, status, keys, no_pictures))
         return {key: result for key, result in before.items() if key not in self.results}
 
     def _status(self) -> tuple[Status | None, str]:
@@ -165,10 +170,21 @@ class _View:
         except OSError as error:
             return None, f"cannot read {error.filename or self._site.state}: {error.strerror}"
 
+    def _why_no_pictures(self) -> str | None:
+        """Return why the results folder cannot be opened: else each picture would only seem to be gone."""
+        try:
+            with opened_below(self._site.results):
+                return None
+        except PermissionError:
+            return who_may_read(self._site.results)
+        except OSError as error:
+            return f"cannot open {self._site.results}: {error.strerror}"
 
-def _key_of(site: Site, result: str) -> str:
-    place = os.fsencode(site.results) + b"\0" + os.fsencode(result)
-    return hashlib.sha256(place).hexdigest()[:KEY_DIGITS]
+
+def _key_of(site: Site, kept: KeptStatus) -> str:
+    """Return a key that no other decision has: browsers need not ask again what is at it."""
+    parts = (os.fspath(site.results), kept.result or "", kept.decided_at, kept.sha256 or "")
+    return hashlib.sha256(b"\0".join(map(os.fsencode, parts))).hexdigest()[:KEY_DIGITS]
 
 
 def _json(site: SiteNow) -> str:

@@ -1,11 +1,13 @@
 """Pictures of results, made small: opened without following a link, and never sent as they were uploaded."""
 
 import errno
+import hashlib
 import os
 import stat
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from framegate.folders import opened_below
 from framegate.tune.report.pictures import small_image
@@ -25,6 +27,10 @@ class PictureGone(Exception):  # noqa: N818 - results are deleted by and by; it 
     """The result is no longer there."""
 
 
+class PictureReplaced(Exception):  # noqa: N818 - as above
+    """Another program has put other bytes in the place of the result."""
+
+
 class Pictures:
     """Makes small pictures of results and keeps the last ones; may be used by several threads.
 
@@ -32,7 +38,7 @@ class Pictures:
     """
 
     def __init__(self) -> None:
-        self._made: OrderedDict[tuple[Version, int], bytes] = OrderedDict()
+        self._made: OrderedDict[tuple[Version, int], _Made] = OrderedDict()
         self._size_bytes = 0
         self._decoding = Lock()
 
@@ -45,6 +51,7 @@ class Pictures:
 
         Raises:
             PictureGone: there is no file of that name, or a link is in its way.
+            PictureReplaced: it has other bytes than were kept.
             OSError: it cannot be read.
         """
         fd = _opened(result)
@@ -57,24 +64,39 @@ class Pictures:
             key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns), width
             with self._decoding:
                 if key not in self._made:
+                    data = file.read(result.site.max_size_bytes)
+                    made = _Made(hashlib.sha256(data).hexdigest(), b"")
+                    _check(made, result)
                     image = small_image(
-                        file.read(result.site.max_size_bytes),
-                        width,
-                        max_pixels=result.site.max_pixels,
-                        quality=QUALITIES[width],
+                        data, width, max_pixels=result.site.max_pixels, quality=QUALITIES[width]
                     )
                     if image is None:
                         return None
-                    self._keep(key, image.webp)
+                    self._keep(key, made._replace(webp=image.webp))
                 self._made.move_to_end(key)
-                return self._made[key]
+                _check(self._made[key], result)
+                return self._made[key].webp
 
-    def _keep(self, key: tuple[Version, int], webp: bytes) -> None:
-        self._made[key] = webp
-        self._size_bytes += len(webp)
+    def _keep(self, key: tuple[Version, int], made: "_Made") -> None:
+        self._made[key] = made
+        self._size_bytes += len(made.webp)
         while self._size_bytes > MOST_BYTES and len(self._made) > 1:
             _, dropped = self._made.popitem(last=False)
-            self._size_bytes -= len(dropped)
+            self._size_bytes -= len(dropped.webp)
+
+
+class _Made(NamedTuple):
+    """A small picture."""
+
+    sha256: str
+    """Of the file that it was made from."""
+
+    webp: bytes
+
+
+def _check(made: _Made, result: Result) -> None:
+    if result.sha256 not in {None, made.sha256}:
+        raise PictureReplaced
 
 
 def _opened(result: Result) -> int:

@@ -4,23 +4,29 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from framegate.allocator import give_large_pictures_back
 from framegate.config.load import Config
-from framegate.config.telling.web import UNIX
+from framegate.config.telling.web import is_open_to_all
 from framegate.errors import ConfigError, FramegateError, Problem
 from framegate.web.application import Application
 from framegate.web.guard import guard_of
-from framegate.web.listening import listening
+from framegate.web.listening import address_to_open, listening
 from framegate.web.overview import Overview, sites_of
 
 THREADS = 4
 MOST_CONNECTIONS = 64
 IDLE_S = 15
-"""Seconds after which a connection without a whole request is closed, so that others have room."""
+"""Seconds without a byte after which a connection without a whole request is closed: others need room.
+
+Waitress counts from the last byte. A client that sends one every few seconds keeps its connection until its
+header has ``MOST_HEADER_BYTES``, and ``MOST_CONNECTIONS`` such clients keep all others out. Waitress cannot
+bound the whole time of a request: where clients are not trusted, a proxy has to.
+"""
 
 LOOK_FOR_IDLE_S = 5
 MOST_HEADER_BYTES = 8192
@@ -61,13 +67,23 @@ def serve(configs: Sequence[Config], *, idle_s: int = IDLE_S) -> None:
             clear_untrusted_proxy_headers=True,
         )
         names = ", ".join(site.name for site in sites)
-        place = settings.listen if settings.listen.startswith(UNIX) else f"http://{settings.listen}/"
+        place = address_to_open(settings)
         print(f"framegate: the page of {names} is at {place}", file=sys.stderr, flush=True)
+        _warn_of_open_token(settings.token_file)
         server.run()
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit  # waitress ends its threads then
+
+
+def _warn_of_open_token(file: str | None) -> None:
+    if file is None:
+        return
+    with suppress(OSError):  # it has been read; it may be gone by now
+        if is_open_to_all(file):
+            words = f"every user of this machine can read the token: chmod o= {file}"
+            print(f"framegate: {words}", file=sys.stderr, flush=True)
 
 
 def _waitress() -> Any:

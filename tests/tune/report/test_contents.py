@@ -3,6 +3,7 @@
 import base64
 import gzip
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from framegate.ingest.sweeping import candidates_of
 from framegate.model import Reason
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.outcomes import NONE, Frame, Replay
+from framegate.tune.report.contents import document
 from framegate.tune.report.packing import kept_since, packed_steps, score_table
 from framegate.tune.report.pictures import WIDTHS, small_images
 from framegate.tune.report.positions import FEWEST, lines_of, sliders_of
@@ -55,6 +57,34 @@ def test_below_the_least_area_there_is_one_position(replayed: Replay) -> None:
     """Of the thresholds below min_contour_area, which decide alike, only the largest is shown."""
     classic = sliders_of(replayed)[1]
     assert sum(position.threshold < 0.05 for position in classic.positions) <= 1
+
+
+def test_frames_of_a_schedules_own_threshold_are_not_on_the_line(tmp_path: Path) -> None:
+    """They are told apart at every position, with that threshold, and stand beside no other."""
+    days = lot_days.drawn(tmp_path, frames=12)
+    hours = 'hours = "07:20-08:00"\n[schedule.detection]\nscore_threshold ='
+    text = days.config_file.read_text("utf-8")
+    for number, threshold in ((1, '"30x"'), (2, '"5000px"')):
+        text += f'[[schedule]]\nname = "late{number}"\ncameras = "c{number}"\n{hours} {threshold}\n'
+    days.config_file.write_text(text, "utf-8")
+    settings = days.config.settings
+    of_all = replay([Frame(each) for each in candidates_of(settings)], lines_of(settings))
+    contents = document(
+        "lots", of_all, sliders_of(of_all), settings, against=None, labels=(), boxes={}, images={}
+    )
+    shown = {each["name"]: each["schedules"] for each in contents["cameras"]}
+    share = pytest.approx(100 * 5000 / (480 * 270))
+    assert shown["c1"] == [{"name": "late1", "threshold": 30.0}]
+    assert shown["c2"] == [{"name": "late2", "threshold": share}]
+    assert shown["c3"] == []
+    for slider, packed in zip(sliders_of(of_all), contents["cameras"], strict=True):
+        steps = np.frombuffer(gzip.decompress(base64.b64decode(packed["scheduled"])), "<i4")
+        table = np.cumsum(steps.reshape(len(slider.numbers), len(slider.positions)), axis=1)
+        for at, position in enumerate(slider.positions):
+            scheduled = position.outcome.schedules.keys() & set(slider.numbers)
+            assert [slider.numbers[place] for place in np.flatnonzero(table[:, at])] == sorted(scheduled)
+            assert scheduled.isdisjoint(on_the_line(slider, position))
+            assert bool(scheduled) == (slider.camera != "c3")
 
 
 def test_scores_are_exact() -> None:

@@ -272,6 +272,42 @@ def test_six_looks_find_the_threshold_of_a_rule(page: Browser) -> None:
     assert "found in" in page.text("#toast")
 
 
+def test_what_a_schedule_judges_is_told_apart(days: LotDays, tmp_path: Path) -> None:
+    """A sentence at the slider counts it, also on a phone; marks, the line and the looks keep it apart."""
+    schedule = 'name = "late"\nhours = "07:40-09:00"\n[schedule.detection]\nscore_threshold = "30x"\n'
+    config = tmp_path / "late.toml"
+    config.write_text(
+        f"{days.config_file.read_text('utf-8')}[[schedule]]\ncameras = 'c1'\n{schedule}", "utf-8"
+    )
+    report = tmp_path / "late.html"
+    done = forked.framegate("report", "-c", config, "-o", report)
+    assert done.returncode == 0, done.stderr
+    with opened(report) as page:
+        page.until(lambda: page.run("return document.documentElement.dataset.ready"))
+        position = "state.position = arguments[0]; showAll(); "
+        held = "allFrames().filter((frame) => scheduleOf(state.camera, state.position, frame) !== null)"
+        for place in range(page.run("return state.camera.positions")):
+            told = page.run(f"{position} return [{held}.length, element('scheduled').textContent]", place)
+            assert told[1].startswith(
+                f"{told[0]} frames are judged by a schedule\u2019s own threshold (late 30x)"
+            )
+            near = "const near = frameOrders(); return [...near.weakest, ...near.strongest]"
+            assert page.run(f"{position} {near}.filter((frame) => {held}.includes(frame))", place) == []
+            asked = "viewer.question = {asked: new Set()}; const frame = frameNearest(state.position);"
+            is_held = f"viewer.question = null; return {held}.includes(frame)"
+            assert page.run(f"{position} {asked} {is_held}", place) is False
+        scored = f"{held}.filter(isByScore)"
+        assert page.run(f"return {scored}.length") > 0
+        marks = f"{scored}.map((frame) => MARK_NAMES[markOf(frame)])"
+        assert page.run(f"return {marks}.every((mark) => mark.startsWith('scheduled'))")
+        words = f"{scored}.map(verdictSentence)"
+        assert page.run(f"return {words}.every((said) => said.includes('30x of schedule late'))")
+        assert "by a schedule\u2019s own threshold" in page.text("#legend")
+        page.appear(width=390, height=844)
+        assert page.run("return element('scheduled').checkVisibility()")
+        assert page.complaints() == []
+
+
 def test_looks_that_are_closed_unanswered_change_nothing(page: Browser) -> None:
     """The threshold stays where it was, and so do the labels."""
     from selenium.webdriver.common.keys import Keys

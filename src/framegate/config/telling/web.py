@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import stat
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
@@ -17,6 +18,7 @@ LONGEST_SOCKET_PATH = 107
 """In bytes: what the kernel has room for."""
 
 DEFAULT_LISTEN = "127.0.0.1:8470"
+EXAMPLES = f'"{DEFAULT_LISTEN}", or a Unix socket, as "unix:/run/framegate/web.sock"'
 
 
 def is_loopback(listen: str) -> bool:
@@ -35,9 +37,18 @@ def host_of(listen: str) -> str:
     return listen.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
 
+def is_open_to_all(token_file: str) -> bool:
+    """Return whether every user of this machine may read or write a file.
+
+    Raises:
+        OSError: it is not there, or may not be looked at.
+    """
+    return bool(os.stat(token_file).st_mode & (stat.S_IROTH | stat.S_IWOTH))
+
+
 def _socket_or_address(text: str) -> str:
     if not text.startswith(UNIX):
-        return read_address(text)
+        return read_address(text, example=EXAMPLES)
     path = text.removeprefix(UNIX)
     if not path.startswith("/") or "\0" in path:
         raise ValueError(
@@ -83,4 +94,5 @@ class WebSettings(Table):
         default=None, examples=["/etc/framegate/web.token"], validate_default=True
     )
     """A file with a word of 16 characters or more. Only a browser that was given it, as in
-    `http://lot1.example.org:8470/#WORD`, gets the page's contents."""
+    `http://lot1.example.org:8470/#WORD`, gets the page's contents. It is read
+    when `framegate web` starts."""

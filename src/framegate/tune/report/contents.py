@@ -19,6 +19,7 @@ from framegate.config.quantities import Area
 from framegate.config.settings import Settings
 from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
 from framegate.tune.labels import Label
+from framegate.tune.ladder import by_own_threshold, thresholds_by_schedule
 from framegate.tune.pasting import detection_table, own_table
 from framegate.tune.recorded_time import recorded_time
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
@@ -93,6 +94,7 @@ def _camera(
     candidates = [replay.frames[number].candidate for number in numbers]
     outcomes = [position.outcome for position in positions]
     detection = settings.detection_of(slider.camera)
+    schedules = thresholds_by_schedule(settings, slider.camera)
     values, scores = score_table(_table(outcomes, numbers, lambda outcome: outcome.scores))
     label_of = {label.frame: label for label in labels}
     return {
@@ -118,6 +120,11 @@ def _camera(
         "kept_now": packed(np.packbits(slider.now.is_kept[numbers], bitorder="little")),
         "zones": [zone.name for zone in detection.zone],
         "zone_thresholds": [_own_threshold(zone) for zone in detection.zone],
+        "schedules": [
+            {"name": name, "threshold": _threshold_of(name, outcomes[slider.in_force], numbers)}
+            for name in schedules
+        ],
+        "scheduled": packed_steps(_scheduled(outcomes, numbers, schedules)),
         "decided_by": packed_steps(_zones(outcomes, numbers, detection)),
         "labels": [
             [place, label.expected is Verdict.KEPT, label.within_s]
@@ -143,6 +150,27 @@ def _zones(
         for position, outcome in enumerate(outcomes):
             table[:, position] = [place_of.get(outcome.zones.get(number, ""), 0) for number in numbers]
     return table
+
+
+def _scheduled(
+    outcomes: Sequence[Outcome], numbers: Sequence[int], schedules: Sequence[str]
+) -> NDArray[np.uint16]:
+    """Return which schedule's own threshold counted, from 1 on; 0 for the one tried: (frames, positions)."""
+    table = np.zeros((len(numbers), len(outcomes)), np.uint16)
+    place_of = {name: place for place, name in enumerate(schedules, start=1)}
+    for position, outcome in enumerate(outcomes if schedules else ()):
+        by = by_own_threshold(outcome)
+        table[:, position] = [place_of.get(by.get(number, ""), 0) for number in numbers]
+    return table
+
+
+def _threshold_of(schedule: str, outcome: Outcome, numbers: Sequence[int]) -> float | None:
+    """Return a schedule's threshold in the camera's unit, pixels as their share; None if it was not used."""
+    by = by_own_threshold(outcome)
+    own = [number for number in numbers if by.get(number) == schedule and number not in outcome.zones]
+    thresholds = outcome.thresholds[own]
+    thresholds = thresholds[np.isfinite(thresholds)]
+    return float(np.median(thresholds)) if thresholds.size else None
 
 
 def _own_threshold(zone: Zone) -> float | None:

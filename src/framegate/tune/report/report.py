@@ -12,6 +12,7 @@ from framegate.config.settings import Settings
 from framegate.model import Reason
 from framegate.pages.assembling import page_in, sha256_of
 from framegate.tune.labels import Label
+from framegate.tune.ladder import by_own_threshold
 from framegate.tune.replay.outcomes import NONE, REASONS, Replay
 from framegate.tune.report.contents import as_text, document
 from framegate.tune.report.pictures import SmallImage, small_images
@@ -22,8 +23,8 @@ ON_THE_LINE = 3
 """Frames shown on each side of a threshold: the weakest that are kept, the strongest that are dropped."""
 
 SCRIPTS = (
-    "dates", "camera", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet", "days", "labels",
-    "viewer", "looks", "page",
+    "dates", "camera", "scheduled", "state", "bench", "axis", "marks", "timeline", "pictures", "sheet",
+    "days", "labels", "viewer", "looks", "page",
 )  # fmt: skip
 """Files of the page's script, in their order; before them stands what all pages share."""
 
@@ -106,9 +107,11 @@ def filled(title: str, contents: Mapping[str, Any], pictures: bytes) -> str:
 def on_the_line(slider: Slider, position: Position) -> list[int]:
     """Return the frames next to a threshold: the weakest that are kept, then the strongest that are dropped.
 
-    They are those that the page shows: of equal scores the first, and none whose score did not decide.
+    They are those that the page shows: of equal scores the first, and none whose score did not decide, or was
+    held against a schedule's own threshold.
     """
-    numbers, outcome = np.array(slider.numbers), position.outcome
+    outcome, scheduled = position.outcome, by_own_threshold(position.outcome)
+    numbers = np.array([number for number in slider.numbers if number not in scheduled], int)
     weakest = numbers[outcome.reasons[numbers] == REASONS.index(Reason.CHANGED)]
     strongest = numbers[outcome.reasons[numbers] == REASONS.index(Reason.UNCHANGED)]
     strongest = strongest[outcome.scores[strongest] > 0]

@@ -20,9 +20,12 @@ function emptyCard() {
     bars: emptyBars(),
     scored: made("span"),
     threshold: made("b"),
+    schedule: made("bdi"),
     strip: made("ul", { className: "strip" }),
     counts: made("ul", { className: "counts" }),
   };
+  card.scheduled = made("span", {}, " of schedule ", card.schedule);
+  card.rule = made("span", {}, "threshold ", card.threshold, card.scheduled);
   card.latest = made("button", { type: "button", className: "latest" }, card.picture, card.kept, card.score);
   const name = made("h3", { id: `${id}-name` }, card.name);
   const body = made(
@@ -32,7 +35,7 @@ function emptyCard() {
     card.verdict,
     card.problems,
     card.bars,
-    made("p", { className: "scale" }, card.scored, made("span", {}, "threshold ", card.threshold)),
+    made("p", { className: "scale" }, card.scored, card.rule),
     card.strip,
     card.counts,
   );
@@ -111,8 +114,10 @@ function showScores(card, camera) {
   showBars(card.bars, scores);
   writeIn(card.scored, scoredText(scores.length));
   const { threshold, unit } = camera.threshold === null ? (scores.at(-1) ?? camera) : camera;
-  card.threshold.parentElement.hidden = threshold === null;
+  card.rule.hidden = threshold === null;
   if (threshold !== null) writeIn(card.threshold, thresholdText(threshold, unit));
+  card.scheduled.hidden = camera.schedule === null || camera.threshold === null;
+  writeIn(card.schedule, camera.schedule ?? "");
 }
 
 function showStrip(card, before) {

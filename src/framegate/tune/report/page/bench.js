@@ -15,6 +15,7 @@ function showNumbers() {
   write("againstName", REPORT.against === null ? "against now" : "against the old");
   write("against", differenceText(totals));
   write("same", spanText(least, below));
+  write("scheduled", scheduledText(camera, position));
   const slider = element("slider");
   slider.value = position;
   slider.setAttribute("aria-valuetext", spokenPosition(totals));

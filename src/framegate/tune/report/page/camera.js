@@ -34,6 +34,7 @@ async function openedCamera(packed, reasons) {
   camera.scores = await table(packed.scores, Int32Array);
   camera.verdicts = await table(packed.verdicts, Uint8Array);
   camera.since = await table(packed.references, Uint16Array);
+  camera.scheduled = await table(packed.scheduled, Uint8Array);
   camera.decidedBy = await table(packed.decided_by, Uint8Array);
   camera.boxes = JSON.parse(await unpackedText(packed.boxes));
   camera.pictures = new Uint32Array(await unpacked(packed.pictures));
@@ -110,11 +111,13 @@ function placeOf(ascending, number) {
   return low;
 }
 
-// What the score was compared with, and which zone decided.
+// What the score was compared with, which zone decided, and which schedule's threshold that is.
 function comparedWith(camera, position, frame) {
   const zone = camera.decidedBy[position * camera.frames + frame];
-  if (zone === 0) return { limit: camera.thresholds[position], zone: null };
-  return { limit: camera.zone_thresholds[zone - 1] ?? camera.thresholds[position], zone: camera.zones[zone - 1] };
+  const schedule = scheduleOf(camera, position, frame);
+  const general = schedule?.threshold ?? camera.thresholds[position];
+  if (zone === 0) return { limit: general, zone: null, schedule };
+  return { limit: camera.zone_thresholds[zone - 1] ?? general, zone: camera.zones[zone - 1], schedule };
 }
 
 function sizeOf(camera, frame) {

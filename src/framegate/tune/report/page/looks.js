@@ -69,7 +69,7 @@ function frameNearest(position) {
   let nearest = -1, least = Infinity;
   for (let frame = 0; frame < camera.frames; frame++) {
     const value = scoreOf(camera, position, frame);
-    if (!value || !isByScoreAt(camera, position, frame) || viewer.question.asked.has(frame) || !camera.pictures[2 * frame + 1]) continue;
+    if (!value || !isByScoreAt(camera, position, frame) || scheduleOf(camera, position, frame) !== null || viewer.question.asked.has(frame) || !camera.pictures[2 * frame + 1]) continue;
     const distance = Math.abs(Math.log(value / camera.thresholds[position]));
     if (distance < least) [nearest, least] = [frame, distance];
   }

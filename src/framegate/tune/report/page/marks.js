@@ -7,6 +7,8 @@ const MARKS = {
   byTime: { name: "kept by time: heartbeat, storm", fill: "--keep", draw: diamond },
   whole: { name: "kept: light, moved", fill: "--keep", draw: triangle },
   unchanged: { name: "dropped", stroke: "--drop", draw: disc },
+  scheduledKept: { name: "kept by a schedule’s own threshold", fill: "--keep", draw: bar },
+  scheduledDropped: { name: "dropped by it", stroke: "--drop", draw: bar },
   storm: { name: "dropped in a storm", stroke: "--drop", draw: diamond },
   rejected: { name: "rejected", stroke: "--drop", draw: cross },
 };
@@ -24,6 +26,10 @@ function disc(pen, radius) {
 
 function square(pen, radius) {
   pen.rect(-radius, -radius, 2 * radius, 2 * radius);
+}
+
+function bar(pen, radius) {
+  pen.rect(-1.3 * radius, -0.55 * radius, 2.6 * radius, 1.1 * radius);
 }
 
 function diamond(pen, radius) {

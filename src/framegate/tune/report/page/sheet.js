@@ -6,7 +6,7 @@ function frameOrders() {
   const weakest = [], strongest = [];
   for (let frame = 0; frame < state.camera.frames; frame++) {
     const value = score(frame);
-    if (value === null || !isByScore(frame)) continue;
+    if (value === null || !isByScore(frame) || !movesWithSlider(frame)) continue;
     if (isKept(frame)) weakest.push([value, frame]);
     else if (value > 0) strongest.push([value, frame]);
   }

@@ -42,5 +42,6 @@ const isKept = (frame) => isKeptAt(state.camera, state.position, frame);
 const score = (frame) => scoreOf(state.camera, state.position, frame);
 const reason = (frame) => reasonOf(state.camera, state.position, frame);
 const reference = (frame) => referenceOf(state.camera, state.position, frame);
+const movesWithSlider = (frame) => scheduleOf(state.camera, state.position, frame) === null;
 const threshold = () => state.camera.thresholds[state.position];
 const localTime = (frame) => state.camera.local[frame];

@@ -3,7 +3,8 @@
 const FEW_FRAMES = 3000; // more are stamped pixel by pixel: 20,000 take 2 ms, and drawn as shapes 230
 
 function markOf(frame) {
-  return MARK_NAMES.indexOf(MARK_OF[reason(frame)] ?? "rejected");
+  const scheduled = movesWithSlider(frame) ? undefined : SCHEDULED_MARKS[reason(frame)];
+  return MARK_NAMES.indexOf(scheduled ?? MARK_OF[reason(frame)] ?? "rejected");
 }
 
 function heightOf(frame, height, scale) {
@@ -69,6 +70,7 @@ function describeTimeline() {
 function showLegend() {
   const present = new Set(state.camera.verdicts);
   const marks = new Set([...present].map((each) => MARK_OF[state.camera.reasonNames[each]] ?? "rejected"));
+  if (state.camera.scheduled.some(Boolean)) for (const name of Object.values(SCHEDULED_MARKS)) marks.add(name);
   const items = MARK_NAMES.filter((name) => marks.has(name) || name === "changed" || name === "unchanged").map(
     (name) => {
       const canvas = made("canvas", { width: 28, height: 28 });

@@ -58,10 +58,10 @@ function outlineText(frame, boxes) {
 
 function verdictSentence(frame) {
   const value = score(frame);
-  const { limit, zone } = comparedWith(state.camera, state.position, frame);
+  const { limit, zone, schedule } = comparedWith(state.camera, state.position, frame);
   const unit = state.camera.unit;
   if (value === null || !isByScore(frame)) return `${verdictWord(frame)}: ${reasonSentence(reason(frame))}.`;
-  const where = zone === null ? "" : ` of zone ${zone}`;
+  const where = (zone === null ? "" : ` of zone ${zone}`) + (schedule === null ? "" : ` of schedule ${schedule.name}`);
   const shown = scoreBeside(value, limit, unit), against = thresholdText(limit, unit);
   if (isKept(frame)) return `Kept: ${shown} is over ${against}${where}.`;
   if (value === limit) return `Dropped: ${shown} is not over ${against}${where}.`;
@@ -91,7 +91,7 @@ function walkViewer(step) {
 
 function judge(matters) {
   const frame = viewed();
-  labelsOf(state.camera).set(frame, { matters, score: score(frame) });
+  labelsOf(state.camera).set(frame, { matters, score: movesWithSlider(frame) ? score(frame) : null });
   if (viewer.question === null) showViewer();
   else nextQuestion();
   drawCurve();
