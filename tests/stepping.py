@@ -15,6 +15,9 @@ from framegate.model import Arrival, Origin
 from running import Site
 from troubles import usual_limits
 
+START_S = 1000.0
+"""What a daemon's clock shows as its first life begins."""
+
 
 class Crash(BaseException):
     """The process would have ended here; no ``except Exception`` stops it."""
@@ -77,10 +80,18 @@ class Stepped:
     def __init__(self, site: Site, disk: Disk | None = None) -> None:
         self.site = site
         self.disk = disk or Disk()
-        self.now_s = 1000.0
+        self.now_s = START_S
         self.wall_ns: Callable[[], int] = time.time_ns
         self.events: list[LogEvent] = []
         self.daemon: Daemon | None = None
+
+    def tie_wall_clock(self) -> None:
+        """Let the wall clock go with the one that the test moves, and stand still with it.
+
+        Real time would pass too, by more on a slow machine.
+        """
+        start_ns, start_s = time.time_ns(), self.now_s
+        self.wall_ns = lambda: start_ns + int((self.now_s - start_s) * 1e9)
 
     def start(self) -> None:
         """Begin a life."""

@@ -8,7 +8,9 @@ from framegate.errors import ConfigError
 from framegate.preflight import folder_checks, preflight
 from framegate.preflight.folder_checks import Finding, Grade
 from framegate.preflight.preflight import check_surroundings, prepare_to_scan, prepare_to_serve
+from oracle import CAMERAS, shot, upload
 from running import Site
+from stepping import Stepped
 
 
 def found(site: Site, key: str, grade: Grade) -> list[str]:
@@ -179,6 +181,43 @@ def test_a_folder_above_the_others_is_no_archive(site: Site) -> None:
     site.configure(drop=f'archive = "{site.home}"\n{ARCHIVES}')
     keys = {f.key for f in check_surroundings(load(site.config)) if f.grade is Grade.ERROR}
     assert keys == {"drop.folder", "results.folder", "state.folder"}
+
+
+NOCAM = """
+[camera.{name}.detection]
+keep_every = "1h"
+[[schedule]]
+name = "night"
+hours = "20:00-06:00"
+cameras = ["c1", "{name}"]
+[schedule.detection]
+keep_every = "1h"
+[[notify]]
+name = "phone"
+on = "kept"
+command = ["true"]
+cameras = ["{name}"]
+"""
+
+
+def test_a_camera_that_no_frame_is_of_is_a_warning(site: Site) -> None:
+    """A typo has no other sign. The ledger knows cameras that are gone; an empty folder proves nothing."""
+    site.configure(drop=CAMERAS, rest=NOCAM.format(name="c2"))
+    keys = "camera.c2", "schedule.night.cameras", "notify.phone.cameras"
+    assert [found(site, key, Grade.WARNING) for key in keys] == [[], [], []]
+    daemon = Stepped(site)
+    daemon.start()
+    for number in (1, 2):
+        upload(shot(number, 0, camera=f"c{number}"), site.drop)
+    daemon.go(9)
+    daemon.stop()
+    for frame in site.drop.glob("c2_*"):
+        frame.unlink()
+    assert [found(site, key, Grade.WARNING) for key in keys] == [[], [], []]
+    site.configure(drop=CAMERAS, rest=NOCAM.format(name="c7"))
+    for key in ("camera.c7", *keys[1:]):
+        (message,) = found(site, key, Grade.WARNING)
+        assert message.startswith("'c7': no frame in the drop folder is of this camera")
 
 
 def test_which_schedule_counts_now_is_said(site: Site) -> None:

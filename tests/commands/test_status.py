@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,13 +186,17 @@ def test_ages_grow_while_nothing_happens(site: Site) -> None:
     daemon.start()
     (site.drop / "cut.jpg").write_bytes(shot(0, 0).data[:700])
     daemon.go(0.6)
-    written = grown_old(site, by_s=25)
+    written = grown_old(site, by_s=10)
     shown = status_of(site.config, lambda: load(site.config))
+    passed_s = 10 + time.time() - written["at_s"]
     daemon.stop()
     assert not shown.hung
-    assert shown.uptime_s >= written["uptime_s"] + 25
+    assert shown.uptime_s >= written["uptime_s"] + 10
     oldest_s = written["cameras"]["default"]["oldest_pending_s"]
-    assert shown.cameras["default"].oldest_pending_s == pytest.approx(oldest_s + 25, abs=5)
+    now_s = shown.cameras["default"].oldest_pending_s
+    assert now_s is not None
+    assert oldest_s + 10 <= now_s + 0.1
+    assert now_s - 0.1 <= oldest_s + passed_s
     assert shown.oldest_pending_s == shown.cameras["default"].oldest_pending_s
 
 
@@ -216,9 +221,10 @@ def test_a_daemon_that_does_not_report_is_said_to_hang(
     document = json.loads(capsys.readouterr().out)
     assert (document["running"], document["hung"]) == (True, True)
     words = in_words(status_of(site.config, load_it), 200)
-    assert (
-        f"the daemon (process {os.getpid()}) has not reported for 45s: it hangs, or gets no CPU time" in words
+    said = (
+        rf"the daemon \(process {os.getpid()}\) has not reported for \d+[sm]: it hangs, or gets no CPU time"
     )
+    assert re.search(said, words)
     daemon.go(20)
     assert run_status(site.config, load_it, as_json=True, watch=False)
     daemon.stop()

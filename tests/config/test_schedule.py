@@ -21,6 +21,7 @@ CLASSIC = '[camera.c2.detection]\npreset = "classic"\nmin_contour_area = "500px"
 NIGHT = '[[schedule]]\nname = "night"\nhours = "20:00-06:00"\n'
 SATURDAY = 'weekdays = ["sat"]\n'
 OTHER = '[schedule.detection]\nscore_threshold = "4x"\n'
+DAYS = ('["Monday", "SAT", "sun"]', '"Friday"')
 ZONE = '[[schedule.detection.zone]]\nname = "gate"\npolygon = [[0, 0], [1, 0], [1, 1]]\n'
 
 
@@ -39,17 +40,23 @@ def at(moment: str) -> int:
     ("lines", "key", "words"),
     [
         (NIGHT.replace("06:00", "26:00") + OTHER, "schedule.0.hours.0", "a day has the hours 00:00-24:00"),
-        (NIGHT.replace("06:00", "20:00") + OTHER, "schedule.0.hours.0", 'the whole day is "00:00-24:00"'),
+        (NIGHT.replace("06:00", "20:00") + OTHER, "schedule.0.hours.0", "for the whole day leave hours out"),
+        (NIGHT.replace("20:00-06", "00:00-24") + OTHER, "schedule.0", "hours that are not the whole day"),
         (NIGHT.replace("-06:00", "") + OTHER, "schedule.0.hours.0", 'write hours as "20:00-06:00"'),
         (NIGHT.replace('"20:00-06:00"', "20") + OTHER, "schedule.0.hours", "not 20"),
         (NIGHT.replace('"20:00-06:00"', "[]") + OTHER, "schedule.0.hours", "must not be empty"),
-        (NIGHT + 'weekdays = "so"\n' + OTHER, "schedule.0.weekdays.0", '"sat" or "sun"'),
+        (
+            NIGHT + 'weekdays = ["so", "Mon", "mo", 3]\n' + OTHER,
+            "schedule.0.weekdays",
+            "sun, not 'so', 'mo', 3",
+        ),
         (NIGHT + "weekdays = []\n" + OTHER, "schedule.0.weekdays", "must not be empty"),
         (NIGHT + "cameras = []\n" + OTHER, "schedule.0.cameras", "must not be empty"),
         (NIGHT + "days = []\n" + OTHER, "schedule.0.days", "unknown key"),
+        (NIGHT + OTHER.split("\n")[1] + "\n", "schedule.0.score_threshold", "below [schedule.detection]"),
         (NIGHT, "schedule.0.detection", "is required"),
         (NIGHT + "[schedule.detection]\n", "schedule.0.detection", "sets nothing"),
-        ('[[schedule]]\nname = "all"\n' + OTHER, "schedule.0", "needs hours or weekdays"),
+        ('[[schedule]]\nname = "all"\n' + OTHER, "schedule.0", "at every hour of every day"),
         (2 * (NIGHT + OTHER), "schedule", "2 schedules are named 'night'"),
         (NIGHT + OTHER.replace("4x", "4%"), "schedule.0.detection.score_threshold", 'takes "2.3x"'),
         (NIGHT + OTHER + "blur = 3\n", "schedule.0.detection.blur", 'is not used by preset = "adaptive"'),
@@ -71,6 +78,16 @@ def test_what_is_wrong_is_refused_with_its_line(lines: str, key: str, words: str
     problems = {problem.key: problem for problem in refusal.value.problems}
     assert words in problems[key].message
     assert (problems[key].line or 0) > HEAD.count("\n")
+
+
+def test_weekdays_are_read_as_people_write_them() -> None:
+    """In upper case, and with their full English names; one alone needs no brackets."""
+    assert [
+        loaded(NIGHT + f"weekdays = {days}\n" + OTHER).settings.schedule[0].weekdays for days in DAYS
+    ] == [
+        ("mon", "sat", "sun"),
+        ("fri",),
+    ]
 
 
 def test_what_a_schedule_sets_comes_before_the_camera_and_that_before_the_rest() -> None:

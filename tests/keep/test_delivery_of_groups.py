@@ -173,7 +173,7 @@ def test_a_step_that_fails_in_a_group_leaves_nothing_half_done(
     else:  # what failed has to be told
         assert not disk.hits[step]
         assert at_reach > 1 or (has_unnamed and step is Step.REMOVE_TEMP) or step is Step.SYNC_EXISTING
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before, "fewer: garbage of another test has been collected"
     assert visible(results).items() <= dict([*CAM, *GATE]).items()
     disk.heal()
     assert [folder.deliver(*each).name for each in frames] == [name for name, _ in (*CAM, *GATE)]

@@ -17,7 +17,7 @@ from framegate.retention.wall_clock import DOUBT_S
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, Shot, shot, upload
 from running import Site, contents
-from stepping import Crash, FaultyDisk, Stepped
+from stepping import START_S, Crash, FaultyDisk, Stepped
 
 SCENES = (0, 0, None, 1, 1, 2, 0, 0)
 """Kept, dropped, rejected, kept, dropped, kept, kept, dropped."""
@@ -326,17 +326,17 @@ def configure_ages(site: Site, age: str, *rules: str) -> None:
 @pytest.fixture
 def clocked(daemon: Stepped) -> Stepped:
     """A daemon whose wall clock goes with the one that the test moves."""
-    start_s = daemon.now_s
-    daemon.wall_ns = lambda: time.time_ns() + int((daemon.now_s - start_s) * 1e9)
+    daemon.tie_wall_clock()
     return daemon
 
 
-def decided_ago(site: Site, shots: list[Shot], *hours: float) -> None:
-    """Make the ledger remember that each frame was decided so long ago."""
-    db = sqlite3.connect(site.state / "ledger.sqlite3")
+def decided_ago(daemon: Stepped, shots: list[Shot], *hours: float) -> None:
+    """Make the ledger remember that each frame was decided so long before the daemon's first life began."""
+    start_ns = daemon.wall_ns() - int((daemon.now_s - START_S) * 1e9)
+    db = sqlite3.connect(daemon.site.state / "ledger.sqlite3")
     with db:
         for taken, ago in zip(shots, hours, strict=True):
-            at_ns = time.time_ns() - int(ago * HOUR_S * 1e9)
+            at_ns = start_ns - int(ago * HOUR_S * 1e9)
             db.execute("UPDATE frame SET decided_at_ns = ? WHERE name = ?", (at_ns, taken.name.encode()))
     db.close()
 
@@ -350,10 +350,10 @@ def test_an_input_goes_when_it_was_decided_so_long_ago(
     configure_ages(site, "10h", rule)
     clocked.start()
     clocked.go(30)
-    decided_ago(site, shots, 9, 8, 7, 6, 5, 4, 3, 2)
+    decided_ago(clocked, shots, 9, 8, 7, 6, 5, 4, 3, 2)
     for number in gone:
         later = shots[number - 1 :]
-        clocked.go(number * HOUR_S - (clocked.now_s - 1000.0) - 20, TURN_S)
+        clocked.go(number * HOUR_S - (clocked.now_s - START_S) - 20, TURN_S)
         assert all((site.drop / each.name).exists() for each in later)
         clocked.go(40)
         assert not (site.drop / later[0].name).exists()
@@ -420,7 +420,7 @@ def test_what_was_decided_by_a_wrong_clock_is_as_old_as_its_neighbours(
     configure_ages(site, "10h", "after_kept")
     clocked.start()
     clocked.go(30)
-    decided_ago(site, shots, 480_000, 0, 0, 9, 0, 480_000, -80_000, 0)  # kept: 1, 4, 6 and 7
+    decided_ago(clocked, shots, 480_000, 0, 0, 9, 0, 480_000, -80_000, 0)  # kept: 1, 4, 6 and 7
     clocked.go(HOUR_S - 120, TURN_S)
     assert left(site, shots) == shots
     clocked.go(240, TURN_S)
@@ -437,7 +437,7 @@ def test_a_crash_while_old_inputs_go_is_made_good(
     configure_ages(site, "10h", *ALL)
     clocked.start()
     clocked.go(30)
-    decided_ago(site, shots, 9, 9, 9, 9, 9, 9, 2, 2)
+    decided_ago(clocked, shots, 9, 9, 9, 9, 9, 9, 2, 2)
     disk.fail(step, Crash, at_reach=at_reach)
     for _ in range(2):
         try:

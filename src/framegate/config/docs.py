@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from framegate.config.detection import DEPENDING, DetectionSettings, classic_only
 from framegate.config.load import Config
 from framegate.config.quantities import Duration, Size, Times
+from framegate.config.schedule import Schedule
 from framegate.config.settings import Settings
 from framegate.config.tables import RestartOnly, Table
 from framegate.config.telling.notify import NotifySettings
@@ -92,7 +93,7 @@ def tables() -> dict[str, type[Table]]:
 
 def listed_tables() -> dict[str, type[Table]]:
     """Return the tables that may stand several times, by name, as ``[[notify]]``."""
-    return {"notify": NotifySettings}
+    return {"schedule": Schedule, "notify": NotifySettings}
 
 
 def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
@@ -135,7 +136,8 @@ def example_file() -> str:
         for key, setting in settings_of(DetectionSettings)
         if key in classic_only()
     ]
-    listed = [_example_of_listed(name, table) for name, table in listed_tables().items()]
+    others = {name: table for name, table in listed_tables().items() if f"[[{name}]]" not in TAIL}
+    listed = [_example_of_listed(name, table) for name, table in others.items()]
     return "\n".join(parts) + TAIL + "\n".join(shown) + "\n" + "".join(listed)
 
 

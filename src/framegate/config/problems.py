@@ -1,7 +1,7 @@
 """The errors of a config in our own words: pydantic's are about Python, not about the file."""
 
 import difflib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -85,13 +85,11 @@ def _message(fault: "ErrorDetails") -> str:
     if kind in WITHOUT_VALUE:
         return WORDS[kind]
     if kind == "tuple_type" and isinstance(value, dict):
-        return f"may stand several times: write [[{'.'.join(map(str, location))}]]"
+        return f"may stand several times: write [[{_dotted(location)}]]"
     if kind == "literal_error":
         words = "write " + bounds["expected"].replace("'", '"')
     elif kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
-        *names, last = map(str, location)
-        title = f"[[{'.'.join(names)}]]" if last.isdecimal() else f"[{'.'.join([*names, last])}]"
-        words = f"is a table: write {title} on a line of its own"
+        words = f"is a table: write {_title(location)} on a line of its own"
     else:
         words = WORDS.get(kind, "write a value of another kind").format(**bounds)
     return f"{words}, not {as_written(value)}"
@@ -102,13 +100,31 @@ def _unknown_key(location: tuple[int | str, ...]) -> str:
     if path and path[-1] == "detection" and name in GONE:
         return GONE[str(name)]
     table = _table_at(path)
+    below = (
+        [inner for inner in table.model_fields if _has_key(_table_at([*path, inner]), name)] if table else []
+    )
+    if path and len(below) == 1:
+        return f"belongs below {_title((*path, below[0]))}: move it there"
     keys = [known.alias or key for key, known in table.model_fields.items()] if table else []
     close = [key for key in keys if key == RENAMED.get(str(name))] or difflib.get_close_matches(
         str(name), keys, n=1
     )
     if close:
         return f"unknown key (did you mean {close[0]}?)"
-    return f"unknown key; [{'.'.join(map(str, path))}] has {', '.join(keys)}" if path else "unknown key"
+    return f"unknown key; {_title(path)} has {', '.join(keys)}" if path else "unknown key"
+
+
+def _has_key(table: type[BaseModel] | None, key: int | str) -> bool:
+    return table is not None and any(key in {name, each.alias} for name, each in table.model_fields.items())
+
+
+def _title(path: Sequence[int | str]) -> str:
+    """Return the line that begins a table, as it stands in the file: without the places in lists."""
+    return f"[[{_dotted(path)}]]" if isinstance(path[-1], int) else f"[{_dotted(path)}]"
+
+
+def _dotted(path: Sequence[int | str]) -> str:
+    return ".".join(step for step in path if isinstance(step, str))
 
 
 def _table_at(path: list[int | str]) -> type[BaseModel] | None:

@@ -39,6 +39,27 @@ DAY_S = 86_400
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+_DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _weekdays(value: object) -> object:
+    """Return weekdays as they are spelt here; also full names and upper case are read.
+
+    Raises:
+        ValueError: with all that are no weekdays.
+    """
+    given = one_or_many(value)
+    if not isinstance(given, (list, tuple)):
+        return given
+    read = [_weekday(each) for each in given]
+    if wrong := [as_written(each) for each, day in zip(given, read, strict=True) if day is None]:
+        raise ValueError(f"write weekdays as {', '.join(WEEKDAYS)}, not {', '.join(wrong)}")
+    return read
+
+
+def _weekday(given: object) -> Weekday | None:
+    low = given.strip().lower() if isinstance(given, str) else ""
+    return next((day for day, name in zip(WEEKDAYS, _DAY_NAMES, strict=True) if low in {day, name}), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +85,7 @@ class Hours:
         if begin_s >= DAY_S or end_s > DAY_S:
             raise ValueError(f"a day has the hours 00:00-24:00, not {as_written(text)}")
         if begin_s == end_s:
-            raise ValueError(f'{text} is no time at all; the whole day is "00:00-24:00"')
+            raise ValueError(f"{text} is no time at all; for the whole day leave hours out, and set weekdays")
         return cls(begin_s, end_s % DAY_S)
 
     def __str__(self) -> str:
@@ -183,7 +204,7 @@ class Schedule(Table):
     """From when to when, in local time of capture: `"20:00-06:00"`, or a list of such. They may go on over
     midnight. Default: the whole day."""
 
-    weekdays: Annotated[tuple[Weekday, ...], BeforeValidator(one_or_many), Field(min_length=1)] | None = None
+    weekdays: Annotated[tuple[Weekday, ...] | None, BeforeValidator(_weekdays), Field(min_length=1)] = None
     """Only on these: `["sat", "sun"]`. Hours over midnight belong to the day on which they begin."""
 
     cameras: Annotated[tuple[Text, ...], BeforeValidator(one_or_many), Field(min_length=1)] | None = None
@@ -195,7 +216,10 @@ class Schedule(Table):
     @model_validator(mode="after")
     def _is_limited(self) -> Self:
         if self.hours == (WHOLE_DAY,) and self.weekdays is None:
-            raise ValueError("needs hours or weekdays: what always counts belongs in [detection]")
+            raise ValueError(
+                "counts at every hour of every day: set weekdays, or hours that are not the whole day;"
+                " what always counts belongs in [detection]"
+            )
         return self
 
     def is_for(self, camera: str) -> bool:

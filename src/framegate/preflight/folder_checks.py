@@ -131,6 +131,12 @@ class Contents:
     unread_cameras: Examples
     """The same for ``camera_pattern``."""
 
+    cameras: frozenset[str]
+    """Of the first ``MOST_READ`` frames."""
+
+    are_all_read: bool
+    """Whether there are no more frames than those."""
+
 
 def contents_of(drop: DropSettings) -> Contents:
     """Walk through a drop folder; it may be missing."""
@@ -150,8 +156,10 @@ def contents_of(drop: DropSettings) -> Contents:
         if count >= MOST_COUNTED:
             break
     ours = (error for error in unlisted if not _is_passed_over(error, drop.folder, rules))
-    first = min(frames, default=None)
-    return Contents(folders, tuple(ours), tuple(unmatched), first, *_unread(frames, rules))
+    cameras = frozenset(map(rules.camera_of, frames))
+    are_all = len(frames) < MOST_READ and count < MOST_COUNTED
+    named = min(frames, default=None), *_unread(frames, rules), cameras, are_all
+    return Contents(folders, tuple(ours), tuple(unmatched), *named)
 
 
 def _unread(names: Iterable[str], rules: NameRules) -> tuple[Examples, Examples]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
 from framegate.config.schedule import local_clock
-from framegate.config.settings import DEFAULT_CAMERA, Settings
+from framegate.config.settings import Settings
 from framegate.errors import ConfigError, Problem
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
@@ -21,6 +21,7 @@ from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Watcher
 from framegate.keep.names import planned_name
 from framegate.model import FileKey
+from framegate.preflight.camera_checks import check_cameras
 from framegate.preflight.folder_checks import (
     Finding,
     Grade,
@@ -57,7 +58,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_unlisted(contents, settings.drop.folder),
             *check_unmatched(contents),
             *check_unread(contents),
-            *_check_cameras(settings),
+            *check_cameras(settings, contents),
             *_check_schedules(settings),
             *_check_layout(settings, contents.first),
             *_check_space(settings),
@@ -173,17 +174,6 @@ def _raise_errors(findings: Iterable[Finding], path: str) -> None:
     problems = tuple(Problem(f.key, f.message) for f in findings if f.grade is Grade.ERROR)
     if problems:
         raise ConfigError(problems, path)
-
-
-def _check_cameras(settings: Settings) -> Iterator[Finding]:
-    if settings.drop.camera_pattern is None:
-        words = "has no effect: without drop.camera_pattern every frame belongs to the camera default"
-        for name in settings.camera:
-            if name != DEFAULT_CAMERA:
-                yield Finding(Grade.WARNING, f"camera.{name}", words)
-        for schedule in settings.schedule:
-            if not schedule.is_for(DEFAULT_CAMERA):
-                yield Finding(Grade.WARNING, f"schedule.{schedule.name}.cameras", words)
 
 
 def _check_schedules(settings: Settings) -> Iterator[Finding]:

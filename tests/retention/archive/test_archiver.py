@@ -2,7 +2,6 @@ import errno
 import os
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -130,8 +129,7 @@ def test_what_is_judged_is_moved_to_the_archive(
 def test_each_verdict_may_be_treated_otherwise(site: Site, daemon: Stepped, shots: list[Shot]) -> None:
     """Kept ones are deleted, dropped ones archived a day later, rejected ones stay."""
     configure(site, 'after_kept = "delete"\nafter_dropped = "archive after 1d"')
-    start_s = daemon.now_s
-    daemon.wall_ns = lambda: time.time_ns() + int((daemon.now_s - start_s) * 1e9)
+    daemon.tie_wall_clock()
     daemon.start()
     daemon.go(30)
     assert contents(site.drop) == named(shots, 1, 2, 4, 7)
@@ -274,8 +272,7 @@ def test_the_ledger_remembers_what_is_archived_until_that_is_gone(
     site: Site, daemon: Stepped, shots: list[Shot]
 ) -> None:
     """Rows of archived inputs stay, also while the archive is away; a day after its file is gone one goes."""
-    start_s = daemon.now_s
-    daemon.wall_ns = lambda: time.time_ns() + int((daemon.now_s - start_s) * 1e9)
+    daemon.tie_wall_clock()
     configure(site)
     daemon.start()
     daemon.go(30)

@@ -73,6 +73,10 @@ class History:
             yield from map(recorded_of, rows)
             after_id = rows[-1][0]
 
+    def cameras(self) -> frozenset[str]:
+        """Return the cameras that frames were judged of, also of rows that are pruned; ``*`` for more."""
+        return frozenset(name for (name,) in self._database.read("SELECT DISTINCT camera FROM total", ()))
+
     def finished_after(self, row_id: int, most: int) -> list[Recorded]:
         """Return at most ``most`` rows after one, in order, before the first whose delivery is unfinished."""
         return [recorded_of(row) for row in self._database.read(_FINISHED, (row_id, most))]
