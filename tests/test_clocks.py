@@ -18,6 +18,7 @@ from framegate.examining import Examined
 from framegate.ingest.sweeping import candidates_of
 from framegate.keep.delivery import ResultsFolder
 from framegate.keep.ledger import Ledger
+from framegate.model import Origin
 from framegate.pipeline import Pipeline
 from oracle import DETECTION, scene_jpeg
 from running import Site
@@ -184,6 +185,33 @@ def test_the_daemon_says_it_once_and_shows_it(site: Site) -> None:
     send(range(12, 30), lambda: NOON_S + daemon.now_s - 1)
     assert daemon.count("camera.clock") == daemon.count("camera.clock_right") == 1
     assert daemon.daemon._reporting.status().cameras["default"].clock_fault is None
+    daemon.stop()
+
+
+def test_a_ledger_that_is_lost_accuses_no_clock(site: Site) -> None:
+    """All frames are judged again, in the order of their capture; the clock that took them was right."""
+    site.configure(drop='watch = "poll"\nsettle_s = 0.5\npoll_s = 3600', detection=PACE)
+    daemon = Stepped(site)
+    daemon.wall_ns = lambda: int((NOON_S + daemon.now_s) * 1e9)
+
+    def send(numbers: range) -> None:
+        for number in numbers:
+            put(site, f"{number:04d}.jpg", number % 2, number, NOON_S + daemon.now_s - 1)
+            daemon.hint(f"{number:04d}.jpg", Origin.MOVED)
+            daemon.go(10)
+
+    daemon.start()
+    daemon.go(5)
+    send(range(20))
+    shutil.rmtree(site.state)
+    daemon.go(5)
+    send(range(20, 36))
+    site.state.mkdir()
+    send(range(36, 40))
+    daemon.go(60)
+    again = [event.entry.key.name for event in daemon.verdicts()][-40:]
+    assert again == [f"{number:04d}.jpg" for number in range(40)]
+    assert daemon.count("camera.clock") == 0
     daemon.stop()
 
 

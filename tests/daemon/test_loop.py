@@ -15,6 +15,7 @@ from framegate.daemon.loop import Daemon
 from framegate.events.base import LogEvent
 from framegate.events.frames import FrameDecided
 from framegate.keep.disk import Disk, Step, TidyStep
+from framegate.model import Origin
 from invariants import check, lines_of
 from oracle import CAMERAS, DETECTION, shot, upload
 from running import Site, contents, running, scanned
@@ -190,19 +191,22 @@ def test_a_ledger_that_was_removed_is_said_to_be_gone(site: Site, morning: list[
     assert set(contents(site.results)) == {"a.jpg", "b.jpg"}
 
 
-def test_sweeps_that_fail_during_a_pause_do_not_prolong_it(site: Site) -> None:
-    """Tries come 1, 2, 4, 8 and 16 s apart, though a sweep every half second meets the same trouble."""
-    site.configure(drop='watch = "poll"\nsweep_s = 0.5', detection=DETECTION)
+@pytest.mark.parametrize("sweep_s", [0.5, 3600], ids=["sweeping", "nothing due"])
+def test_a_pause_ends_when_something_can_be_written_and_not_before(site: Site, sweep_s: float) -> None:
+    """Tries come 1, 2, 4, 8 and 16 s apart, whether sweeps meet the same trouble or nothing is due."""
+    site.configure(drop=f'watch = "poll"\npoll_s = {sweep_s}', detection=DETECTION)
     daemon = Stepped(site)
     daemon.start()
     daemon.go(5)
     shutil.rmtree(site.state)
     upload(shot(1, 0), site.drop)
+    daemon.go(2)
+    daemon.hint(shot(1, 0).name, Origin.MOVED)
     daemon.go(20)
     assert (daemon.count("intake.paused"), daemon.count("intake.resumed")) == (1, 0)
     site.state.mkdir()
     daemon.go(16)
-    assert daemon.count("intake.resumed") == 1
+    assert (daemon.count("intake.paused"), daemon.count("intake.resumed")) == (1, 1)
     daemon.stop()
 
 

@@ -141,7 +141,6 @@ class Daemon:
             self._retune,
         )
         self._reloader.retunes_after = tuple(chore.retune for chore in self._chores)
-
         self._is_stopping = self._is_recovered = False
         self._next_flush_s = self._next_follow_s = -NEVER_S
         self._pause: Pause | None = None
@@ -279,6 +278,7 @@ class Daemon:
         if self._ledger.is_crowded or now_s >= self._next_flush_s:
             self._flush(now_s)
         if self._pause is not None:
+            self._ledger.prove()  # nothing may have been due: the pause ended every 2 s without the folder
             self._emit(IntakeResumed(round(now_s - self._pause.since_s, 1)))
             self._pause = None
 

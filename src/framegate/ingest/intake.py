@@ -54,15 +54,13 @@ class Intake:
         self._ledger = ledger
         self._emit = emit
         self._clock, self._wall_ns = clock, wall_ns
-
         self._rules = NameRules(drop)
         self._links = Links(self._folder, ledger.last_of)
         self.inbox = Inbox()
         self.watch = Watch(drop, self._rules, self.inbox, emit)
         self._touched = TouchedFiles()
         self._sweeper = Sweeper(drop, self._rules, ledger, self.watch, self._touched, emit=emit, clock=clock)
-        self._uploads = self._no_uploads()
-        self._backlog = Backlog()
+        self._uploads, self._backlog = self._no_uploads(), Backlog()
         self._in_hand_of = self.watch.identity
         """The folder in which the files in hand were found."""
 
@@ -128,6 +126,8 @@ class Intake:
             self._sweeper.plan.count_hints(len(arrivals), now_s, self._drop.settle_s)
             if now_s >= self.watch.next_check_s:
                 self.forget_if_gone()
+            if self._sweeper.begin_anew_with_ledger():
+                self._start_over()
             self._sweep(now_s)
         except SinkError:  # the hints that were taken are lost
             self._sweeper.plan.request(self._clock() + self._drop.settle_s)
@@ -188,9 +188,9 @@ class Intake:
             delay_s = self._drop.settle_s if unsettled.why is NotYet.BEING_WRITTEN else 0.0
             is_done = unsettled.why is NotYet.CHANGED and not self._is_being_written(unsettled.key.name)
             self._uploads.put_back(unsettled, now_s, delay_s=delay_s, writer_is_done=is_done)
-        key, detail = unsettled.key, unsettled.detail or None
-        self._emit(FramePostponed(key.name, unsettled.why, detail, is_warning=is_warning))
-        return self._uploads.is_queued_as(key)
+        name, detail = unsettled.key.name, unsettled.detail or None
+        self._emit(FramePostponed(name, unsettled.why, detail, is_warning=is_warning))
+        return self._uploads.is_queued_as(unsettled.key)
 
     def forget_if_gone(self) -> bool:
         """Check the drop folder, and forget the files in hand if it is missing or another stands there.
@@ -274,8 +274,8 @@ class Intake:
     def _observe(self, candidate: Candidate, origin: Origin) -> None:
         key = candidate.key
         # watchdog reports files that are moved in from another folder, or linked, as created, too.
-        is_done = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
-        is_done = is_done or self._links.is_one(key.name)
+        is_closed = origin is Origin.CREATED and has_writer(self._folder, key.name) is False
+        is_done = is_closed or self._links.is_one(key.name)
         if self._uploads.observe(key, origin, self._clock(), writer_is_done=is_done):
             self._emit(FrameSeen(key.name, candidate.camera, origin, key.size_bytes))
 

@@ -131,6 +131,19 @@ class Sweeper:
             self.plan.request(self._clock(), self._under_way.cause)
             self._under_way = None
 
+    def begin_anew_with_ledger(self) -> bool:
+        """Forget what was judged if the ledger was begun anew, and request a sweep as after a start.
+
+        All files count as a backlog then: they are judged in their order, and came at an unknown time.
+        Return whether it is so.
+        """
+        if self._judged_by == self._ledger.set_aside:
+            return False
+        self._judged, self._judged_by = JudgedFiles(), self._ledger.set_aside
+        self._under_way = None
+        self.plan.request(self._clock(), Cause.FIRST)
+        return True
+
     def advance(self, uploads: Uploads, backlog: Backlog) -> None:
         """Begin a sweep if one is due, and advance the one that is under way by a slice.
 
@@ -145,8 +158,6 @@ class Sweeper:
 
     def _begun(self, backlog: Backlog, in_hand: int, now_s: float) -> _UnderWay:
         cause = self.plan.begin(now_s)
-        if self._judged_by != self._ledger.set_aside:
-            self._judged, self._judged_by = JudgedFiles(), self._ledger.set_aside
         looks_at_all = cause >= Cause.EVENTS_LOST or self._watch.mode == "poll"
         self._judged.begin_sweep(looks_at_all=looks_at_all)
         skipped = self._unlisted.note

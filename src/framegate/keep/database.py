@@ -99,6 +99,15 @@ class Database:
             yield connection
             connection.execute("COMMIT")
 
+    def prove(self) -> None:
+        """Write something that changes nothing, to know that the file can be written.
+
+        Raises:
+            SinkError: as ``lend``.
+        """
+        with self.transaction("FULL") as db:
+            db.execute(f"PRAGMA user_version = {self._version}")
+
     @contextmanager
     def as_sink_error(self) -> Iterator[None]:
         """Turn the errors of SQLite and of the disk into the one that pauses the intake."""

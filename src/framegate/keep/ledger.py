@@ -203,6 +203,10 @@ class Ledger:
         if self.has_pending:
             self._commit(self._pending, Step.FLUSH)
 
+    def prove(self) -> None:
+        """Write to the file although nothing is pending, to know that this can be done."""
+        self._database.prove()
+
     def unfinished(self) -> list[Entry]:
         """Return the frames to be kept whose delivery was not finished, and what was decided after them.
 
@@ -213,10 +217,8 @@ class Ledger:
 
     def kept(self, key: FileKey) -> Entry | None:
         """Return the decision to keep a version of a file; None if it was not kept."""
-        query = f"SELECT {COLUMNS} FROM frame WHERE {IS_KEY} AND verdict = 'kept'"
-        with self._database.lend() as db:
-            row = db.execute(query, key_columns(key)).fetchone()
-        return None if row is None else entry_of(row)
+        found = self._entries(f"{IS_KEY} AND verdict = 'kept'", *key_columns(key))
+        return found[0] if found else None
 
     def kept_lately(self, camera: str, most: int) -> list[Moment]:
         """Return when a camera's latest kept frames were taken and arrived: ``most``, oldest first."""
@@ -281,10 +283,9 @@ class Ledger:
             db.execute(query, (ROWS_READ_AT_START,)).fetchone()
             self._revisions.read(db)
 
-    def _entries(self, where: str, *values: str | int) -> list[Entry]:
+    def _entries(self, where: str, *values: str | bytes | int) -> list[Entry]:
         with self._database.lend() as db:
-            rows = db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)
-            return [entry_of(row) for row in rows]
+            return [entry_of(row) for row in db.execute(f"SELECT {COLUMNS} FROM frame WHERE {where}", values)]
 
     def _append(self, key: FileKey | None, *statements: Statement) -> None:
         self._pending.append((key, [*statements]))
