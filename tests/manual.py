@@ -156,7 +156,7 @@ def _config_file() -> str:
         shown = "" if len(default) > MOST_SHOWN else f" (default: {default})"
         if default in {"required", "none"} or default.startswith("required"):
             shown = f" ({default})" if default == "required" else ""
-        lines.append(_item(f"BR {key}" + (f' "{_escaped(shown)}"' if shown else ""), first))
+        lines.append(_item(f'BR "{_escaped(key)}"' + (f' "{_escaped(shown)}"' if shown else ""), first))
     return "\n".join(lines)
 
 
