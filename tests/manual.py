@@ -76,7 +76,7 @@ The config of the service
 Its state folder: the ledger, and what was learnt.
 .TP
 .I \(ti/.local/state/framegate
-The state folders of daemons that are started without either.
+The state folders of daemons whose config names none, outside systemd.
 .TP
 .I \(ti/.cache/framegate/replay.sqlite
 What
