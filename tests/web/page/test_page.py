@@ -258,10 +258,10 @@ def test_the_viewer_goes_through_what_was_kept(there: Visited) -> None:
     page, card = there.page, there.card("gate")
     kept = page.run("return live.sites[0].cameras.find((camera) => camera.name === 'gate').kept")
     assert len(kept) > 3
-    deleted, damaged = (there.site.results / kept[place]["result"] for place in (2, 3))
-    pictures = {path: path.read_bytes() for path in (deleted, damaged)}
+    deleted, replaced = (there.site.results / kept[place]["result"] for place in (2, 3))
+    pictures = {path: path.read_bytes() for path in (deleted, replaced)}
     deleted.unlink()
-    damaged.write_bytes(b"no picture")
+    replaced.write_bytes(b"no picture")
     page.devtools("Network.clearBrowserCache")
     page.press(f"{card} .latest", Keys.ENTER)
     page.until(lambda: page.run("return document.querySelector('#stage img')?.naturalWidth"))
@@ -273,7 +273,7 @@ def test_the_viewer_goes_through_what_was_kept(there: Visited) -> None:
     assert page.text("#viewerName") == kept[2]["result"]
     page.until(lambda: page.text("#stage") == "picture gone")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
-    page.until(lambda: page.text("#stage") == "this file is no picture, or too large")
+    page.until(lambda: page.text("#stage") == "this picture has been replaced by another file")
     for _ in range(2):
         page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
     assert page.text("#viewerName") == kept[1]["result"]
