@@ -282,3 +282,79 @@ def test_a_schedule_decides_as_edits_at_its_hours(
             rest = [replace(frames[middle], start=start), *frames[middle + 1 :]]
             assert values_of(replay(rest, [own], store=store), 0) == [each for each, _ in decided][middle:]
         store.close()
+
+
+WALL, NOISY, THING = 0, 1, 6
+"""In the palette: a picture, the same with other noise, and one that shows something large."""
+
+HOUR_S = 3600
+"""A first shot that is so far ahead of its arrival is of a clock that lies."""
+
+BY_AREA = {"preset": "classic", "score_threshold": "0%", "min_contour_area": "0px"}
+BY_NOISE = {"preset": "adaptive"}
+
+
+def late(begin: int = 2, **detection: Any) -> list[dict[str, Any]]:
+    """Return a schedule of the second minute from the first shot, or another."""
+    return [{"name": "late", "hours": [f"{at(begin)}-{at(begin + 1)}"], "detection": detection}]
+
+
+@pytest.mark.parametrize(
+    ("shots", "plans"),
+    [
+        pytest.param(
+            [(WALL, 30), (NOISY, 30), (NOISY, 30)],
+            [
+                {"detection": BY_AREA, "schedule": late(score_threshold="4%")},
+                {"detection": BY_AREA | {"score_threshold": "4%"}, "schedule": late(score_threshold="4%")},
+            ],
+            id="a line whose threshold stays the same knows a frame that is repeated",
+        ),
+        pytest.param(
+            [(WALL, 30), (NOISY, 30), (THING, 30)],
+            [{"detection": BY_AREA, "schedule": late(score_threshold=each)} for each in ("1%", "90%")],
+            id="lines part by the threshold of the hour",
+        ),
+        pytest.param(
+            [(WALL, 30), (NOISY, 30), (THING, 30)],
+            [{"detection": BY_AREA, "schedule": late(begin, score_threshold="90%")} for begin in (2, 3)],
+            id="lines of other hours are not judged together",
+        ),
+        pytest.param(
+            [(WALL, HOUR_S), (THING, 10), (NOISY, 10)],
+            [{"detection": BY_AREA, "schedule": late(0, score_threshold="90%")}],
+            id="where capture times lie, the hour is that of arrival",
+        ),
+        pytest.param(
+            [(WALL, 60), (NOISY, 30), (NOISY, 10)],
+            [{"detection": BY_AREA, "schedule": late(score_threshold="4%")}],
+            id="a checkpoint of an hour is gone on from by its settings",
+        ),
+        pytest.param(
+            [(WALL, 10), (NOISY, 10), (WALL, 10), (NOISY, 10), (THING, 50)],
+            [
+                {"detection": BY_NOISE | {"border_mask": [0, 0, 40, 0]}},
+                {"detection": BY_NOISE, "schedule": late(border_mask=[0, 0, 40, 0])},
+            ],
+            id="what was learnt by other areas is told apart",
+        ),
+    ],
+)
+def test_hours_that_random_ones_seldom_meet(
+    tmp_path: Path, shots: list[tuple[int, int]], plans: list[dict[str, Any]]
+) -> None:
+    """In one pass, and on from a checkpoint before the last frame: as cameras that are edited."""
+    tables = [{"schedule": [], **plan} for plan in plans]
+    frames = laid(tmp_path, [(which, after_s, shots[0][1] == HOUR_S) for which, after_s in shots])
+    places = {"version": 1, "drop": {"folder": tmp_path}, "results": {"folder": Path("/nowhere")}}
+    lines = [Line("", Settings.model_validate({**places, **each})) for each in tables]
+    store = FactStore(tmp_path / "replay.sqlite")
+    last = len(frames) - 1
+    result = replay(frames, lines, store=store)
+    for number, each in enumerate(tables):
+        decided, start = by_hand(each, frames, tmp_path, last)
+        expected = [one for one, _ in decided]
+        assert values_of(result, number) == expected
+        on = replay([replace(frames[last], start=start)], [lines[number]], store=store)
+        assert values_of(on, 0) == expected[last:]
+    store.close()

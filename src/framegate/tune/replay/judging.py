@@ -276,7 +276,11 @@ class Lines:
             each.model_dump(mode="json", exclude={"detection": {"score_threshold"}})
             for each in settings.schedules_of(self._name)
         ]
-        kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules))
+        names = (None, *(each.name for each in settings.schedules_of(self._name)))
+        thresholds = [settings.detection_of(self._name, name).score_threshold for name in names]
+        # By the same settings as before, a frame that is repeated is not judged again.
+        alike = [thresholds.index(each) for each in thresholds]
+        kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules, alike))
         return _Group([line], camera, kin, kept)
 
     def _detection_and_mask(
