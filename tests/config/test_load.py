@@ -119,13 +119,13 @@ MISSPELT = [
     (
         "[detection.ignore]",
         'name = "clock"\npolygon = [[0, 0], [1, 0], [1, 1]]\npoligon = 1',
-        "detection.ignore.0.poligon",
+        "detection.ignore.clock.poligon",
         "polygon",
     ),
     (
         "[camera.c21.detection.ignore]",
         'name = "clock"\npolygon = [[0, 0], [1, 0], [1, 1]]\nnam = "x"',
-        "camera.c21.detection.ignore.0.nam",
+        "camera.c21.detection.ignore.clock.nam",
         "name",
     ),
 ]
@@ -302,9 +302,9 @@ def test_a_refusal_says_what_would_be_right(write: Write, table: str, line: str,
     "polygon", ["[[0, 0], [1, 1]]", "[[0, 0], [1, 0], [1, 2]]", "[[0, 0], [1, 0], [1]]", '"all"']
 )
 def test_a_polygon_has_three_corners_within_the_picture(write: Write, polygon: str) -> None:
-    """An ignored area that is no polygon of fractions is refused by its number in the file."""
+    """An ignored area that is no polygon of fractions is refused by its name."""
     text = f'{LEAST}[[detection.ignore]]\nname = "clock"\npolygon = {polygon}\n'
-    assert all(key.startswith("detection.ignore.0.polygon") for key in _problems(write(text)))
+    assert all(key.startswith("detection.ignore.clock.polygon") for key in _problems(write(text)))
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,20 @@ def test_cameras_choose_among_the_events_that_have_one() -> None:
     [
         (
             GOOD.replace("kept", "keep"),
-            "no event to tell is named 'keep': write kept, dropped, ",
+            "no event is named 'keep' (did you mean 'kept'?): the table of events in the README",
         ),
-        (GOOD + 'webhook = "https://h/x"', "line 6: notify.0: needs either command or webhook"),
-        ('name = "a"\non = "kept"\n', "line 6: notify.0: needs either command or webhook"),
+        (
+            GOOD.replace('["kept"]', '["kept", "camera.slient", "log.lost", "frame.seen", "x"]'),
+            (
+                "no event is named 'camera.slient' (did you mean 'camera.silent'?); log.lost cannot be told; "
+                "frame.seen is for debugging and cannot be told; no event is named 'x': the table"
+            ),
+        ),
+        (GOOD.replace('"a"', '"a b"') + "most_per_hour = 0", "line 10: notify.a b.most_per_hour: must be"),
+        (GOOD + 'webhook = "https://h/x"', "line 6: notify.a: has both command and webhook: remove one"),
+        ('name = "a"\non = "kept"\n', "line 6: notify.a: needs a command or a webhook"),
         (GOOD.replace('["tell"]', '["./tell"]'), "write './tell' with its whole path, or only its name"),
-        (GOOD.replace('["tell"]', "[]"), "notify.0.command: must not be empty"),
+        (GOOD.replace('["tell"]', "[]"), "notify.a.command: must not be empty"),
         (GOOD.replace('command = ["tell"]', 'webhook = "ftp://h/x"'), "write a web address, as"),
         (GOOD.replace('command = ["tell"]', 'webhook = "https://h:99999/x"'), "write a web address, as"),
         (GOOD.replace('command = ["tell"]', 'webhook = "https://h/a b"'), "write a web address, as"),
@@ -83,7 +91,8 @@ def test_a_web_address_is_a_secret_whose_edits_are_noticed() -> None:
         for topic in ("topic-one", "topic-two")
     )
     shown = json.dumps([settings_that_differ(before), changes_between(before, after)], default=str)
-    assert changes_between(before, after).keys() == {"notify"}
+    assert changes_between(before, after).keys() == {"notify.a.webhook"}
+    assert settings_that_differ(before).keys() == {"notify.a.on", "notify.a.webhook"}
     assert "https://h:8443/..." in shown
     assert not re.search("topic|pass|me:", shown)
     again = before.settings.model_validate(before.settings.model_dump(mode="json", by_alias=True))

@@ -165,7 +165,7 @@ def test_a_fault_in_a_zone_is_told_at_its_line(table: str, line: str, key: str, 
     """The second zone's fault is the second zone's, with the spellings of the preset."""
     text = f"{table}{ZONE.format('gate')}{ZONE.format('road')}{line}\n"
     (problem,) = refused(text)
-    assert (problem.key, problem.line) == (f"detection.zone.1.{key}", len((HEAD + text).splitlines()))
+    assert (problem.key, problem.line) == (f"detection.zone.road.{key}", len((HEAD + text).splitlines()))
     assert words in problem.message
 
 

@@ -133,10 +133,10 @@ def test_a_shorter_ledger_is_read_from_its_end(opened: Open) -> None:
 
 
 def test_a_name_that_is_gone_leaves_nothing(opened: Open, tmp_path: Path) -> None:
-    """A removed [[notify]] takes messages and counts with it; one that comes back begins anew."""
+    """A removed [[notify]] takes messages and counts with it, and their number is told."""
     queue = opened()
     queue.add(bodies("a", "b"), {}, 1, "")
-    queue.wants({"b": 0, "c": 1})
+    assert queue.wants({"b": 0, "c": 1}) == {"a": 1}
     assert queue.books == {"b": Book(queued=1, waiting=1), "c": Book()}
     queue.wants({"a": 1, "b": 0})
     assert queue.books == {"a": Book(), "b": Book(queued=1, waiting=1)}

@@ -142,7 +142,7 @@ def notify(
     from framegate.commands.notify.run import run_test  # noqa: PLC0415
 
     if not test:
-        raise typer.BadParameter("write framegate notify --test")
+        raise typer.BadParameter("Missing option '--test'")
     if not run_test(load_config(config), name, as_json=as_json):
         raise typer.Exit(EXIT_FAILED)
 

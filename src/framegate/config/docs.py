@@ -191,7 +191,13 @@ def settings_that_differ(config: Config) -> dict[str, Any]:
         table: {"folder": getattr(config.settings, table).folder} for table in ("drop", "results", "state")
     }
     defaults = Config(Settings.model_validate({"version": 1, **folders}), None)
-    return {key: now for key, (_, now) in changes_between(defaults, config).items()}
+    now_by_key = {key: now for key, (_, now) in changes_between(defaults, config).items()}
+    usual = {key: str(field.default) for key, field in NotifySettings.model_fields.items()}
+    return {
+        key: now
+        for key, now in now_by_key.items()
+        if not key.startswith("notify.") or str(now) != usual[key.rpartition(".")[2]]
+    }
 
 
 def restart_only_keys() -> frozenset[str]:
@@ -276,10 +282,11 @@ def _is_restart_only(setting: FieldInfo) -> bool:
 
 def _values_by_key(config: Config) -> dict[str, Any]:
     values = config.settings.model_dump(by_alias=True, mode="json")
-    values["schedule"] = {
-        each.pop("name"): {key: value for key, value in each.items() if value is not None}
-        for each in values["schedule"]
-    }
+    for table in ("schedule", "notify"):
+        values[table] = {
+            each.pop("name"): {key: value for key, value in each.items() if value is not None}
+            for each in values[table]
+        }
     return dict(_leaves(values))
 
 

@@ -49,8 +49,9 @@ class Config:
         """Return where a value comes from: ``flag``, ``file`` or ``default``."""
         if key in self.given:
             return self.given[key]
-        if key.startswith("schedule.") and "schedule" in self.given:
-            return self.given["schedule"]
+        listed = key.partition(".")[0]
+        if listed in {"schedule", "notify"} and listed in self.given:
+            return self.given[listed]
         table, _, name = key.rpartition(".")
         if table.startswith("camera.") and self._inherits(table, name):
             return self.given.get(f"detection.{name}", DEFAULT)

@@ -1,6 +1,7 @@
 """The errors of a config in our own words: pydantic's are about Python, not about the file."""
 
 import difflib
+import tomllib
 from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -53,12 +54,12 @@ def problems_of(error: ValidationError, text: str, *, without_line: Container[st
         text: the config file.
         without_line: dotted keys whose values do not come from the file.
     """
-    problems = dict.fromkeys(_each_problem(error, text, without_line))
+    problems = dict.fromkeys(_each_problem(error, text, without_line))  # text is valid TOML by now
     return tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def _each_problem(error: ValidationError, text: str, without_line: Container[str]) -> Iterator[Problem]:
-    faults = error.errors(include_url=False)
+    faults, document = error.errors(include_url=False), tomllib.loads(text)
     general = {(fault["loc"][1:], fault["msg"]) for fault in faults if fault["loc"][:1] == ("detection",)}
     for fault in faults:
         location = fault["loc"]
@@ -66,8 +67,21 @@ def _each_problem(error: ValidationError, text: str, without_line: Container[str
             continue  # its items are wrong and therefore not counted: they are reported
         if location[:1] == ("camera",) and (location[3:], fault["msg"]) in general:
             continue  # inherited from the general table, where it is reported
-        key = ".".join(map(str, location))
+        key = _shown_key(location, document)
         yield Problem(key, _message(fault), None if key in without_line else line_of(text, location))
+
+
+def _shown_key(location: tuple[int | str, ...], document: Any) -> str:
+    """Return a dotted key; tables that may stand several times by their name, if they have one."""
+    steps = []
+    for step in location:
+        try:
+            document = document[step]
+        except (LookupError, TypeError):
+            document = None
+        name = document.get("name") if isinstance(step, int) and isinstance(document, dict) else None
+        steps.append(name if isinstance(name, str) and name and name.isprintable() else str(step))
+    return ".".join(steps)
 
 
 def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:

@@ -22,9 +22,10 @@ class NotifyRecovered(LogEvent, name="notify.recovered"):
 
 
 class NotifyDropped(LogEvent, name="notify.dropped", level="warning"):
-    """Messages will not be told: too many wait (`full`), or one was tried for too long (`given_up`).
+    """Messages will not be told.
 
-    Logged at most once a minute.
+    Too many wait (`full`), one was tried for too long (`given_up`), or its `[[notify]]` was removed or
+    renamed (`removed`). Logged at most once a minute.
     """
 
     notify: str

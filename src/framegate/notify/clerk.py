@@ -20,6 +20,7 @@ from framegate.deadlines import NEVER_S, retry_delay_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener
 from framegate.events.daemon import OutputRestored, OutputUnwritable
+from framegate.events.telling import NotifyDropped
 from framegate.keep.history.view import History
 from framegate.keep.presence import Recorded
 from framegate.notify.messages import Document, of_verdict
@@ -153,7 +154,8 @@ class Clerk:
             return
         wanted = self._wanted
         settings, starts = wanted
-        self._queue.wants(starts)
+        for name, messages in self._queue.wants(starts).items():
+            self._emit(NotifyDropped(name, "removed", messages))
         self._starts = self._queue.starts_of()
         self._settings = settings
         named = {each.name: each for each in settings}

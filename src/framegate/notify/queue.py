@@ -99,18 +99,25 @@ class Queue:
         self.books: Mapping[str, Book] = {}
         """The books of now; another mapping after each change."""
 
-    def wants(self, names: Mapping[str, int]) -> None:
-        """Keep the books of these names and no others; a new one is told of what follows its ledger row."""
+    def wants(self, names: Mapping[str, int]) -> dict[str, int]:
+        """Keep the books of these names and no others; a new one is told of what follows its ledger row.
+
+        Returns:
+            How many messages waited for each name that is wanted no more, without those that had none.
+        """
         with self._using:
             self._wanted = dict(names)
             with self._file.changing() as db:
                 there = [name for (name,) in db.execute("SELECT name FROM notify")]
-                for name in set(there) - names.keys():
+                gone = set(there) - names.keys()
+                counts = dict(db.execute("SELECT name, count(*) FROM message GROUP BY name").fetchall())
+                for name in gone:
                     db.execute("DELETE FROM notify WHERE name = ?", (name,))
                     db.execute("DELETE FROM message WHERE name = ?", (name,))
                 for name in names.keys() - set(there):
                     db.execute("INSERT INTO notify (name, after_id) VALUES (?, ?)", (name, names[name]))
             self.books = {name: self.books.get(name, Book()) for name in names}
+        return {name: counts[name] for name in sorted(gone & counts.keys())}
 
     def starts_of(self) -> dict[str, int]:
         """Return the ledger row after which each is told of verdicts, by name."""

@@ -1,5 +1,6 @@
 """The settings of ``[[notify]]``: who is told, about what, how, and how often."""
 
+import difflib
 import hashlib
 from collections import Counter
 from typing import Annotated, Self
@@ -24,12 +25,24 @@ def tellable() -> tuple[str, ...]:
     return tuple(sorted(set(names) - UNTELLABLE))
 
 
-def _event(word: str) -> str:
-    name = f"frame.{word}" if word in set(Verdict) else word
-    if name not in (known := tellable()):
-        others = (each for each in known if each.removeprefix("frame.") not in set(Verdict))
-        raise ValueError(f"no event to tell is named {word!r}: write {', '.join([*Verdict, *others])}")
-    return name
+def _events(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of events, each once; of the words that are none, all are reported."""
+    named = {word: f"frame.{word}" if word in set(Verdict) else word for word in words}
+    known = tellable()
+    if wrong := [_what_is_wrong_with(word, known) for word, name in named.items() if name not in known]:
+        raise ValueError(f"{'; '.join(wrong)}: the table of events in the README has the names")
+    return tuple(dict.fromkeys(named.values()))
+
+
+def _what_is_wrong_with(word: str, known: tuple[str, ...]) -> str:
+    from framegate.events.kinds import all_kinds  # noqa: PLC0415 - as above
+
+    if word in UNTELLABLE:
+        return f"{word} cannot be told"
+    if any(word in kind.names() for kind in all_kinds()):
+        return f"{word} is for debugging and cannot be told"
+    close = difflib.get_close_matches(word, [*Verdict, *known], n=1)
+    return f"no event is named {word!r}" + (f" (did you mean {str(close[0])!r}?)" if close else "")
 
 
 def _program_and_arguments(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -63,7 +76,7 @@ def without_secrets(url: str) -> str:
     return url if rest in {"", "/"} and host == parts.netloc else f"{parts.scheme}://{host}/...{digest}"
 
 
-EventNames = Annotated[Patterns, AfterValidator(lambda words: tuple(dict.fromkeys(map(_event, words))))]
+EventNames = Annotated[Patterns, AfterValidator(_events)]
 Command = Annotated[
     tuple[Annotated[str, Field(strict=True)], ...],
     Field(min_length=1),
@@ -82,8 +95,9 @@ class NotifySettings(Table):
     """A name for the log, `status` and `framegate notify --test`."""
 
     on: Annotated[EventNames, Field(examples=[["kept", "camera.silent", "intake.paused"]])]
-    """What is told: `kept`, `dropped` or `rejected` for verdicts, and the name of any event in the log but
-    those for debugging. A verdict is told when it is safe in the ledger, some 5 s later at most."""
+    """What is told: `kept`, `dropped` or `rejected` for verdicts, and the name of any event in the log except
+    those for debugging, `daemon.stopped`, `log.lost` and `thread.failed`: these cannot be told.
+    A verdict is told when it is safe in the ledger, some 5 s later at most."""
 
     command: Command | None = Field(default=None, examples=[["/usr/local/bin/tell", "lot1"]])
     """The program that is run, with its arguments; no shell. It gets the message as JSON on standard input,
@@ -92,7 +106,7 @@ class NotifySettings(Table):
 
     webhook: WebAddress | None = Field(default=None, examples=["https://example.org/hook"])
     """The address to which the message is sent as JSON, by POST. An answer of 200 to 299 means told.
-    Redirects are not followed. The log shows only the host."""
+    Redirects are not followed. Logs show the host, and a short digest in place of the rest."""
 
     cameras: Annotated[Patterns | None, Field(examples=[["c21", "c22"]])] = None
     """Only events of these cameras are told, and those that belong to no camera."""
@@ -102,8 +116,9 @@ class NotifySettings(Table):
     message says how many these were."""
 
     timeout_s: Annotated[Number, Field(ge=0.1, le=600)] = 30.0
-    """Seconds after which a command is ended with all that it has started, or a call is given up. What failed
-    is tried again, after 1 s at first, in the end every 5 minutes; what comes later waits for it."""
+    """Seconds after which a command that runs is ended with all that it has started, or a call is given up.
+    What failed is tried again, after 1 s at first, in the end every 5 minutes; what comes later waits for
+    it."""
 
     give_up_after: DurationValue = Duration(86_400)
     """How long a message is tried, while framegate runs; then it is dropped, and counted."""
@@ -114,8 +129,10 @@ class NotifySettings(Table):
 
     @model_validator(mode="after")
     def _tells_in_one_way(self) -> Self:
-        if (self.command is None) == (self.webhook is None):
-            raise ValueError("needs either command or webhook")
+        if self.command is not None and self.webhook is not None:
+            raise ValueError("has both command and webhook: remove one")
+        if self.command is None and self.webhook is None:
+            raise ValueError("needs a command or a webhook")
         return self
 
     @property
