@@ -141,6 +141,15 @@ def test_a_layout_is_shown_by_an_example(site: Site) -> None:
     assert real == f"'c7_1.jpg' becomes 'c7/2001-09-09/c7_1.jpg', by {layout}"
 
 
+@pytest.mark.parametrize("layout", ["{stem}", "{camera}/{suffix}/x_{stem}", "{stem}.jpg", "{stem}{suffix}"])
+def test_a_layout_without_suffix_is_told(site: Site, layout: str) -> None:
+    """Results that no viewer knows for pictures are rarely meant; a suffix of one's own is."""
+    site.configure(results=f'layout = "{layout}"')
+    warned = found(site, "results.layout", Grade.WARNING)
+    assert bool(warned) == (layout.endswith("{stem}"))
+    assert all("have no suffix" in words for words in warned)
+
+
 ARCHIVES = 'after_dropped = "archive"'
 
 
@@ -149,8 +158,10 @@ ARCHIVES = 'after_dropped = "archive"'
     [
         ("archive", "", Grade.OK, "archive"),
         ("away", "", Grade.WARNING, "is no folder yet: make it; until then inputs stay"),
+        ("file", "", Grade.WARNING, "file is not a folder: inputs stay in the drop folder"),
         ("drop", "", Grade.ERROR, "is the same folder as drop.folder"),
         ("drop/old", "", Grade.ERROR, "is inside drop.folder"),
+        ("drop/away", "", Grade.ERROR, "is inside drop.folder"),
         ("drop/old", 'exclude = ["old"]', Grade.OK, "drop/old"),
         ("drop/.old", "", Grade.OK, "drop/.old"),
         ("drop/old", "recursive = false", Grade.OK, "drop/old"),
@@ -163,17 +174,31 @@ def test_an_archive_is_where_no_frame_is_found_again(
 ) -> None:
     """Not among frames, results or state; a folder of the drop folder will do if no frame is sought in it."""
     folder = site.home / place
-    if place != "away":
+    if place == "file":
+        folder.touch()
+    elif not place.endswith("away"):
         folder.mkdir(exist_ok=True)
     site.configure(drop=f'archive = "{folder}"\n{ARCHIVES}\n{more}')
-    (message,) = found(site, "drop.archive", grade)
+    ((found_grade, message),) = [
+        (each.grade, each.message)
+        for each in check_surroundings(load(site.config))
+        if each.key == "drop.archive"
+    ]
+    assert found_grade is grade
     assert words in message
     if grade is Grade.ERROR:
         with pytest.raises(ConfigError, match=r"drop\.archive"):
             prepare_to_serve(load(site.config))
     else:
         prepare_to_serve(load(site.config))
-    assert folder.exists() == (place != "away")
+    assert folder.exists() == (not place.endswith("away"))
+
+
+def test_an_archive_that_no_rule_uses_is_told(site: Site) -> None:
+    """A folder alone archives nothing."""
+    site.configure(drop=f'archive = "{site.home}/archive"\nafter_kept = "7d"')
+    (message,) = found(site, "drop.archive", Grade.WARNING)
+    assert message.startswith("nothing is archived: ")
 
 
 def test_a_folder_above_the_others_is_no_archive(site: Site) -> None:

@@ -72,6 +72,7 @@ def shown_by(status: Status) -> dict[tuple[str, frozenset[tuple[str, str]]], flo
     alone: dict[str, float] = {
         "uptime_seconds": status.uptime_s,
         "intake_paused": status.paused is not None,
+        "archive_refused": status.archive_refused is not None,
         "drop_folder_absent": status.is_absent,
         "config_last_reload_successful": not status.config_refused,
         "config_last_reload_success_timestamp_seconds": status.config_loaded_at,
@@ -107,7 +108,7 @@ def test_every_number_of_the_file_is_the_statuss(tmp_path: Path, is_well: bool) 
     ill = Vitals(
         uptime_s=3.0, paused="full", is_absent=True, watch="poll", watch_rebuilds=2, watch_overflows=4,
         found_by_sweep=8, config_refused=("line 3",), config_loaded_at=1_700_000_000.0,
-        results_free_bytes=1, log_lines_lost=16,
+        results_free_bytes=1, log_lines_lost=16, archive_refused="full",
     )  # fmt: skip
     status = current_status(
         counters, well if is_well else ill, {"c2": Pending(3, 60.0)}, 100.0, {} if is_well else {"c1": 7.0}

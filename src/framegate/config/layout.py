@@ -16,6 +16,7 @@ TIMES = frozenset({"captured", "captured_utc"})
 TELLING = frozenset({"path", "name", "stem"})
 """Fields of which a layout needs one: without, all frames of a day would have one name."""
 
+WITH_SUFFIX = frozenset({"path", "name", "suffix"})
 FIELDS = ("camera", "name", "stem", "suffix", "path", "folder", "captured", "captured_utc")
 DIRECTIVES = frozenset("YymdjHIMSfpaAbBGuVz%")
 """Of strftime: those that are the same in every locale, and have no slash."""
@@ -72,6 +73,13 @@ class Layout:
         """The names of its fields."""
         return frozenset(each.name for part in self.parts for each in part if isinstance(each, Field))
 
+    @property
+    def has_suffix(self) -> bool:
+        """Whether a result's name ends with a suffix, as ``.jpg``, if its frame's does."""
+        end = self.parts[-1][-1]
+        has_own = isinstance(end, str) and "." in end
+        return has_own or any(isinstance(e, Field) and e.name in WITH_SUFFIX for e in self.parts[-1])
+
     def __str__(self) -> str:
         return self.text
 
@@ -81,7 +89,8 @@ def _tokens(text: str) -> list[str | Field]:
     for found in _TOKEN.finditer(text):
         inner, plain, brace = found.groups()
         if brace is not None:
-            raise ValueError(f"{text!r} has a brace without its partner")
+            words = "has a brace without its partner, and no brace can be part of a name"
+            raise ValueError(f"{text!r} {words}")
         tokens.append(_field(inner) if inner is not None else plain)
     return tokens
 
@@ -89,7 +98,7 @@ def _tokens(text: str) -> list[str | Field]:
 def _field(inner: str) -> Field:
     name, colon, written = inner.partition(":")
     if name not in FIELDS:
-        close = difflib.get_close_matches(name, FIELDS, n=1)
+        close = difflib.get_close_matches(name.lower(), FIELDS, n=1)
         hint = (
             f"did you mean {{{close[0]}}}?" if close else f"there are {', '.join(f'{{{f}}}' for f in FIELDS)}"
         )
@@ -102,7 +111,7 @@ def _field(inner: str) -> Field:
         raise ValueError(f"{{{inner}}} needs a format, as {{{name}:%Y-%m-%d}}")
     directives = re.findall(r"%(.?)", written, re.DOTALL)
     if wrong := [each for each in directives if each not in DIRECTIVES or not each]:
-        known = " ".join(f"%{each}" for each in sorted(DIRECTIVES, key=str.lower))
+        known = " ".join(f"%{each}" for each in sorted(DIRECTIVES, key=lambda each: (each.lower(), each)))
         raise ValueError(f"{{{inner}}}: %{wrong[0]} is not known; there are {known}")
     if not [each for each in directives if each != "%"]:
         raise ValueError(f"{{{inner}}} has no part of a time: write {{{name}:%Y-%m-%d}}")
@@ -129,7 +138,7 @@ def _require_sound(part: Part, text: str) -> None:
         raise ValueError(f"{text!r} has nothing between two slashes, or behind the last one")
     first = part[0]
     if part in {(".",), ("..",)}:
-        raise ValueError(f"{text!r} leads out of its folders: leave {first!r} out")
+        raise ValueError(f"{text!r}: . and .. cannot be used: leave {first!r} out")
     if isinstance(first, str) and first.startswith("."):
         raise ValueError(f"{text!r} hides what it names: leave out the dot in front of {first!r}")
     texts = [each if isinstance(each, str) else each.format for each in part]

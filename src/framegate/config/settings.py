@@ -190,10 +190,11 @@ class ResultsSettings(Table):
     overwritten, and nothing is deleted except by `max_age` and `max_size`."""
 
     layout: LayoutValue = Layout.parse("{path}")
-    """Folders and name of a result, as `"{camera}/{captured:%Y-%m-%d}/{name}"`. `{path}` is the path in the
-    drop folder, `{folder}` the folders in it, `{name}` the file's name, `{stem}` and `{suffix}` its parts
-    before and from the last dot; `{captured:...}` is the capture time in local time as strftime writes it,
-    `{captured_utc:...}` in UTC. Where another frame has the name, the capture time is added to it."""
+    """Folders and name of a result, as `"{camera}/{captured:%Y-%m-%d}/{name}"`. `{camera}` is the camera,
+    `{path}` the path in the drop folder, `{folder}` the folders in it, `{name}` the file's name, `{stem}` and
+    `{suffix}` its parts before and from the last dot; `{captured:...}` is the capture time in local time as
+    strftime writes it, `{captured_utc:...}` in UTC. Where another frame has the name, the capture
+    time is added to it."""
 
     min_free: SizeValue = Size(500_000_000)
     """When a frame is to be kept and the disk has less free space than this, judging pauses, so that the disk

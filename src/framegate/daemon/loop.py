@@ -100,7 +100,9 @@ class Daemon:
             self._reporting = Reporting(
                 settings,
                 self._ledger,
-                vitals=lambda: vitals_of(self._intake, self._reloader, self._telling, log_lines_lost()),
+                vitals=lambda: vitals_of(
+                    self._intake, self._reloader, self._telling, self._chores, log_lines_lost()
+                ),
                 pending=self._intake.pending,
                 show_line=self._notifier.status,
                 emit=self._emit,
@@ -109,12 +111,7 @@ class Daemon:
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
             self._telling = Notifications(
-                settings,
-                self._ledger,
-                config.site,
-                emit=self._emit,
-                wake=self._intake.interrupt,
-                clock=clock,
+                settings, self._ledger, config.site, emit=self._emit, wake=self._intake.interrupt, clock=clock
             )
             undo.callback(self._telling.close)
             self._audience.append(self._telling)

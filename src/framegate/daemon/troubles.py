@@ -25,6 +25,8 @@ def troubles_of(status: Status) -> list[str]:
     troubles = [f"intake paused: {status.paused}"] if status.paused else []
     troubles += ["the drop folder is absent"] if status.is_absent else []
     troubles += [f"config refused: {error}" for error in status.config_refused]
+    if status.archive_refused:
+        troubles.append(f"frames wait to be archived: {escape_control_chars(status.archive_refused)}")
     if lost := status.log_lines_lost:
         why = "nobody read the log, or its disk was full"
         troubles.append(f"{lost} log lines were lost since the start: {why}")

@@ -1,6 +1,7 @@
 """The daemon about itself: the event of its start, and its status without the counts."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from framegate.config.docs import settings_that_differ
@@ -10,6 +11,7 @@ from framegate.ingest.intake import Intake
 from framegate.keep.ledger import Ledger
 from framegate.notify.notifications import Notifications
 from framegate.reload.reloader import Reloader
+from framegate.retention.chores import Chore, archive_refused
 from framegate.telemetry.status import Vitals, free_bytes
 
 
@@ -30,7 +32,9 @@ def start_line(config: Config, ledger: Ledger, watch: str) -> DaemonStarted:
     )
 
 
-def vitals_of(intake: Intake, reloader: Reloader, telling: Notifications, log_lines_lost: int) -> Vitals:
+def vitals_of(
+    intake: Intake, reloader: Reloader, telling: Notifications, chores: Iterable[Chore], log_lines_lost: int
+) -> Vitals:
     """Return the state of a running daemon's parts."""
     config, watch = reloader.config, intake.watch
     return Vitals(
@@ -44,6 +48,7 @@ def vitals_of(intake: Intake, reloader: Reloader, telling: Notifications, log_li
         config_revision=reloader.revision,
         config_refused=reloader.refused,
         results_free_bytes=free_bytes(Path(config.settings.results.folder)),
+        archive_refused=archive_refused(chores),
         log_lines_lost=log_lines_lost,
         unmatched_files=intake.unmatched.count,
         unmatched_example=intake.unmatched.example,

@@ -37,6 +37,10 @@ class InputUnarchivable(LogEvent, name="input.unarchivable", level="warning"):
     error: str
 
 
+class InputArchivable(LogEvent, name="input.archivable"):
+    """All that is to be in the archive has been moved there again, after `input.unarchivable`."""
+
+
 class ResultDeleted(LogEvent, name="result.deleted"):
     """A result was deleted because of the setting `rule`."""
 

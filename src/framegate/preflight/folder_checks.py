@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import combinations, islice
 from pathlib import Path
 
-from framegate.config.settings import DEFAULT_CAMERA, DropSettings
+from framegate.config.settings import DEFAULT_CAMERA, DropSettings, Settings
 from framegate.ingest.names import Examples, NameRules
 
 MOST_COUNTED = 200_000
@@ -36,6 +36,15 @@ class Finding:
     """The dotted key of the setting it is about."""
 
     message: str
+
+
+def folders_of(settings: Settings) -> dict[str, str]:
+    """Return the folders that have to be apart, by the keys of their settings."""
+    return {
+        "drop.folder": settings.drop.folder,
+        "results.folder": settings.results.folder,
+        "state.folder": settings.state.folder or "",
+    }
 
 
 def check_drop_folder(key: str, folder: str, *, may_be_missing: bool) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Watcher
 from framegate.keep.names import planned_name
 from framegate.model import FileKey
+from framegate.preflight.archive_checks import check_archive
 from framegate.preflight.camera_checks import check_cameras
 from framegate.preflight.folder_checks import (
     Finding,
@@ -32,6 +33,7 @@ from framegate.preflight.folder_checks import (
     check_unread,
     check_writable,
     contents_of,
+    folders_of,
     make_folder,
     nearest_existing,
 )
@@ -53,7 +55,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
             *check_writable("results.folder", settings.results.folder),
             *check_writable("state.folder", settings.state.folder or ""),
-            *check_overlap(_folders(settings)),
+            *check_overlap(folders_of(settings)),
             *check_archive(settings),
             *check_unlisted(contents, settings.drop.folder),
             *check_unmatched(contents),
@@ -86,12 +88,12 @@ def prepare_to_serve(config: Config) -> None:
     settings = config.settings
     findings = [
         *check_drop_folder("drop.folder", settings.drop.folder, may_be_missing=True),
-        *check_overlap(_folders(settings)),
+        *check_overlap(folders_of(settings)),
         *check_archive(settings),
         *check_masks(settings),
         *check_extras(settings),
     ]
-    folders = {key: folder for key, folder in _folders(settings).items() if key != "drop.folder"}
+    folders = {key: folder for key, folder in folders_of(settings).items() if key != "drop.folder"}
     _raise_errors(_with_made(findings, folders), str(config.path or ""))
 
 
@@ -131,38 +133,6 @@ def prepare_to_replay(config: Config) -> None:
     _raise_errors(findings, "" if key == "FOLDER" else str(config.path or ""))
 
 
-def check_archive(settings: Settings) -> Iterator[Finding]:
-    """Check whether inputs can be archived, and that no frame is found again where they are moved to.
-
-    An archive that is missing prevents no start: its disk may not be mounted, and inputs wait for it.
-    """
-    key, archive, drop = "drop.archive", settings.drop.archive, settings.drop
-    if archive is None:
-        return
-    inner = os.path.relpath(os.path.realpath(archive), os.path.realpath(drop.folder))
-    is_inside = inner != "." and not f"{inner}/".startswith("../")
-    is_unseen = is_inside and (not drop.recursive or NameRules(drop).is_passed_over(inner))
-    for other, folder in _folders(settings).items():
-        if other != "drop.folder" or not is_unseen:
-            yield from check_overlap({other: folder, key: archive})
-    if not os.path.isdir(archive):
-        words = f"{archive} is no folder yet: make it; until then inputs stay in the drop folder"
-        yield Finding(Grade.WARNING, key, words)
-    elif not os.access(archive, os.W_OK | os.X_OK):
-        words = f"{archive} may not be written by this user: inputs stay in the drop folder"
-        yield Finding(Grade.WARNING, key, words)
-    else:
-        yield Finding(Grade.OK, key, archive)
-
-
-def _folders(settings: Settings) -> dict[str, str]:
-    return {
-        "drop.folder": settings.drop.folder,
-        "results.folder": settings.results.folder,
-        "state.folder": settings.state.folder or "",
-    }
-
-
 def _with_made(findings: list[Finding], folders: Mapping[str, str]) -> list[Finding]:
     """Make folders, unless something prevents the start already."""
     if any(finding.grade is Grade.ERROR for finding in findings):
@@ -198,6 +168,9 @@ def _check_layout(settings: Settings, first: str | None) -> Iterator[Finding]:
     there = None if first is None else look_at(Path(settings.drop.folder), first)
     frame = rules.candidate(there or FileKey("gate/picture.jpg", 0, now_ns, now_ns))
     name = planned_name(layout, frame) or frame.key.name
+    if not layout.has_suffix:
+        words = f"results have no suffix, as {name!r}: write {{stem}}{{suffix}}, or {{name}}"
+        yield Finding(Grade.WARNING, "results.layout", words)
     yield Finding(Grade.OK, "results.layout", f"{frame.key.name!r} becomes {name!r}, by {layout}")
 
 

@@ -17,8 +17,9 @@ from framegate.errors import ConfigError, Problem
 from framegate.events.base import Listener
 from framegate.events.daemon import ConfigMended, ConfigRefused, ConfigReloaded, ConfigUnchanged
 from framegate.ingest.watch.inbox import Inbox
+from framegate.preflight.archive_checks import check_archive
 from framegate.preflight.folder_checks import Grade
-from framegate.preflight.preflight import check_archive, check_extras, check_masks
+from framegate.preflight.preflight import check_extras, check_masks
 from framegate.reload.config_watch import ConfigWatch
 
 Retune = Callable[[Settings], None]

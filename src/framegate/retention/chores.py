@@ -1,6 +1,6 @@
 """The chores that the loop runs between frames: deleting or archiving inputs, deleting results and rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from framegate.config.settings import Settings
@@ -57,3 +57,8 @@ def deletion_chores(
         ResultCleaner(settings, ledger, emit, wall_clock, disk, is_paused=is_paused),
         LedgerPruner(settings, ledger, emit, clock=clock, wall_clock=wall_clock, is_absent=is_absent),
     ]
+
+
+def archive_refused(chores: Iterable[Chore]) -> str | None:
+    """Return why inputs cannot be moved to the archive now; None if they can, or if none has to be."""
+    return next((chore.refused for chore in chores if isinstance(chore, InputArchiver)), None)

@@ -154,6 +154,7 @@ class InputCleaner(Cleaner):
         self._is_full = self._full_pass_at_s == NEVER_S or now_s >= self._full_pass_at_s
         if self._is_full:
             self._after = {}
+            self._refusals.begin_pass()
         first_ns = self._ledger.presence.first_standing_ns
         self._decided_since = {
             verdict: DecidedSince(None if now_ns is None else first_ns(verdict, SET_SINCE_NS, now_ns))

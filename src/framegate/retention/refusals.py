@@ -25,11 +25,17 @@ class RefusalLog:
         self._logged: set[str] = set()
         self._has_any = False
         self._passes = 0
+        self.last_error: str | None = None
+        """Why a file could not be deleted; None after a pass without such an error."""
+
+    def begin_pass(self) -> None:
+        """Begin a pass over all files: what was refused in between is tried again in it."""
+        self._has_any = False
 
     def note(self, name: str, error: OSError) -> None:
         """Remember a deletion that failed, and log its error if it is a new one."""
         self._has_any = True
-        words = error.strerror or str(error)
+        words = self.last_error = error.strerror or str(error)
         if words not in self._logged:
             self._logged.add(words)
             self._emit(self._warning(name, words))
@@ -39,6 +45,7 @@ class RefusalLog:
         if not self._has_any:
             self._logged.clear()
             self._passes = 0
+            self.last_error = None
             return None
         self._has_any = False
         self._passes += 1

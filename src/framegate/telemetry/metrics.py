@@ -44,6 +44,7 @@ METRICS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "framegate_uptime_seconds": ("gauge", "Time since the daemon started.", ()),
     "framegate_intake_paused": ("gauge", "1 while results or ledger cannot be written.", ()),
     "framegate_drop_folder_absent": ("gauge", "1 while the drop folder is missing.", ()),
+    "framegate_archive_refused": ("gauge", "1 while inputs cannot be moved to the archive.", ()),
     "framegate_config_last_reload_successful": ("gauge", "0 while the config file is refused.", ()),
     "framegate_config_last_reload_success_timestamp_seconds": (
         "gauge", "Time at which the config in force was loaded.", (),
@@ -100,6 +101,7 @@ def samples(status: Status) -> Iterator[Sample]:
     yield "framegate_uptime_seconds", (), status.uptime_s
     yield "framegate_intake_paused", (), status.paused is not None
     yield "framegate_drop_folder_absent", (), status.is_absent
+    yield "framegate_archive_refused", (), status.archive_refused is not None
     yield "framegate_config_last_reload_successful", (), not status.config_refused
     yield "framegate_config_last_reload_success_timestamp_seconds", (), status.config_loaded_at
     yield "framegate_config_revision", (), status.config_revision or 0

@@ -39,6 +39,9 @@ class Vitals:
     results_free_bytes: int | None = None
     """None when the folder is missing, or not known."""
 
+    archive_refused: str | None = None
+    """Why inputs cannot be moved to the archive; None while they can, or while none has to be."""
+
     log_lines_lost: int = 0
     unmatched_files: int = 0
     """Files in the drop folder that no pattern of ``drop.include`` takes, as of the last sweep."""
@@ -252,6 +255,7 @@ def in_one_line(status: Status) -> str:
     trouble = [f"PAUSED: {status.paused}"] if status.paused else []
     trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
     trouble += [f"CONFIG REFUSED: {status.config_refused[0]}"] if status.config_refused else []
+    trouble += [f"NOTHING ARCHIVED: {status.archive_refused}"] if status.archive_refused else []
     trouble += [f"{status.log_lines_lost} LOG LINES LOST"] if status.log_lines_lost else []
     return "; ".join([*trouble, counts, f"config revision {status.config_revision}"])
 

@@ -8,10 +8,12 @@ import pytest
 
 from framegate.commands.source import frames_to_replay
 from framegate.config.load import load
+from framegate.daemon.troubles import troubles_of
 from framegate.events.base import LogEvent
 from framegate.keep.disk import Step, TidyStep
 from framegate.retention.archive import archiver
 from framegate.retention.ledger_rows import GRACE_NS
+from framegate.telemetry.status import FILE_NAME, Status, from_json
 from framegate.tune.replay.engine import replay
 from framegate.tune.replay.outcomes import Line
 from invariants import acknowledged_are_there, lines_of
@@ -33,10 +35,13 @@ class OtherDisk(FaultyDisk):
 
     is_other = False
     full = ""
-    """A folder whose file system has no space left."""
+    """A folder whose file system has next to no space left; every look finds another number of bytes."""
+
+    looks = 0
 
     def free_bytes(self, folder: str) -> int:
-        return 0 if folder == self.full else super().free_bytes(folder)
+        self.looks += 1
+        return self.looks % 50 if folder == self.full else super().free_bytes(folder)
 
     def move(self, name: str, folder_fd: int, new_name: str, new_folder_fd: int) -> None:
         if self.is_other:
@@ -90,6 +95,10 @@ def rows(site: Site, column: str) -> dict[str, object]:
     found = db.execute(f"SELECT name, {column} FROM frame").fetchall()
     db.close()
     return {os.fsdecode(name): value for name, value in found}
+
+
+def status_of(site: Site) -> Status:
+    return from_json((site.state / FILE_NAME).read_bytes())
 
 
 def check_all_archived(site: Site, daemon: Stepped, shots: list[Shot]) -> None:
@@ -179,7 +188,7 @@ def test_a_crash_at_any_step_is_made_good(
 
 
 TROUBLES: dict[str, tuple[TidyStep | None, int | str]] = {
-    "full": (None, "too few above results.min_free"),
+    "full": (None, "would leave less than results.min_free"),
     "read-only": (TidyStep.MOVE_INPUT, errno.EROFS),
     "forbidden": (TidyStep.MOVE_INPUT, errno.EACCES),
     "unsteady": (TidyStep.OPEN_ARCHIVE, errno.ENOTCONN),
@@ -208,14 +217,22 @@ def test_an_archive_that_takes_nothing_is_told_once_and_delays_no_verdict(
     assert disk.hits.total() - tries < 25, "it is tried ever more seldom"
     assert len(daemon.verdicts()) == len(shots) + 1
     assert not daemon.count("intake.paused")
+    assert words in "".join(troubles_of(status_of(site)))
+    assert troubles_of(status_of(site))[0].startswith("frames wait to be archived: ")
+    assert not events_of(daemon, "input.archivable")
     (warning,) = events_of(daemon, "input.unarchivable")
     assert words in str(warning.fields["error"])
     assert contents(site.drop) == {taken.name: taken.data for taken in [*shots, later]}
     disk.heal()
     disk.full = ""
     archive_of(site).mkdir(exist_ok=True)
-    daemon.go(700, 30)
+    upload(shot(51, 3), site.drop)
+    daemon.go(40)
+    if trouble == "forbidden":  # for each file alone: each has its retry
+        daemon.go(700, 30)
+    assert status_of(site).archive_refused is None
     daemon.stop()
+    assert len(events_of(daemon, "input.archivable")) == 1
     assert contents(archive_of(site)) == named(shots, 1, 4, 7)
 
 

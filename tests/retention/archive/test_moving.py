@@ -213,7 +213,7 @@ def test_a_copy_leaves_the_space_that_it_has_to(place: Place) -> None:
     entry = place.upload()
     archive = Archive(place.folder, 2**62, place.disk)
     if place.disk.is_copied:
-        with pytest.raises(OSError, match=r"archive: .* free, too few above results.min_free"):
+        with pytest.raises(OSError, match=r"archive: full: .* less than results.min_free"):
             place.take(entry, archive)
         assert contents(place.folder) == {}
         assert contents(place.drop) == {"gate/a.jpg": DATA}

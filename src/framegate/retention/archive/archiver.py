@@ -12,7 +12,7 @@ from threading import Thread
 
 from framegate.config.settings import Settings
 from framegate.events.base import Listener
-from framegate.events.deleting import InputArchived, InputUnarchivable
+from framegate.events.deleting import InputArchivable, InputArchived, InputUnarchivable
 from framegate.folders import opened_below
 from framegate.keep.disk import Disk
 from framegate.keep.ledger import Ledger
@@ -117,6 +117,7 @@ class InputArchiver(InputCleaner):
         folder = settings.drop.archive
         self._archive = None if folder is None else Archive(Path(folder), settings.results.min_free, disk)
         self._portion: Portion | None = None
+        self._was_cut_off = False
         super().__init__(settings, ledger, emit, clock, disk)
 
     def retune(self, settings: Settings) -> None:
@@ -124,6 +125,11 @@ class InputArchiver(InputCleaner):
         super().retune(settings)
         if self._archive is not None:
             self._archive.min_free_bytes = settings.results.min_free
+
+    @property
+    def refused(self) -> str | None:
+        """Why inputs cannot be archived, as the last tries have shown; None if they can, or all stay."""
+        return self._refusals.last_error if self._rules else None
 
     def deadline_s(self) -> float:
         """Return when ``run_due`` has something to do; infinity while there is nothing to archive."""
@@ -163,3 +169,12 @@ class InputArchiver(InputCleaner):
         self._after |= {row.entry.reason.verdict: row.id for row in portion.handled}
         if portion.is_cut_off:
             self._end(now_s)
+        elif self._was_cut_off:  # it works again: try all that waits now, not when its retry is due
+            self._full_pass_at_s = now_s
+        self._was_cut_off = portion.is_cut_off
+
+    def _end(self, now_s: float) -> None:
+        before = self._refusals.last_error
+        super()._end(now_s)
+        if before is not None and self._refusals.last_error is None:
+            self._emit(InputArchivable())

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framegate.config.quantities import Size, in_words
+from framegate.config.quantities import Size
 from framegate.folders import opened_below
 from framegate.ingest.reading import key_of
 from framegate.keep.disk import Disk, TidyStep
@@ -166,9 +166,9 @@ class Archive:
         remove_version(there.root_fd, entry.key)
 
     def _require_space(self, needed_bytes: int) -> None:
-        free = self._disk.free_bytes(os.fspath(self._folder))
-        if free - needed_bytes < self.min_free_bytes:
-            words = f"{in_words(free)} free, too few above results.min_free = {Size(self.min_free_bytes)}"
+        if self._disk.free_bytes(os.fspath(self._folder)) - needed_bytes < self.min_free_bytes:
+            # Without numbers that change: each new text of an error is logged.
+            words = f"full: another file would leave less than results.min_free = {Size(self.min_free_bytes)}"
             raise OSError(errno.ENOSPC, f"{self._folder}: {words}")
 
     def _find(self, entry: Entry, parts: list[str]) -> str | None:
