@@ -4,6 +4,7 @@ A frame that cannot be used is no error: it gets a verdict with a reason (see ``
 are about config, folders and disk.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,21 @@ class AlreadyServed(FramegateError):  # noqa: N818 - a state, not a mistake
     """Another process serves the folder."""
 
     exit_code = EXIT_TAKEN
+
+
+class MissingPackage(FramegateError):  # noqa: N818 - a state, not a mistake
+    """A Python package is not installed that only some commands need."""
+
+
+def how_to_install(extra: str, pip: str = "") -> str:
+    """Return how an extra of framegate gets installed, by whoever has the clone or the wheel.
+
+    Args:
+        extra: such as ``web``.
+        pip: the command; by default that of this environment.
+    """
+    pip = pip or f"{sys.prefix}/bin/pip"
+    return f"{pip} install '.[{extra}]' in the clone, or the same with 'THE_WHEEL.whl[{extra}]'"
 
 
 class SinkError(FramegateError):

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 import forked
 from archives import DrawnArchive, Scanned
 from crashing import compiled_shim, marked
+from framegate.commands.cluster.workers import Interrupted, interruptible
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL
 from running import wait_until
 from schedulers import Dask, dask
@@ -17,6 +19,14 @@ from schedulers import Dask, dask
 pytest.importorskip("distributed", reason="the Python package distributed is not installed")
 
 WITHIN_S = 120
+
+WITHOUT_DISTRIBUTED = """
+import sys
+sys.modules["distributed"] = None
+sys.argv[0] = "framegate"
+from framegate.cli import main
+main()
+"""
 
 pytestmark = pytest.mark.timeout(4 * WITHIN_S)
 
@@ -27,9 +37,10 @@ def done_in(archive: DrawnArchive, to: str) -> set[tuple[str, int]]:
     return {(file.name, file.stat().st_ino) for folder in folders for file in folder.glob("*.rows")}
 
 
-def started(*arguments: object) -> "subprocess.Popen[str]":
+def started(*arguments: object, start_new_session: bool = False) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "framegate", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=start_new_session)
 
 
 @pytest.fixture
@@ -99,14 +110,80 @@ def test_a_frame_that_kills_workers_is_rejected(own_archive: DrawnArchive, tmp_p
 
 
 def test_who_cannot_be_used_says_so(archive: DrawnArchive) -> None:
-    """Without a scheduler, with both options, or at a URL without workers: one sentence, and no traceback."""
-    done = forked.framegate(*archive.arguments("x", "--cluster", "tcp://127.0.0.1:9", "--workers", 2))
-    assert (done.returncode, done.stderr) == (2, "framegate: give --workers or --cluster, not both\n")
-    done = forked.framegate(*archive.arguments("x", "--cluster", "box7"))
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    done = forked.framegate("scan", "s3://bucket/c1", archive.home / "x", "-c", archive.config_file)
-    assert done.returncode == 2
-    assert "--workers or --cluster" in done.stderr
+    """A usage that cannot be is refused as any other wrong option, before a folder is made."""
+    refused = {
+        "not both": archive.arguments("x", "--cluster", "tcp://127.0.0.1:9", "--workers", 2),
+        "at least one": archive.arguments("x", "--workers", 0),
+        "not box7": archive.arguments("x", "--cluster", "box7"),
+        "--workers or --cluster": ("scan", "s3://bucket/c1", archive.home / "x"),
+        "needs --stats FILE": ("scan", archive.drop, archive.home / "x", "--dry-run", "--workers", 2),
+        "not to a URL": ("scan", archive.drop, "s3://bucket/c1", "--workers", 2),
+        "OUT": ("scan", archive.drop, "s3://bucket/c1"),
+    }
+    for words, arguments in refused.items():
+        done = forked.framegate(*arguments, cwd=archive.home)
+        assert done.returncode == 2
+        assert "Usage: framegate scan " in done.stderr
+        assert words in done.stderr.splitlines()[-1]
+    assert not (archive.home / "x").exists()
+    assert not (archive.home / "s3:").exists()
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    """One sentence, though there is no frame either, and no folder is left."""
+    (tmp_path / "in").mkdir()
+    done = forked.python(WITHOUT_DISTRIBUTED, "scan", tmp_path / "in", tmp_path / "out", "--workers", 2)
+    words = "framegate: --workers and --cluster need the Python package distributed: "
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.decode().startswith(words)
+    assert f"{sys.prefix}/bin/pip install '.[cluster]'" in done.stderr.decode()
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_ends_a_scan_with_one_sentence(own_archive: DrawnArchive) -> None:
+    """Ctrl-C goes to all processes of a terminal: the first says how far it came, the others say nothing.
+
+    A scan that goes on with other settings says that results of the first may be among its own.
+    """
+    process = started(*own_archive.arguments("ended", "--workers", 2), start_new_session=True)
+    wait_until(lambda: len(done_in(own_archive, "ended")) > 0, WITHIN_S)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 130
+    assert err.startswith("framegate: interrupted; ")
+    assert err.endswith(" frames are judged, and the same command goes on from there\n")
+    assert err.count("\n") == 1
+    text = own_archive.config_file.read_text("utf-8")
+    own_archive.config_file.write_text(text.replace('keep_every = "30m"', 'keep_every = "1h"'), "utf-8")
+    done = forked.framegate(*own_archive.arguments("ended", "--workers", 1), timeout_s=WITHIN_S)
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        "warning: an unfinished scan with other settings or frames has left results"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_told_by_the_exit_code(number: signal.Signals) -> None:
+    """As a shell says it; and afterwards signals do what they did before."""
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted) as raised, interruptible():
+        signal.raise_signal(number)
+    assert raised.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
+
+
+def test_a_cluster_without_workers_is_waited_for_with_words(archive: DrawnArchive) -> None:
+    """At once it says for what it waits and what to start; a scheduler that dies meanwhile is the cause."""
+    with dask(workers=0) as scheduler:
+        process = started(*archive.arguments("waited", "--cluster", scheduler.address))
+        assert process.stderr is not None
+        words = f"waiting for workers of {scheduler.address}: start them by dask worker {scheduler.address}\n"
+        assert process.stderr.readline() == words
+        scheduler.kill_scheduler()
+        _, err = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1
+    assert err.startswith("framegate: the connection to the scheduler is lost; 0 of ")
 
 
 def test_two_cameras_may_not_want_one_result(archive: DrawnArchive, tmp_path: Path) -> None:

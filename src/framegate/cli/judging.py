@@ -1,7 +1,8 @@
 """The commands that judge frames which are there, and change nothing about them."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +19,26 @@ from framegate.cli.app import (
 )
 from framegate.errors import EXIT_FAILED
 
+if TYPE_CHECKING:
+    from framegate.commands.cluster.workers import Workers
+
 WorkersOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Use so many processes, each for another camera.")
+    int | None, typer.Option(metavar="N", help="Use so many processes, each for one camera at a time.")
 ]
 ClusterOption = Annotated[str | None, option("tcp://HOST:8786", "Use the workers of this Dask scheduler.")]
+
+
+def _workers(here: int | None, scheduler: str | None) -> "Workers":
+    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
+
+    try:
+        found = Workers(here, scheduler)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--workers, --cluster") from error
+    if found:
+        found.require_package()
+    return found
+
 
 FROM_HELP = "Show frames from this time or day on."
 
@@ -56,6 +73,8 @@ def scan(  # noqa: PLR0917
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     url = drop if drop is not None and "://" in drop else None
+    if results is not None and re.match(r"[a-z0-9+.-]+:/", str(results)):  # of :// a Path has one slash
+        raise typer.BadParameter("results go into a folder of this machine, not to a URL", param_hint="OUT")
     if results is None and (drop is not None or config is None):
         raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
     folder = None if drop is None else Path("/nowhere") if url else Path(drop)
@@ -78,10 +97,13 @@ def scan(  # noqa: PLR0917
         return
     if workers is None and cluster is None:
         raise typer.BadParameter("frames at a URL are scanned by --workers or --cluster", param_hint="IN")
+    if dry_run and stats is None:
+        raise typer.BadParameter(
+            "with workers it needs --stats FILE: they note beside it what is done", param_hint="--dry-run"
+        )
     from framegate.commands.cluster.run import Wanted, run_scan_by_workers  # noqa: PLC0415
-    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
 
-    run_scan_by_workers(loaded, Wanted(Workers(workers, cluster), url, stats, dry_run, as_json))
+    run_scan_by_workers(loaded, Wanted(_workers(workers, cluster), url, stats, dry_run, as_json))
 
 
 @command("explain c21_0042.jpg -c lot1.toml", "explain A.jpg B.jpg --overlay why.png")
@@ -146,7 +168,6 @@ def replay(  # noqa: PLR0917
     Frames are judged from the first one on, exactly as by a scan. Times are local: 2026-11-19, or
     2026-11-19T06:30.
     """
-    from framegate.commands.cluster.workers import Workers  # noqa: PLC0415
     from framegate.commands.replay.found import Wanted, time_ns_of  # noqa: PLC0415
     from framegate.commands.replay.run import run_replay  # noqa: PLC0415
 
@@ -164,7 +185,7 @@ def replay(  # noqa: PLR0917
         is_list=is_list,
         as_json=as_json,
         is_cached=not no_cache,
-        workers=Workers(workers, cluster),
+        workers=_workers(workers, cluster),
     )
     new = load_for_folder(config, folder)
     old = None if against is None else load_for_folder(against, folder)

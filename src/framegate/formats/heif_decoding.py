@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.errors import how_to_install
+
 NEEDS = {
-    "heic": "HEIC pictures need pillow-heif: pip install '.[heic]'",
+    # Without this environment's path: it stands in tables, and those of two machines are compared.
+    "heic": f"HEIC pictures need the Python package pillow-heif: {how_to_install('heic', pip='pip')}",
     "avif": "AVIF pictures need an opencv-python-headless that is built with AVIF, as 5.0 is",
 }
 """What is said of a format that this installation cannot decode."""

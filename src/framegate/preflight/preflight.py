@@ -1,7 +1,6 @@
 """Checks whether the folders, the disk and the kernel allow what the config asks for."""
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -12,7 +11,7 @@ from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
 from framegate.config.schedule import local_clock
 from framegate.config.settings import Settings
-from framegate.errors import ConfigError, Problem
+from framegate.errors import ConfigError, Problem, how_to_install
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import look_at
@@ -189,8 +188,7 @@ def check_extras(settings: Settings) -> Iterator[Finding]:
     metrics = settings.metrics
     if (metrics.listen or metrics.textfile) and find_spec("prometheus_client") is None:
         key = "metrics.listen" if metrics.listen else "metrics.textfile"
-        pip = Path(sys.prefix, "bin", "pip")
-        words = f"needs the Python package prometheus-client: in the clone, {pip} install '.[metrics]'"
+        words = f"needs the Python package prometheus-client: {how_to_install('metrics')}"
         yield Finding(Grade.ERROR, key, words)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from framegate.allocator import give_large_pictures_back
 from framegate.config.load import Config
 from framegate.config.telling.web import is_open_to_all
-from framegate.errors import ConfigError, FramegateError, Problem
+from framegate.errors import ConfigError, MissingPackage, Problem, how_to_install
 from framegate.web.application import Application
 from framegate.web.guard import guard_of
 from framegate.web.listening import address_to_open, listening
@@ -91,9 +91,8 @@ def _waitress() -> Any:
     try:
         from waitress.server import create_server  # noqa: PLC0415 - an extra
     except ImportError as error:
-        pip = Path(sys.prefix, "bin", "pip")
-        words = f"framegate web needs the Python package waitress: in the clone, {pip} install '.[web]'"
-        raise FramegateError(words) from error
+        words = f"framegate web needs the Python package waitress: {how_to_install('web')}"
+        raise MissingPackage(words) from error
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a warning for each request that waits
     return create_server
 

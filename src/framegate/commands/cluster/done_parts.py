@@ -70,6 +70,11 @@ class DoneParts:
             f"the worker {worker} does not see {self.folder}: workers need the same folder at the same path"
         )
 
+    def begun(self) -> set[str]:
+        """Return the parts of which anything is noted, also those of other settings and frames."""
+        endings = {_ROWS, _STATE, _MARKS}
+        return {file.stem for file in self.folder.iterdir() if file.suffix in endings}
+
     def has(self, part: str) -> bool:
         """Return whether a part is done, and the next can go on from it."""
         return self.rows_file(part).exists() and self._state_file(part).exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.config.settings import Settings
-from framegate.errors import EXIT_USAGE, FramegateError, SinkError
+from framegate.errors import EXIT_USAGE, FramegateError, MissingPackage, SinkError, how_to_install
 from framegate.ingest.names import NameRules
 from framegate.ingest.reading import Changed, ReadOutcome, Unreadable
 from framegate.ingest.sweeping import Skipped
@@ -39,7 +39,8 @@ class RemoteFolder:
             files and from the environment, as boto does.
 
     Raises:
-        SourceError: a Python package is missing, or it is no URL that fsspec knows.
+        MissingPackage: fsspec is not installed.
+        SourceError: it is no URL that fsspec knows, or the package for it is missing.
     """
 
     def __init__(self, url: str) -> None:
@@ -47,7 +48,8 @@ class RemoteFolder:
         try:
             open_url = import_module("fsspec.core").url_to_fs
         except ImportError as error:
-            raise SourceError(f"{url}: needs framegate's extra: pip install 'framegate[cluster]'") from error
+            words = f"{url} needs the Python package fsspec: {how_to_install('cluster')}"
+            raise MissingPackage(words) from error
         try:
             # Listings are read once, and a million of them are not to be remembered.
             self._files, path = open_url(url, use_listings_cache=False)

@@ -7,7 +7,7 @@ from functools import partial
 from framegate.commands.cluster.basis import Surroundings
 from framegate.commands.cluster.judging import name_of_worker, set_up
 from framegate.commands.cluster.window import Chain, Window
-from framegate.commands.cluster.workers import ClusterError, Workers
+from framegate.commands.cluster.workers import ClusterError, Workers, interruptible
 from framegate.commands.scan import printable
 from framegate.model import GrayImage
 from framegate.tune.replay.engine import Progress, replay
@@ -39,6 +39,7 @@ def replay_by_workers(
 
     Raises:
         ClusterError: the workers cannot be used, or have died.
+        Interrupted: by a signal.
     """
     result = Replay(frames, [Outcome.empty(line, len(frames)) for line in lines])
     chains = []
@@ -56,7 +57,7 @@ def replay_by_workers(
         progress(len(numbers))
 
     surroundings = Surroundings.here(lines[0].settings)
-    with workers.connected() as client:
+    with interruptible(), workers.connected() as client:
         window: Window[CameraFrames, Replay] = Window(
             client, partial(_replayed, list(lines), dict(masks), surroundings), finished=take
         )

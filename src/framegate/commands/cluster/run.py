@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,7 @@ from framegate.commands.cluster.remote import RemoteFolder
 from framegate.commands.cluster.shown import CameraBars
 from framegate.commands.cluster.table import is_parquet, merged_rows, require_parquet, table
 from framegate.commands.cluster.window import Chain, Window
-from framegate.commands.cluster.workers import ClusterError, ClusterUsageError, Workers
+from framegate.commands.cluster.workers import ClusterError, Workers, interruptible
 from framegate.commands.output import require_output
 from framegate.commands.scan import (
     Outcome,
@@ -62,8 +64,8 @@ def run_scan_by_workers(config: Config, wanted: Wanted) -> None:
     Raises:
         ConfigError: the folders do not allow a scan.
         OutputError, StatsError: the table cannot be written.
-        FramegateError: the workers cannot be used, or a result cannot be written; what is done by then need
-            not be done again.
+        FramegateError: the workers cannot be used, a result cannot be written, or a signal has come; what is
+            done by then need not be done again.
     """
     started_s = time.perf_counter()
     _require_outputs(config, wanted)
@@ -78,9 +80,11 @@ def run_scan_by_workers(config: Config, wanted: Wanted) -> None:
     parts = _parts(settings, wanted, source)
     with parts.opened() as word:
         _require_names_apart(archive, settings.results.layout, parts.folder)
+        _warn_of_others(archive, parts, wanted)
         scan = Scan(settings, wanted.url, parts, word, surroundings, wanted.is_dry_run)
-        _judge(scan, archive, wanted.workers)
-        outcome = _put_together(archive, parts, wanted.stats)
+        with _saying_how_far(archive, parts), interruptible():
+            _judge(scan, archive, wanted.workers)
+            outcome = _put_together(archive, parts, wanted.stats)
     counts: Counter[Verdict] = sum(outcome.cameras.values(), Counter())
     kept, dropped, rejected = (counts[each] for each in (Verdict.KEPT, Verdict.DROPPED, Verdict.REJECTED))
     summary = Summary(counts.total(), kept, dropped, rejected, time.perf_counter() - started_s)
@@ -93,8 +97,6 @@ def _require_outputs(config: Config, wanted: Wanted) -> None:
         require_output(wanted.stats, config.path, drop_folder=drop_folder)
         if is_parquet(wanted.stats):
             require_parquet()
-    elif wanted.is_dry_run:
-        raise ClusterUsageError("--dry-run with workers needs --stats FILE: they note beside it what is done")
     prepare_to_scan(config, needs_results=not wanted.is_dry_run, is_drop_afar=wanted.url is not None)
 
 
@@ -155,6 +157,26 @@ def _folded(name: str) -> str:
     return "/".join(portable(name.split("/"))).casefold()
 
 
+def _warn_of_others(archive: Archive, parts: DoneParts, wanted: Wanted) -> None:
+    """Warn of results in the folder that may not be those of this scan."""
+    own = {month.id for months in archive.cameras.values() for month in months}
+    if not wanted.is_dry_run and not parts.begun() <= own:
+        words = "an unfinished scan with other settings or frames has left results in OUT"
+        print(f"warning: {words}; for those of this scan alone, use an empty folder", file=sys.stderr)
+
+
+@contextmanager
+def _saying_how_far(archive: Archive, parts: DoneParts) -> Iterator[None]:
+    """Add to an error how much is done."""
+    try:
+        yield
+    except FramegateError as error:
+        done = archive.frames + sum(chain.weight for chain in _to_be_done(archive, parts))
+        goes_on = f"{done} of {archive.frames} frames are judged, and the same command goes on from there"
+        error.args = (f"{error}; {goes_on}",)
+        raise
+
+
 def _judge(scan: Scan, archive: Archive, workers: Workers) -> None:
     """Have the workers judge what is not judged yet.
 
@@ -165,17 +187,11 @@ def _judge(scan: Scan, archive: Archive, workers: Workers) -> None:
     done = archive.frames + sum(chain.weight for chain in chains)
     if done == archive.frames:
         return
-    try:
-        with workers.connected() as client, CameraBars(archive, done) as bars:
-            window = Window(client, partial(judge_month, scan), begun=bars.begin, finished=bars.finish)
-            window.run(chains)
-            if window.deadly:
-                raise ClusterError(_deadly_in_words(window.deadly))
-    except FramegateError as error:
-        done = archive.frames + sum(chain.weight for chain in _to_be_done(archive, scan.parts))
-        goes_on = f"{done} of {archive.frames} frames are judged, and the same command goes on from there"
-        error.args = (f"{error}; {goes_on}",)
-        raise
+    with workers.connected() as client, CameraBars(archive, done) as bars:
+        window = Window(client, partial(judge_month, scan), begun=bars.begin, finished=bars.finish)
+        window.run(chains)
+        if window.deadly:
+            raise ClusterError(_deadly_in_words(window.deadly))
 
 
 def _to_be_done(archive: Archive, parts: DoneParts) -> list[Chain[Month]]:

@@ -2,16 +2,18 @@
 
 import csv
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import merge
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from framegate.commands.cluster.done_parts import open_rows
 from framegate.commands.stats_file import STATS_COLUMNS, StatsError
-from framegate.errors import EXIT_USAGE, FramegateError
+from framegate.errors import MissingPackage
 
 MOST_OPEN = 200
 """Files that are merged at a time: a process may open 1024 by default."""
@@ -24,12 +26,6 @@ _NUMBERS = {"score": float, "threshold": float, "changed_px": float, "region_cou
 
 Row = Sequence[str]
 Write = Callable[[Row], object]
-
-
-class NoParquetError(FramegateError):
-    """A Python package is missing."""
-
-    exit_code = EXIT_USAGE
 
 
 def merged_rows(files: Sequence[Path]) -> Iterator[Row]:
@@ -102,14 +98,11 @@ def require_parquet() -> None:
     """Require what writes Parquet files.
 
     Raises:
-        NoParquetError: it is not there.
+        MissingPackage: it is not there.
     """
-    try:
-        import pyarrow.parquet  # noqa: F401, PLC0415 - large, and few need it
-    except ImportError as error:
-        raise NoParquetError(
-            "a Parquet file needs the Python package pyarrow: pip install pyarrow"
-        ) from error
+    if find_spec("pyarrow") is None:
+        words = f"a Parquet file needs the Python package pyarrow: {sys.prefix}/bin/pip install pyarrow"
+        raise MissingPackage(words)
 
 
 @contextmanager

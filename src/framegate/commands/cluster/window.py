@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from framegate.commands.cluster.workers import ClusterError
+from framegate.commands.cluster.workers import ClusterError, connection_lost
 from framegate.errors import FramegateError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Window(Generic[Part, Result]):
                 if self._is_to_go_on(chain, future):
                     heappush(waiting, chain)
         except (OSError, TimeoutError) as error:  # of Dask's connections
-            raise self._lost() from error
+            raise connection_lost() from error
         finally:
             with suppress(Exception):  # the scheduler may be gone, and nothing is left to be done about it
                 self._client.cancel(list(self._in_hand), force=True)
@@ -126,7 +126,7 @@ class Window(Generic[Part, Result]):
         if future.status == "error":
             return self._is_to_be_tried_again(chain, future.exception())
         if future.status != "finished":
-            raise self._lost()
+            raise connection_lost()
         self._finished(chain, future.result())
         return chain.advance()
 
@@ -143,6 +143,3 @@ class Window(Generic[Part, Result]):
         if isinstance(error, ModuleNotFoundError):
             raise ClusterError(f"a worker has no Python package {error.name}: framegate is needed on each")
         raise ClusterError(f"a worker failed at {chain.name}: {error!r}") from error
-
-    def _lost(self) -> ClusterError:
-        return ClusterError("the connection to the scheduler is lost")
