@@ -204,7 +204,7 @@ class Schedule(Table):
     """From when to when, in local time of capture: `"20:00-06:00"`, or a list of such. They may go on over
     midnight. Default: the whole day."""
 
-    weekdays: Annotated[tuple[Weekday, ...] | None, BeforeValidator(_weekdays), Field(min_length=1)] = None
+    weekdays: Annotated[tuple[Weekday, ...], BeforeValidator(_weekdays), Field(min_length=1)] | None = None
     """Only on these: `["sat", "sun"]`. Hours over midnight belong to the day on which they begin."""
 
     cameras: Annotated[tuple[Text, ...], BeforeValidator(one_or_many), Field(min_length=1)] | None = None
