@@ -38,7 +38,7 @@ class InputUnarchivable(LogEvent, name="input.unarchivable", level="warning"):
 
 
 class InputArchivable(LogEvent, name="input.archivable"):
-    """All that is to be in the archive has been moved there again, after `input.unarchivable`."""
+    """All that waited to be archived has been moved, after tries that failed."""
 
 
 class ResultDeleted(LogEvent, name="result.deleted"):
