@@ -1,3 +1,4 @@
+import ctypes
 import os
 import sys
 import time
@@ -7,11 +8,14 @@ from threading import Thread
 
 import pytest
 
+from forked import PR_SET_CHILD_SUBREAPER
 from framegate.notify.ways.bell import Bell
 from framegate.notify.ways.command import Run
 from framegate.notify.ways.leftovers import MARK
 from framegate.notify.ways.outcome import MOST_OUTPUT, Outcome
 from running import wait_until
+
+PR_GET_CHILD_SUBREAPER = 37
 
 
 @pytest.fixture
@@ -88,6 +92,17 @@ def test_a_program_that_is_not_there_is_a_failure(bell: Bell) -> None:
     assert "is not there" in tell(bell, "/etc/passwd").words
 
 
+@pytest.fixture
+def no_subreaper() -> Iterator[None]:
+    """Orphans go to the first process, as a daemon's: ``forked`` has them come to this one."""
+    libc, was = ctypes.CDLL(None), ctypes.c_int()
+    libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(was), 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    yield
+    libc.prctl(PR_SET_CHILD_SUBREAPER, was.value, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("no_subreaper")
 def test_a_command_that_hangs_is_ended_with_all_that_it_has_started(bell: Bell) -> None:
     """Children that ignore SIGTERM, and those that have left its session, end with it; no zombie is left."""
     script = (

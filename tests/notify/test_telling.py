@@ -54,7 +54,10 @@ def camera(site: Site, first: int, scenes: tuple[int, ...] = SCENES, name: str =
 
 def books(site: Site) -> dict[str, Book]:
     """Return the books as the status has them, once they are there; they balance."""
-    status = from_json((site.state / "status.json").read_bytes())
+    file = site.state / "status.json"
+    if not file.exists():  # the daemon has just begun
+        return {}
+    status = from_json(file.read_bytes())
     for book in status.notify.values():
         ended = book.told + book.given_up + book.dropped + book.limited
         assert book.queued == ended + book.waiting, book
