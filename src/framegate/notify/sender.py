@@ -148,7 +148,8 @@ class Sender:
         return None
 
     def _tell(self, message: Waiting) -> float:
-        self._in_flight = Try(self._settings, message.body, mark=self._mark, message_id=message.key)
+        settings = self._settings
+        self._in_flight = Try(settings, message.body, mark=self._mark, message_id=message.key)
         if self._is_finishing:
             return 0.0
         outcome = self._in_flight.outcome(self._bell, self._clock)
@@ -161,6 +162,8 @@ class Sender:
             return PAUSE_S
         if not outcome.is_broken_off:
             self._note_failure(outcome)
+        if self._settings is not settings:  # edited meanwhile: what has failed was the old way
+            self._retry_at_s = -NEVER_S
         return 0.0
 
     def _note_told(self) -> None:
