@@ -129,7 +129,7 @@ def test_a_flood_of_output_is_read_at_leisure(bell: Bell) -> None:
 def test_what_is_in_flight_can_be_broken_off(bell: Bell) -> None:
     """A bell, and the word that it is over, end a command at once: nobody is to blame."""
     is_over = [False]
-    run = Run([sys.executable, "-c", "import time; time.sleep(600)"], {}, b"", mark=f"test-{os.getpid()}")
+    run = Run([sys.executable, "-c", "import signal; signal.pause()"], {}, b"", mark=f"test-{os.getpid()}")
     outcomes: list[Outcome] = []
     thread = Thread(
         target=lambda: outcomes.append(run.outcome(600, bell, lambda: is_over[0], time.monotonic))

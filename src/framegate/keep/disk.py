@@ -86,22 +86,13 @@ class Disk:
 
         What is not a regular file, or may not be read, is not ours: its content is returned as empty.
         """
-        self.reach(Step.READ_EXISTING)
-        try:
-            fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=folder_fd)
-        except FileNotFoundError:
+        fd = self.open_existing(name, folder_fd)
+        if fd is None:
             return None
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO}:
-                return b""
-            raise
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return b""
-            with os.fdopen(fd, "rb", closefd=False) as file:
-                return file.read(most_bytes)
-        finally:
-            os.close(fd)
+        if fd < 0:
+            return b""
+        with os.fdopen(fd, "rb") as file:
+            return file.read(most_bytes)
 
     def open_existing(self, name: str, folder_fd: int) -> int | None:
         """Open the regular file at a name to read it; None when the name is free, -1 for anything else."""
