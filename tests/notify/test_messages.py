@@ -29,6 +29,24 @@ def test_a_verdict_says_what_was_decided_in_words_and_fields() -> None:
     assert "FRAMEGATE_ZONE" not in environment
 
 
+def test_a_verdict_that_is_repeated_has_the_same_id() -> None:
+    """The same file with the same verdict has one id, whenever it was decided; anything else has another."""
+
+    def id_of(entry: Entry, site: str = "lot1") -> str:
+        return str(of_verdict(entry, site, "/srv/results")["id"])
+
+    again = replace(ENTRY, decided_at_ns=ENTRY.decided_at_ns + 1, reason=Reason.FIRST, config_revision=1)
+    assert id_of(again) == id_of(ENTRY)
+    others = (
+        replace(ENTRY, reason=Reason.UNCHANGED),
+        replace(ENTRY, camera="c2"),
+        replace(ENTRY, key=FileKey("c1/b.jpg", 10, 20)),
+        replace(ENTRY, key=FileKey("c1/a.jpg", 10, 21)),
+        replace(ENTRY, sha256=b"x" * 32),
+    )
+    assert len({id_of(ENTRY), id_of(ENTRY, "lot2"), *map(id_of, others)}) == 2 + len(others)
+
+
 def test_a_name_with_any_bytes_is_told() -> None:
     """A program gets the very bytes of a name, JSON stays JSON, and no name adds a line to a mail."""
     name = os.fsdecode(b"c1/\xff\nBcc: all@example.org.jpg")

@@ -122,6 +122,23 @@ def test_killed_at_any_moment_it_tells_everything(site: Site, web: WebServer) ->
     assert book(site, "web").told == len(shots) + kills + 1
 
 
+def test_what_is_told_again_after_a_lost_ledger_is_known_by_its_id(site: Site, web: WebServer) -> None:
+    """When the ledger is removed its frames are judged and told again, each under the id that it had."""
+    configure(site, notify("web", ["kept", "dropped"], webhook=web.url))
+    with running(site) as daemon:
+        shots = camera(site, 0)
+        daemon.wait_for_verdicts(len(shots))
+        wait_until(lambda: len(web.bodies) == len(shots))
+        for file in site.state.glob("ledger.sqlite3*"):
+            file.unlink()
+        wait_until(lambda: len(web.bodies) == 2 * len(shots))
+    ids: dict[tuple[str, str], set[str]] = {}
+    for body in web.bodies:
+        ids.setdefault((body["frame"], body["event"]), set()).add(body["id"])
+    assert [len(each) for each in ids.values()] == [1] * len(ids)
+    assert len(set.union(*ids.values())) == len(ids)
+
+
 def test_a_command_that_outlives_a_kill_is_ended_before_the_next(site: Site) -> None:
     """The command that a killed daemon has left running does not run beside the one of the next life."""
     script = f"echo $$ >> {site.home / 'pids'}; exec sleep 600"

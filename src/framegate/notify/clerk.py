@@ -209,8 +209,8 @@ class Clerk:
 
     def _about_events(self, events: list[Spooled]) -> Iterator[tuple[str, str, str]]:
         """Yield the same of each event."""
-        for _, message in events:
-            body = json.dumps(message)
+        for key, message in events:
+            body = json.dumps({**message, "id": key})
             for each in self._settings:
                 if each.wants(message["event"], message.get("camera")) and not _is_about(each.name, message):
                     yield message["time"], each.name, body

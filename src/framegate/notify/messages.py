@@ -1,6 +1,8 @@
 """A message: one event as JSON, as variables of an environment, and as a line for people."""
 
 import json
+import os
+from hashlib import blake2s
 from typing import Any
 
 from framegate.config.quantities import comparison
@@ -39,7 +41,8 @@ def of_verdict(entry: Entry, site: str, results: str) -> Document:
     words = f"{entry.reason.verdict} {entry.key.name} of {entry.camera}: {entry.reason}"
     if entry.score is not None and entry.threshold is not None and entry.unit is not None:
         words += f", {' '.join(comparison(entry.score, entry.threshold, entry.unit))}"
-    return document(event.event, event.level, site, entry.decided_at_ns, fields, words=words)
+    message = document(event.event, event.level, site, entry.decided_at_ns, fields, words=words)
+    return {**message, "id": _id_of_verdict(entry, site)}
 
 
 def document(
@@ -69,6 +72,16 @@ def as_environment(message: Document) -> dict[str, str]:
         for name, value in message.items()
         if value is not None
     }
+
+
+def _id_of_verdict(entry: Entry, site: str) -> str:
+    """Return what is the same when the same file gets the same verdict again: the ledger may have been lost.
+
+    A camera may send the same bytes twice under one name: the time tells these apart.
+    """
+    key, sha256 = entry.key, (entry.sha256 or b"").hex()
+    what = (site, entry.camera, key.name, key.size_bytes, key.mtime_ns, sha256, entry.reason.verdict)
+    return blake2s(os.fsencode("\0".join(map(str, what))), digest_size=8).hexdigest()
 
 
 def _as_text(value: object) -> str:

@@ -55,7 +55,7 @@ class Waiting:
 
     id: int
     key: str
-    """The same whenever this message is told, and of no other."""
+    """The same whenever this message is told, and of no other. Of a verdict, also when it comes in again."""
 
     name: str
     age_s: float
@@ -172,8 +172,10 @@ class Queue:
             if row is None:
                 return None
             self._in_flight[name] = row[0]
-            key = blake2s(f"{row[0]} {row[1]} {name} {row[2]}".encode(), digest_size=8).hexdigest()
-            return Waiting(row[0], key, name, self._running_s() - row[1], json.loads(row[2]))
+            body = json.loads(row[2])
+            what = body.pop("id", None) or f"{row[0]} {row[1]} {row[2]}"
+            key = blake2s(f"{name} {what}".encode(), digest_size=8).hexdigest()
+            return Waiting(row[0], key, name, self._running_s() - row[1], body)
 
     def settle(self, message: Waiting, outcome: str) -> None:
         """Remove a message, ``told`` or ``given_up``, and count it."""
