@@ -265,7 +265,7 @@ class Pipeline:
             self._tell(event)
         is_judged = decision.verdict is not Verdict.REJECTED
         is_late = is_judged and camera.lateness.follow(
-            candidate.captured_at_ns, moment.arrived_at_ns or time.time_ns()
+            candidate.captured_at_ns, moment.arrived_at_ns or time.time_ns(), self._ledger.set_aside
         )
         return _Decided(examined, decision, is_late)
 

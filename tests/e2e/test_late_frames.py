@@ -94,6 +94,24 @@ def test_what_is_newest_survives_a_restart_and_a_lack_of_memory(
     stepped.stop()
 
 
+def test_no_frame_is_late_since_the_ledger_was_lost(site: Site) -> None:
+    """What is judged again for a ledger that was removed is in order; what comes late then is still marked."""
+    site.configure(detection=DETECTION)
+    stepped = Stepped(site)
+    stepped.start()
+    taken = shots()
+    assert let_arrive(stepped, *taken[1:]) == [False] * (len(taken) - 1)
+    for file in site.state.glob("ledger.sqlite3*"):
+        file.unlink()
+    seen = len(stepped.verdicts())
+    stepped.go(100)
+    again = [event.entry for event in stepped.verdicts()[seen:]]
+    assert [entry.key.name for entry in again] == [each.name for each in taken[1:]]
+    assert not any(entry.late for entry in again)
+    assert let_arrive(stepped, taken[0]) == [True]
+    stepped.stop()
+
+
 def test_a_rejected_frame_is_never_late(site: Site) -> None:
     """What is no picture has no place in an order: it is not marked, and makes no other frame late."""
     site.configure(detection=DETECTION)

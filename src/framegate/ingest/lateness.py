@@ -42,13 +42,19 @@ class Lateness:
         self._run: _Run | None = None
         """The late frames since the last that was not; None when that was the last frame."""
 
-    def follow(self, captured_ns: int, arrived_ns: int) -> bool:
+        self._ledger: int | None = None
+
+    def follow(self, captured_ns: int, arrived_ns: int, ledger: int = 0) -> bool:
         """Return whether a frame that is judged now is late, and remember it.
 
         Args:
             captured_ns: when it was taken.
             arrived_ns: when it came, or is judged.
+            ledger: another number when a new ledger was begun: all frames are judged again, from the oldest.
         """
+        if self._ledger not in {None, ledger}:
+            self.newest_ns = self._run = None
+        self._ledger = ledger
         if self.newest_ns is None or captured_ns >= self.newest_ns:
             self.newest_ns, self._run = captured_ns, None
             return False

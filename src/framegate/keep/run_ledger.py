@@ -25,6 +25,10 @@ class JudgingLedger(Protocol):
     def config_revision(self) -> int:
         """Number of the settings in force."""
 
+    @property
+    def set_aside(self) -> int:
+        """How many ledgers were lost before this one: their frames are to be judged again."""
+
     def put_in_force(self, snapshot: Snapshot) -> None:
         """Number what frames are judged by from now on; raise nothing."""
 
@@ -92,6 +96,11 @@ class RunLedger:
     def config_revision(self) -> int:
         """Return 1: the settings of a run do not change."""
         return 1
+
+    @property
+    def set_aside(self) -> int:
+        """Return 0: it cannot be lost."""
+        return 0
 
     def put_in_force(self, _snapshot: Snapshot) -> None:
         """Remember nothing of the settings."""
