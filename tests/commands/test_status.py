@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from disks import memory_disk, need_root
 from forked import framegate
 from framegate.commands.demo.uploads import write_at_once
 from framegate.commands.status import run_status, status_of
@@ -222,12 +224,64 @@ def test_a_daemon_that_does_not_report_is_said_to_hang(
     assert (document["running"], document["hung"]) == (True, True)
     words = in_words(status_of(site.config, load_it), 200)
     said = (
-        rf"the daemon \(process {os.getpid()}\) has not reported for \d+[sm]: it hangs, or gets no CPU time"
+        rf"the daemon \(process {os.getpid()}\) has not reported for \d+[sm]: it hangs, gets no CPU time, or"
     )
     assert re.search(said, words)
     daemon.go(20)
     assert run_status(site.config, load_it, as_json=True, watch=False)
     daemon.stop()
+
+
+def test_a_full_state_folder_is_said_at_once(site: Site) -> None:
+    """What keeps the daemon from reporting stands at the top before it counts as hanging, and goes again."""
+    need_root()
+    with memory_disk(site.state, "1m"):
+        daemon = Stepped(site)
+        daemon.start()
+        daemon.go(2)
+        load_it = functools.partial(load, site.config)
+        assert status_of(site.config, load_it).state_unwritable is None
+        filling = site.state / "filling"
+        with suppress(OSError):
+            filling.write_bytes(b"x" * 2_000_000)
+        upload(shot(0, 0), site.drop)
+        daemon.go(5)
+        shown = status_of(site.config, load_it)
+        assert (shown.running, shown.hung) == (True, False)
+        why = f"the disk of {site.state} is full: frames wait in the drop folder until the daemon can write"
+        assert in_words(shown, 300).splitlines()[1].startswith(why)
+        grown_old(site, by_s=45)
+        assert "it hangs" not in in_words(status_of(site.config, load_it), 300)
+        filling.unlink()
+        daemon.go(60)
+        shown = status_of(site.config, load_it)
+        assert (shown.state_unwritable, shown.totals.kept) == (None, 1)
+        daemon.stop()
+
+
+def test_a_daemon_whose_state_folder_is_gone_is_not_passed_over(site: Site) -> None:
+    """While a daemon serves the drop folder it is never said that none runs, wherever its state is."""
+    daemon = Stepped(site)
+    daemon.start()
+    daemon.go(2)
+    load_it = functools.partial(load, site.config)
+    shutil.rmtree(site.state)
+    gone = f"^a daemon serves {site.drop}, but its state folder {site.state} is gone, and no frame is judged"
+    with pytest.raises(NoStatusError, match=gone):
+        status_of(site.config, load_it)
+    site.state.mkdir()
+    daemon.go(20)
+    assert status_of(site.config, load_it).running
+    site.state = site.home / "another"
+    site.state.mkdir()
+    site.configure()
+    with pytest.raises(
+        NoStatusError, match=f"not with the state folder {site.state}: .* Restart the daemon$"
+    ):
+        status_of(site.config, load_it)
+    daemon.stop()
+    with pytest.raises(NoStatusError, match=r"^no daemon has run with the state folder"):
+        status_of(site.config, load_it)
 
 
 def test_a_stopped_process_fails_the_command(site: Site) -> None:

@@ -95,7 +95,7 @@ def test_what_is_newest_survives_a_restart_and_a_lack_of_memory(
 
 
 def test_no_frame_is_late_since_the_ledger_was_lost(site: Site) -> None:
-    """What is judged again for a ledger that was removed is in order; what comes late then is still marked."""
+    """What is judged again for a ledger that was removed is in order; what is late then is still marked."""
     site.configure(detection=DETECTION)
     stepped = Stepped(site)
     stepped.start()

@@ -54,7 +54,7 @@ def status_of(path: Path | None, load: Load) -> Status:
 
     Raises:
         ConfigError: the config has errors, and no daemon runs with an older version of it.
-        NoStatusError: no daemon has run there, or its files cannot be read.
+        NoStatusError: no daemon has run there, or its files cannot be read, or it writes them elsewhere.
     """
     try:
         config = load()
@@ -64,8 +64,9 @@ def status_of(path: Path | None, load: Load) -> Status:
         return status
     state = Path(config.settings.state.folder or "")
     try:
-        if is_served(state):
-            return _brought_to_now(StatusReader(state).read())
+        drop = Path(config.settings.drop.folder)
+        if is_served(state) or is_served(drop):
+            return _brought_to_now(StatusReader(state, drop).read())
         return _left_by_a_daemon(config, state)
     except PermissionError as error:
         raise NoStatusError(who_may_read(Path(error.filename or state))) from error

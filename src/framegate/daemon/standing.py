@@ -12,6 +12,9 @@ from framegate.telemetry.status import FILE_NAME, Status, from_json
 HUNG_S = 30.0
 """A daemon that has not written its status for this long hangs: it writes at least every 10 s."""
 
+NO_ROOM_BYTES = 65_536
+"""With less than this, neither the ledger nor the status can be written, or not for long."""
+
 
 class NoStatusError(FramegateError):
     """There is no status to show."""
@@ -22,10 +25,11 @@ class StatusReader:
 
     Args:
         state: the state folder.
+        drop: the drop folder; None: not known.
     """
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    def __init__(self, state: Path, drop: Path | None = None) -> None:
+        self._state, self._drop = state, drop
         self._file = state / FILE_NAME
         self._version: tuple[int, ...] = ()
         self._status: Status | None = None
@@ -37,16 +41,19 @@ class StatusReader:
         says that it runs.
 
         Raises:
-            NoStatusError: there is none, or it cannot be used.
+            NoStatusError: there is none, or it cannot be used, or who serves the drop folder has another one.
             OSError: it cannot be read.
         """
         is_running = is_served(self._state)  # first: a daemon that has ended has written its last status
+        if not is_running and self._drop is not None and is_served(self._drop):
+            raise NoStatusError(self._why_it_is_not_here(self._drop))
         try:
             status = self._latest()
         except FileNotFoundError as error:
             raise NoStatusError(self._why_there_is_none(is_running=is_running)) from error
         is_hung = is_running and time.time() - status.at_s > HUNG_S
-        return replace(status, running=is_running, hung=is_hung)
+        unwritable = self._why_unwritable(status.pid) if is_running else None
+        return replace(status, running=is_running, hung=is_hung, state_unwritable=unwritable)
 
     def _latest(self) -> Status:
         with open(self._file, "rb") as file:
@@ -61,6 +68,30 @@ class StatusReader:
                 raise NoStatusError(words) from error
         self._version = version
         return self._status
+
+    def _why_unwritable(self, pid: int | None) -> str | None:
+        """Return what keeps a process from writing into the state folder; None if nothing can be seen."""
+        space = os.statvfs(self._state)
+        if space.f_flag & os.ST_RDONLY:
+            return f"{self._state} is mounted read-only"
+        is_roots = os.stat(f"/proc/{pid}").st_uid == 0 if os.path.exists(f"/proc/{pid}") else False
+        free_bytes = (space.f_bfree if is_roots else space.f_bavail) * space.f_frsize
+        if free_bytes < NO_ROOM_BYTES:
+            return f"the disk of {self._state} is full"
+        return (
+            f"the disk of {self._state} has no inode left" if space.f_files and not space.f_favail else None
+        )
+
+    def _why_it_is_not_here(self, drop: Path) -> str:
+        if not self._state.exists():
+            return (
+                f"a daemon serves {drop}, but its state folder {self._state} is gone, and no frame is judged"
+                " until it is back: restart the daemon, or make the folder for its user"
+            )
+        return (
+            f"a daemon serves {drop}, but not with the state folder {self._state}: the config named another"
+            " one when it was started. Restart the daemon"
+        )
 
     def _why_there_is_none(self, *, is_running: bool) -> str:
         if is_running:

@@ -17,12 +17,22 @@ CLOCK_FAULTS = {
 def daemon_hangs(status: Status) -> str:
     """Return the sentence for a daemon that has not written its status for too long."""
     silent = age(time.time() - status.at_s)
-    return f"the daemon (process {status.pid}) has not reported for {silent}: it hangs, or gets no CPU time"
+    words = f"the daemon (process {status.pid}) has not reported for {silent}"
+    if status.state_unwritable:
+        return words
+    return f"{words}: it hangs, gets no CPU time, or cannot write into its state folder; see its log"
 
 
 def troubles_of(status: Status) -> list[str]:
     """Return what is wrong with a daemon as a whole, one sentence each."""
-    troubles = [f"intake paused: {status.paused}"] if status.paused else []
+    troubles = []
+    if status.state_unwritable:
+        when = age(time.time() - status.at_s)
+        troubles.append(
+            f"{escape_control_chars(status.state_unwritable)}: frames wait in the drop folder until the"
+            f" daemon can write there again; what is shown is {when} old"
+        )
+    troubles += [f"intake paused: {status.paused}"] if status.paused else []
     troubles += ["the drop folder is absent"] if status.is_absent else []
     troubles += [f"config refused: {error}" for error in status.config_refused]
     if status.archive_refused:

@@ -191,6 +191,9 @@ class Status(Vitals):
     hung: bool = False
     """Whether a running daemon has not reported for too long; set by ``framegate status``."""
 
+    state_unwritable: str | None = None
+    """Why a running daemon cannot write into its state folder, if that can be seen; set likewise."""
+
     totals: Totals
     oldest_pending_s: float = 0.0
     cameras: dict[str, CameraStatus]

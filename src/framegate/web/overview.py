@@ -31,6 +31,7 @@ class Site:
     name: str
     """Unique among the sites."""
 
+    drop: Path
     state: Path
     results: Path
     max_size_bytes: int
@@ -74,6 +75,7 @@ def _site(name: str, config: Config) -> Site:
     settings = config.settings
     return Site(
         name,
+        Path(settings.drop.folder),
         Path(settings.state.folder or ""),
         Path(settings.results.folder),
         int(settings.drop.max_size),
@@ -129,7 +131,7 @@ class _View:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._reader = StatusReader(site.state)
+        self._reader = StatusReader(site.state, site.drop)
         self.results: dict[str, Result] = {}
         """The results that its status names, by key."""
 
@@ -144,7 +146,9 @@ class _View:
         no_pictures = self._why_no_pictures()
         shown: tuple[str | float | None, ...] = ("unknown", why)
         if status is not None:
-            shown = (status.at_s, status.pid, status.running, status.hung, no_pictures)
+            shown = (
+                status.at_s, status.pid, status.running, status.hung, status.state_unwritable, no_pictures,
+            )  # fmt: skip
         if shown == self.shown:
             return {}
         before, self.shown = self.results, shown
