@@ -28,13 +28,10 @@ def test_verdicts_go_by_their_words_and_events_by_their_names() -> None:
 
 
 def test_what_can_be_told_is_what_is_logged_beyond_debugging() -> None:
-    """Every event at info and above can be told, but those that only the log hears."""
+    """Every event at info and above can be told, and none for debugging."""
     levels = {name: kind.levels for kind in all_kinds() for name in kind.names()}
     told = set(tellable())
-    assert {name for name, each in levels.items() if "debug" not in each} - told == {
-        "daemon.stopped", "log.lost", "thread.failed",
-    }  # fmt: skip
-    assert not [name for name in told if "debug" in levels[name]]
+    assert {name for name, each in levels.items() if "debug" not in each} == told
 
 
 def test_cameras_choose_among_the_events_that_have_one() -> None:
@@ -53,9 +50,9 @@ def test_cameras_choose_among_the_events_that_have_one() -> None:
             "no event is named 'keep' (did you mean 'kept'?): the table of events in the README",
         ),
         (
-            GOOD.replace('["kept"]', '["kept", "camera.slient", "log.lost", "frame.seen", "x"]'),
+            GOOD.replace('["kept"]', '["kept", "camera.slient", "frame.seen", "x"]'),
             (
-                "no event is named 'camera.slient' (did you mean 'camera.silent'?); log.lost cannot be told; "
+                "no event is named 'camera.slient' (did you mean 'camera.silent'?); "
                 "frame.seen is for debugging and cannot be told; no event is named 'x': the table"
             ),
         ),

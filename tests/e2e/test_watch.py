@@ -8,7 +8,7 @@ import pytest
 
 from invariants import check
 from oracle import DETECTION, Shot, shot, upload
-from running import RunningDaemon, Site, running
+from running import RunningDaemon, Site, running, wait_until
 from troubles import limited
 
 ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount and set kernel limits")
@@ -122,11 +122,14 @@ BaseObserver.dispatch_events = fail
 
 
 def test_a_thread_that_fails_is_a_line_of_the_log(site: Site, tmp_path: Path) -> None:
-    """A watcher's thread that ends with an exception is announced as JSON; frames are found without it."""
+    """A watcher's thread that ends with an exception is announced and told; frames are found without it."""
     (tmp_path / "failing").mkdir()
     (tmp_path / "failing" / "sitecustomize.py").write_text(THREAD_THAT_FAILS, "ascii")
-    site.configure(drop="sweep_s = 0.5", detection=DETECTION)
+    told = tmp_path / "told"
+    notify = f"[[notify]]\nname = 'list'\non = 'thread.failed'\ncommand = ['tee', '{told}']"
+    site.configure(drop="sweep_s = 0.5", detection=DETECTION, rest=notify)
     with running(site, through=("env", f"PYTHONPATH={tmp_path / 'failing'}")) as daemon:
         judge(site, daemon, shot(0, 0))
         (line, *_) = daemon.wait_for("thread.failed", level="error")
+        wait_until(lambda: told.exists() and "this is a test" in told.read_text("utf-8"))
     assert "this is a test" in line["error"]

@@ -139,6 +139,29 @@ def test_what_is_told_again_after_a_lost_ledger_is_known_by_its_id(site: Site, w
     assert len(set.union(*ids.values())) == len(ids)
 
 
+def test_the_end_is_told_at_once_or_after_the_next_start(site: Site) -> None:
+    """The last verdict and the end are told before a stop is over; a way that hangs does not delay it."""
+    hang = site.home / "hang"
+    script = f"if test -e {hang}; then exec sleep 600; fi; {listing(site, 'slow')}"
+    configure(
+        site,
+        notify("list", ["kept", "daemon.stopped"], script=listing(site)),
+        notify("fails", ["daemon.stopped"], script="exit 1"),
+        notify("slow", ["daemon.stopped"], script=script),
+    )
+    hang.touch()
+    with running(site) as daemon:
+        shots = camera(site, 0, (0,))
+        daemon.wait_for_verdicts(1)
+        assert daemon.stop() == 0
+    assert told(site) == [shots[0].name, ""]
+    assert told(site, "slow") == []
+    assert daemon.lines[-1]["event"] == "daemon.stopped"
+    hang.unlink()
+    with running(site):
+        wait_until(lambda: told(site, "slow") == [""])
+
+
 def test_a_command_that_outlives_a_kill_is_ended_before_the_next(site: Site) -> None:
     """The command that a killed daemon has left running does not run beside the one of the next life."""
     script = f"echo $$ >> {site.home / 'pids'}; exec sleep 600"

@@ -17,6 +17,7 @@ from framegate.commands.demo.uploads import write_at_once
 from framegate.config.telling.log import LogSettings
 from framegate.deadlines import NEVER_S
 from framegate.events.base import LogEvent
+from framegate.events.daemon import LogLost
 from framegate.events.frames import FrameDecided, FramePostponed
 from framegate.events.watch import DropAbsent, SweepEnded
 from framegate.model import ChangeScore, Entry, FileKey, Reason, Region
@@ -197,8 +198,10 @@ def numbered(number: int, *, size: int = 300) -> LogEvent:
 
 
 def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Reading, log: Log) -> None:
-    """No line waits for its reader; one that is back gets whole lines, then how many it missed."""
+    """No line waits for its reader; one that is back gets whole lines, and how many it missed is told."""
     flags = fcntl.fcntl(unread.fd, fcntl.F_GETFL)
+    told: list[LogEvent] = []
+    log.tell = told.append
     for number in range(5000):
         log(numbered(number, size=6000 if number % 7 == 0 else 300))
     assert log.lines_lost > 3000
@@ -214,6 +217,7 @@ def test_a_log_that_nobody_reads_loses_lines_but_waits_for_nobody(unread: Readin
     assert read == [*range(5000 - log.lines_lost), -1]
     assert [line["event"] for line in lines[-2:]] == ["log.lost", "test.line"]
     assert lines[-2]["lines"] == log.lines_lost
+    assert told == [LogLost(log.lines_lost)]
     assert fcntl.fcntl(unread.fd, fcntl.F_GETFL) == flags
 
 
@@ -295,6 +299,32 @@ def test_a_daemon_goes_on_and_ends_while_nobody_reads_its_log(site: Site) -> Non
             wait_until(lambda: status(site)["log_lines_lost"] > 0)
             process.terminate()
             assert process.wait(WITHIN_S) == 0  # systemd kills it after 30 s
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(fd)
+
+
+def is_told_while_reading(reader: int, told: Path) -> bool:
+    with suppress(BlockingIOError):
+        os.read(reader, 65_536)
+    return told.exists() and b'"log.lost"' in told.read_bytes()
+
+
+def test_lost_lines_are_told_to_who_wants_to_know(site: Site) -> None:
+    """When the log is read again, a [[notify]] of log.lost says that lines are missing."""
+    told = site.home / "told"
+    notify = f"[[notify]]\nname = 'list'\non = 'log.lost'\ncommand = ['tee', '{told}']"
+    site.configure(rest=f'[log]\nlevel = "debug"\n{notify}')
+    for number in range(MOST_WAITING // 2):
+        (site.drop / f"f{number:04}.jpg").write_bytes(b"no picture")
+    reader, fd = os.pipe()
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen([*RUN, str(site.config)], stderr=fd, stdout=fd) as process:
+        try:
+            wait_until(lambda: status(site).get("log_lines_lost", 0) > 0, 60)
+            os.set_blocking(reader, False)
+            wait_until(lambda: is_told_while_reading(reader, told))
         finally:
             process.kill()
             os.close(reader)

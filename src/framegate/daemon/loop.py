@@ -101,7 +101,7 @@ class Daemon:
                 settings,
                 self._ledger,
                 vitals=lambda: vitals_of(
-                    self._intake, self._reloader, self._telling, self._chores, log_lines_lost()
+                    self._intake, self._reloader, self.telling, self._chores, log_lines_lost()
                 ),
                 pending=self._intake.pending,
                 show_line=self._notifier.status,
@@ -110,11 +110,11 @@ class Daemon:
             )
             undo.callback(self._reporting.close)
             self._audience.insert(0, self._reporting)
-            self._telling = Notifications(
+            self.telling = Notifications(
                 settings, self._ledger, config.site, emit=self._emit, wake=self._intake.interrupt, clock=clock
             )
-            undo.callback(self._telling.close)
-            self._audience.append(self._telling)
+            undo.callback(self.telling.close)
+            self._audience.append(self.telling)
             self._held = undo.pop_all()
         self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit)
         self._ahead = Ahead(self._pipeline.examine, settings, guard=crash_guard)
@@ -129,7 +129,7 @@ class Daemon:
             is_absent=lambda: self._intake.watch.is_absent,
             is_paused=lambda: self._pause is not None,
         )
-        self._chores: list[Chore] = [self._reporting, self._telling, *deleting, *chores]
+        self._chores: list[Chore] = [self._reporting, self.telling, *deleting, *chores]
         self._reloader.retunes = (
             self._pipeline.retune,
             self._ahead.retune,
@@ -169,7 +169,7 @@ class Daemon:
         """Start to watch, and report that; frames that are there already are judged in the turns."""
         self._intake.start()
         self._reloader.start(self._clock())
-        self._telling.start()
+        self.telling.start()
         self._emit(start_line(self._reloader.config, self._ledger, self._intake.watch.mode))
         self._notifier.ready()
 
@@ -205,9 +205,11 @@ class Daemon:
             self._pipeline.flush()
         except SinkError as error:
             self._emit(LedgerUnsaved(str(error)))
+        stopped = DaemonStopped(**{str(verdict): self.tally[verdict] for verdict in Verdict})
+        self.telling(stopped)  # it ends with the others, and the log's last line comes after that
         self._held.close()
-        verdicts = {str(verdict): self.tally[verdict] for verdict in Verdict}
-        self._emit(DaemonStopped(**verdicts))
+        self.telling.emit_said()
+        self._emit(stopped)
 
     def _judge_some(self) -> None:
         if self._intake.watch.is_absent:  # frames to recover may be in it

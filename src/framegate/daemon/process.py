@@ -55,8 +55,9 @@ def _run(config: Config, log: Log, disk: Disk | None) -> None:
 
     def log_failure(failed: threading.ExceptHookArgs) -> None:
         name = "unknown" if failed.thread is None else failed.thread.name
-        log(ThreadFailed(name, repr(failed.exc_value)))
+        daemon.telling.say(ThreadFailed(name, repr(failed.exc_value)))
 
+    log.tell = daemon.telling
     threading.excepthook = log_failure  # watchdog's threads: no traceback between the log's lines
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

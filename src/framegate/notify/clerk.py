@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import blake2s
 from itertools import islice
 from operator import itemgetter
@@ -121,6 +122,8 @@ class Clerk:
             self._bell.wait(pause_s)
             if not self._is_finishing:
                 time.sleep(PAUSE_S)
+        with suppress(Exception):  # what has come last, such as the end itself, is in the spool as well
+            self._work()
 
     def _work(self) -> bool:
         """Take in a portion of what is new; return whether there is more."""

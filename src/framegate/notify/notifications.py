@@ -21,7 +21,7 @@ from framegate.notify.queue import QUEUE_NAME, Queue
 from framegate.notify.spool import SPOOL_NAME, Spool, Spooled
 
 GRACE_S = 2.0
-"""How long what is in flight may take at the daemon's end."""
+"""How long what is in flight, and the word that the daemon has ended, may take at the daemon's end."""
 
 IN_ORDER_S = 6.0
 """How long an event waits for verdicts before it: they are committed within 5 s unless the disk is full."""
@@ -65,7 +65,7 @@ class Notifications:
         self._wanted: frozenset[str] = frozenset()
         self._starts: dict[str, int] = {}
         self._said: deque[LogEvent] = deque()
-        """Events of our threads, which the loop emits."""
+        """Events of other threads, which the loop emits."""
 
         self._held: deque[tuple[float, Spooled]] = deque()
         """Events that wait for the verdicts before them, and until when."""
@@ -107,14 +107,23 @@ class Notifications:
         if not self._ledger.has_pending or len(self._held) > MOST_HELD:
             self._release()
 
+    def say(self, event: LogEvent) -> None:
+        """Have the loop emit an event; may be called by any thread."""
+        self._said.append(event)
+        self._wake()
+
+    def emit_said(self) -> None:
+        """Emit what other threads have said."""
+        while self._said:
+            self._emit(self._said.popleft())
+
     def deadline_s(self) -> float:
         """Return when ``run_due`` has something to do."""
         return -NEVER_S if self._said else self._held[0][0] if self._held else NEVER_S
 
     def run_due(self, now_s: float) -> None:
-        """Hand over what may go, and emit what our threads have to say."""
-        while self._said:
-            self._emit(self._said.popleft())
+        """Hand over what may go, and emit what other threads have to say."""
+        self.emit_said()
         if self._spool is None or self._clerk is None:
             return
         if self._held and (now_s >= self._held[0][0] or not self._ledger.has_pending):
@@ -143,21 +152,20 @@ class Notifications:
             self._release()
             self._clerk.close(GRACE_S)
             self._spool.close()
-        while self._said:
-            self._emit(self._said.popleft())
+        self.emit_said()
 
     def _begin(self, notifies: tuple[NotifySettings, ...]) -> None:
         path = self._state / LEDGER_NAME
         first_row = self._ledger.presence.newest_id()
-        self._queue = Queue(self._state / QUEUE_NAME, first_row, self._say, self._clock)
-        self._spool = Spool(self._state / SPOOL_NAME, self._say)
+        self._queue = Queue(self._state / QUEUE_NAME, first_row, self.say, self._clock)
+        self._spool = Spool(self._state / SPOOL_NAME, self.say)
         self._clerk = Clerk(
             self._queue,
             self._spool,
             path,
             results=self._results,
             site=self._site,
-            emit=self._say,
+            emit=self.say,
             clock=self._clock,
         )
         self._use(notifies)
@@ -180,10 +188,6 @@ class Notifications:
         while self._held:
             self._spool.release(self._held.popleft()[1])
         self._clerk.wake()
-
-    def _say(self, event: LogEvent) -> None:
-        self._said.append(event)
-        self._wake()
 
     def _forget(self) -> None:
         """Remove what former settings have left: who is to be told later is told from then on."""

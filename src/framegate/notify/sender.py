@@ -9,6 +9,7 @@ from framegate.config.telling.notify import NotifySettings
 from framegate.deadlines import NEVER_S, retry_delay_s
 from framegate.errors import SinkError
 from framegate.events.base import Listener
+from framegate.events.daemon import DaemonStopped
 from framegate.events.telling import NotifyDropped, NotifyFailed, NotifyRecovered
 from framegate.notify.books import Book
 from framegate.notify.queue import Hour, Queue, Waiting
@@ -51,7 +52,7 @@ class Sender:
         self._settings, self._queue, self._site, self._mark = settings, queue, site, mark
         self._emit, self._clock = emit, clock
         self._bell = Bell()
-        self._is_finishing = False
+        self._is_finishing = self._is_emptying = False
         self._in_flight: Try | None = None
         self._settled: tuple[Waiting, str] | None = None
         """What is told, or given up, and not in the books yet, since these could not be written."""
@@ -84,8 +85,9 @@ class Sender:
         self._bell.ring()
 
     def finish(self) -> None:
-        """Begin no other message."""
-        self._is_finishing = True
+        """Begin no other message; who wants to know of the daemon's end is told what can be told at once."""
+        self._is_emptying = DaemonStopped.name in self._settings.on
+        self._is_finishing = not self._is_emptying
         self._bell.ring()
 
     def abort(self) -> None:
@@ -107,6 +109,7 @@ class Sender:
     def _run(self) -> None:
         kill_marked(self._mark)  # what a life before this one was killed over
         while not self._is_finishing:
+            is_emptying = self._is_emptying
             try:
                 pause_s = self._turn()
             except SinkError:  # who adds to the queue reports it
@@ -114,6 +117,8 @@ class Sender:
             except Exception as error:  # noqa: BLE001 - a mistake of ours; the message is tried again, and given up
                 pause_s = FIRST_RETRY_S
                 self._note_failure(Outcome(is_told=False, words=repr(error)))
+            if is_emptying and pause_s > PAUSE_S:
+                break
             self._bell.wait(min(pause_s, self._report_dropped()))
 
     def _turn(self) -> float:

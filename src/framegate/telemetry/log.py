@@ -67,6 +67,8 @@ class Log:
         self._listener = log_listener(stream, settings, is_terminal=is_terminal)
         self._lost_reported = 0
         self._next_try_s = -NEVER_S
+        self.tell: Listener = lambda _event: None
+        """Gets the only event that this makes itself."""
 
     @property
     def lines_lost(self) -> int:
@@ -105,7 +107,9 @@ class Log:
             self._stream.flush()
         if self._has_unreported_losses():
             lines, self._lost_reported = self._stream.lost - self._lost_reported, self._stream.lost
-            self._listener(LogLost(lines))
+            lost = LogLost(lines)
+            self._listener(lost)
+            self.tell(lost)
 
 
 def _now() -> str:

@@ -13,16 +13,13 @@ from framegate.config.tables import Table
 from framegate.config.values import DurationValue, Number, Patterns, Text, Whole
 from framegate.model import Verdict
 
-UNTELLABLE = frozenset({"daemon.stopped", "log.lost", "thread.failed"})
-"""Events that only the log hears: whoever tells has stopped by then, or another thread has written them."""
-
 
 def tellable() -> tuple[str, ...]:
     """Return the names of the events that can be told: all but those for debugging."""
     from framegate.events.kinds import all_kinds  # noqa: PLC0415 - 5 ms that most configs do not need
 
     names = (name for kind in all_kinds() if "debug" not in kind.levels for name in kind.names())
-    return tuple(sorted(set(names) - UNTELLABLE))
+    return tuple(sorted(set(names)))
 
 
 def _events(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,8 +34,6 @@ def _events(words: tuple[str, ...]) -> tuple[str, ...]:
 def _what_is_wrong_with(word: str, known: tuple[str, ...]) -> str:
     from framegate.events.kinds import all_kinds  # noqa: PLC0415 - as above
 
-    if word in UNTELLABLE:
-        return f"{word} cannot be told"
     if any(word in kind.names() for kind in all_kinds()):
         return f"{word} is for debugging and cannot be told"
     close = difflib.get_close_matches(word, [*Verdict, *known], n=1)
@@ -96,8 +91,7 @@ class NotifySettings(Table):
 
     on: Annotated[EventNames, Field(examples=[["kept", "camera.silent", "intake.paused"]])]
     """What is told: `kept`, `dropped` or `rejected` for verdicts, and the name of any event in the log except
-    those for debugging, `daemon.stopped`, `log.lost` and `thread.failed`: these cannot be told.
-    A verdict is told when it is safe in the ledger, some 5 s later at most."""
+    those for debugging. A verdict is told when it is safe in the ledger, some 5 s later at most."""
 
     command: Command | None = Field(default=None, examples=[["/usr/local/bin/tell", "lot1"]])
     """The program that is run, with its arguments; no shell. It gets the message as JSON on standard input,
