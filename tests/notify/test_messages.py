@@ -1,10 +1,18 @@
+import dataclasses
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
-from framegate.events.daemon import ConfigRefused
+import pytest
+
+from framegate.config.telling.notify import tellable
+from framegate.events.base import LogEvent
+from framegate.events.daemon import ConfigRefused, ConfigReloaded, DaemonStarted
 from framegate.events.frames import CameraSilent
+from framegate.events.kinds import all_kinds
 from framegate.events.telling import NotifyFailed
 from framegate.model import Entry, FileKey, Reason
 from framegate.notify.messages import MOST_CHARACTERS, as_environment, as_json, of_event, of_verdict
@@ -57,9 +65,9 @@ def test_a_name_with_any_bytes_is_told() -> None:
 
 
 def test_an_event_has_its_fields_and_is_never_large() -> None:
-    """Every field stands by itself; a list is one text for people, and what is too long is cut."""
+    """Every field stands by itself; people get a sentence, in which a list is one text; all is cut."""
     message = of_event(CameraSilent("c1", "15m"), "lot1", 0)
-    assert message["text"] == "lot1: camera.silent (camera: c1, silent_after: 15m)"
+    assert message["text"] == "lot1: A camera has sent nothing for 15m (camera: c1)"
     assert as_environment(message)["FRAMEGATE_SILENT_AFTER"] == "15m"
     message = of_event(ConfigRefused("/etc/lot1.toml", ("line 1: a", "line 2: b"), 3), "lot1", 0)
     assert "errors: line 1: a; line 2: b" in message["text"]
@@ -67,6 +75,49 @@ def test_an_event_has_its_fields_and_is_never_large() -> None:
     message = of_event(NotifyFailed("phone", "x" * 100_000, 1, 2), "lot1", 0)
     assert message["notify"] == "phone"
     assert len(as_json(message)) < MOST_CHARACTERS + 1000
+
+
+def sample(kind: type[LogEvent]) -> LogEvent:
+    """Return an event with a value in each field."""
+    values = {
+        "int": 1_200_000,
+        "float": 2.0,
+        "bool": True,
+        "str": "word",
+        "tuple": ("a", "b"),
+        "dict": {"k": 1},
+    }
+    hints = {name: str(hint).removeprefix("<class '") for name, hint in get_type_hints(kind).items()}
+    fields = (field.name for field in dataclasses.fields(kind))
+    return kind(**{name: values[re.split(r"\W", hints[name])[0]] for name in fields})
+
+
+def with_own_text() -> list[type[LogEvent]]:
+    """Return the kinds of events that can be told, but verdicts: these have words of their own."""
+    return [kind for kind in all_kinds() if kind.name in tellable()]
+
+
+@pytest.mark.parametrize("kind", with_own_text())
+def test_people_get_a_sentence_about_every_event(kind: type[LogEvent]) -> None:
+    """What an event means, as the README has it, with the values of its fields in place of their names."""
+    message = of_event(sample(kind), "lot1", 0)
+    assert re.fullmatch(r"lot1: [\w,:;.'() /-]+( \([^()]+\))?", message["text"])
+    assert kind.name not in message["text"]
+    assert "e+" not in message["text"]
+
+
+def test_a_message_has_nothing_of_the_config() -> None:
+    """Commands and addresses may have secrets, and who reads a message need not know them: names are told."""
+    secret = {"notify.a.webhook": "https://example.org/TOKEN"}
+    started = DaemonStarted(
+        "/drop", "/results", "/state", "inotify", "adaptive", "/etc/lot1.toml", secret, 1, {"kept": 2}, 3
+    )
+    reloaded = ConfigReloaded(2, {"notify.a.webhook": {"old": None, "new": "https://example.org/TOKEN"}})
+    messages = [of_event(event, "lot1", 0) for event in (started, reloaded)]
+    assert b"TOKEN" not in b"".join(map(as_json, messages))
+    assert "FRAMEGATE_CONFIG" not in as_environment(messages[0])
+    assert messages[1]["changed"] == ["notify.a.webhook"]
+    assert messages[1]["text"] == "lot1: An edited config is in force (changed: notify.a.webhook)"
 
 
 def test_the_spool_outlives_a_kill_and_a_full_disk(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from forked import framegate
+from oracle import shot, upload
 from readme import README
-from running import Site
+from running import Site, running, wait_until
 from web_server import WebServer
 
 PROGRAM = '#!/bin/sh\nprintf "%s\\n" "$@" > "$0.arguments"\ncat > "$0.input"\n'
@@ -35,6 +36,25 @@ def test_a_recipe_for_a_program_reaches_it(site: Site, tmp_path: Path) -> None:
     arguments = ["-h", "broker.local", "-q", "1", "-t", "framegate/lot1", "-s"]
     assert (tmp_path / "mosquitto_pub.arguments").read_text().split("\n")[:-1] == arguments
     assert json.loads((tmp_path / "mosquitto_pub.input").read_text())["event"] == "notify.test"
+
+
+def test_the_readme_lists_the_environment_of_a_command(site: Site, tmp_path: Path) -> None:
+    """A command gets the variables that the README lists, one for each field, and no other."""
+    _, _, after = README.read_text("utf-8").partition("- **A web address** gets it by POST.")
+    listed = set(re.findall(r"`([A-Z_]+)`", after.partition("\n- ")[0]))
+    environ = tmp_path / "environ"
+    command = json.dumps(["cp", "/proc/self/environ", str(environ)])
+    site.configure(rest=f'[[notify]]\nname = "a"\non = "kept"\ncommand = {command}')
+    with running(site):
+        upload(shot(0, 0), site.drop)
+        wait_until(lambda: environ.exists() and bool(environ.read_bytes()))
+    names = {each.partition("=")[0] for each in environ.read_text("utf-8").split("\0")[:-1]}
+    ours = {name for name in names if name.startswith("FRAMEGATE_")}
+    fields = ("FRAME", "REASON", "RESULT", "CAPTURED_AT", "SIZE_BYTES", "CONFIG_REVISION")
+    assert ours - {f"FRAMEGATE_{field}" for field in fields} == {
+        n for n in listed if n.startswith("FRAMEGATE_")
+    }
+    assert names - ours <= listed
 
 
 def test_the_recipe_for_ntfy_posts_what_its_template_reads(site: Site, web: WebServer) -> None:

@@ -6,7 +6,7 @@ from framegate.events.base import LogEvent
 
 
 class DaemonStarted(LogEvent, name="daemon.started"):
-    """The daemon watches its drop folder.
+    """The daemon watches its drop folder, `drop`.
 
     `settings` are those that differ from their defaults, `revision` is their number; `remembered` counts the
     verdicts of earlier runs.
@@ -74,7 +74,7 @@ class ThreadFailed(LogEvent, name="thread.failed", level="error"):
 
 
 class ConfigReloaded(LogEvent, name="config.reloaded"):
-    """An edited config is in force; `changed` has the `old` and `new` value of each changed setting."""
+    """An edited config is in force. `changed` has the `old` and `new` value of each changed setting."""
 
     revision: int
     changed: dict[str, Any]
@@ -104,19 +104,25 @@ class ConfigUnchanged(LogEvent, name="config.unchanged"):
 
 
 class LogLost(LogEvent, name="log.lost", level="error"):
-    """This number of lines is missing here: the log's reader had stopped reading, or the disk was full."""
+    """`lines` lines of the log were lost: its reader had stopped reading, or the disk was full.
+
+    They are missing here.
+    """
 
     lines: int
 
 
 class OutputUnwritable(LogEvent, name="output.unwritable", level="warning"):
-    """The status file or the metrics' text file cannot be written. Judging continues; writing is retried."""
+    """`file` cannot be written: it has the status, the metrics or the messages that wait.
+
+    Judging continues; writing is retried.
+    """
 
     file: str
     error: str
 
 
 class OutputRestored(LogEvent, name="output.restored"):
-    """The status file or the metrics' text file can be written again."""
+    """`file` can be written again: it has the status, the metrics or the messages that wait."""
 
     file: str

@@ -129,7 +129,7 @@ class FrameKnown(LogEvent, name="frame.known", level="debug"):
 
 
 class FrameCompleted(LogEvent, name="frame.completed"):
-    """An upload went on behind a picture that was judged already; `result` has all bytes, if it was kept."""
+    """An upload went on behind a picture that was judged already. `result` has all bytes, if it was kept."""
 
     frame: str
     camera: str
@@ -173,7 +173,7 @@ class CameraStorm(LogEvent, name="camera.storm", level="warning"):
 
 
 class CameraCalm(LogEvent, name="camera.calm"):
-    """A storm is over; `kept` and `dropped` count its frames."""
+    """A storm is over: of its frames `kept` were kept, and `dropped` dropped."""
 
     camera: str
     kept: int
@@ -218,7 +218,10 @@ class CameraBack(LogEvent, name="camera.back"):
 
 
 class CameraFrozen(LogEvent, name="camera.frozen", level="warning"):
-    """A camera has repeated one picture, byte for byte, for `frozen_after`: `frames` times, since `since`."""
+    """A camera has repeated one picture, byte for byte, `frames` times since `since`.
+
+    That is as long as `frozen_after`.
+    """
 
     camera: str
     since: str
@@ -226,7 +229,7 @@ class CameraFrozen(LogEvent, name="camera.frozen", level="warning"):
 
 
 class CameraUnfrozen(LogEvent, name="camera.unfrozen"):
-    """A frozen camera has sent another picture; `frames` counts the repetitions."""
+    """A frozen camera has sent another picture, after `frames` repetitions."""
 
     camera: str
     frozen_s: float

@@ -85,10 +85,10 @@ class FilesUnmatched(LogEvent, name="files.unmatched"):
 
 
 class NamesUnread(LogEvent, name="names.unread", level="warning"):
-    """`setting`, `drop.capture_time` or `drop.camera_pattern`, reads nothing from a camera's first names.
+    """`setting` reads nothing from a camera's first names.
 
-    Frames are ordered by their mtimes, or belong to the camera `default`. Logged once for a camera after a
-    start, and again after an edit of `[drop]`.
+    It is `drop.capture_time` or `drop.camera_pattern`: frames are ordered by their mtimes, or belong to the
+    camera `default`. Logged once for a camera after a start, and again after an edit of `[drop]`.
     """
 
     setting: str

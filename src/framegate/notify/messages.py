@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from hashlib import blake2s
 from typing import Any
 
@@ -18,8 +19,17 @@ MOST_CHARACTERS = 4096
 MOST_TEXT = 500
 """Characters of the line for people."""
 
-NOT_TOLD = frozenset({"duration_ms", "regions", "region_count", "working_size"})
-"""Fields of a verdict that the ledger does not have."""
+NOT_IN_LEDGER = frozenset({"duration_ms", "regions", "region_count", "working_size"})
+"""Fields of a verdict that are not told."""
+
+NOT_TOLD = frozenset({"settings", "config"})
+"""Fields of other events that are not: commands and addresses have secrets, and others may read a message."""
+
+ONLY_NAMED = frozenset({"changed"})
+"""Fields of which the settings' names are told, and no values."""
+
+NOT_IN_TEXT = frozenset({"results", "state", "watch", "preset", "revision", "pid", "size_bytes"})
+"""Fields that mean nothing to somebody who is told something in one line."""
 
 LIMITED, TEST = "notify.limited", "notify.test"
 """The messages that are no events: how many were not told, and the one of ``framegate notify --test``."""
@@ -29,13 +39,19 @@ Document = dict[str, Any]
 
 def of_event(event: LogEvent, site: str, at_ns: int) -> Document:
     """Return the message about an event that happened at a time, nanoseconds since the epoch."""
-    return document(event.event, event.level, site, at_ns, event.fields)
+    fields = {
+        name: list(value) if name in ONLY_NAMED else value
+        for name, value in event.fields.items()
+        if name not in NOT_TOLD
+    }
+    words = _sentence(type(event).__doc__ or event.event, fields)
+    return document(event.event, event.level, site, at_ns, fields, words=words)
 
 
 def of_verdict(entry: Entry, site: str, results: str) -> Document:
     """Return the message about a verdict; ``results`` is the results folder."""
     event = FrameDecided(entry, 0.0)
-    fields = {name: value for name, value in event.fields.items() if name not in NOT_TOLD}
+    fields = {name: value for name, value in event.fields.items() if name not in NOT_IN_LEDGER}
     if entry.result is not None:
         fields["result"] = f"{results}/{entry.result}"
     words = f"{entry.reason.verdict} {entry.key.name} of {entry.camera}: {entry.reason}"
@@ -45,15 +61,8 @@ def of_verdict(entry: Entry, site: str, results: str) -> Document:
     return {**message, "id": _id_of_verdict(entry, site)}
 
 
-def document(
-    event: str, level: str, site: str, at_ns: int, fields: Document, *, words: str | None = None
-) -> Document:
-    """Return a message with these fields; ``words`` are its text, by default the event and its fields."""
-    if words is None:
-        said = (
-            f"{name}: {_in_words(value)}" for name, value in fields.items() if not isinstance(value, dict)
-        )
-        words = f"{event} ({', '.join(said)})".removesuffix(" ()")
+def document(event: str, level: str, site: str, at_ns: int, fields: Document, *, words: str) -> Document:
+    """Return a message with these fields; ``words`` are its text."""
     head = {"schema": SCHEMA, "site": site, "event": event, "level": level, "time": iso_utc(at_ns)}
     text = "".join(letter if letter.isprintable() else "?" for letter in f"{site}: {words}")
     return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": text[:MOST_TEXT]}
@@ -88,8 +97,33 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _in_words(value: object) -> str:
-    return "; ".join(map(_as_text, value)) if isinstance(value, (list, tuple)) else _as_text(value)
+def _sentence(meaning: str, fields: Document) -> str:
+    """Return the first sentence of an event's meaning with the values of the fields that it names.
+
+    The other fields follow in parentheses.
+    """
+    first = " ".join(re.split(r"\.\s", f"{meaning}\n", maxsplit=1)[0].split())
+    named = set(re.findall(r"`(\w+)`", first))
+    said = {
+        name: _in_words(name, value)
+        for name, value in fields.items()
+        if name in named or not (isinstance(value, dict) or name in NOT_IN_TEXT)
+    }
+    sentence = re.sub(r"`([^`]+)`", lambda word: said.get(word[1], word[1]), first)
+    others = (
+        f"{name.removesuffix('_s').replace('_', ' ')}: {value}"
+        for name, value in said.items()
+        if name not in named
+    )
+    return f"{sentence} ({', '.join(others)})".removesuffix(" ()")
+
+
+def _in_words(name: str, value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_as_text, value))
+    if name.endswith("_s") and isinstance(value, (int, float)):
+        return f"{f'{value:.1f}'.removesuffix('.0')} s"
+    return _as_text(value)
 
 
 def _cut(value: object) -> object:
