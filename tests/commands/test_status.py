@@ -28,6 +28,7 @@ from framegate.events.base import LogEvent
 from framegate.ingest.pending import Pending
 from framegate.keep.schema import THE_OTHERS
 from framegate.model import Reason
+from framegate.notify.books import Book
 from framegate.telemetry.counters import MOST_CAMERAS, Counters
 from framegate.telemetry.current_status import current_status
 from framegate.telemetry.output_file import OutputFile
@@ -415,6 +416,19 @@ def test_a_silent_camera_is_shown() -> None:
     assert (read["c7"].silent_s, read["c8"].silent_s) == (7200, None)
     assert "silent: c7 has sent nothing for 2h" in in_words(now)
     assert "new" not in now.cameras
+
+
+def test_why_a_message_is_not_told_fits_on_a_line() -> None:
+    """Of what a command has said at length stand the beginning and the end, however wide the terminal is."""
+    failing = f"exit code 7: {'connecting, ' * 25}no such host"
+    book = Book(queued=3, told=1, waiting=2, failing=failing)
+    now = current_status(Counters(), Vitals(pid=1, notify={"mail": book}), {}, 1000.0)
+    for width in (80, 120):
+        lines = in_words(now, width).splitlines()
+        (line,) = [line for line in lines if "connecting" in line]
+        assert len(line) == width
+        assert re.fullmatch(r"notify mail fails: exit code 7: .*….*no such host", line)
+        assert "notify mail: 1 of 3 told, 2 waiting" in lines
 
 
 def test_a_flag_for_the_drop_folder_changes_nothing_of_the_results(site: Site) -> None:

@@ -25,6 +25,9 @@ SHOWN_SCORES = 20
 ROOM_FOR_COUNTS, ROOM_FOR_SCORES = 60, 78
 """Terminal widths, in columns, from which these are shown."""
 
+LEAST_ROOM_FOR_WORDS = 40
+"""On a narrower terminal a line is as long as this, and broken."""
+
 
 def drawn(status: Status, width: int = 80) -> RenderableType:
     """Return the status as text for a terminal: problems, then cameras, then the rest.
@@ -39,7 +42,7 @@ def drawn(status: Status, width: int = 80) -> RenderableType:
         _cameras(status.cameras, width),
         *(Text(line, style="yellow") for line in _remarks(status.cameras)),
         *(Text(line, style="yellow") for line in _odd_names(status)),
-        *(_told(name, book) for name, book in status.notify.items()),
+        *(line for name, book in status.notify.items() for line in _told(name, book, width)),
         *(Text(line, style="dim") for line in _footer(status, width)),
     )
 
@@ -99,7 +102,7 @@ def _odd_names(status: Status) -> Iterator[str]:
             yield f"{words} {names}, for example {escape_control_chars(example or '')}"
 
 
-def _told(name: str, book: Book) -> Text:
+def _told(name: str, book: Book, width: int) -> Iterator[Text]:
     words = f"notify {escape_control_chars(name)}: {book.told} of {book.queued} told"
     left = {
         "waiting": book.waiting,
@@ -108,9 +111,16 @@ def _told(name: str, book: Book) -> Text:
         "given up": book.given_up,
     }
     words += "".join(f", {count} {what}" for what, count in left.items() if count)
-    if book.failing is None:
-        return Text(words, style="dim")
-    return Text(f"{words}; it fails: {escape_control_chars(book.failing)}", style="yellow")
+    yield Text(words, style="dim")
+    if book.failing is not None:
+        failing = f"notify {escape_control_chars(name)} fails: {escape_control_chars(book.failing)}"
+        yield Text(_in_one_line(failing, width), style="yellow")
+
+
+def _in_one_line(words: str, width: int) -> str:
+    """Return words that are too long with the middle left out: what went wrong is often said last."""
+    room = max(width, LEAST_ROOM_FOR_WORDS)
+    return words if len(words) <= room else f"{words[: room // 2]}…{words[-(room - room // 2 - 1) :]}"
 
 
 def _pending(camera: CameraStatus) -> str:
