@@ -215,13 +215,14 @@ def test_a_broken_queue_is_told_once_and_frames_are_judged(site: Site) -> None:
     for name in (QUEUE_NAME, SPOOL_NAME):
         (site.state / name).mkdir()
     with running(site) as daemon:
-        daemon.wait_for("output.unwritable", count=2)
+        for name in (QUEUE_NAME, SPOOL_NAME):
+            daemon.wait_for("output.unwritable", file=str(site.state / name))
         shots = camera(site, 0)
         daemon.wait_for_verdicts(len(shots))
         assert len(site.kept_bytes()) == len(kept(shots))
         for name in (QUEUE_NAME, SPOOL_NAME):
             shutil.rmtree(site.state / name)
-        daemon.wait_for("output.restored", file="notify")
+        daemon.wait_for("output.restored", file=str(site.state / QUEUE_NAME))
         wait_until(lambda: told(site) == ["", *kept(shots)])
         daemon.drain()
         assert Counter(line["event"] for line in daemon.lines)["output.unwritable"] == 2

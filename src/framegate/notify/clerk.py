@@ -71,7 +71,10 @@ class Clerk:
         self._starts: Mapping[str, int] = {}
         self._senders: dict[str, Sender] = {}
         self._failures = 0
-        self._failing = ""
+        self._in_use = queue.path
+        """The file that is read or written now: its error, if there is one."""
+
+        self._failing: Path | None = None
         self._thread = threading.Thread(target=self._run, name="notify", daemon=True)
 
     def start(self) -> None:
@@ -127,6 +130,7 @@ class Clerk:
 
     def _work(self) -> bool:
         """Take in a portion of what is new; return whether there is more."""
+        self._in_use = self._queue.path
         self._queue.follow()
         self._use_what_is_wanted()
         if self._is_ledger_new:
@@ -193,11 +197,14 @@ class Clerk:
     def _rows(self) -> list[Recorded]:
         if not any(event.startswith("frame.") for each in self._settings for event in each.on):
             return []
+        self._in_use = self._ledger
         history = History(self._ledger)  # opened for a moment: else the ledger's own log would grow
         try:
-            return history.finished_after(self._queue.last_row, ROWS_AT_ONCE)
+            rows = history.finished_after(self._queue.last_row, ROWS_AT_ONCE)
         finally:
             history.close()
+        self._in_use = self._queue.path
+        return rows
 
     def _about_verdicts(self, rows: list[Recorded]) -> Iterator[tuple[str, str, str]]:
         """Yield time, name and message of each verdict for each that is told of it."""
@@ -220,15 +227,15 @@ class Clerk:
 
     def _note_failure(self, error: str) -> None:
         self._failures += 1
-        if not self._failing:
-            self._failing = error
-            self._emit(OutputUnwritable("notify", error))
+        if self._failing is None:
+            self._failing = self._in_use
+            self._emit(OutputUnwritable(os.fspath(self._failing), error))
 
     def _note_success(self) -> None:
         self._failures = 0
-        if self._failing:
-            self._failing = ""
-            self._emit(OutputRestored("notify"))
+        if self._failing is not None:
+            self._emit(OutputRestored(os.fspath(self._failing)))
+            self._failing = None
 
 
 def _is_about(name: str, message: Document) -> bool:

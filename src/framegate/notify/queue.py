@@ -88,6 +88,7 @@ class Queue:
     """
 
     def __init__(self, path: Path, first_row: int, emit: Listener, clock: Callable[[], float]) -> None:
+        self.path = path
         self._file = QueueFile(path, self._fill, emit)
         self._first_row = first_row
         self._clock, self._started_s = clock, clock()
