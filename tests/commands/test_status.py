@@ -390,6 +390,16 @@ def test_what_waits_of_many_cameras_is_counted_with_the_others() -> None:
     assert others.pending_why == f"why {1000.0 - others.oldest_pending_s:.0f}"
 
 
+def test_cameras_stand_in_the_order_of_their_names() -> None:
+    """Whichever was first, c2 comes before c10, and all that are counted together come last."""
+    counters = Counters(
+        {(name, Reason.FIRST): 1 for name in ("c10", THE_OTHERS, "gate", "c2", "2", "a\udcff")}
+    )
+    now = current_status(counters, Vitals(), {"c1": Pending(1, 1.0), "C": Pending(1, 1.0)}, 1000.0)
+    assert list(now.cameras) == ["2", "C", "a\udcff", "c1", "c2", "c10", "gate", THE_OTHERS]
+    assert list(from_json(now.to_json()).cameras) == list(now.cameras)
+
+
 def test_why_the_oldest_waits_is_shown() -> None:
     """A reason that is known stands below the table, and in the JSON."""
     pending = {"c\x1b": Pending(1, 982.0, "Permission denied")}

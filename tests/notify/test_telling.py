@@ -209,6 +209,16 @@ def test_an_edit_counts_from_the_next_frame_on(site: Site, web: WebServer) -> No
         assert not list(site.state.glob("notify*"))
 
 
+def test_books_stand_in_the_order_of_the_config(site: Site) -> None:
+    """In the status each [[notify]] stands where the config has it, also after a start and an edit."""
+    names = ["d", "b", "e", "a"]
+    for new in ("z", "c"):
+        with running(site):
+            names.insert(0, new)
+            configure(site, *(notify(name, ["kept"], script="") for name in names))
+            wait_until(lambda: list(books(site)) == names)
+
+
 def test_a_broken_queue_is_told_once_and_frames_are_judged(site: Site) -> None:
     """Where nothing can be queued, judging goes on; when it can be again, nothing is missing."""
     configure(site, notify("list", ["kept", "daemon.started"], script=listing(site)))

@@ -82,8 +82,9 @@ class Notifications:
 
     @property
     def books(self) -> Mapping[str, Book]:
-        """What has become of the messages, by name."""
-        return {} if self._queue is None else self._queue.books
+        """What has become of the messages, by name, in the order of the config."""
+        books = {} if self._queue is None else self._queue.books
+        return {each.name: books[each.name] for each in self._settings if each.name in books}
 
     @property
     def lost(self) -> int:

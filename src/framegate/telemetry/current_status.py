@@ -1,11 +1,13 @@
 """Makes the status of now: what has changed since the last one is made anew, the rest is taken from there."""
 
+import re
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from framegate.config.quantities import Area, Times
 from framegate.ingest.pending import Pending
+from framegate.keep.schema import THE_OTHERS
 from framegate.model import Entry, Unit, Verdict, iso_utc
 from framegate.telemetry.counters import CameraCounters, Counters, counted_as
 from framegate.telemetry.status import (
@@ -45,7 +47,7 @@ def current_status(
     waiting = _as_counted(pending, counters)
     cameras = {
         name: _camera(_lasting(counters, name, at_ns), waiting.get(name, Pending()), now_s)
-        for name in {**counters.cameras, **waiting}
+        for name in sorted({**counters.cameras, **waiting}, key=_in_order)
     }
     for name, since_s in frozen_since_s.items():
         if name in cameras:  # it may be counted among the others
@@ -63,6 +65,12 @@ def current_status(
         oldest_pending_s=max((camera.oldest_pending_s or 0.0 for camera in cameras.values()), default=0.0),
         cameras=cameras,
     )
+
+
+def _in_order(camera: str) -> tuple[bool, list[str | int]]:
+    """Return what cameras are sorted by: their names, numbers in these by value, and the others last."""
+    parts = re.split(r"(\d+)", camera)
+    return camera == THE_OTHERS, [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _as_counted(pending: Mapping[str, Pending], counters: Counters) -> dict[str, Pending]:
