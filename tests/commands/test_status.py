@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from disks import memory_disk, need_root
+from disks import memory_disk, mounted, need_root, run_tool
 from forked import framegate
 from framegate.commands.demo.uploads import write_at_once
 from framegate.commands.status import run_status, status_of
 from framegate.commands.status_text import drawn, sparkline
 from framegate.config.load import load
-from framegate.daemon.standing import NoStatusError
+from framegate.daemon.lock import FolderLock
+from framegate.daemon.standing import NoStatusError, StatusReader
 from framegate.daemon.troubles import age
 from framegate.events.base import LogEvent
 from framegate.ingest.pending import Pending
@@ -258,6 +259,25 @@ def test_a_full_state_folder_is_said_at_once(site: Site) -> None:
         shown = status_of(site.config, load_it)
         assert (shown.state_unwritable, shown.totals.kept) == (None, 1)
         daemon.stop()
+
+
+def test_a_read_only_disk_is_said_unless_only_the_reader_may_not_write(site: Site) -> None:
+    """A disk that the kernel has made read-only is the daemon's trouble; a sandbox of the page is not."""
+    need_root()
+    with memory_disk(site.state, "1m"):
+        daemon = Stepped(site)
+        daemon.start()
+        daemon.go(2)
+        daemon.stop()
+        lock = FolderLock(str(site.state), "state folder")
+        with mounted(site.state, site.home / "sandbox", "bind", "ro") as sandbox:
+            with pytest.raises(OSError, match="Read-only"):
+                (sandbox / "a").touch()
+            shown = StatusReader(sandbox).read()
+            assert (shown.running, shown.state_unwritable) == (True, None)
+        run_tool("mount", "-o", "remount,ro", site.state)
+        assert StatusReader(site.state).read().state_unwritable == f"the disk of {site.state} is read-only"
+        lock.release()
 
 
 def test_a_daemon_whose_state_folder_is_gone_is_not_passed_over(site: Site) -> None:

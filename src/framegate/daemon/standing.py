@@ -7,6 +7,7 @@ from pathlib import Path
 
 from framegate.daemon.lock import is_served
 from framegate.errors import FramegateError
+from framegate.ingest.watch.mounts import mount_of
 from framegate.telemetry.status import FILE_NAME, Status, from_json
 
 HUNG_S = 30.0
@@ -71,11 +72,14 @@ class StatusReader:
 
     def _why_unwritable(self, pid: int | None) -> str | None:
         """Return what keeps a process from writing into the state folder; None if nothing can be seen."""
-        space = os.statvfs(self._state)
-        if space.f_flag & os.ST_RDONLY:
-            return f"{self._state} is mounted read-only"
-        is_roots = os.stat(f"/proc/{pid}").st_uid == 0 if os.path.exists(f"/proc/{pid}") else False
-        free_bytes = (space.f_bfree if is_roots else space.f_bavail) * space.f_frsize
+        try:
+            space = os.statvfs(self._state)
+        except OSError:  # it has gone just now
+            return None
+        mount = mount_of(self._state)
+        if mount is not None and mount.is_read_only:
+            return f"the disk of {self._state} is read-only"
+        free_bytes = (space.f_bfree if _is_of_root(pid) else space.f_bavail) * space.f_frsize
         if free_bytes < NO_ROOM_BYTES:
             return f"the disk of {self._state} is full"
         return (
@@ -95,8 +99,17 @@ class StatusReader:
 
     def _why_there_is_none(self, *, is_running: bool) -> str:
         if is_running:
-            return f"a daemon is starting: it has not written {self._file} yet"
+            why = self._why_unwritable(None) or f"it has not written {self._file} yet"
+            return f"a daemon is starting: {why}"
         return f"no daemon has run with the state folder {self._state}"
+
+
+def _is_of_root(pid: int | None) -> bool:
+    """Return whether a process may use the room that is reserved for root; False if it is not known."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == 0
+    except OSError:
+        return False
 
 
 def who_may_read(path: Path) -> str:

@@ -30,6 +30,9 @@ class Mount:
     device: str = field(default="", compare=False)
     """The kernel's number of it, ``8:1``. A file's ``st_dev`` may differ: on btrfs it is a subvolume's."""
 
+    is_read_only: bool = field(default=False, compare=False)
+    """Whether nobody can write to it; where systemd forbids it to a service, others still can."""
+
 
 def sees_all_writers(kind: str) -> bool:
     """Return whether inotify reports every write to a file system of this type."""
@@ -66,8 +69,11 @@ def _parse(line: str) -> Mount | None:
     """Read ``36 35 98:0 /root /point rw,noatime [tag:value ...] - ext4 /dev/sda1 rw``."""
     left, dash, right = line.partition(" - ")
     _id, _parent, device, _root, point, *_ = [*left.split(" "), "", "", "", "", ""]
-    kind = right.partition(" ")[0]
-    return Mount(_unescaped(point), _unescaped(kind), device) if dash and point and kind else None
+    kind, _source, options, *_ = [*right.split(" "), "", "", ""]
+    is_read_only = "ro" in options.split(",")
+    return (
+        Mount(_unescaped(point), _unescaped(kind), device, is_read_only) if dash and point and kind else None
+    )
 
 
 def _unescaped(text: str) -> str:
