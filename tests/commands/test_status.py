@@ -287,7 +287,7 @@ def test_a_daemon_whose_state_folder_is_gone_is_not_passed_over(site: Site) -> N
     daemon.go(2)
     load_it = functools.partial(load, site.config)
     shutil.rmtree(site.state)
-    gone = f"^a daemon serves {site.drop}, but its state folder {site.state} is gone, and no frame is judged"
+    gone = f"^a daemon serves {site.drop}, but the state folder {site.state} is not there. If it was removed"
     with pytest.raises(NoStatusError, match=gone):
         status_of(site.config, load_it)
     site.state.mkdir()

@@ -89,8 +89,8 @@ class StatusReader:
     def _why_it_is_not_here(self, drop: Path) -> str:
         if not self._state.exists():
             return (
-                f"a daemon serves {drop}, but its state folder {self._state} is gone, and no frame is judged"
-                " until it is back: restart the daemon, or make the folder for its user"
+                f"a daemon serves {drop}, but the state folder {self._state} is not there. If it was removed,"
+                " no frame is judged until it is back: restart the daemon, or make the folder for its user"
             )
         return (
             f"a daemon serves {drop}, but not with the state folder {self._state}: the config named another"

@@ -340,7 +340,7 @@ def test_a_token_lets_in_and_leaves_the_address(there: Visited) -> None:
                 ["All well", "1 problem"],
             ]
             assert page.text("#title") == "2 sites"
-            assert "no daemon has run" in page.text(".site:last-child .wrong")
+            assert "is not there" in page.text(".site:last-child .wrong")
         finally:
             page.driver.get(f"http://127.0.0.1:{there.port}/")
             page.until(lambda: page.run("return document.documentElement.dataset.ready"))
