@@ -1,6 +1,7 @@
 """How the bytes of a kept frame become durable, and where they are found again after a restart."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,12 +47,19 @@ class Keeping:
         settings: the snapshot.
         deliverer: where kept frames go.
         ledger: remembers what is to be delivered, and what was.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, settings: Settings, deliverer: Deliverer, ledger: JudgingLedger) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        deliverer: Deliverer,
+        ledger: JudgingLedger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._drop = Path(settings.drop.folder)
         self._deliverer = deliverer
-        self._ledger = ledger
+        self._ledger, self._clock = ledger, clock
         self.held: list[Judgement] = []
         """The group: what is decided and not durable, in order."""
 
@@ -79,14 +87,14 @@ class Keeping:
         return (
             sum(judgement.encoded is not None for judgement in self.held) >= MOST_FRAMES
             or self._held_bytes >= MOST_BYTES
-            or time.perf_counter() - self._held_since_s >= LONGEST_S
+            or self._clock() - self._held_since_s >= LONGEST_S
         )
 
     def hold(self, judgement: Judgement) -> None:
         """Add a judgement to the group."""
         assert not self._is_intended, "a group that could not be delivered comes first: make_durable()"
         if not self.held:
-            self._held_since_s, self._held_bytes = time.perf_counter(), 0
+            self._held_since_s, self._held_bytes = self._clock(), 0
         if judgement.encoded is not None:
             self._held_bytes += len(judgement.encoded.data)
         self.held.append(judgement)

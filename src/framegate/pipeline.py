@@ -7,7 +7,7 @@ does it, or a group of frames that wait for the disk together. The daemon and th
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +54,7 @@ class Pipeline:
         emit: called with every verdict, once it is durable.
         known: cameras that go on from what they know.
         read_frame: reads a file of the drop folder.
+        clock: monotonic seconds, by which a group is held no longer than it may be.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Pipeline:
         *,
         known: Iterable[Camera] = (),
         read_frame: ReadFrame = read_frame,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -74,7 +76,7 @@ class Pipeline:
         self._one_large = Lock()
         """Held while a large picture is decoded."""
 
-        self._keeping = Keeping(settings, deliverer, ledger)
+        self._keeping = Keeping(settings, deliverer, ledger, clock)
         self._cameras = Cameras(
             settings, ledger, self._tell, self._keeping.bytes_of, self.make_durable, known=known
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -36,15 +37,20 @@ RUNTIMES = ((), ("--runtime", "runc"), ("--runtime", "crun"))
 
 @dataclass(frozen=True)
 class Podman:
-    """podman with a runtime that works here."""
+    """podman with a store of its own, beside what this machine's user has, and a runtime that works here."""
 
+    store: Path
     runtime: tuple[str, ...] = ()
+
+    def command(self, *words: str | Path) -> list[str]:
+        """Return a command of podman's, as a shell has it."""
+        places = (f"--root={self.store / 'images'}", f"--runroot={self.store / 'running'}")
+        return ["podman", *places, *self.runtime, *map(str, words)]
 
     def __call__(
         self, *words: str | Path, within_s: float = 120, check: bool = True
     ) -> "subprocess.CompletedProcess[str]":
-        command = ["podman", *self.runtime, *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=within_s)
+        done = subprocess.run(self.command(*words), capture_output=True, text=True, timeout=within_s)
         assert not check or done.returncode == 0, done.stderr
         return done
 
@@ -61,20 +67,26 @@ class Podman:
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def store() -> Iterator[Path]:
+    """A folder of a short name, as podman wants it."""
+    with TemporaryDirectory(prefix="framegate-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def podman(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """podman, and the image as the README's command builds it."""
     need_root("podman", "tar", "ldd")
     home = tmp_path_factory.mktemp("image")
     make_root(home / "root")
     packed = ["tar", "--create", f"--directory={home / 'root'}", "."]
     with subprocess.Popen(packed, stdout=subprocess.PIPE) as packing:
-        done = subprocess.run(
-            ["podman", "import", "-", BASE], stdin=packing.stdout, capture_output=True, text=True
-        )
+        importing = Podman(store).command("import", "-", BASE)
+        done = subprocess.run(importing, stdin=packing.stdout, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"podman cannot import an image here: {done.stderr.strip()}")
-    reasons = {runtime: Podman(runtime).trial() for runtime in RUNTIMES}
-    podman = next((Podman(runtime) for runtime, reason in reasons.items() if not reason), None)
+    reasons = {runtime: Podman(store, runtime).trial() for runtime in RUNTIMES}
+    podman = next((Podman(store, runtime) for runtime, reason in reasons.items() if not reason), None)
     if podman is None:
         pytest.skip(f"podman cannot run a container here: {reasons[()]}")
     download_requirements(home / "wheels")
@@ -133,8 +145,15 @@ def contained(podman: Podman, folders: Path, name: str) -> Iterator[str]:
         podman("rm", "--force", "--time=0", name)
 
 
+def replace_from_outside(config: Path, old: str, new: str) -> None:
+    """Edit a file as an editor does that puts another in its place: the folder is mounted, so it is seen."""
+    saved = config.with_name(f".{config.name}.swp")
+    saved.write_text(config.read_text("utf-8").replace(old, new), "utf-8")
+    saved.replace(config)
+
+
 def test_it_serves_read_only_as_a_user_of_no_name(podman: Podman, folders: Path) -> None:
-    """A user of any number keeps frames, on a root that nobody can write; it is healthy, and ends well."""
+    """A user of any number keeps frames, on a root that nobody can write; it hears of edits and ends well."""
     shots = [shot(number, number // 2 % 3) for number in range(8)]
     with contained(podman, folders, "framegate-test") as name:
         for taken in shots:
@@ -146,20 +165,11 @@ def test_it_serves_read_only_as_a_user_of_no_name(podman: Podman, folders: Path)
         podman("healthcheck", "run", name)
         refused = podman("exec", name, "/bin/sh", "-c", "echo > /opt/framegate/x", check=False)
         assert "Read-only file system" in refused.stderr
+        replace_from_outside(folders / "config" / "lot1.toml", "settle_s = 0.2", "settle_s = 0.3")
+        wait_until(lambda: "config.reloaded" in podman.log(name), 60)
         podman("stop", "--time=30", name)
         assert podman("inspect", "--format={{.State.ExitCode}}", name).stdout.strip() == "0"
     assert (folders / "state" / "ledger.sqlite3").stat().st_uid == UID
-
-
-def test_an_edit_of_the_config_outside_comes_into_force_inside(podman: Podman, folders: Path) -> None:
-    """The config's folder is mounted, so a file that an editor puts in its place is seen."""
-    config = folders / "config" / "lot1.toml"
-    with contained(podman, folders, "framegate-test-edit") as name:
-        wait_until(lambda: "daemon.started" in podman.log(name), 60)
-        saved = config.with_name(".lot1.toml.swp")
-        saved.write_text(config.read_text("utf-8").replace("settle_s = 0.2", "settle_s = 0.3"), "utf-8")
-        saved.replace(config)
-        wait_until(lambda: "config.reloaded" in podman.log(name), 60)
 
 
 def test_it_holds_framegate_and_no_tool(podman: Podman) -> None:

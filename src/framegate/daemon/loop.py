@@ -116,7 +116,7 @@ class Daemon:
             undo.callback(self.telling.close)
             self._audience.append(self.telling)
             self._held = undo.pop_all()
-        self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit)
+        self._pipeline = Pipeline(settings, self._results, self._ledger, self._emit, clock=clock)
         self._ahead = Ahead(self._pipeline.examine, settings, guard=crash_guard)
         self._held.callback(self._ahead.close)
         deleting = deletion_chores(

@@ -18,6 +18,16 @@ OPENCV_FEATURES = [name[1:] for name in cv2.getCPUFeaturesLine().split() if name
 
 NUMPY_FEATURES: list[str] = np.show_config("dicts")["SIMD Extensions"].get("found", [])
 
+CORES = {"Prescott": "pni", "Nehalem": "sse4_2", "Haswell": "avx2", "SkylakeX": "avx512f"}
+"""Kinds of core whose order OpenBLAS can add up in, with what a processor must have to run its code."""
+
+
+def _core(kind: str) -> dict[str, str]:
+    """Let OpenBLAS add up as on a kind of core, if this processor can."""
+    flags = Path("/proc/cpuinfo").read_text("ascii", "replace").split()
+    return {"OPENBLAS_CORETYPE": kind} if CORES[kind] in flags else {}
+
+
 BARE_OPENCV = {"OPENCV_CPU_DISABLE": ",".join([*OPENCV_FEATURES, "FMA3"])}
 WITHOUT_IPP = {"OPENCV_IPP": "disabled"}
 BARE_NUMPY = {"NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_FEATURES)} if NUMPY_FEATURES else {}
@@ -25,10 +35,10 @@ ONE_THREAD = {"OPENCV_FOR_THREADS_NUM": "1", "OPENBLAS_NUM_THREADS": "1"}
 FOUR_THREADS = {"OPENCV_FOR_THREADS_NUM": "4", "OPENBLAS_NUM_THREADS": "4"}
 
 PROCESSES: dict[str, dict[str, str]] = {
-    "plain OpenCV, one thread": BARE_OPENCV | ONE_THREAD | {"OPENBLAS_CORETYPE": "SkylakeX"},
-    "no IPP, four threads": WITHOUT_IPP | FOUR_THREADS | {"OPENBLAS_CORETYPE": "Prescott"},
-    "plain numpy": BARE_NUMPY | {"OPENBLAS_CORETYPE": "Haswell"},
-    "all of it": BARE_OPENCV | WITHOUT_IPP | BARE_NUMPY | FOUR_THREADS | {"OPENBLAS_CORETYPE": "Nehalem"},
+    "plain OpenCV, one thread": BARE_OPENCV | ONE_THREAD | _core("SkylakeX"),
+    "no IPP, four threads": WITHOUT_IPP | FOUR_THREADS | _core("Prescott"),
+    "plain numpy": BARE_NUMPY | _core("Haswell"),
+    "all of it": BARE_OPENCV | WITHOUT_IPP | BARE_NUMPY | FOUR_THREADS | _core("Nehalem"),
 }
 """What each process does otherwise; each adds up products in the order of another kind of core."""
 
