@@ -42,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("fast" if config.option.markexpr == "not slow" else "thorough")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups: one worker runs a group, and one that came last was waited for by all others."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 WORKERS_A_CORE = 2
 """Most tests wait for a daemon most of their time."""
 

@@ -6,7 +6,7 @@ import forked
 import lot_days
 from chromium import axe_script, opened, require_chromium
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

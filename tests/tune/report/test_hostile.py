@@ -6,7 +6,7 @@ import pytest
 import forked
 from chromium import opened, require_chromium
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report"), pytest.mark.timeout(120)]
 
 NAMES = (
     "a<script>alert(1)<!--.jpg",

@@ -17,7 +17,7 @@ from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Line, Outcome, 
 from framegate.tune.report.positions import lines_of
 from framegate.tune.report.report import page_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report"), pytest.mark.timeout(300)]
 
 FRAMES, DAYS = 20_000, 40
 MOST_BYTES = 15_000_000

@@ -21,7 +21,7 @@ from framegate.tune.ladder import with_threshold
 from framegate.tune.suggest.looks import Answer, found, possible
 from lot_days import LotDays
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report page"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

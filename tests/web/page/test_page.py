@@ -9,7 +9,7 @@ from framegate.commands.demo.scene import Lot
 from serving import free_port
 from visited import Visited, visited, web
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web page"), pytest.mark.timeout(300)]
 
 CAMERAS = ["gate", "north", "yard"]
 TEXTS = "((css) => [...document.querySelectorAll(css)].map((each) => each.textContent))"
