@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def test_every_frame_gets_a_row(frames: Path, tmp_path: Path, morning: list[byte
     kept = {row["frame"] for row in rows if row["verdict"] == "kept"}
     assert set(contents(tmp_path / "out")) == kept
     assert len(rows) == len(morning) + 1
+
+
+def test_a_row_names_the_schedule_that_counted(frames: Path, tmp_path: Path) -> None:
+    """In the last column; empty outside of its hours, and where nothing was judged, as of a cut file."""
+    begin, end = (time.strftime("%H:%M", time.localtime(1_700_000_000 + second)) for second in (40, 7200))
+    hours = f'hours = "{begin}-{end}"\n[schedule.detection]\nkeep_every = "1h"\n'
+    site = Site(tmp_path / "site")
+    site.drop = frames
+    site.configure(rest=f'[[schedule]]\nname = "night"\n{hours}')
+    framegate("scan", "-c", site.config, "--dry-run", "--stats", tmp_path / "s.csv")
+    rows = rows_of(tmp_path / "s.csv")
+    assert [*rows[0]][-1] == "schedule"
+    assert [row["schedule"] for row in rows] == [*4 * [""], *(len(rows) - 5) * ["night"], ""]
 
 
 def test_a_second_scan_leaves_the_same_results(frames: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from framegate.model import Candidate, iso_utc
 
 STATS_COLUMNS = (
     "frame", "camera", "captured_at", "reference", "score", "threshold", "verdict", "reason",
-    "unit", "zone", "changed_px", "region_count", "result", "detail",
+    "unit", "zone", "changed_px", "region_count", "result", "detail", "schedule",
 )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ def stats_row(event: FrameDecided) -> tuple[object, ...]:
         None if score is None else len(score.regions),
         entry.result,
         entry.detail,
+        event.schedule,
     )
 
 
