@@ -180,6 +180,7 @@ def test_a_check_that_fails_names_the_frame_and_exits_with_1(
     arguments = frames, "-c", path, "--check", labels
     check = json.loads(run(*arguments, "--json", code=EXIT_FAILED).stdout)["check"]
     numbers = {"score": score, "threshold": threshold, "unit": unit, "reference": reference}
+    numbers |= {"zone": None, "schedule": None}
     assert check["failed"] == [{"frame": name, "expected": "dropped", "got": "kept", **numbers}]
     assert check["unknown"] == ["gone.jpg"]
     words = run(*arguments, code=EXIT_FAILED).stdout

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,67 @@ def test_what_a_target_gives_can_be_pasted_and_keeps_what_it_says(
         "detection": {"score_threshold": camera["suggestion"]["score_threshold"]}
     }
     assert camera["toml"] == found.stdout
+
+
+def night(first: int, last: int, *detection: str) -> str:
+    """Return a schedule of the hours in which the camera takes its frames from one number up to another."""
+    begin, end = (time.strftime("%H:%M", time.localtime(START_S + 600 * number)) for number in (first, last))
+    lines = "\n".join(detection)
+    return f'[[schedule]]\nname = "night"\nhours = "{begin}-{end}"\n[schedule.detection]\n{lines}\n'
+
+
+def test_a_threshold_that_a_schedule_sets_is_not_the_one_that_is_tried(lot: Path, tmp_path: Path) -> None:
+    """It stays at its hours, whichever is tried; how many frames these are is said, and in what it pastes."""
+    config = config_file(tmp_path, lot, rest=night(10, 22, 'score_threshold = "100x"'))
+    words = "schedule night: 12 frames by a threshold of its own, whichever is tried here"
+    assert words in framegate("suggest", "-c", config).stdout.splitlines()
+    found = framegate("suggest", "-c", config, "--target", "2/hour").stdout
+    assert f"# {words}" in found.splitlines()
+    (camera,) = json.loads(framegate("suggest", "-c", config, "--target", "2/hour", "--json").stdout)[
+        "cameras"
+    ].values()
+    assert camera["schedules_with_own_threshold"] == ["night"]
+    assert camera["in_force"]["threshold"] == 2.3
+    assert max(each["kept"] for each in camera["outcomes"]) <= 40 - 12
+    assert kept_by(pasted_into(config, found)) == {"default": camera["suggestion"]["kept"]}
+
+
+def test_a_label_against_a_schedules_threshold_names_the_schedule(lot: Path, tmp_path: Path) -> None:
+    """No threshold of the camera changes that frame's verdict: who reads it knows where to look."""
+    gate = '[[schedule.detection.zone]]\nname = "gate"\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]'
+    for own, whose in (((), ""), ((gate, 'score_threshold = "90x"'), " of zone gate")):
+        config = config_file(tmp_path, lot, rest=night(10, 22, 'score_threshold = "100x"', *own))
+        limit = "90x" if own else "100x"
+        (tmp_path / "labels.csv").write_text("frame,expected\n0012.jpg,kept\n", "utf-8")
+        said = rf"0012\.jpg is dropped, not kept[:,] \S+ <= {limit}{whose} of schedule night, after 0\d+\.jpg"
+        for done in (
+            framegate("suggest", "-c", config, "--labels", tmp_path / "labels.csv"),
+            framegate("replay", lot, "-c", config, "--check", tmp_path / "labels.csv", "--no-cache", code=1),
+        ):
+            assert re.search(said, done.stdout)
+
+
+def test_the_threshold_in_force_is_the_cameras_also_if_a_schedule_always_counted(
+    lot: Path, tmp_path: Path
+) -> None:
+    """In pixels it is a share of the picture, though no frame was held against it."""
+    areas = '[detection]\npreset = "classic"\nmin_contour_area = "100px"\nscore_threshold = "2592px"\n'
+    config = config_file(tmp_path, lot, rest=areas + night(-6, 60, 'score_threshold = "1%"'))
+    (camera,) = json.loads(framegate("suggest", "-c", config, "--json").stdout)["cameras"].values()
+    assert camera["in_force"]["threshold"] == pytest.approx(100 * 2592 / (480 * 270))
+
+
+def test_what_a_schedule_sets_itself_is_not_pasted_for_its_hours(tmp_path: Path) -> None:
+    """Where it has areas of its own, those of the camera do not count: that is said above the lines."""
+    take(tmp_path / "frames", has_clock=True)
+    config = config_file(
+        tmp_path,
+        tmp_path / "frames",
+        rest=night(10, 22, "ignore = []", 'min_contour_area = "0.1%"'),
+    )
+    for setting, *arguments in (("ignore",), ("min_contour_area", "--object", "0.5,0.5,0.2,0.2")):
+        lines = framegate("suggest", "-c", config, *arguments).stdout.splitlines()
+        assert f"# schedule night sets {setting} itself: the lines below do not count at its hours" in lines
 
 
 def test_what_no_threshold_keeps_is_said_and_nothing_is_there_to_paste(lot: Path) -> None:

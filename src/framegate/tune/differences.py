@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framegate.model import FileKey, Reason, Unit, Verdict
+from framegate.tune.ladder import own_threshold_of
 from framegate.tune.replay.outcomes import Outcome, Replay, unit_of
 
 
@@ -34,6 +35,9 @@ class Judged:
     zone: str | None
     reference: str | None
     """Name of the frame that it was compared with."""
+
+    schedule: str | None
+    """The one whose own threshold that is; None without one."""
 
     @property
     def verdict(self) -> Verdict:
@@ -84,6 +88,7 @@ def judged(replay: Replay, outcome: Outcome, number: int) -> Judged:
         unit_of(outcome.line.settings, replay.frames[number].candidate.camera),
         outcome.zones.get(number),
         replay.reference_of(outcome, number),
+        own_threshold_of(outcome, number) if is_scored else None,
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from framegate.config.quantities import Duration
 from framegate.errors import EXIT_USAGE, FramegateError
 from framegate.model import Unit, Verdict
-from framegate.tune.replay.outcomes import Outcome, Replay, unit_of
+from framegate.tune.differences import judged
+from framegate.tune.replay.outcomes import Outcome, Replay
 
 HEADER = ("frame", "expected", "within")
 """The columns; the last may be left out."""
@@ -55,6 +56,10 @@ class Failure:
     unit: Unit
     reference: str | None
     """Name of the frame that it was compared with."""
+
+    zone: str | None = None
+    schedule: str | None = None
+    """The one whose own threshold that is; None without one."""
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -178,14 +183,15 @@ def _passes(label: Label, number: int, outcome: Outcome, near: _Nearness) -> boo
 
 
 def _failure(label: Label, number: int, replay: Replay, outcome: Outcome) -> Failure:
-    score, threshold = float(outcome.scores[number]), float(outcome.thresholds[number])
-    is_scored = not np.isnan(score)
+    got = judged(replay, outcome, number)
     return Failure(
         label.frame,
         label.expected,
-        outcome.reason_of(number).verdict,
-        score if is_scored else None,
-        threshold if is_scored else None,
-        unit_of(outcome.line.settings, replay.frames[number].candidate.camera),
-        replay.reference_of(outcome, number),
+        got.verdict,
+        got.score,
+        got.threshold,
+        got.unit,
+        got.reference,
+        got.zone,
+        got.schedule,
     )

@@ -73,16 +73,31 @@ def every_frame(settings: Settings, least: float) -> Settings:
     return with_detection(settings, without_limits, schedule_without_limits)
 
 
-def thresholds_by_schedule(settings: Settings, camera: str) -> list[str]:
-    """Return the schedules that set a threshold of a camera, which the ladder leaves as it is."""
-    return [each.name for each in settings.schedules_of(camera) if "score_threshold" in each.detection.given]
+def schedules_with_own(setting: str, settings: Settings, camera: str) -> list[str]:
+    """Return the schedules that set something of a camera themselves: then the camera's own does not count.
+
+    Args:
+        setting: its name in ``[detection]``.
+        settings, camera: of which.
+    """
+    return [each.name for each in settings.schedules_of(camera) if setting in each.detection.given]
 
 
 def by_own_threshold(outcome: Outcome) -> dict[int, str]:
     """Return the frames that were judged by a schedule's own threshold, which stays, and its name."""
-    schedules = outcome.line.settings.schedule
-    own = {each.name for each in schedules if "score_threshold" in each.detection.given}
+    own = _with_own_threshold(outcome)
     return {number: name for number, name in outcome.schedules.items() if name in own}
+
+
+def own_threshold_of(outcome: Outcome, number: int) -> str | None:
+    """Return the schedule by whose own threshold a frame was judged; None without one."""
+    name = outcome.schedules.get(number)
+    return name if name in _with_own_threshold(outcome) else None
+
+
+def _with_own_threshold(outcome: Outcome) -> set[str | None]:
+    schedules = outcome.line.settings.schedule
+    return {each.name for each in schedules if "score_threshold" in each.detection.given}
 
 
 def in_toml(threshold: float, unit: Unit) -> str:

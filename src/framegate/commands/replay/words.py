@@ -113,20 +113,22 @@ def _judged(side: Judged | None) -> str:
     """Return a decision in words: ``changed, 3.1x > 2.3x, after c1_0431.jpg``."""
     if side is None:
         return "not among the frames"
-    compared = "" if side.score is None or side.threshold is None else _compared(side)
-    after = "" if side.reference is None else f", after {printable(side.reference)}"
-    return f"{side.reason}{compared}{after}"
+    after = "" if side.reference is None else f"after {printable(side.reference)}"
+    return ", ".join(filter(None, (side.reason, compared_in_words(side), after)))
 
 
-def _compared(side: Judged | Failure) -> str:
-    assert side.score is not None
-    assert side.threshold is not None
-    return ", " + " ".join(comparison(side.score, side.threshold, side.unit))
+def compared_in_words(side: Judged | Failure) -> str:
+    """Return the score, the threshold and whose it is: ``3.1x > 2.3x of zone gate``; empty without."""
+    if side.score is None or side.threshold is None:
+        return ""
+    zone = "" if side.zone is None else f" of zone {printable(side.zone)}"
+    schedule = "" if side.schedule is None else f" of schedule {printable(side.schedule)}"
+    return " ".join(comparison(side.score, side.threshold, side.unit)) + zone + schedule
 
 
 def _check_in_words(check: Check, wanted: Wanted) -> Iterator[str]:
     for failure in check.failed if wanted.is_list else check.failed[:SHOWN]:
-        compared = "" if failure.score is None else _compared(failure)
+        compared = f", {words}" if (words := compared_in_words(failure)) else ""
         after = "" if failure.reference is None else f", after {printable(failure.reference)}"
         yield f"wrong: {printable(failure.frame)} is {failure.got}, not {failure.expected}{compared}{after}"
     yield from _left_out(len(check.failed), "wrong frames", wanted)

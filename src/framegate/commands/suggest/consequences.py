@@ -16,7 +16,7 @@ from framegate.commands.suggest.numbers import (
     span_in_words,
     time_in_words,
 )
-from framegate.tune.ladder import thresholds_by_schedule
+from framegate.tune.ladder import schedules_with_own
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.tried import Tried
 
@@ -47,10 +47,17 @@ def consequences(found: OfCamera) -> Iterator[str]:
 
 def scheduled_in_words(trial: Trial) -> Iterator[str]:
     """Yield that schedules with thresholds of their own keep them, whichever is tried."""
-    if own := thresholds_by_schedule(trial.settings, trial.camera):
+    if own := schedules_with_own("score_threshold", trial.settings, trial.camera):
         count = sum(name in own for name in trial.in_force.outcome.schedules.values())
         names = ", ".join(map(printable, own))
         yield f"schedule {names}: {plural(count, 'frame')} by a threshold of its own, whichever is tried here"
+
+
+def own_in_words(setting: str, trial: Trial) -> Iterator[str]:
+    """Yield that schedules set something themselves: what is pasted for the camera does not count then."""
+    if own := schedules_with_own(setting, trial.settings, trial.camera):
+        names = ", ".join(map(printable, own))
+        yield f"schedule {names} sets {setting} itself: the lines below do not count at its hours"
 
 
 def few_in_words(trial: Trial) -> str:

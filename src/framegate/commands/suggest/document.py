@@ -10,7 +10,7 @@ import numpy as np
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
 from framegate.commands.suggest.numbers import a_day, mb_a_day
 from framegate.commands.suggest.pasted import can_be_had, pasted
-from framegate.tune.ladder import Span, in_toml, thresholds_by_schedule
+from framegate.tune.ladder import Span, in_toml, schedules_with_own
 from framegate.tune.suggest.goals import Amount
 from framegate.tune.suggest.trial import Trial
 from framegate.tune.suggest.tried import Tried
@@ -35,7 +35,7 @@ def _camera(found: OfCamera, wanted: Wanted) -> dict[str, Any]:
         "hours": round(trial.recorded.hours, 4),
         "is_little": found.is_few,
         "unit": trial.unit,
-        "schedules_with_own_threshold": thresholds_by_schedule(trial.settings, trial.camera),
+        "schedules_with_own_threshold": schedules_with_own("score_threshold", trial.settings, trial.camera),
         "in_force": _outcome(trial, trial.in_force),
         "outcomes": [_outcome(trial, each) for each in trial.ladder],
         "consecutive": dict(zip(("median", "p90"), consecutive, strict=True)),

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from framegate.commands.replay.words import compared_in_words
 from framegate.commands.scan import printable
-from framegate.commands.suggest.consequences import few_in_words, scheduled_in_words
+from framegate.commands.suggest.consequences import few_in_words, own_in_words, scheduled_in_words
 from framegate.commands.suggest.found import Answer, Ignoring, OfCamera, Wanted
 from framegate.commands.suggest.numbers import a_day, in_short, plural, rounded, span_in_words, time_in_words
 from framegate.config.detection import IgnoredArea
-from framegate.config.quantities import Area, comparison, in_words
+from framegate.config.quantities import Area, in_words
 from framegate.tune.labels import Failure
 from framegate.tune.ladder import in_toml
 from framegate.tune.pasting import detection_table, ignore_table, polygon_in_toml, text_in_toml
@@ -42,6 +43,8 @@ def pasted(found: OfCamera, wanted: Wanted) -> Iterator[str]:
     if found.advice is not None:
         yield from (f"# {line}" for line in _object(found.advice, trial, found.answer))
         settings |= _areas(found.advice, has_answer="score_threshold" in settings)
+    if "min_contour_area" in settings:
+        yield from (f"# {line}" for line in own_in_words("min_contour_area", trial))
     if settings:
         yield detection_table(found.table_of)
         yield from (f"{key} = {text_in_toml(value)}" for key, value in settings.items())
@@ -62,6 +65,7 @@ def ignored(found: OfCamera, ignoring: Ignoring) -> Iterator[str]:
     else:
         yield "# By the settings in force no verdict changes when this is ignored: there is no need to."
     yield "# Look at it first (--overlay ignore.png): what moves there is not seen any more."
+    yield from (f"# {line}" for line in own_in_words("ignore", trial))
     for area in _general(found):
         yield from _ignored_area(found, area.name, area.polygon, "")
     for number, place in enumerate(ignoring.areas, start=1):
@@ -175,9 +179,8 @@ def _labels(answer: Answer, goal: Wishes, trial: Trial, wanted: Wanted) -> Itera
 
 def _failure(failure: Failure) -> str:
     words = f"{printable(failure.frame)} is {failure.got}, not {failure.expected}"
-    if failure.score is None or failure.threshold is None:
+    if not (compared := compared_in_words(failure)):
         return words
-    compared = " ".join(comparison(failure.score, failure.threshold, failure.unit))
     after = "" if failure.reference is None else f", after {printable(failure.reference)}"
     return f"{words}: {compared}{after}"
 

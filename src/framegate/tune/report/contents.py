@@ -19,7 +19,7 @@ from framegate.config.quantities import Area
 from framegate.config.settings import Settings
 from framegate.model import YEAR_1_S, YEAR_9999_S, Candidate, Size, Verdict, iso_utc
 from framegate.tune.labels import Label
-from framegate.tune.ladder import by_own_threshold, thresholds_by_schedule
+from framegate.tune.ladder import by_own_threshold, schedules_with_own
 from framegate.tune.pasting import detection_table, own_table
 from framegate.tune.recorded_time import recorded_time
 from framegate.tune.replay.outcomes import NONE, REASONS, Frame, Outcome, Replay
@@ -94,7 +94,7 @@ def _camera(
     candidates = [replay.frames[number].candidate for number in numbers]
     outcomes = [position.outcome for position in positions]
     detection = settings.detection_of(slider.camera)
-    schedules = thresholds_by_schedule(settings, slider.camera)
+    schedules = schedules_with_own("score_threshold", settings, slider.camera)
     values, scores = score_table(_table(outcomes, numbers, lambda outcome: outcome.scores))
     label_of = {label.frame: label for label in labels}
     return {

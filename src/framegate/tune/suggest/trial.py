@@ -95,9 +95,11 @@ class Trial:
         return Line(f"{threshold:g}{self.unit}", with_threshold(self.settings, threshold))
 
     def _in_force_of(self, outcome: Outcome) -> float:
-        detection = self.settings.detection_of(self.camera)
-        found = threshold_of(outcome)
+        found, given = threshold_of(outcome), self.settings.detection_of(self.camera).score_threshold
         if found is not None:
             return found
-        given = detection.score_threshold
-        return float(given) if isinstance(given, float) else given.in_percent(0)
+        if isinstance(given, float):
+            return float(given)
+        line = Line("outside of all schedules", self.settings.model_copy(update={"schedule": ()}))
+        (unscheduled,) = self.replaying(self.frames, [line]).outcomes
+        return threshold_of(unscheduled) or given.in_percent(0)
