@@ -280,3 +280,39 @@ def test_the_schedule_that_counted_is_named(
     assert (past.schedule, past.doubts) == ("night", [])
     run_explain_name(name, load(site.config), overlay_file=None, as_json=False)
     assert "revision 1 of the settings, schedule night" in capsys.readouterr().out
+    run_explain_name(name, load(site.config), overlay_file=None, as_json=True)
+    assert json.loads(capsys.readouterr().out)["schedule"] == "night"
+    assert {each: past_of(each, settings).schedule for each in judged} == judged
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False], ids=["ledger begun anew", "frames before it gone"])
+def test_the_schedule_is_named_though_not_all_is_known(
+    daemon: Stepped, site: Site, frames: Path, *, is_forgotten: bool
+) -> None:
+    """By a daemon that has lost its ledger; and where the frames before are gone, so that two are compared."""
+    names = [name_of(0, number) for number in (0, 1, 2, 4)]
+    soon, later = (time.strftime("%H:%M", time.localtime(START_S + second)) for second in (60, 600))
+    hours = f'hours = "{soon}-{later}"\n[schedule.detection]\nscore_threshold = "9x"\n{CLOCK}'
+    site.configure(drop=NAMES, detection=f'[[schedule]]\nname = "night"\n{hours}')
+    for name in names:
+        shutil.copy2(frames / name, site.drop)
+    daemon.start()
+    daemon.go(5)
+    daemon.stop()
+    if is_forgotten:
+        for file in site.state.glob(f"{LEDGER_NAME}*"):
+            file.unlink()
+        daemon.start()
+        daemon.go(5)
+        daemon.stop()
+    else:
+        (site.drop / names[1]).unlink()
+        with sqlite3.connect(site.state / LEDGER_NAME) as db:
+            db.execute("DELETE FROM checkpoint")
+    past = past_of(names[3], load(site.config).settings)
+    assert (past.schedule, past.entry.threshold, bool(past.doubts)) == ("night", 9.0, not is_forgotten)
+    assert past.detection is not None
+    assert [area.name for area in past.detection.ignore] == ["clock"]
+    assert past.explanation is not None
+    assert past.explanation.score is not None
+    assert past.explanation.score.threshold == 9.0

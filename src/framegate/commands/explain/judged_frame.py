@@ -103,9 +103,9 @@ def past_of(name: str, settings: Settings) -> Past:
         reference = history.reference_of(row)
     frame, then = found.frames[-1], found.revisions.get(row.entry.config_revision)
     past = Past(row.entry, reference, _file_of(frame, settings), doubts=_doubts(found))
-    _follow_schedule(past, then, None if then is None else _schedule_of(row.entry, then))
-    is_compared = row.entry.reason.verdict is not Verdict.REJECTED or row.entry.reason is Reason.TORN
-    if past.file is None or frame.settled is not None or not is_compared:
+    is_judged = row.entry.reason.verdict is not Verdict.REJECTED or row.entry.reason is Reason.TORN
+    _follow_schedule(past, then, _schedule_of(row.entry, then) if then and is_judged else None)
+    if past.file is None or frame.settled is not None or not is_judged:
         return past
     if not past.doubts:
         schedule = _recall(past, found.frames, Line("then", settings, revisions=found.revisions), found)
