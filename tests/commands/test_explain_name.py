@@ -289,7 +289,7 @@ def test_the_schedule_that_counted_is_named(
 def test_the_schedule_is_named_though_not_all_is_known(
     daemon: Stepped, site: Site, frames: Path, *, is_forgotten: bool
 ) -> None:
-    """By a daemon that has lost its ledger; and where the frames before are gone, so that two are compared."""
+    """By a daemon that has lost its ledger; and where frames before it are gone, so that two are compared."""
     names = [name_of(0, number) for number in (0, 1, 2, 4)]
     soon, later = (time.strftime("%H:%M", time.localtime(START_S + second)) for second in (60, 600))
     hours = f'hours = "{soon}-{later}"\n[schedule.detection]\nscore_threshold = "9x"\n{CLOCK}'

@@ -87,6 +87,63 @@ def test_frames_of_a_schedules_own_threshold_are_not_on_the_line(tmp_path: Path)
             assert bool(scheduled) == (slider.camera != "c3")
 
 
+ZONES = """
+[[schedule]]
+name = "{name}"
+cameras = "{camera}"
+hours = "{hours}"
+[schedule.detection]
+{threshold}
+[[schedule.detection.zone]]
+name = "gate"
+polygon = [[0.0, {top}], [1.0, {top}], [1.0, 1.0], [0.0, 1.0]]
+{zone_threshold}
+"""
+
+
+def test_the_limit_that_is_told_is_the_one_by_which_a_frame_was_judged(tmp_path: Path) -> None:
+    """At every position, whichever zone decided: the camera's, or one of its name that a schedule sets."""
+    days = lot_days.drawn(tmp_path, frames=12)
+    text = days.config_file.read_text("utf-8")
+    early, late = "07:00-07:25", "07:25-08:30"
+    for camera, hours, threshold, zone_threshold in (
+        ("c1", early, '"3x"', '"1.2x"'),
+        ("c1", late, '"30x"', None),
+        ("c2", early, '"5000px"', '"900px"'),
+        ("c2", late, None, '"1.2%"'),
+        ("c3", late, None, '"4x"'),
+    ):
+        lines = ["" if each is None else f"score_threshold = {each}" for each in (threshold, zone_threshold)]
+        named = {"name": f"{camera} {hours[:2]}{hours[3:5]}", "camera": camera, "hours": hours}
+        named["top"] = "0.5" if zone_threshold else "0.0"
+        text += ZONES.format(**named, threshold=lines[0], zone_threshold=lines[1])
+    days.config_file.write_text(text, "utf-8")
+    settings = days.config.settings
+    of_all = replay([Frame(each) for each in candidates_of(settings)], lines_of(settings))
+    contents = document(
+        "lots", of_all, sliders_of(of_all), settings, against=None, labels=(), boxes={}, images={}
+    )
+    zones = 0
+    for slider, packed in zip(sliders_of(of_all), contents["cameras"], strict=True):
+        shape = len(slider.numbers), len(slider.positions)
+        scheduled, decided_by = (
+            np.cumsum(np.frombuffer(gzip.decompress(base64.b64decode(packed[key])), "<i4").reshape(shape), 1)
+            for key in ("scheduled", "decided_by")
+        )
+        for (place, at), zone in np.ndenumerate(decided_by):
+            outcome, number = slider.positions[at].outcome, slider.numbers[place]
+            if not np.isfinite(outcome.thresholds[number]):
+                continue
+            assert (packed["zones"][zone - 1] if zone else None) == outcome.zones.get(number)
+            limit = packed["zone_thresholds"][zone - 1] if zone else None
+            if limit is None and (schedule := scheduled[place, at]):
+                limit = packed["schedules"][schedule - 1]["threshold"]
+            told = packed["thresholds"][at] if limit is None else limit
+            assert told == pytest.approx(outcome.thresholds[number])
+            zones += bool(zone)
+    assert zones
+
+
 def test_scores_are_exact() -> None:
     """Every score can be had back to the bit; none is 0."""
     scores = np.array([[0.1, np.nan, 0.1], [3.0000000000000004, 0.0, 3.0]])

@@ -95,6 +95,11 @@ def _camera(
     outcomes = [position.outcome for position in positions]
     detection = settings.detection_of(slider.camera)
     schedules = schedules_with_own("score_threshold", settings, slider.camera)
+    zones = _zones_of(settings, slider.camera)
+    decided_by = _deciding(outcomes, numbers, zones)
+    has_own = np.array([False, *(zone.score_threshold is not None for zone in zones.values())])
+    scheduled = _scheduled(outcomes, numbers, schedules)
+    thresholds = _table(outcomes, numbers, lambda outcome: outcome.thresholds)
     values, scores = score_table(_table(outcomes, numbers, lambda outcome: outcome.scores))
     label_of = {label.frame: label for label in labels}
     return {
@@ -118,14 +123,23 @@ def _camera(
         "verdicts": packed_steps(_table(outcomes, numbers, lambda outcome: outcome.reasons)),
         "references": packed_steps(np.stack([_kept_since(each, numbers) for each in outcomes], axis=1)),
         "kept_now": packed(np.packbits(slider.now.is_kept[numbers], bitorder="little")),
-        "zones": [zone.name for zone in detection.zone],
-        "zone_thresholds": [_own_threshold(zone) for zone in detection.zone],
-        "schedules": [
-            {"name": name, "threshold": _threshold_of(name, outcomes[slider.in_force], numbers)}
-            for name in schedules
+        "zones": [zone.name for zone in zones.values()],
+        "zone_thresholds": [
+            _in_unit(zone.score_threshold, thresholds[decided_by == place])
+            for place, zone in enumerate(zones.values(), start=1)
         ],
-        "scheduled": packed_steps(_scheduled(outcomes, numbers, schedules)),
-        "decided_by": packed_steps(_zones(outcomes, numbers, detection)),
+        "schedules": [
+            {
+                "name": name,
+                "threshold": _in_unit(
+                    settings.detection_of(slider.camera, name).score_threshold,
+                    thresholds[(scheduled == place) & ~has_own[decided_by]],
+                ),
+            }
+            for place, name in enumerate(schedules, start=1)
+        ],
+        "scheduled": packed_steps(scheduled),
+        "decided_by": packed_steps(decided_by),
         "labels": [
             [place, label.expected is Verdict.KEPT, label.within_s]
             for place, number in enumerate(numbers)
@@ -140,15 +154,24 @@ def _table(outcomes: Sequence[Outcome], numbers: Sequence[int], column: Any) -> 
     return np.stack([column(outcome)[numbers] for outcome in outcomes], axis=1)
 
 
-def _zones(
-    outcomes: Sequence[Outcome], numbers: Sequence[int], detection: DetectionSettings
+def _zones_of(settings: Settings, camera: str) -> dict[tuple[str | None, str], Zone]:
+    """Return the zones by which frames may be judged, by their names and the schedule that sets them."""
+    setting = (None, *schedules_with_own("zone", settings, camera))
+    return {(by, zone.name): zone for by in setting for zone in settings.detection_of(camera, by).zone}
+
+
+def _deciding(
+    outcomes: Sequence[Outcome], numbers: Sequence[int], zones: Mapping[tuple[str | None, str], Zone]
 ) -> NDArray[np.uint16]:
     """Return which zone decided, from 1 on; 0 for the rest of the picture: (frames, positions)."""
     table = np.zeros((len(numbers), len(outcomes)), np.uint16)
-    place_of = {zone.name: place for place, zone in enumerate(detection.zone, start=1)}
-    if place_of:
-        for position, outcome in enumerate(outcomes):
-            table[:, position] = [place_of.get(outcome.zones.get(number, ""), 0) for number in numbers]
+    place_of = {key: place for place, key in enumerate(zones, start=1)}
+    place_of_number = {number: place for place, number in enumerate(numbers)}
+    for position, outcome in enumerate(outcomes):
+        for number, zone in outcome.zones.items():
+            if number in place_of_number:
+                by = outcome.schedules.get(number), zone
+                table[place_of_number[number], position] = place_of.get(by) or place_of.get((None, zone), 0)
     return table
 
 
@@ -164,21 +187,18 @@ def _scheduled(
     return table
 
 
-def _threshold_of(schedule: str, outcome: Outcome, numbers: Sequence[int]) -> float | None:
-    """Return a schedule's threshold in the camera's unit, pixels as their share; None if it was not used."""
-    by = by_own_threshold(outcome)
-    own = [number for number in numbers if by.get(number) == schedule and number not in outcome.zones]
-    thresholds = outcome.thresholds[own]
-    thresholds = thresholds[np.isfinite(thresholds)]
-    return float(np.median(thresholds)) if thresholds.size else None
+def _in_unit(own: Area | float | None, counted: NDArray[np.float64]) -> float | None:
+    """Return a threshold of its own in the camera's unit; None if there is none.
 
-
-def _own_threshold(zone: Zone) -> float | None:
-    """Return a zone's threshold in the camera's unit; None if it is the general one, or in pixels."""
-    own = zone.score_threshold
-    if isinstance(own, Area):
-        return own.value if own.unit == "%" else None
-    return own
+    Args:
+        own: of a zone or a schedule.
+        counted: what frames were held against by it: pixels are the share of the picture that most of them
+            say. None of them: then pixels have no share.
+    """
+    if isinstance(own, Area) and own.unit == "px":
+        counted = counted[np.isfinite(counted)]
+        return float(np.median(counted)) if counted.size else None
+    return own.value if isinstance(own, Area) else own
 
 
 def _kept_since(outcome: Outcome, numbers: Sequence[int]) -> NDArray[np.uint16]:
