@@ -141,6 +141,33 @@ def test_a_layout_is_shown_by_an_example(site: Site) -> None:
     assert real == f"'c7_1.jpg' becomes 'c7/2001-09-09/c7_1.jpg', by {layout}"
 
 
+@pytest.mark.parametrize(
+    ("layout", "names", "told"),
+    [
+        ("{name}", ("a/1.jpg", "b/1.jpg", "b/2.jpg"), "{camera} in the layout tells them apart"),
+        ("{camera}/{name}", ("a/1.jpg", "a/x/1.jpg"), "{path} in the layout tells them apart"),
+        ("{camera}/{name}", ("c-a/1.jpg", "c-a_/1.jpg"), "in a name the cameras 'a/' and 'a_' are one"),
+        ("{camera}/{name}", ("a/1.jpg", "b/1.jpg"), None),
+        ("{captured_utc:%Y}/{folder}/{name}", ("a/1.jpg", "b/1.jpg"), None),
+    ],
+)
+def test_frames_whose_results_would_have_one_name_are_told(
+    site: Site, layout: str, names: tuple[str, ...], told: str | None
+) -> None:
+    """With an example, and what tells them apart: nothing is lost, but a name gets a time, to one's surprise."""
+    pattern = "^(c-)?(?P<camera>(?<=-)a/|(?<=-)a_|[ab])"
+    site.configure(drop=f"camera_pattern = '{pattern}'", results=f'layout = "{layout}"')
+    for name in names:
+        (site.drop / name).parent.mkdir(exist_ok=True, parents=True)
+        (site.drop / name).touch()
+    warned = found(site, "results.layout", Grade.WARNING)
+    assert len(warned) == (told is not None)
+    if told is not None:
+        example = f"for example {names[0]!r} and {names[1]!r}: where both are kept, one is "
+        assert warned[0].startswith(f"1 frame has the same result name as another, {example}")
+        assert warned[0].endswith(f"; {told}")
+
+
 @pytest.mark.parametrize("layout", ["{stem}", "{camera}/{suffix}/x_{stem}", "{stem}.jpg", "{stem}{suffix}"])
 def test_a_layout_without_suffix_is_told(site: Site, layout: str) -> None:
     """Results that no viewer knows for pictures are rarely meant; a suffix of one's own is."""

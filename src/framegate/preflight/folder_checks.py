@@ -131,8 +131,8 @@ class Contents:
     unmatched: tuple[str, ...]
     """Files that no pattern of ``include`` matches, except hidden, excluded and unfinished ones."""
 
-    first: str | None
-    """A frame: the first by its path, of the first ``MOST_READ``."""
+    frames: tuple[str, ...]
+    """The first ``MOST_READ`` frames, by their paths."""
 
     unread_times: Examples
     """Frames whose names ``capture_time`` does not read, of the first ``MOST_READ``."""
@@ -167,7 +167,7 @@ def contents_of(drop: DropSettings) -> Contents:
     ours = (error for error in unlisted if not _is_passed_over(error, drop.folder, rules))
     cameras = frozenset(map(rules.camera_of, frames))
     are_all = len(frames) < MOST_READ and count < MOST_COUNTED
-    named = min(frames, default=None), *_unread(frames, rules), cameras, are_all
+    named = tuple(sorted(frames)), *_unread(frames, rules), cameras, are_all
     return Contents(folders, tuple(ours), tuple(unmatched), *named)
 
 

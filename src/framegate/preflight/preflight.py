@@ -14,12 +14,9 @@ from framegate.config.settings import Settings
 from framegate.errors import ConfigError, Problem, how_to_install
 from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
-from framegate.ingest.reading import look_at
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.mounts import mount_of, sees_all_writers
 from framegate.ingest.watch.watcher import Watcher
-from framegate.keep.names import planned_name
-from framegate.model import FileKey
 from framegate.preflight.archive_checks import check_archive
 from framegate.preflight.camera_checks import check_cameras
 from framegate.preflight.folder_checks import (
@@ -36,6 +33,7 @@ from framegate.preflight.folder_checks import (
     make_folder,
     nearest_existing,
 )
+from framegate.preflight.layout_checks import check_layout
 from framegate.preflight.notify_checks import check_notifies
 from framegate.preflight.web_checks import check_web
 
@@ -61,7 +59,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_unread(contents),
             *check_cameras(settings, contents),
             *_check_schedules(settings),
-            *_check_layout(settings, contents.first),
+            *check_layout(settings, contents.frames),
             *_check_space(settings),
             *check_masks(settings),
             *check_extras(settings),
@@ -158,19 +156,6 @@ def _check_schedules(settings: Settings) -> Iterator[Finding]:
             words += f", since an earlier one does: {', '.join(sorted(earlier))}"
         earlier |= {schedule.name} if now else set()
         yield Finding(Grade.OK, f"schedule.{schedule.name}", f"{schedule.in_words}: {words}")
-
-
-def _check_layout(settings: Settings, first: str | None) -> Iterator[Finding]:
-    """Show what the result of a frame is named: of the first in the drop folder, or of a made-up one."""
-    layout, rules = settings.results.layout, NameRules(settings.drop)
-    now_ns = time.time_ns()
-    there = None if first is None else look_at(Path(settings.drop.folder), first)
-    frame = rules.candidate(there or FileKey("gate/picture.jpg", 0, now_ns, now_ns))
-    name = planned_name(layout, frame) or frame.key.name
-    if not layout.has_suffix:
-        words = f"results have no suffix, as {name!r}: write {{stem}}{{suffix}}, or {{name}}"
-        yield Finding(Grade.WARNING, "results.layout", words)
-    yield Finding(Grade.OK, "results.layout", f"{frame.key.name!r} becomes {name!r}, by {layout}")
 
 
 def _check_space(settings: Settings) -> Iterator[Finding]:
