@@ -183,6 +183,12 @@ def test_a_bad_config_shows_every_problem_and_exits_78(tmp_path: Path) -> None:
         assert any('"5x"' in line for line in lines)
 
 
+def test_a_url_is_no_folder_of_run(tmp_path: Path) -> None:
+    """It is refused as a wrong option, in one sentence."""
+    done = framegate("run", "--drop", tmp_path, "--results", "s3://bucket/lot1", code=2)
+    assert done.stderr.splitlines()[-1].startswith("Error: Invalid value: s3://bucket/lot1: give a folder of")
+
+
 def test_run_needs_no_config_file(tmp_path: Path) -> None:
     """--drop and --results are enough; without them, run says what is required."""
     nowhere = {"FRAMEGATE_CONFIG": "", "XDG_CONFIG_HOME": str(tmp_path)}

@@ -154,7 +154,7 @@ def test_a_layout_is_shown_by_an_example(site: Site) -> None:
 def test_frames_whose_results_would_have_one_name_are_told(
     site: Site, layout: str, names: tuple[str, ...], told: str | None
 ) -> None:
-    """With an example, and what tells them apart: nothing is lost, but a name gets a time, to one's surprise."""
+    """With an example, and what tells them apart: nothing is lost, but a name gets a time that surprises."""
     pattern = "^(c-)?(?P<camera>(?<=-)a/|(?<=-)a_|[ab])"
     site.configure(drop=f"camera_pattern = '{pattern}'", results=f'layout = "{layout}"')
     for name in names:

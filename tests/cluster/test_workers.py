@@ -117,8 +117,14 @@ def test_who_cannot_be_used_says_so(archive: DrawnArchive) -> None:
         "not box7": archive.arguments("x", "--cluster", "box7"),
         "--workers or --cluster": ("scan", "s3://bucket/c1", archive.home / "x"),
         "needs --stats FILE": ("scan", archive.drop, archive.home / "x", "--dry-run", "--workers", 2),
-        "not to a URL": ("scan", archive.drop, "s3://bucket/c1", "--workers", 2),
-        "OUT": ("scan", archive.drop, "s3://bucket/c1"),
+        "s3://bucket/c1: give a folder of this machine, not a URL": (
+            "scan",
+            archive.drop,
+            "s3://bucket/c1",
+            "--workers",
+            2,
+        ),
+        "not a URL: only IN of scan may be one": ("scan", archive.drop, "s3://bucket/c1"),
     }
     for words, arguments in refused.items():
         done = forked.framegate(*arguments, cwd=archive.home)

@@ -413,6 +413,25 @@ def test_absolute_paths_and_home_are_kept(write: Write, home: Path) -> None:
     assert settings.results.folder == str(home / "results")
 
 
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [("drop", "folder"), ("drop", "archive"), ("results", "folder"), ("state", "folder")],
+)
+@pytest.mark.parametrize("url", ["s3://bucket/lot1", "https://example.org/x", "file:///srv/x"])
+def test_a_url_is_no_folder(write: Write, table: str, key: str, url: str) -> None:
+    """It is refused with its line: it would be a folder named `s3:` beside the config file."""
+    tables = {"drop": {"folder": "/srv/drop"}, "results": {"folder": "/srv/results"}, "state": {}}
+    tables[table][key] = url
+    lines = ["version = 1"]
+    for name, settings in tables.items():
+        lines += [f"[{name}]", *(f"{name} = {value!r}" for name, value in settings.items())]
+    with pytest.raises(ConfigError) as refusal:
+        load(write("\n".join(lines)))
+    (problem,) = refusal.value.problems
+    assert (problem.key, problem.message.partition(" is a URL: write the path")[0]) == (f"{table}.{key}", url)
+    assert problem.line is not None
+
+
 def test_a_folder_of_the_command_line_is_taken_as_it_is() -> None:
     """What the shell has expanded is not expanded again: a folder may be named `$RECYCLE.BIN`."""
     config = load(None, {"drop.folder": Path("/mnt/$RECYCLE.BIN"), "results.folder": Path("/srv/r")})

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,7 +96,7 @@ def load_config(config: Path | None, flags: dict[str, Any] | None = None, *, ins
     gc.freeze()  # all is imported now
     gc.enable()
     given = {
-        key: value.absolute() if isinstance(value, Path) else value
+        key: _absolute(value) if isinstance(value, Path) else value
         for key, value in (flags or {}).items()
         if value is not None
     }
@@ -108,6 +109,13 @@ def load_config(config: Path | None, flags: dict[str, Any] | None = None, *, ins
         )
         raise ConfigError((Problem("", words),))
     return load(path, given)
+
+
+def _absolute(folder: Path) -> Path:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(folder)) and not folder.exists():
+        words = "give a folder of this machine, not a URL: only IN of scan may be one"
+        raise typer.BadParameter(f"{str(folder).replace(':/', '://', 1)}: {words}")  # Path has taken a slash
+    return folder.absolute()
 
 
 def load_for_folder(config: Path | None, folder: Path | None) -> "Config":

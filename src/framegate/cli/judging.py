@@ -1,6 +1,5 @@
 """The commands that judge frames which are there, and change nothing about them."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,8 +72,6 @@ def scan(  # noqa: PLR0917
     from framegate.commands.scan import run_scan  # noqa: PLC0415
 
     url = drop if drop is not None and "://" in drop else None
-    if results is not None and re.match(r"[a-z0-9+.-]+:/", str(results)):  # of :// a Path has one slash
-        raise typer.BadParameter("results go into a folder of this machine, not to a URL", param_hint="OUT")
     if results is None and (drop is not None or config is None):
         raise typer.BadParameter("give IN and OUT, or -c FILE to use the folders of a config")
     folder = None if drop is None else Path("/nowhere") if url else Path(drop)

@@ -173,6 +173,11 @@ def _anchored(value: object, info: ValidationInfo) -> object:
         return value
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
+        raise ValueError(
+            f"{value} is a URL: write the path of a folder or file of this machine; only frames may be at a"
+            " URL, and only for `framegate scan URL OUT --workers 2`"
+        )
     if variable := re.search(r"\$\{?[A-Za-z_]\w*\}?", value):
         raise ValueError(f"{variable[0]} is not expanded here: write the path itself (~ is your home folder)")
     expanded = os.path.expanduser(value)
