@@ -74,7 +74,8 @@ def bash() -> str:
     values = []
     for command in commands():
         options = _words(_names(command))
-        cases.append(f"    {command.name}) options={options} kind={_kind_of_arguments(command)} ;;")
+        kind = _kind_of_arguments(command) or "options"
+        cases.append(f"    {command.name}) options={options} kind={kind} ;;")
     for metavar_kind, names in _by_value().items():
         values.append(f"    {' | '.join(names)}) kind={metavar_kind} ;;")
     return BASH.format(made=MADE, cases="\n".join(cases), values="\n".join(values))
@@ -107,8 +108,8 @@ def fish() -> str:
     for command in commands():
         seen = f"__fish_seen_subcommand_from {command.name}"
         lines += [_fish(seen, _fish_option(word)) for word in command.options]
-        if kind := _kind_of_arguments(command):
-            lines.append(_fish(seen, _FISH_ARGUMENTS[kind]))
+        kind = _kind_of_arguments(command)
+        lines.append(_fish(seen, _FISH_ARGUMENTS[kind] if kind else f"-a {_words(_names(command))}"))
     return "\n".join(lines) + "\n"
 
 

@@ -35,6 +35,11 @@ TAIL = r"""
 .BR SIGTERM ", " SIGINT
 .B framegate run
 finishes the frame in hand and ends.
+.B framegate scan
+ends at once: each result that is there is whole, and the same command begins anew and copies none twice.
+With
+.BR \-\-workers " or " \-\-cluster
+the same command goes on with what is not done.
 .TP
 .B SIGHUP
 .B framegate run
@@ -77,6 +82,12 @@ Its state folder: the ledger, and what was learnt.
 .TP
 .I \(ti/.local/state/framegate
 The state folders of daemons whose config names none, outside systemd.
+.TP
+.I .framegate\-scan\-*
+What a scan by workers has done, a folder in that of the results, or with
+.B \-\-dry\-run
+beside the table.
+It is removed at the end; delete it to give up a scan that was broken off.
 .TP
 .I \(ti/.cache/framegate/replay.sqlite
 What

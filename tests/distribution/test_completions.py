@@ -11,6 +11,7 @@ from disks import need
 from regenerate import SHARE
 
 COMMANDS = [command.name for command in commands()]
+WITHOUT_PATHS = [each.name for each in commands() if not any(word.kind for word in each.arguments)]
 OPTIONS = {command.name: {name for word in command.options for name in word.names} for command in commands()}
 
 BASH = """\
@@ -113,6 +114,7 @@ def test_bash_offers_every_command_and_each_of_its_options(folder: Path, command
         return
     assert bash(folder, "framegate", command, "-") == OPTIONS[command]
     assert bash(folder, "framegate", command, "--he") == {"--help"}
+    assert (bash(folder, "framegate", command, "") == OPTIONS[command]) == (command in WITHOUT_PATHS)
 
 
 def test_bash_offers_the_files_that_an_option_or_argument_takes(folder: Path) -> None:
@@ -120,6 +122,7 @@ def test_bash_offers_the_files_that_an_option_or_argument_takes(folder: Path) ->
     assert bash(folder, "framegate", "run", "-c", "my") == {"my lot.toml", "my frames"}
     assert bash(folder, "framegate", "run", "--config", "=", "my l") == {"my lot.toml"}
     assert bash(folder, "framegate", "run", "--drop", "my") == {"my frames"}
+    assert bash(folder, "framegate", "notify", "-c", "my") == {"my lot.toml", "my frames"}
     assert bash(folder, "framegate", "scan", "my") == {"my frames"}
     assert bash(folder, "framegate", "explain", "my") == {"my lot.toml", "my frames"}
     assert bash(folder, "framegate", "replay", "--camera", "") == set()
@@ -132,6 +135,8 @@ def test_fish_offers_the_same(folder: Path) -> None:
     for command in COMMANDS:
         long = {name for name in OPTIONS[command] if name.startswith("--")}
         assert fish(folder, f"framegate {command} --") == long
+        if command in WITHOUT_PATHS:
+            assert fish(folder, f"framegate {command} ") >= long
     assert fish(folder, "framegate run -c my") == {"my lot.toml", "my frames/"}
     assert fish(folder, "framegate run --drop my") == {"my frames/"}
     assert fish(folder, "framegate scan my") == {"my frames/"}
@@ -142,6 +147,7 @@ def test_zsh_offers_the_same(folder: Path) -> None:
     assert zsh(folder, "framegate ") == set(COMMANDS)
     for command in COMMANDS:
         assert zsh(folder, f"framegate {command} -") == OPTIONS[command]
+    assert zsh(folder, "framegate notify ") == OPTIONS["notify"]
     assert zsh(folder, "framegate run -c my") == {"my lot.toml", "my frames"}
     assert zsh(folder, "framegate run --drop my") == {"my frames"}
     assert zsh(folder, "framegate scan my") == {"my frames"}

@@ -7,7 +7,7 @@ import pytest
 
 from command_words import commands
 from disks import need
-from framegate.config.docs import settings_of, tables
+from framegate.config.docs import listed_tables, settings_of, tables
 from regenerate import SHARE
 
 PAGE = SHARE / "man" / "man1" / "framegate.1"
@@ -52,5 +52,7 @@ def test_it_has_every_command_option_setting_and_exit_code() -> None:
             assert " ".join(example.split()) in section
     for name, table in tables().items():
         assert [key for key, _ in settings_of(table) if f"{name}.{key}" not in words] == []
+    for name, table in listed_tables().items():
+        assert [key for key, _ in settings_of(table) if f"[[{name}]] {key}" not in words] == []
     codes = page.partition("\nEXIT STATUS\n")[2].partition("\nSIGNALS\n")[0]
     assert re.findall(r"^ {7}(\d+) ", codes, re.MULTILINE) == ["0", "1", "2", "75", "78"]

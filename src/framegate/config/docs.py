@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from framegate.config.detection import DEPENDING, DetectionSettings, classic_only
+from framegate.config.detection import DEPENDING, DetectionSettings, IgnoredArea, Zone, classic_only
 from framegate.config.load import Config
 from framegate.config.quantities import Duration, Size, Times
 from framegate.config.schedule import Schedule
@@ -93,14 +93,19 @@ def tables() -> dict[str, type[Table]]:
 
 def listed_tables() -> dict[str, type[Table]]:
     """Return the tables that may stand several times, by name, as ``[[notify]]``."""
-    return {"schedule": Schedule, "notify": NotifySettings}
+    return {
+        "detection.ignore": IgnoredArea,
+        "detection.zone": Zone,
+        "schedule": Schedule,
+        "notify": NotifySettings,
+    }
 
 
 def settings_of(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
     """Yield key and field of each setting that is a plain value."""
     for name, setting in table.model_fields.items():
         key = setting.alias or name
-        if key not in {"ignore", "zone"}:  # arrays of tables, shown at the end
+        if key not in {"ignore", "zone"}:  # tables of their own
             yield key, setting
 
 
