@@ -159,9 +159,12 @@ def test_lines_in_one_pass_decide_as_cameras_one_by_one(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         frames = laid(folder, shots)
-        lines = [*lines, *at_its_scores(lines[0], one_by_one(lines[0], frames, folder)), lines[0]]
-        lines = lines[::-1] if is_reversed else lines
-        alone = [one_by_one(detection, frames, folder) for detection in lines]
+        first = one_by_one(lines[0], frames, folder)
+        others = [*lines[1:], *at_its_scores(lines[0], first)]
+        lines = [lines[0], *others, lines[0]]
+        alone = [first, *(one_by_one(detection, frames, folder) for detection in others), first]
+        if is_reversed:
+            lines, alone = lines[::-1], alone[::-1]
         store = FactStore(folder / "replay.sqlite")
         for of in (slice(0, 2), slice(None), slice(None)):
             some = [Line("", settings_with(detection, folder)) for detection in lines[of]]
