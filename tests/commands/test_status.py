@@ -502,8 +502,10 @@ def test_a_person_reads_it_in_eighty_columns(site: Site) -> None:
         upload(shot(number, number % 4, camera="c1"), site.drop)
     write_at_once(site.drop / "c\x1b.jpg", b"no picture")
     daemon.go(8)
-    words = in_words(status_of(site.config, lambda: load(site.config)))
+    now = status_of(site.config, lambda: load(site.config))
+    words = in_words(now)
     daemon.stop()
+    assert time.strftime("as of %Y-%m-%d %H:%M:%S\n", time.localtime(now.at_s)) in words
     assert max(map(len, words.splitlines())) <= 80
     assert re.search(r"^c1 +30 +30 +0 +0 +0 +\d+s +\d+s +[▁-█]{20}$", words, re.MULTILINE)
     assert "rejected of c\\x1b: 1 undecodable" in words

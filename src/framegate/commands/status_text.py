@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from framegate.daemon.troubles import age, camera_troubles, daemon_hangs, troubles_of
+from framegate.daemon.troubles import age, camera_troubles, daemon_hangs, local_time, troubles_of
 from framegate.deadlines import NEVER_S
 from framegate.model import Verdict
 from framegate.notify.books import Book
@@ -141,7 +141,7 @@ def _footer(status: Status, width: int) -> list[str]:
     config = [f"config: {status.config_file}{revision}"] if status.config_file else []
     has_scores = width >= ROOM_FOR_SCORES and any(camera.scores for camera in status.cameras.values())
     legend = [f"scores, oldest first: {BELOW} up to the threshold, {ABOVE} above it"] if has_scores else []
-    return [*legend, f"{watch}{room}as of {status.at}", *config]
+    return [*legend, f"{watch}{room}as of {local_time(status.at_s)}", *config]
 
 
 def sparkline(camera: CameraStatus) -> Text:

@@ -35,6 +35,9 @@ def troubles_of(status: Status) -> list[str]:
     troubles += [f"intake paused: {status.paused}"] if status.paused else []
     troubles += ["the drop folder is absent"] if status.is_absent else []
     troubles += [f"config refused: {error}" for error in status.config_refused]
+    if status.results_replaced_at_s:
+        since = local_time(status.results_replaced_at_s)
+        troubles.append(f"the results folder is another since {since}: what was kept before is not in it")
     if status.archive_refused:
         troubles.append(f"frames wait to be archived: {escape_control_chars(status.archive_refused)}")
     if lost := status.log_lines_lost:
@@ -60,6 +63,11 @@ def camera_troubles(name: str, camera: CameraStatus) -> list[str]:
     if camera.pending_why is not None:
         troubles.append(f"pending of {shown}: {escape_control_chars(camera.pending_why)}")
     return troubles
+
+
+def local_time(at_s: float) -> str:
+    """Return a time, in seconds since the epoch, as this machine's clocks show it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
 
 
 def age(seconds: float) -> str:

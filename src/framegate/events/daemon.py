@@ -44,6 +44,21 @@ class IntakeResumed(LogEvent, name="intake.resumed"):
     paused_s: float
 
 
+class ResultsReplaced(LogEvent, name="results.replaced", level="warning"):
+    """Another folder stands at the path of the results, and what was kept before is not in it.
+
+    It was replaced, or its disk is not mounted. Frames are kept in what is there.
+    """
+
+    folder: str
+
+
+class ResultsBack(LogEvent, name="results.back"):
+    """The folder with what was kept before is back at the path of the results."""
+
+    folder: str
+
+
 class LedgerUnsaved(LogEvent, name="ledger.unsaved", level="error"):
     """The last decisions could not be saved at the end. They will be made again after the next start."""
 

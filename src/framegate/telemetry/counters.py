@@ -7,6 +7,7 @@ They start with the ledger's totals. A camera's name comes from a file's name, s
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import nlargest
 
 from framegate.config.quantities import Area, Times
 from framegate.config.settings import Settings
@@ -142,6 +143,11 @@ class Counters:
         if self._settings is None or camera == THE_OTHERS:
             return None
         return self._settings.schedule_at(camera, time_ns)
+
+    def last_results(self, count: int) -> list[str]:
+        """Return the names of so many results, those that were kept last."""
+        kept = (entry for camera in self.cameras.values() for entry in camera.recent_kept if entry.result)
+        return [str(entry.result) for entry in nlargest(count, kept, key=lambda each: each.decided_at_ns)]
 
     def threshold_of(self, camera: str, schedule: str | None = None) -> Area | Times | None:
         """Return what a camera's scores have to exceed; None for the others, which may differ.

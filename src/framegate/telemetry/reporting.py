@@ -17,6 +17,7 @@ from framegate.events.daemon import (
 )
 from framegate.ingest.pending import Pending
 from framegate.keep.ledger import Ledger
+from framegate.keep.results.place import ResultsPlace
 from framegate.telemetry.counters import counters_of
 from framegate.telemetry.current_status import current_status
 from framegate.telemetry.freezing import Freezing
@@ -39,7 +40,8 @@ class Reporting:
         vitals: returns the state of the daemon's parts; pause, uptime and load time are added here.
         pending: returns the frames without a verdict, by camera.
         show_line: shows a line in ``systemctl status``.
-        emit: gets an event for a silent or frozen camera, and for a file that cannot be written.
+        emit: gets an event for a silent or frozen camera, for results that are replaced, and for a file that
+            cannot be written.
         clock: monotonic seconds.
 
     Raises:
@@ -69,6 +71,7 @@ class Reporting:
         self._silence = Silence(settings.drop.silent_after, self._counters.cameras, pending, emit, clock)
         self._unread = UnreadNames(settings.drop, emit)
         self._freezing = Freezing(settings.drop.frozen_after, emit, clock)
+        self._results = ResultsPlace(settings.results.folder, self._counters.last_results, emit)
         assert settings.state.folder is not None
         self._status_file = StatusFile(Path(settings.state.folder), emit)
         metrics = settings.metrics
@@ -92,6 +95,7 @@ class Reporting:
         """Use other settings from now on."""
         self._counters.retune(settings)
         self._unread.retune(settings.drop)
+        self._results.retune(settings.results.folder)
         self._silence.retune(settings.drop.silent_after)
         self._freezing.retune(settings.drop.frozen_after)
         self._metrics.retune(settings.metrics.textfile)
@@ -105,6 +109,7 @@ class Reporting:
         if now_s >= self._silence.deadline_s():
             self._silence.run_due(now_s)
         if now_s >= self._status_due_s():
+            self._results.look()
             status = self.status()
             self._made_at_s = now_s
             self._show_line(in_one_line(status))
@@ -125,6 +130,7 @@ class Reporting:
             uptime_s=round(now_s - self._started_at_s, 1),
             paused=self._paused,
             config_loaded_at=self._loaded_at,
+            results_replaced_at_s=self._results.replaced_at_s,
             unread_times=self._unread.times.count,
             unread_times_example=self._unread.times.example,
             unread_cameras=self._unread.cameras.count,

@@ -39,6 +39,10 @@ class Vitals:
     results_free_bytes: int | None = None
     """None when the folder is missing, or not known."""
 
+    results_replaced_at_s: float | None = None
+    """Since when another folder stands at the path of the results, in seconds since the epoch; None while the
+    one with the last results does, or is not known."""
+
     archive_refused: str | None = None
     """Why inputs cannot be moved to the archive; None while they can, or while none has to be."""
 
@@ -258,6 +262,7 @@ def in_one_line(status: Status) -> str:
     trouble = [f"PAUSED: {status.paused}"] if status.paused else []
     trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
     trouble += [f"CONFIG REFUSED: {status.config_refused[0]}"] if status.config_refused else []
+    trouble += ["RESULTS FOLDER REPLACED"] if status.results_replaced_at_s else []
     trouble += [f"NOTHING ARCHIVED: {status.archive_refused}"] if status.archive_refused else []
     trouble += [f"{status.log_lines_lost} LOG LINES LOST"] if status.log_lines_lost else []
     return "; ".join([*trouble, counts, f"config revision {status.config_revision}"])
