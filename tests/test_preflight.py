@@ -1,9 +1,11 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from framegate.config.load import load
+from framegate.config.schedule import WEEKDAYS
 from framegate.errors import ConfigError
 from framegate.preflight import folder_checks, preflight
 from framegate.preflight.folder_checks import Finding, Grade
@@ -272,14 +274,44 @@ def test_a_camera_that_no_frame_is_of_is_a_warning(site: Site) -> None:
         assert message.startswith("'c7': no frame in the drop folder is of this camera")
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "is_told"),
+    [
+        ('hours = "20:00-06:00"', 'hours = ["22:00-23:00", "05:00-06:00"]', True),
+        ('hours = "20:00-06:00"', 'hours = ["22:00-23:00", "05:00-06:01"]', False),
+        ('hours = "20:00-06:00"', 'hours = "22:00-23:00"\nweekdays = "sat"', True),
+        ('hours = "20:00-06:00"\nweekdays = "sat"', 'hours = "01:00-02:00"\nweekdays = "sun"', True),
+        ('hours = "20:00-06:00"\nweekdays = "sat"', 'hours = "01:00-02:00"\nweekdays = "sat"', False),
+        ('hours = "20:00-06:00"\ncameras = "c1"', 'hours = "22:00-23:00"', False),
+        ('hours = "20:00-06:00"\ncameras = "c1"', 'hours = "22:00-23:00"\ncameras = ["c1"]', True),
+    ],
+)
+def test_a_schedule_that_never_counts_is_told(site: Site, earlier: str, later: str, is_told: bool) -> None:
+    """All its hours are an earlier one's, for all its cameras: it has no effect, and no other sign."""
+    detection = '[schedule.detection]\nkeep_every = "1h"\n'
+    tables = [
+        f'[[schedule]]\nname = "{name}"\n{hours}\n{detection}'
+        for name, hours in (("a", earlier), ("b", later))
+    ]
+    site.configure(drop="camera_pattern = '^(?P<camera>c.)'", rest="".join(tables))
+    warned = found(site, "schedule.b", Grade.WARNING)
+    assert len(warned) == is_told
+    assert all(
+        each.endswith("never counts, since at all its hours an earlier one does: a") for each in warned
+    )
+    assert not found(site, "schedule.a", Grade.WARNING)
+
+
 def test_which_schedule_counts_now_is_said(site: Site) -> None:
     """Of two that fit the first does, and the other is said to wait for it; one of other cameras has none."""
     hours = 'hours = ["00:00-12:00", "12:00-24:00"]\n'
     detection = '[schedule.detection]\nkeep_every = "1h"\n'
+    today = time.localtime().tm_wday
+    near = f"weekdays = {[WEEKDAYS[today], WEEKDAYS[(today + 1) % 7]]}\n"  # midnight may come
     site.configure(
         rest="".join(
             f'[[schedule]]\nname = "{name}"\n{hours}{cameras}{detection}'
-            for name, cameras in (("a", ""), ("b", ""), ("c", 'cameras = "c21"\n'))
+            for name, cameras in (("a", near), ("b", ""), ("c", 'cameras = "c21"\n'))
         )
     )
     (first,), (second,) = (found(site, f"schedule.{name}", Grade.OK) for name in "ab")

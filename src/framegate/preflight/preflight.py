@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framegate.config.load import FROM_FLAG, Config
 from framegate.config.quantities import Size, in_words
-from framegate.config.schedule import local_clock
+from framegate.config.schedule import DAY_S, Schedule, local_clock
 from framegate.config.settings import Settings
 from framegate.errors import ConfigError, Problem, how_to_install
 from framegate.folders import free_bytes
@@ -155,7 +155,27 @@ def _check_schedules(settings: Settings) -> Iterator[Finding]:
         if fits and not now and earlier:
             words += f", since an earlier one does: {', '.join(sorted(earlier))}"
         earlier |= {schedule.name} if now else set()
+        if before := _always_before(settings, schedule, names):
+            words = f"never counts, since at all its hours an earlier one does: {', '.join(sorted(before))}"
+            yield Finding(Grade.WARNING, f"schedule.{schedule.name}", f"{schedule.in_words}: {words}")
+            continue
         yield Finding(Grade.OK, f"schedule.{schedule.name}", f"{schedule.in_words}: {words}")
+
+
+def _always_before(settings: Settings, schedule: Schedule, cameras: Iterable[str]) -> set[str]:
+    """Return the schedules that count whenever one fits; none if it counts in some minute of a week."""
+    before: set[str] = set()
+    week = [
+        (day, second) for day in range(7) for second in range(0, DAY_S, 60) if schedule.covers(day, second)
+    ]
+    for camera in cameras:
+        of_camera = settings.schedules_of(camera)
+        for moment in week:
+            first = next(each for each in of_camera if each.covers(*moment))
+            if first is schedule:
+                return set()
+            before.add(first.name)
+    return before
 
 
 def _check_space(settings: Settings) -> Iterator[Finding]:
