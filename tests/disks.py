@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -62,6 +63,17 @@ def need_root(*tools: str) -> None:
     if os.geteuid():
         pytest.skip("only root may mount file systems")
     need("mount", "umount", *tools)
+
+
+@contextmanager
+def folder_elsewhere(than: Path) -> Iterator[Path]:
+    """Make a folder on another file system than a path's; skip the test where there is none."""
+    for root in map(Path, ("/dev/shm", "/var/tmp")):
+        if os.access(root, os.W_OK) and root.stat().st_dev != than.stat().st_dev:
+            with TemporaryDirectory(prefix="framegate-", dir=root) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("there is no other file system here")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cameras import FlatCamera, LiveCamera
+from disks import folder_elsewhere
 from framegate.config.load import parse
 from framegate.errors import ConfigError
 from invariants import check, descriptors, rss_bytes
@@ -166,11 +167,9 @@ def temp_and_rename(path: Path, data: bytes) -> None:
 
 
 def from_another_file_system(path: Path, data: bytes) -> None:
-    other = Path("/dev/shm", f"framegate-{os.getpid()}")
-    if not os.access("/dev/shm", os.W_OK) or os.stat("/dev/shm").st_dev == path.stat().st_dev:
-        pytest.skip("no other file system at /dev/shm")
-    other.write_bytes(data)
-    shutil.move(other, path)
+    with folder_elsewhere(path) as folder:
+        (folder / "saved").write_bytes(data)
+        shutil.move(folder / "saved", path)
 
 
 def ansible(path: Path, data: bytes) -> None:

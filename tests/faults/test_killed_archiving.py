@@ -1,13 +1,12 @@
 """``kill -9`` on the daemon at the steps of archiving, on one file system and on two: it must not matter."""
 
-import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from disks import folder_elsewhere
 from faults.test_kill import Nursery, opened_nursery
 from framegate.keep.disk import Step, TidyStep
 from oracle import DETECTION, Shot, shot, upload
@@ -33,13 +32,8 @@ def archive(request: pytest.FixtureRequest, site: Site) -> Iterator[Path]:
         (site.home / "archive").mkdir()
         yield site.home / "archive"
         return
-    shared = Path("/dev/shm")
-    if not shared.is_dir() or shared.stat().st_dev == site.home.stat().st_dev:
-        pytest.skip("there is no other file system here")
-    folder = shared / f"framegate-killed-{os.getpid()}"
-    folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
+    with folder_elsewhere(site.home) as folder:
+        yield folder
 
 
 def test_killed_while_it_archives_it_loses_no_frame(site: Site, nursery: Nursery, archive: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from disks import memory_disk
+from disks import folder_elsewhere, memory_disk
 from framegate.folders import opened_below
 from framegate.ingest.reading import look_at
 from framegate.keep.disk import Step, TidyStep
@@ -248,23 +248,14 @@ def test_an_archive_that_is_away_takes_nothing(place: Place) -> None:
 
 def test_another_disk_for_real(tmp_path: Path) -> None:
     """Between two file systems the bytes and the time arrive, and the input goes."""
-    shared = Path("/dev/shm")
-    if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no other file system here")
     place = Place(tmp_path, OneDisk())
     place.folder.rmdir()
-    folder = shared / f"framegate-archive-{os.getpid()}"
-    folder.mkdir()
-    try:
+    with folder_elsewhere(tmp_path) as folder:
         place.folder = folder
         assert place.take(place.upload(), Archive(folder, 0, OneDisk())) == "gate/a.jpg"
         assert contents(folder) == {"gate/a.jpg": DATA}
         assert (folder / "gate/a.jpg").stat().st_mtime_ns == MTIME_NS
         assert contents(place.drop) == {}
-    finally:
-        (folder / "gate/a.jpg").unlink(missing_ok=True)
-        (folder / "gate").rmdir()
-        folder.rmdir()
 
 
 def test_a_disk_that_fills_up_within_a_copy_has_nothing_of_it(tmp_path: Path) -> None:
