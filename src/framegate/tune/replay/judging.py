@@ -6,8 +6,8 @@ frame. Of 41 lines some four groups are left, and a frame takes a tenth of the t
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -16,16 +16,13 @@ from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.deciding import Measured, decisive_score
 from framegate.detect.detector import reduction_of
-from framegate.detect.judging.lane import Lane
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
+from framegate.tune.replay.group import MOST_KEPT, Group, limit
 from framegate.tune.replay.outcomes import Start, key_of
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
 from framegate.tune.replay.shown import digest_of
-
-MOST_KEPT = 100_000
-"""Times of kept frames that are remembered: as many as ``max_kept_per_hour`` may be."""
 
 
 def reading_of(settings: Settings, camera: str) -> Reading:
@@ -44,28 +41,6 @@ class Decided:
 
     scores: Mapping[int, ChangeScore]
     """What each line has compared with its threshold; empty where nothing was compared, or by one line."""
-
-
-@dataclass(slots=True)
-class _Group:
-    """Lines that have decided alike so far, and one camera for all of them."""
-
-    lines: list[int]
-    camera: Camera
-    kin: tuple[Any, ...]
-    """The reading first, then what else lines that may be in one group have in common."""
-
-    kept: deque[Moment] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
-
-    def state(self) -> tuple[Any, ...]:
-        """Return what tells apart all states from which lines might go on in unlike ways."""
-        camera, judge, pacing = self.camera, self.camera.judge, self.camera.judge.pacing
-        lanes = tuple(
-            (size, lane.reference.key, lane.previous_key, lane.torn, _history(lane))
-            for size, lane in judge.lanes.items()
-        )
-        storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
-        return self.kin, lanes, tuple(pacing.kept), storm, pacing.clock, camera.sizes_dropped, camera.schedule
 
 
 class Lines:
@@ -186,10 +161,10 @@ class Lines:
         if not group.camera.retune(detection, mask):
             self._groups[self._groups.index(group)] = self._begun(line)
             return False
-        _limit(group.camera, group.kept)
+        limit(group.camera, group.kept)
         return True
 
-    def _keep_to_schedule(self, group: _Group, moment: Moment) -> None:
+    def _keep_to_schedule(self, group: Group, moment: Moment) -> None:
         """Judge the next frame of a group by the schedule that counts then, as the daemon would."""
         line, camera = group.lines[0], group.camera
         settings = self._settings[line]
@@ -199,7 +174,7 @@ class Lines:
         if schedule != camera.schedule:
             _, mask = self._detection_and_mask(settings, schedule)
             camera.retune(self._detection(line, schedule), mask, schedule)
-            _limit(camera, group.kept)
+            limit(camera, group.kept)
 
     def _detection(self, line: int, schedule: str | None) -> DetectionSettings:
         """Return the settings of a line, the same object each time: it is asked for at every frame."""
@@ -208,7 +183,7 @@ class Lines:
         return self._detections[line, schedule]
 
     def _part(
-        self, group: _Group, waiting: deque[_Group], scores: dict[int, ChangeScore], measured: Measured
+        self, group: Group, waiting: deque[Group], scores: dict[int, ChangeScore], measured: Measured
     ) -> None:
         """Let lines that decide otherwise than the first go their own way, before anything is changed."""
         for line in group.lines:
@@ -221,7 +196,7 @@ class Lines:
             for line in others:
                 del scores[line]
 
-    def _branch(self, group: _Group, lines: list[int]) -> _Group:
+    def _branch(self, group: Group, lines: list[int]) -> Group:
         camera = group.camera.branch(self._detection(lines[0], group.camera.schedule))
         return replace(group, lines=lines, camera=camera, kept=group.kept.copy())
 
@@ -229,14 +204,14 @@ class Lines:
         """Make one group of those whose states are equal."""
         if len(self._groups) < 2:  # noqa: PLR2004 - two groups
             return
-        by_state: dict[tuple[Any, ...], _Group] = {}
+        by_state: dict[tuple[Any, ...], Group] = {}
         for group in self._groups:
             first = by_state.setdefault(group.state(), group)
             if first is not group:
                 first.lines += group.lines
         self._groups = list(by_state.values())
 
-    def _alone(self, line: int) -> _Group:
+    def _alone(self, line: int) -> Group:
         (group,) = (each for each in self._groups if line in each.lines)
         if len(group.lines) > 1:
             others = [each for each in group.lines if each != line]
@@ -245,7 +220,7 @@ class Lines:
             group.lines, group.camera = [line], camera
         return group
 
-    def _begun(self, line: int, start: Start | None = None) -> _Group:
+    def _begun(self, line: int, start: Start | None = None) -> Group:
         settings = self._settings[line]
         schedule = None if start is None else start.schedule_in(settings, self._name)
         detection, mask = self._detection_and_mask(settings, schedule)
@@ -269,7 +244,7 @@ class Lines:
                 known = set(last)
                 kept.extend(each for each in start.kept if each not in known)
                 kept.extend(last)
-                _limit(camera, kept)
+                limit(camera, kept)
         general = settings.detection_of(self._name)
         values = general.model_dump(mode="json", exclude={"score_threshold"})
         schedules = [
@@ -281,7 +256,7 @@ class Lines:
         # By the same settings as before, a frame that is repeated is not judged again.
         alike = [thresholds.index(each) for each in thresholds]
         kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules, alike))
-        return _Group([line], camera, kin, kept)
+        return Group([line], camera, kin, kept)
 
     def _detection_and_mask(
         self, settings: Settings, schedule: str | None = None
@@ -305,15 +280,5 @@ def _go_on(_measured: Measured) -> None:
     """Let a line that is alone in its group be: it has nobody to part from."""
 
 
-def _limit(camera: Camera, kept: Iterable[Moment]) -> None:
-    """Let a camera know of as many kept frames as its ``max_kept_per_hour`` needs."""
-    pacing, most = camera.judge.pacing, camera.judge.settings.max_kept_per_hour
-    pacing.restore([] if most is None else [*kept][-most:], pacing.storm, pacing.clock)
-
-
 def _is_above(score: ChangeScore) -> bool:
     return score.score > score.threshold
-
-
-def _history(lane: Lane) -> str:
-    return cast(SharingDetector, lane.detector).history
