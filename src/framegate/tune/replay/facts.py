@@ -102,7 +102,7 @@ class FactStore:
         there = {key.name: key for key in keys}
         rows = self._select(_DIGESTS, folder, map(os.fsencode, there))
         found = ((FileKey(os.fsdecode(name), *numbers), sha256) for name, *numbers, sha256 in rows)
-        return {key.name: sha256 for key, sha256 in found if there[key.name] == key}
+        return {key.name: sha256 for key, sha256 in found if there.get(key.name) == key}
 
     def pictures(self, reading: str, contents: Iterable[str]) -> dict[str, Seen]:
         """Return what frames show when they are read in a certain way, or their rejections, by content."""
