@@ -6,29 +6,23 @@ frame. Of 41 lines some four groups are left, and a frame takes a tenth of the t
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
 from framegate.cameras.camera import Camera, mask_of
+from framegate.cameras.camera_state import schedule_of
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.deciding import Measured, decisive_score
-from framegate.detect.detector import reduction_of
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
-from framegate.tune.replay.group import MOST_KEPT, Group, limit
+from framegate.tune.replay.group import MOST_KEPT, CarriedGroup, Group, kin_of, limit, reading_of
 from framegate.tune.replay.outcomes import Start, key_of
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
 from framegate.tune.replay.shown import digest_of
-
-
-def reading_of(settings: Settings, camera: str) -> Reading:
-    """Return what tells apart all that may change what a frame shows, or whether it is rejected."""
-    detection, drop = settings.detection_of(camera), settings.drop
-    return f"{reduction_of(detection)} {drop.max_megapixels:g} {drop.max_size:d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +45,7 @@ class Lines:
         settings: of each line.
         masks: the pictures in the mask files, read once.
         start: what the camera knows; None: nothing.
+        carried: what ``carried`` has returned for lines of these settings, to go on from; else nothing.
 
     Raises:
         OSError: a mask cannot be read.
@@ -63,6 +58,7 @@ class Lines:
         settings: Sequence[Settings],
         masks: dict[str, GrayImage],
         start: Start | None = None,
+        carried: Sequence[CarriedGroup] = (),
     ) -> None:
         self._name = camera
         self._masks = masks
@@ -74,8 +70,11 @@ class Lines:
         self.are_cold = False
         """Whether a line knows nothing of what the camera knew: its settings reduce pictures otherwise."""
 
-        self._groups = [self._begun(line, start) for line in range(len(settings))]
-        self._join()
+        if carried:
+            self._groups = [self._resumed(each) for each in carried]
+        else:
+            self._groups = [self._begun(line, start) for line in range(len(settings))]
+            self._join()
         for each in self._settings:  # what is known of their works is then read with that of the others
             for schedule in each.schedules_of(camera):
                 self._work_of(*self._detection_and_mask(each, schedule.name))
@@ -89,6 +88,14 @@ class Lines:
         """Return the camera that judges a line; its pictures and detectors are those of shared work."""
         (camera,) = (group.camera for group in self._groups if line in group.lines)
         return camera
+
+    def carried(self) -> list[CarriedGroup]:
+        """Return all that later decisions depend on besides the settings.
+
+        Raises:
+            NotKnownError: a frame was not read.
+        """
+        return [group.carried() for group in self._groups]
 
     @property
     def works(self) -> Mapping[str, SharedWork]:
@@ -224,12 +231,7 @@ class Lines:
         settings = self._settings[line]
         schedule = None if start is None else start.schedule_in(settings, self._name)
         detection, mask = self._detection_and_mask(settings, schedule)
-        work = self._work_of(detection, mask)
-
-        def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
-            is_alike = other is detection
-            return SharingDetector(other, work if is_alike else self._work_of(other, mask))
-
+        detector_of = self._new_detector_for(detection, mask)
         camera = Camera(self._name, detection, mask, schedule=schedule, new_detector=detector_of)
         kept: deque[Moment] = deque(maxlen=MOST_KEPT)
         if start is not None:
@@ -245,18 +247,38 @@ class Lines:
                 kept.extend(each for each in start.kept if each not in known)
                 kept.extend(last)
                 limit(camera, kept)
-        general = settings.detection_of(self._name)
-        values = general.model_dump(mode="json", exclude={"score_threshold"})
-        schedules = [
-            each.model_dump(mode="json", exclude={"detection": {"score_threshold"}})
-            for each in settings.schedules_of(self._name)
-        ]
-        names = (None, *(each.name for each in settings.schedules_of(self._name)))
-        thresholds = [settings.detection_of(self._name, name).score_threshold for name in names]
-        # By the same settings as before, a frame that is repeated is not judged again.
-        alike = [thresholds.index(each) for each in thresholds]
-        kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules, alike))
-        return Group([line], camera, kin, kept)
+        return Group([line], camera, kin_of(settings, self._name), kept)
+
+    def _resumed(self, carried: CarriedGroup) -> Group:
+        settings = self._settings[carried.lines[0]]
+        schedule = schedule_of(carried.state)
+        detection, mask = self._detection_and_mask(settings, schedule)
+        camera = Camera.restored(
+            self._name,
+            detection,
+            mask,
+            carried.state,
+            schedule=schedule,
+            new_detector=self._new_detector_for(detection, mask),
+            judges_alike=True,
+        )
+        line = carried.lines[0]
+        kin = kin_of(settings, self._name)
+        if carried.is_edited:
+            kin = kin[0], line
+        return Group([*carried.lines], camera, kin, deque(carried.kept, MOST_KEPT))
+
+    def _new_detector_for(
+        self, detection: DetectionSettings, mask: GrayImage | None
+    ) -> Callable[[DetectionSettings, GrayImage | None], SharingDetector]:
+        """Return what makes the detectors of a camera that begins by these settings."""
+        work = self._work_of(detection, mask)
+
+        def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
+            is_alike = other is detection
+            return SharingDetector(other, work if is_alike else self._work_of(other, mask))
+
+        return detector_of
 
     def _detection_and_mask(
         self, settings: Settings, schedule: str | None = None
