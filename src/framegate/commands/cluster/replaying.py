@@ -6,10 +6,11 @@ month. Both are noted in this user's cache, so workers need to see the frames al
 
 import hashlib
 import json
+import os
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -268,11 +269,22 @@ def _months_of(of_pass: int, frames: Sequence[Frame], numbers: Sequence[int], ba
 def _noted(source: str, *, is_noted: bool) -> Iterator[DoneParts]:
     """Yield the folder for what is done: in this user's cache, or where nobody looks for it."""
     with ExitStack() as stack:
-        cache = cache_file() if is_noted else None
-        home = stack.enter_context(TemporaryDirectory(prefix="framegate-")) if cache is None else cache.parent
-        parts = DoneParts(Path(home, f"replay-{hashlib.sha256(source.encode()).hexdigest()[:12]}"))
+        home = _cache_folder() if is_noted else None
+        home = home or Path(stack.enter_context(TemporaryDirectory(prefix="framegate-")))
+        parts = DoneParts(home / f"replay-{hashlib.sha256(os.fsencode(source)).hexdigest()[:12]}")
         stack.enter_context(parts.opened())
         yield parts
+
+
+def _cache_folder() -> Path | None:
+    """Return the folder of this user's cache; None if nothing can be written there."""
+    cache = cache_file()
+    if cache is not None:
+        with suppress(OSError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+        if os.access(cache.parent, os.W_OK):
+            return cache.parent
+    return None
 
 
 @contextmanager
