@@ -1,18 +1,21 @@
 """A scheduler of Dask and its workers, as processes of this machine."""
 
+import multiprocessing
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 
-SERVER = """
-import sys
-from distributed.cli import dask_scheduler, dask_worker
-{"scheduler": dask_scheduler, "worker": dask_worker}[sys.argv.pop(1)].main()
-"""
+IMPORTED = [
+    "distributed.cli.dask_scheduler",
+    "distributed.cli.dask_worker",
+    "framegate.commands.cluster.judging",
+]
+"""What the process has imported from which the others are forked: that takes a second of CPU each time."""
 
 
 @dataclass
@@ -20,8 +23,8 @@ class Dask:
     """A scheduler, and its workers."""
 
     port: int
-    scheduler: "subprocess.Popen[bytes]"
-    workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    scheduler: BaseProcess
+    workers: list[BaseProcess] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -36,12 +39,12 @@ class Dask:
         """End a worker at once."""
         worker = self.workers.pop(0)
         worker.kill()
-        worker.wait()
+        worker.join()
 
     def kill_scheduler(self) -> None:
         """End the scheduler at once."""
         self.scheduler.kill()
-        self.scheduler.wait()
+        self.scheduler.join()
 
 
 @contextmanager
@@ -59,12 +62,23 @@ def dask(workers: int = 2, env: Mapping[str, str] | None = None) -> Iterator[Das
     finally:
         for process in (*running.workers, running.scheduler):
             process.kill()
-            process.wait()
+            process.join()
 
 
-def _started(what: str, *options: object, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", SERVER, what, *map(str, options)]
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, stdin=nothing, stdout=nothing, stderr=nothing, env={**os.environ, **(env or {})}
-    )
+def _started(what: str, *options: object, env: Mapping[str, str] | None = None) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    process = context.Process(target=_serve, args=(what, [*map(str, options)], dict(env or {})), daemon=True)
+    process.start()
+    return process
+
+
+def _serve(what: str, options: list[str], env: Mapping[str, str]) -> None:
+    if env:  # such as LD_PRELOAD, which is read when a program begins
+        run = f"from distributed.cli import dask_{what} as it; it.main()"
+        os.execve(sys.executable, [sys.executable, "-c", run, *options], {**os.environ, **env})
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    sys.argv = [what, *options]
+    import_module(f"distributed.cli.dask_{what}").main()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from archives import Scanned
+import forked
+from archives import DrawnArchive, Scanned
 from framegate.commands.cluster import table as tables
 from framegate.commands.cluster.done_parts import open_rows
 from framegate.commands.cluster.table import merged_rows, table
@@ -49,8 +50,13 @@ def test_a_table_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_parquet_file_has_the_values_of_the_csv(whole: Scanned, tmp_path: Path) -> None:
-    """Numbers are numbers, times are times of UTC, nothing is null; the columns are the same."""
+def test_a_parquet_file_has_the_values_of_the_csv(
+    archive: DrawnArchive, whole: Scanned, tmp_path: Path
+) -> None:
+    """Numbers are numbers, times are times of UTC, nothing is null; the columns are the same.
+
+    A scan without workers writes the same file.
+    """
     parquet = pytest.importorskip("pyarrow.parquet", reason="the Python package pyarrow is not installed")
     header, *rows = csv.reader(whole.table.decode("utf-8", "surrogateescape").splitlines(keepends=True))
     with table(tmp_path / "stats.parquet") as write:
@@ -68,3 +74,25 @@ def test_a_parquet_file_has_the_values_of_the_csv(whole: Scanned, tmp_path: Path
                 assert value == float(text), name
             else:
                 assert (value or "") == text, name
+    by_one = tmp_path / "by_one.parquet"
+    done = forked.framegate(
+        "scan", archive.drop, tmp_path / "to", "-c", archive.config_file, "--stats", by_one
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        parquet.read_table(by_one)
+        .drop(["result"])
+        .equals(parquet.read_table(tmp_path / "stats.parquet").drop(["result"]))
+    )
+
+
+def test_without_pyarrow_it_says_what_to_install(tmp_path: Path) -> None:
+    """One sentence, and no table is left."""
+    hidden = "import sys; sys.modules['pyarrow'] = None; sys.argv[0] = 'framegate'\n"
+    run = "from framegate.cli import main; main()"
+    (tmp_path / "in").mkdir()
+    arguments = "scan", tmp_path / "in", tmp_path / "out", "--stats", tmp_path / "x.parquet"
+    done = forked.python(hidden + run, *arguments)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"a Parquet file needs the Python package pyarrow: " in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["in"]

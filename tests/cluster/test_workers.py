@@ -205,16 +205,33 @@ def test_two_cameras_may_not_want_one_result(archive: DrawnArchive, tmp_path: Pa
 
 
 def test_a_replay_by_workers_equals_one_process(
-    archive: DrawnArchive, scheduler: Dask, tmp_path: Path
+    archive: DrawnArchive, scheduler: Dask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``replay --cluster`` prints the document of one process, with what is gained and lost."""
+    """``replay --cluster`` prints the document of one process; broken off, it goes on from there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     edited = tmp_path / "edited.toml"
     text = archive.config_file.read_text("utf-8")
     edited.write_text(text.replace('"2x"', '"4x"').replace('keep_every = "2d"', 'keep_every = "1h"'), "utf-8")
-    command = "replay", archive.drop, "-c", edited, "--against", archive.config_file, "--json", "--no-cache"
-    documents = [
-        json.loads(forked.framegate(*command, *more, timeout_s=WITHIN_S).stdout)
-        for more in ((), ("--cluster", scheduler.address))
-    ]
-    assert documents[0] == documents[1]
-    assert documents[0]["changes"]
+    command = "replay", archive.drop, "-c", edited, "--against", archive.config_file, "--json"
+    whole = forked.framegate(*command, "--no-cache", timeout_s=WITHIN_S).stdout
+    client = started(*command, "--cluster", scheduler.address)
+    wait_until(lambda: len(replayed_in(tmp_path)) > 0, WITHIN_S)
+    client.send_signal(signal.SIGINT)
+    _, err = client.communicate(timeout=WITHIN_S)
+    assert client.returncode == 130
+    assert err.startswith("framegate: interrupted; ")
+    assert err.endswith(" frames are replayed, and the same command goes on from there\n")
+    first = replayed_in(tmp_path)
+    client = started(*command, "--cluster", scheduler.address)
+    wait_until(lambda: len(replayed_in(tmp_path)) > len(first), WITHIN_S)
+    assert first <= replayed_in(tmp_path)
+    out, err = client.communicate(timeout=WITHIN_S)
+    assert (client.returncode, err) == (0, "")
+    assert json.loads(out) == json.loads(whole)
+    assert json.loads(out)["changes"]
+    assert not list(tmp_path.glob("framegate/replay-*"))
+
+
+def replayed_in(cache: Path) -> set[tuple[str, int]]:
+    """Return the parts of a replay that are done, each with the file that says so."""
+    return {(file.name, file.stat().st_ino) for file in cache.glob("framegate/replay-*/*.rows")}

@@ -233,6 +233,7 @@ class Camera:
         *,
         schedule: str | None = None,
         new_detector: NewDetector = detector_of,
+        judges_alike: bool = False,
     ) -> Self:
         """Return a camera that goes on where another was when ``state`` returned these bytes.
 
@@ -240,6 +241,8 @@ class Camera:
             name, settings, mask, schedule, new_detector: as for the constructor. The settings may be other
                 ones, as far as ``Judge.restored`` allows.
             state: the bytes.
+            judges_alike: whether the other one judged by these settings, be it as a ``branch`` that has them
+                from another. Else bytes that it has dropped are judged again by settings that differ.
 
         Raises:
             ValueError: they are no such state, or as ``Judge.restored``.
@@ -251,7 +254,9 @@ class Camera:
         if digests.keys() != camera.judge.lanes.keys():
             raise ValueError("these bytes are no state of a camera: it has other picture sizes")
         camera._digests = {size: digests[size] for size in camera.judge.lanes}
-        if judged_by != camera._settings_sha256:  # by other settings they may be decided otherwise
+        if judges_alike:
+            camera._settings_sha256 = judged_by
+        elif judged_by != camera._settings_sha256:  # by other settings they may be decided otherwise
             camera._digests = {size: Digests(each.reference) for size, each in camera._digests.items()}
         return camera
 

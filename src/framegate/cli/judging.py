@@ -57,7 +57,7 @@ def scan(  # noqa: PLR0917
     config: ConfigOption = None,
     stats: Annotated[
         Path | None,
-        option("FILE.csv", "Write a CSV row for every frame to this file; with workers also FILE.parquet."),
+        option("FILE.csv", "Write a row for every frame to this CSV file, or Parquet file: FILE.parquet."),
     ] = None,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
@@ -88,8 +88,6 @@ def scan(  # noqa: PLR0917
         }
     loaded = load_config(config, flags)
     if workers is None and cluster is None and url is None:
-        if stats is not None and stats.name.lower().endswith(".parquet"):
-            raise typer.BadParameter("a Parquet file needs --workers or --cluster", param_hint="--stats")
         run_scan(loaded, stats=stats, dry_run=dry_run, as_json=as_json)
         return
     if workers is None and cluster is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from framegate.allocator import give_large_pictures_back
 from framegate.commands.capture_order import order_warning
+from framegate.commands.cluster.table import is_parquet, parquet_of_values, require_parquet
 from framegate.commands.output import require_output
 from framegate.commands.progress import Bar
 from framegate.commands.scanning import Summary, scan
@@ -43,6 +44,8 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
     """
     if stats is not None:
         require_output(stats, config.path, drop_folder=config.settings.drop.folder)
+        if is_parquet(stats):
+            require_parquet()
     give_large_pictures_back()
     prepare_to_scan(config, needs_results=not dry_run)
     candidates = candidates_of(config.settings, report_skipped)
@@ -52,7 +55,9 @@ def run_scan(config: Config, *, stats: Path | None, dry_run: bool, as_json: bool
         listeners: list[Listener] = [outcome, _moving(stack.enter_context(bar))]
         frames: Iterable[Candidate] = candidates
         if stats is not None:
-            table = stack.enter_context(StatsFile(stats))
+            table = stack.enter_context(
+                StatsFile(stats, parquet_of_values) if is_parquet(stats) else StatsFile(stats)
+            )
             listeners.append(table)
             frames = table.while_written(candidates)
         summary = scan(config.settings, frames, emitter(listeners), dry_run=dry_run)

@@ -1,8 +1,10 @@
-"""The table that ``scan --stats`` writes: a CSV row for every frame, kept or not, for choosing thresholds."""
+"""The table that ``scan --stats`` writes: a row for every frame, kept or not, for choosing thresholds."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from framegate.errors import FramegateError
@@ -20,41 +22,56 @@ class StatsError(FramegateError):
     """The table cannot be written."""
 
 
+Rows = Callable[[Iterable[object]], object]
+"""Takes a row of the table: a value for each of ``STATS_COLUMNS``."""
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Rows]:
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(STATS_COLUMNS)
+        yield writer.writerow
+
+
 class StatsFile:
     """A listener that writes a row for each verdict.
 
     Args:
-        path: the CSV file, which is replaced.
+        path: the file, which is replaced.
+        opened: opens it, and takes the rows; default: a CSV file.
 
     Raises:
         StatsError: the file cannot be written; on entering, on leaving, or between two candidates.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: Callable[[Path], AbstractContextManager[Rows]] = _csv) -> None:
         self._path = path
+        self._opened = opened
+        self._stack = ExitStack()
         self._error: OSError | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._file = self._path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+            self._write = self._stack.enter_context(self._opened(self._path))
         except OSError as error:
             raise self._as_stats_error(error) from error
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(STATS_COLUMNS)
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            self._file.close()
-        except OSError as error:
-            self._error = self._error or error
+            self._stack.__exit__(kind, error, trace)
+        except OSError as own:
+            self._error = self._error or own
         self._raise_error()
 
     def __call__(self, event: LogEvent) -> None:
         """Write a verdict's row."""
         if isinstance(event, FrameDecided):
             try:
-                self._writer.writerow(stats_row(event))
+                self._write(stats_row(event))
             except OSError as error:  # not raised here: the frame that is being recorded is not to blame
                 self._error = error
 

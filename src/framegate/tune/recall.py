@@ -10,7 +10,8 @@ from framegate.config.settings import Settings
 from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.judging.lane import PreparedFrame
 from framegate.model import Decision, GrayImage, Moment
-from framegate.tune.replay.judging import Lines, reading_of
+from framegate.tune.replay.group import reading_of
+from framegate.tune.replay.judging import Lines
 from framegate.tune.replay.outcomes import NONE, Frame, Line, number_of
 from framegate.tune.replay.reader import Reader
 from framegate.tune.replay.sharing import Compared

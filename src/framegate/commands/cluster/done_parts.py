@@ -1,7 +1,8 @@
 """The folder of a scan by many workers: what is done, so that a scan that was broken off goes on from there.
 
-For each month that is done it has the rows of its verdicts, and what the camera knew at its end. Both are
-named by the month's id, so what was done by other settings, or of other frames, is found by nobody.
+For each month that is done it has the rows of its verdicts, and what the camera knew at its end; a replay has
+such a folder as well, with what all its lines have decided in place of rows. Both files are named by the
+month's id, so what was done by other settings, or of other frames, is found by nobody.
 """
 
 import csv
@@ -41,7 +42,7 @@ class DoneParts:
             SinkError: the folder cannot be made.
         """
         try:
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             file = (self.folder / RUN_FILE).open("a+")
         except OSError as error:
             raise SinkError(f"{self.folder}: {error.strerror}") from error
@@ -49,7 +50,7 @@ class DoneParts:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise AlreadyServed(f"{self.folder}: another scan of these frames is under way") from error
+                raise AlreadyServed(f"{self.folder}: these frames are scanned or replayed already") from error
             except OSError:
                 pass  # a file system without locks
             word = secrets.token_hex(8)
@@ -115,6 +116,18 @@ class DoneParts:
             return self._state_file(part).read_bytes() or None
         except OSError as error:
             raise SinkError(f"{self.folder}: what a camera knew cannot be read: {error.strerror}") from error
+
+    def record(self, part: str, rows: bytes, state: bytes) -> None:
+        """Note a part as done, by what became of its frames, and what the camera knew at its end.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        try:
+            _write_durably(self._state_file(part), state)
+            _write_durably(self.rows_file(part), rows)  # last: it says that the part is done
+        except OSError as error:
+            raise SinkError(f"{self.folder}: {error.strerror or error}") from error
 
     @contextmanager
     def writing(self, part: str) -> Iterator["Writing"]:

@@ -80,26 +80,31 @@ def archive_of(candidates: Iterable[Candidate], basis_of: Callable[[str], str]) 
         candidates: in any order.
         basis_of: returns what a camera's verdicts depend on besides its frames, as text.
     """
-    found: dict[str, dict[str, list[Row]]] = {}
+    found: dict[str, dict[str, bytearray]] = {}
     for candidate in candidates:
         key, taken_ns = candidate.key, candidate.captured_at_ns
-        rows = found.setdefault(candidate.camera, {}).setdefault(month_of(taken_ns), [])
-        rows.append((taken_ns, key.name, key.size_bytes, key.mtime_ns, key.ctime_ns))
+        rows = found.setdefault(candidate.camera, {}).setdefault(month_of(taken_ns), bytearray())
+        row: Row = taken_ns, key.name, key.size_bytes, key.mtime_ns, key.ctime_ns
+        rows += b"," + _as_json(row)  # some 90 bytes; as a tuple it has 300
     cameras: dict[str, Sequence[Month]] = {}
     for camera in sorted(found):
         cameras[camera] = list(_months_of(camera, found.pop(camera), basis_of(camera)))
     return Archive(cameras)
 
 
-def _months_of(camera: str, rows_of: dict[str, list[Row]], basis: str) -> Iterator[Month]:
+def _months_of(camera: str, rows_of: dict[str, bytearray], basis: str) -> Iterator[Month]:
     before = None
     for month in sorted(rows_of):
-        rows = sorted(rows_of.pop(month))
-        listing = json.dumps(rows, separators=(",", ":")).encode("ascii")
+        rows: list[Row] = sorted(json.loads(b"[" + rows_of.pop(month)[1:] + b"]"))
+        listing = _as_json(rows)
         parts = (basis, camera, month, before or "", listing.decode("ascii"))
         own = hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()[:32]
         yield Month(camera, month, zlib.compress(listing), len(rows), own, before)
         before = own
+
+
+def _as_json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def month_of(time_ns: int) -> str:

@@ -1,4 +1,4 @@
-"""The one table of verdicts, written from the rows of all parts: a CSV file, or a Parquet file."""
+"""The one table of verdicts, a CSV file or a Parquet file, and the rows of all parts for it."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.commands.cluster.done_parts import open_rows
-from framegate.commands.stats_file import STATS_COLUMNS, StatsError
+from framegate.commands.stats_file import STATS_COLUMNS, Rows, StatsError
 from framegate.errors import MissingPackage
 
 MOST_OPEN = 200
@@ -87,6 +87,13 @@ def table(path: Path | None) -> Iterator[Write]:
         if not is_special:
             with suppress(OSError):
                 beside.unlink()
+
+
+@contextmanager
+def parquet_of_values(path: Path) -> Iterator[Rows]:
+    """Yield a function that takes rows as ``stats_row`` returns them, for a Parquet file; see ``table``."""
+    with table(path) as write:
+        yield lambda row: write(["" if value is None else str(value) for value in row])
 
 
 def is_parquet(path: Path) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from framegate.commands.cluster.workers import ClusterError, connection_lost
 from framegate.errors import FramegateError
@@ -23,6 +23,9 @@ PARTS_A_THREAD = 2
 TRIES = 3
 """How often a part is begun by Dask at which so many workers died that Dask gave it up, four by default. So
 a few frames that crash a worker can be found out, one by one (see ``crash_guard``)."""
+
+LOST = {"lost", "pending"}
+"""What a future is whose worker has died with the result before that was here: Dask begins it again."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -65,6 +68,7 @@ class Window(Generic[Part, Result]):
     Args:
         client: the way to them.
         call: what a worker does with a part; it is pickled, so it is a function of a module.
+        sent: returns what ``call`` gets; default: a chain's next part.
         begun: called with a chain when its next part is handed over.
         finished: called with a chain and the result of its part.
     """
@@ -72,13 +76,14 @@ class Window(Generic[Part, Result]):
     def __init__(
         self,
         client: "Client",
-        call: Callable[[Part], Result],
+        call: Callable[[Any], Result],
         *,
+        sent: Callable[[Chain[Part]], object] = lambda chain: chain.next_part,
         begun: Callable[[Chain[Part]], None] = lambda _chain: None,
         finished: Callable[[Chain[Part], Result], None],
     ) -> None:
         self._client = client
-        self._call = call
+        self._call, self._sent = call, sent
         self._begun, self._finished = begun, finished
         self._numbers = count()
         self._in_hand: dict[Future, Chain[Part]] = {}
@@ -101,7 +106,11 @@ class Window(Generic[Part, Result]):
             while waiting or self._in_hand:
                 while waiting and len(self._in_hand) < self._room():
                     completed.add(self._hand_over(heappop(waiting)))
-                chain = self._in_hand.pop(future := next(completed))
+                future = next(completed)
+                if future.status in LOST:
+                    completed.add(future)
+                    continue
+                chain = self._in_hand.pop(future)
                 if self._is_to_go_on(chain, future):
                     heappush(waiting, chain)
         except (OSError, TimeoutError) as error:  # of Dask's connections
@@ -117,7 +126,7 @@ class Window(Generic[Part, Result]):
     def _hand_over(self, chain: Chain[Part]) -> "Future":
         self._begun(chain)
         key = f"framegate-{chain.name}-{chain.done}-{next(self._numbers)}"
-        future = self._client.submit(self._call, chain.next_part, key=key, pure=False)
+        future = self._client.submit(self._call, self._sent(chain), key=key, pure=False)
         self._in_hand[future] = chain
         return future
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,19 @@ CONNECT_S = 20
 
 FIRST_WORKER_S = 60
 """How long a scheduler's first worker may take to come: somebody may have to start it."""
+
+OF_WORKERS_HERE = {
+    # What is imported is imported once, and not by each worker: a second of CPU for each.
+    "distributed.worker.multiprocessing-method": "forkserver",
+    # Whom nobody looks at need not measure themselves a hundred times a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+}
+"""Settings of Dask, for workers that are started here."""
+
+PRELOADED = ["distributed", "framegate.commands.cluster.judging", "framegate.commands.cluster.replaying"]
+"""What a process has imported from which workers are forked."""
 
 SCHEMES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
@@ -100,13 +113,15 @@ class Workers:
         Raises:
             ClusterError: nobody answers.
         """
-        import distributed  # noqa: PLC0415 - half a second, and most scans need none
+        import dask  # noqa: PLC0415 - half a second, and most scans need none
+        import distributed  # noqa: PLC0415
 
         for name in ("distributed", "distributed.client", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what the operator has to know, we say
         warnings.filterwarnings("ignore", "Sending large graph")  # a replay's list of frames may be
         if self.scheduler is None:
             with ExitStack() as stack:
+                stack.enter_context(dask.config.set(OF_WORKERS_HERE))
                 with _no_sigint_in_processes():
                     cluster = distributed.LocalCluster(
                         n_workers=self.here,
@@ -172,6 +187,8 @@ def _no_sigint_in_processes() -> Iterator[None]:
     """
     resource_tracker.ensure_running()  # else started beside the first process, which unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    forkserver.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
     try:
         yield
     finally:

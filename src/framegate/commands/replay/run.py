@@ -81,10 +81,7 @@ def _replays(
     passes: Sequence[tuple[list[Frame], list[Line]]], source: Source, wanted: Wanted, bar: Bar
 ) -> list[Replay]:
     if wanted.workers:
-        return [
-            replay_by_workers(wanted.workers, frames, lines, source.masks, bar.move)
-            for frames, lines in passes
-        ]
+        return replay_by_workers(wanted.workers, passes, source.masks, bar.move, is_noted=wanted.is_cached)
     with remembered(is_cached=wanted.is_cached) as store:
         return [
             replay(frames, lines, store=store, masks=source.masks, progress=bar.move)

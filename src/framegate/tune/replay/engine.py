@@ -8,9 +8,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 from framegate.model import Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Computed, FactStore, Reading, Seen
+from framegate.tune.replay.group import CarriedGroup
 from framegate.tune.replay.judging import Decided, Lines
 from framegate.tune.replay.known import Known, digests_of
 from framegate.tune.replay.outcomes import Frame, Line, Outcome, Replay
@@ -61,11 +63,62 @@ def replay(
         except NotKnownError:
             progress(-run.done)
             run.go(with_pictures=True, progress=progress)
+        doubt_unlike(result, camera, run.unlike)
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What goes before a part of a camera's frames: they are replayed one part after another."""
+
+    frames: int = 0
+    """How many of the camera's frames."""
+
+    last: Frame | None = None
+    """The last of them; None before the first part."""
+
+    groups: Sequence[CarriedGroup] = ()
+    """What the lines knew after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of one camera's frames, replayed."""
+
+    outcomes: Sequence[Outcome]
+    """By the numbers of the frames in the part; references by their numbers among all of the camera."""
+
+    groups: Sequence[CarriedGroup]
+    """What the lines know after it."""
+
+    inexact: Sequence[str]
+    unlike: Mapping[str, int]
+    """How many frames have not the bytes that the daemon has judged, by what is wrong with them."""
+
+
+def replay_part(
+    frames: Sequence[Frame], lines: Sequence[Line], masks: Mapping[str, GrayImage], before: Before
+) -> Part:
+    """Judge some of one camera's frames, as ``replay`` judges them among all.
+
+    Raises:
+        OSError, ValueError, MemoryError: as ``replay``. ValueError also: the groups before are damaged.
+    """
+    result = Replay(frames, [Outcome.empty(line, len(frames)) for line in lines])
+    camera = frames[0].candidate.camera
+    run = _CameraRun(camera, range(len(frames)), result, dict(masks), FactStore(None), before=before)
+    run.go(with_pictures=True, progress=lambda _frames: None)
+    return Part(result.outcomes, run.carried(), result.inexact.get(camera, ()), dict(run.unlike))
+
+
+def doubt_unlike(result: Replay, camera: str, unlike: Mapping[str, int]) -> None:
+    """Note how many frames of a camera have not the bytes that the daemon has judged."""
+    for what, count in unlike.items():
+        result.doubt(camera, f"{count} of the frames that the daemon has judged {what}")
+
+
 class _CameraRun:
-    """The replay of one camera."""
+    """The replay of one camera, or of a part of its frames."""
 
     def __init__(
         self,
@@ -74,7 +127,10 @@ class _CameraRun:
         result: Replay,
         masks: dict[str, GrayImage],
         store: FactStore,
+        *,
+        before: Before = Before(),
     ) -> None:
+        self._before = before
         self._camera = camera
         self._numbers = numbers
         self._frames = [result.frames[number] for number in numbers]
@@ -87,11 +143,14 @@ class _CameraRun:
             result.doubt(camera, "the daemon knew other things: its preset or working size was another one")
 
     def _begin(self) -> None:
-        first = self._frames[0]
-        self._settings = [outcome.line.settings_before(first) for outcome in self._outcomes]
-        self._lines = Lines(self._camera, self._settings, self._masks, first.start)
+        first, last = self._frames[0], self._before.last
+        lines = [outcome.line for outcome in self._outcomes]
+        self._settings = [
+            line.settings_before(first) if last is None else line.settings_for(last) for line in lines
+        ]
+        self._lines = Lines(self._camera, self._settings, self._masks, first.start, self._before.groups)
         self._digests: list[bytes] = []
-        self._unlike: Counter[str] = Counter()
+        self.unlike: Counter[str] = Counter()
         """Frames that have not the bytes that the daemon has judged, by what is wrong with them."""
 
         self.done = 0
@@ -125,12 +184,14 @@ class _CameraRun:
             for start in range(0, len(self._frames), BATCH):
                 batch = self._frames[start : start + BATCH]
                 self._replay(start, batch, reader, progress)
-        for what, count in self._unlike.items():
-            self._result.doubt(self._camera, f"{count} of the frames that the daemon has judged {what}")
         if all(self._digests):
             remembered = Remembered.of(self._store, self._numbers, self._frames, self._digests)
             for outcome, key in zip(self._outcomes, keys, strict=True):
                 remembered.remember(outcome, key)
+
+    def carried(self) -> list[CarriedGroup]:
+        """Return what the lines know after the frames that were replayed, to go on from."""
+        return self._lines.carried()
 
     def _key_of(self, line: Line) -> str:
         """Return what tells apart by which settings a line judges the frames."""
@@ -175,8 +236,9 @@ class _CameraRun:
             content = content_of(sha256)
             counts = known.lend(content, self._lines.works)
             moment = Moment(frame.candidate.captured_at_ns, frame.candidate.arrived_at_ns)
-            for decided in self._lines.judge(self._numbers[start + place], moment, sha256, seen):
-                self._note(self._numbers[start + place], decided)
+            number = self._numbers[start + place]
+            for decided in self._lines.judge(self._before.frames + number, moment, sha256, seen):
+                self._note(number, decided)
             new.add_facts(content, self._lines.works, counts)
         self._store.add(new)
         self.done += len(batch)
@@ -187,7 +249,7 @@ class _CameraRun:
         """Count a frame that has not the bytes that the daemon has judged: it went, or may not be read."""
         then = None if frame.recorded is None else frame.recorded.sha256
         if then not in {None, sha256} and not all(is_too_large(each) for each in seen.values()):
-            self._unlike["have other bytes now" if sha256 else "could not be read"] += 1
+            self.unlike["have other bytes now" if sha256 else "could not be read"] += 1
 
     def _settle(self, place: int, decision: Decision) -> None:
         self._digests.append(str(decision.reason).encode())

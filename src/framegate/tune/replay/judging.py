@@ -6,32 +6,23 @@ frame. Of 41 lines some four groups are left, and a frame takes a tenth of the t
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
 from framegate.cameras.camera import Camera, mask_of
+from framegate.cameras.camera_state import schedule_of
 from framegate.config.detection import DetectionSettings
 from framegate.config.settings import Settings
 from framegate.detect.deciding import Measured, decisive_score
-from framegate.detect.detector import reduction_of
-from framegate.detect.judging.lane import Lane
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment
 from framegate.tune.replay.facts import Reading, Seen
+from framegate.tune.replay.group import MOST_KEPT, CarriedGroup, Group, kin_of, limit, reading_of
 from framegate.tune.replay.outcomes import Start, key_of
 from framegate.tune.replay.sharing import SharedWork, SharingDetector, line_key, work_key
 from framegate.tune.replay.shown import digest_of
-
-MOST_KEPT = 100_000
-"""Times of kept frames that are remembered: as many as ``max_kept_per_hour`` may be."""
-
-
-def reading_of(settings: Settings, camera: str) -> Reading:
-    """Return what tells apart all that may change what a frame shows, or whether it is rejected."""
-    detection, drop = settings.detection_of(camera), settings.drop
-    return f"{reduction_of(detection)} {drop.max_megapixels:g} {drop.max_size:d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +37,6 @@ class Decided:
     """What each line has compared with its threshold; empty where nothing was compared, or by one line."""
 
 
-@dataclass(slots=True)
-class _Group:
-    """Lines that have decided alike so far, and one camera for all of them."""
-
-    lines: list[int]
-    camera: Camera
-    kin: tuple[Any, ...]
-    """The reading first, then what else lines that may be in one group have in common."""
-
-    kept: deque[Moment] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
-
-    def state(self) -> tuple[Any, ...]:
-        """Return what tells apart all states from which lines might go on in unlike ways."""
-        camera, judge, pacing = self.camera, self.camera.judge, self.camera.judge.pacing
-        lanes = tuple(
-            (size, lane.reference.key, lane.previous_key, lane.torn, _history(lane))
-            for size, lane in judge.lanes.items()
-        )
-        storm = None if pacing.storm is None else (pacing.storm.kept, pacing.storm.dropped)
-        return self.kin, lanes, tuple(pacing.kept), storm, pacing.clock, camera.sizes_dropped, camera.schedule
-
-
 class Lines:
     """Judges one camera's frames by several settings at once.
 
@@ -76,6 +45,7 @@ class Lines:
         settings: of each line.
         masks: the pictures in the mask files, read once.
         start: what the camera knows; None: nothing.
+        carried: what ``carried`` has returned for lines of these settings, to go on from; else nothing.
 
     Raises:
         OSError: a mask cannot be read.
@@ -88,6 +58,7 @@ class Lines:
         settings: Sequence[Settings],
         masks: dict[str, GrayImage],
         start: Start | None = None,
+        carried: Sequence[CarriedGroup] = (),
     ) -> None:
         self._name = camera
         self._masks = masks
@@ -99,8 +70,11 @@ class Lines:
         self.are_cold = False
         """Whether a line knows nothing of what the camera knew: its settings reduce pictures otherwise."""
 
-        self._groups = [self._begun(line, start) for line in range(len(settings))]
-        self._join()
+        if carried:
+            self._groups = [self._resumed(each) for each in carried]
+        else:
+            self._groups = [self._begun(line, start) for line in range(len(settings))]
+            self._join()
         for each in self._settings:  # what is known of their works is then read with that of the others
             for schedule in each.schedules_of(camera):
                 self._work_of(*self._detection_and_mask(each, schedule.name))
@@ -114,6 +88,14 @@ class Lines:
         """Return the camera that judges a line; its pictures and detectors are those of shared work."""
         (camera,) = (group.camera for group in self._groups if line in group.lines)
         return camera
+
+    def carried(self) -> list[CarriedGroup]:
+        """Return all that later decisions depend on besides the settings.
+
+        Raises:
+            NotKnownError: a frame was not read.
+        """
+        return [group.carried() for group in self._groups]
 
     @property
     def works(self) -> Mapping[str, SharedWork]:
@@ -186,10 +168,10 @@ class Lines:
         if not group.camera.retune(detection, mask):
             self._groups[self._groups.index(group)] = self._begun(line)
             return False
-        _limit(group.camera, group.kept)
+        limit(group.camera, group.kept)
         return True
 
-    def _keep_to_schedule(self, group: _Group, moment: Moment) -> None:
+    def _keep_to_schedule(self, group: Group, moment: Moment) -> None:
         """Judge the next frame of a group by the schedule that counts then, as the daemon would."""
         line, camera = group.lines[0], group.camera
         settings = self._settings[line]
@@ -199,7 +181,7 @@ class Lines:
         if schedule != camera.schedule:
             _, mask = self._detection_and_mask(settings, schedule)
             camera.retune(self._detection(line, schedule), mask, schedule)
-            _limit(camera, group.kept)
+            limit(camera, group.kept)
 
     def _detection(self, line: int, schedule: str | None) -> DetectionSettings:
         """Return the settings of a line, the same object each time: it is asked for at every frame."""
@@ -208,7 +190,7 @@ class Lines:
         return self._detections[line, schedule]
 
     def _part(
-        self, group: _Group, waiting: deque[_Group], scores: dict[int, ChangeScore], measured: Measured
+        self, group: Group, waiting: deque[Group], scores: dict[int, ChangeScore], measured: Measured
     ) -> None:
         """Let lines that decide otherwise than the first go their own way, before anything is changed."""
         for line in group.lines:
@@ -221,7 +203,7 @@ class Lines:
             for line in others:
                 del scores[line]
 
-    def _branch(self, group: _Group, lines: list[int]) -> _Group:
+    def _branch(self, group: Group, lines: list[int]) -> Group:
         camera = group.camera.branch(self._detection(lines[0], group.camera.schedule))
         return replace(group, lines=lines, camera=camera, kept=group.kept.copy())
 
@@ -229,14 +211,14 @@ class Lines:
         """Make one group of those whose states are equal."""
         if len(self._groups) < 2:  # noqa: PLR2004 - two groups
             return
-        by_state: dict[tuple[Any, ...], _Group] = {}
+        by_state: dict[tuple[Any, ...], Group] = {}
         for group in self._groups:
             first = by_state.setdefault(group.state(), group)
             if first is not group:
                 first.lines += group.lines
         self._groups = list(by_state.values())
 
-    def _alone(self, line: int) -> _Group:
+    def _alone(self, line: int) -> Group:
         (group,) = (each for each in self._groups if line in each.lines)
         if len(group.lines) > 1:
             others = [each for each in group.lines if each != line]
@@ -245,16 +227,11 @@ class Lines:
             group.lines, group.camera = [line], camera
         return group
 
-    def _begun(self, line: int, start: Start | None = None) -> _Group:
+    def _begun(self, line: int, start: Start | None = None) -> Group:
         settings = self._settings[line]
         schedule = None if start is None else start.schedule_in(settings, self._name)
         detection, mask = self._detection_and_mask(settings, schedule)
-        work = self._work_of(detection, mask)
-
-        def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
-            is_alike = other is detection
-            return SharingDetector(other, work if is_alike else self._work_of(other, mask))
-
+        detector_of = self._new_detector_for(detection, mask)
         camera = Camera(self._name, detection, mask, schedule=schedule, new_detector=detector_of)
         kept: deque[Moment] = deque(maxlen=MOST_KEPT)
         if start is not None:
@@ -269,19 +246,39 @@ class Lines:
                 known = set(last)
                 kept.extend(each for each in start.kept if each not in known)
                 kept.extend(last)
-                _limit(camera, kept)
-        general = settings.detection_of(self._name)
-        values = general.model_dump(mode="json", exclude={"score_threshold"})
-        schedules = [
-            each.model_dump(mode="json", exclude={"detection": {"score_threshold"}})
-            for each in settings.schedules_of(self._name)
-        ]
-        names = (None, *(each.name for each in settings.schedules_of(self._name)))
-        thresholds = [settings.detection_of(self._name, name).score_threshold for name in names]
-        # By the same settings as before, a frame that is repeated is not judged again.
-        alike = [thresholds.index(each) for each in thresholds]
-        kin = reading_of(settings, self._name), repr((sorted(values.items()), schedules, alike))
-        return _Group([line], camera, kin, kept)
+                limit(camera, kept)
+        return Group([line], camera, kin_of(settings, self._name), kept)
+
+    def _resumed(self, carried: CarriedGroup) -> Group:
+        settings = self._settings[carried.lines[0]]
+        schedule = schedule_of(carried.state)
+        detection, mask = self._detection_and_mask(settings, schedule)
+        camera = Camera.restored(
+            self._name,
+            detection,
+            mask,
+            carried.state,
+            schedule=schedule,
+            new_detector=self._new_detector_for(detection, mask),
+            judges_alike=True,
+        )
+        line = carried.lines[0]
+        kin = kin_of(settings, self._name)
+        if carried.is_edited:
+            kin = kin[0], line
+        return Group([*carried.lines], camera, kin, deque(carried.kept, MOST_KEPT))
+
+    def _new_detector_for(
+        self, detection: DetectionSettings, mask: GrayImage | None
+    ) -> Callable[[DetectionSettings, GrayImage | None], SharingDetector]:
+        """Return what makes the detectors of a camera that begins by these settings."""
+        work = self._work_of(detection, mask)
+
+        def detector_of(other: DetectionSettings, mask: GrayImage | None) -> SharingDetector:
+            is_alike = other is detection
+            return SharingDetector(other, work if is_alike else self._work_of(other, mask))
+
+        return detector_of
 
     def _detection_and_mask(
         self, settings: Settings, schedule: str | None = None
@@ -305,15 +302,5 @@ def _go_on(_measured: Measured) -> None:
     """Let a line that is alone in its group be: it has nobody to part from."""
 
 
-def _limit(camera: Camera, kept: Iterable[Moment]) -> None:
-    """Let a camera know of as many kept frames as its ``max_kept_per_hour`` needs."""
-    pacing, most = camera.judge.pacing, camera.judge.settings.max_kept_per_hour
-    pacing.restore([] if most is None else [*kept][-most:], pacing.storm, pacing.clock)
-
-
 def _is_above(score: ChangeScore) -> bool:
     return score.score > score.threshold
-
-
-def _history(lane: Lane) -> str:
-    return cast(SharingDetector, lane.detector).history

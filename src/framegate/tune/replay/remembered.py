@@ -49,21 +49,27 @@ class Remembered:
             line: tells apart all that may change what it decides.
         """
         data = self.store.outcome(self.sequence + line)
-        return data is not None and _unpack(data, outcome, np.asarray(self.numbers))
+        return data is not None and unpack(data, outcome, np.asarray(self.numbers))
 
     def remember(self, outcome: Outcome, line: str) -> None:
         """Remember what a line has decided."""
-        self.store.add_outcome(self.sequence + line, _packed(outcome, np.asarray(self.numbers)))
+        self.store.add_outcome(self.sequence + line, packed(outcome, np.asarray(self.numbers)))
 
 
-def _packed(outcome: Outcome, numbers: NDArray[np.int64]) -> bytes:
-    """Return the outcome of some frames; references as their places among these."""
-    references = outcome.references[numbers]
-    places = np.where(references == NONE, NONE, np.searchsorted(numbers, references)).astype("<i4")
+def packed(outcome: Outcome, numbers: NDArray[np.int64], of: NDArray[np.int64] | None = None) -> bytes:
+    """Return the outcome of some frames.
+
+    Args:
+        outcome: of them and others.
+        numbers: of the frames, ascending.
+        of: those among which their references are, ascending: default, the same.
+    """
+    of, references = numbers if of is None else of, outcome.references[numbers]
+    places = np.where(references == NONE, NONE, np.searchsorted(of, references)).astype("<i4")
     place_of = {int(number): place for place, number in enumerate(numbers)}
-    words = [
-        {place_of[number]: each for number, each in of.items() if number in place_of}
-        for of in (
+    all_words = [
+        {place_of[number]: each for number, each in words.items() if number in place_of}
+        for words in (
             outcome.zones,
             outcome.schedules,
             outcome.details,
@@ -71,7 +77,7 @@ def _packed(outcome: Outcome, numbers: NDArray[np.int64]) -> bytes:
             dict.fromkeys(outcome.anew, ""),
         )
     ]
-    text = json.dumps(words).encode()
+    text = json.dumps(all_words).encode()
     return zlib.compress(
         b"".join(
             (
@@ -87,9 +93,17 @@ def _packed(outcome: Outcome, numbers: NDArray[np.int64]) -> bytes:
     )
 
 
-def _unpack(data: bytes, outcome: Outcome, numbers: NDArray[np.int64]) -> bool:
-    """Fill in the outcome of some frames; return False, and fill in nothing, if the bytes are damaged."""
-    count = len(numbers)
+def unpack(
+    data: bytes, outcome: Outcome, numbers: NDArray[np.int64], of: NDArray[np.int64] | None = None
+) -> bool:
+    """Fill in the outcome of some frames; return False, and fill in nothing, if the bytes are damaged.
+
+    Args:
+        data: as ``packed`` has returned it.
+        outcome: to be filled.
+        numbers, of: as for ``packed``, by the numbers that the frames have here.
+    """
+    of, count = numbers if of is None else of, len(numbers)
     try:
         rest = zlib.decompress(data)
         if int.from_bytes(rest[:4], "little") != count:
@@ -104,9 +118,9 @@ def _unpack(data: bytes, outcome: Outcome, numbers: NDArray[np.int64]) -> bool:
         return False
     outcome.reasons[numbers], outcome.scores[numbers] = reasons, scores
     outcome.thresholds[numbers] = thresholds
-    outcome.references[numbers] = np.where(places == NONE, NONE, numbers[places])
+    outcome.references[numbers] = np.where(places == NONE, NONE, of[places])
     columns = outcome.zones, outcome.schedules, outcome.details, outcome.earlier
-    for of, words in zip(columns, (zones, schedules, details, earlier), strict=True):
-        of |= {int(numbers[int(place)]): word for place, word in words.items()}
+    for column, words in zip(columns, (zones, schedules, details, earlier), strict=True):
+        column |= {int(numbers[int(place)]): word for place, word in words.items()}
     outcome.anew += [int(numbers[int(place)]) for place in anew]
     return True

@@ -19,7 +19,7 @@ from framegate.detect.detector import Detector, Prepared, detector_of
 from framegate.detect.small_picture import SmallPicture
 from framegate.model import ChangeScore, Decision, GrayImage, Moment, Region
 from framegate.tune.replay.facts import Seen
-from framegate.tune.replay.judging import reading_of
+from framegate.tune.replay.group import reading_of
 from framegate.tune.replay.outcomes import NONE, Frame, Outcome, Start
 from framegate.tune.replay.reader import Reader
 

@@ -15,7 +15,7 @@ complete -c framegate -n '__fish_use_subcommand' -a demo -d 'Show the daemon at 
 complete -c framegate -n '__fish_use_subcommand' -a report -d 'Write a page that shows every frame by its score, with a threshold to move.'
 complete -c framegate -n '__fish_use_subcommand' -a suggest -d 'Show what each threshold would have kept; for a goal, print the lines to paste into a config.'
 complete -c framegate -n '__fish_seen_subcommand_from scan' -s c -l config -r -F -d 'The config file. Without it: $FRAMEGATE_CONFIG, else ~/.config/framegate/config.toml, else /etc/framegate/config.toml.'
-complete -c framegate -n '__fish_seen_subcommand_from scan' -l stats -r -F -d 'Write a CSV row for every frame to this file; with workers also FILE.parquet.'
+complete -c framegate -n '__fish_seen_subcommand_from scan' -l stats -r -F -d 'Write a row for every frame to this CSV file, or Parquet file: FILE.parquet.'
 complete -c framegate -n '__fish_seen_subcommand_from scan' -l workers -x -d 'Use so many processes, each for one camera at a time.'
 complete -c framegate -n '__fish_seen_subcommand_from scan' -l cluster -x -d 'Use the workers of this Dask scheduler.'
 complete -c framegate -n '__fish_seen_subcommand_from scan' -s n -l dry-run -d 'Judge, but copy nothing.'
