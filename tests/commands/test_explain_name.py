@@ -103,7 +103,8 @@ def test_a_path_to_a_result_is_not_taken_for_the_input_of_its_name(
     daemon.start()
     for number in range(3):
         shutil.copy2(frames / name_of(0, number), site.drop / "c0.jpg")
-        daemon.go(5)
+        while len(daemon.verdicts()) <= number:  # the observer's thread has to have told of it
+            daemon.go(1)
     daemon.stop()
     settings = load(site.config).settings
     assert past_of(str(site.results / "c0.jpg"), settings).entry.reason is Reason.FIRST
