@@ -1,9 +1,11 @@
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from disks import memory_disk
 from framegate.config.load import load
 from framegate.config.schedule import WEEKDAYS
 from framegate.errors import ConfigError
@@ -27,6 +29,21 @@ def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(preflight, "INOTIFY_LIMITS", folder)
     return folder
+
+
+def test_a_full_disk_of_the_state_is_told(site: Site) -> None:
+    """No frame can be judged then: the state folder is not in order, whether it is there or not."""
+    site.configure()
+    with memory_disk(site.state, "1m"):
+        assert found(site, "state.folder", Grade.OK) == [str(site.state)]
+        with suppress(OSError):
+            (site.state / "filling").write_bytes(b"x" * 2_000_000)
+        full = "is full: no frame is judged until framegate can write there"
+        assert found(site, "state.folder", Grade.ERROR) == [f"the disk of {site.state} {full}"]
+        assert found(site, "state.folder", Grade.OK) == []
+        disk, site.state = site.state, site.state / "lot1"
+        site.configure()
+        assert found(site, "state.folder", Grade.ERROR) == [f"the disk of {disk} {full}"]
 
 
 @pytest.mark.parametrize(("watches", "grade"), [(3, Grade.WARNING), (4, Grade.OK)])

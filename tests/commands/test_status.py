@@ -253,7 +253,10 @@ def test_a_full_state_folder_is_said_at_once(site: Site) -> None:
         why = f"the disk of {site.state} is full: frames wait in the drop folder until the daemon can write"
         assert in_words(shown, 300).splitlines()[1].startswith(why)
         grown_old(site, by_s=45)
-        assert "it hangs" not in in_words(status_of(site.config, load_it), 300)
+        shown = status_of(site.config, load_it)
+        assert (shown.running, shown.hung) == (True, False)  # it is known why
+        assert in_words(shown, 300).splitlines()[1].startswith(why)
+        assert not run_status(site.config, load_it, as_json=True, watch=False)
         filling.unlink()
         daemon.go(60)
         shown = status_of(site.config, load_it)
@@ -287,22 +290,81 @@ def test_a_daemon_whose_state_folder_is_gone_is_not_passed_over(site: Site) -> N
     daemon.go(2)
     load_it = functools.partial(load, site.config)
     shutil.rmtree(site.state)
-    gone = f"^a daemon serves {site.drop}, but the state folder {site.state} is not there. If it was removed"
-    with pytest.raises(NoStatusError, match=gone):
+    another = "it uses another state folder: give its -c, or restart it if state.folder was edited$"
+    gone = f"^a daemon serves {site.drop}, but the state folder {site.state} is not there: .*, or {another}"
+    with pytest.raises(NoStatusError, match=gone) as refusal:
         status_of(site.config, load_it)
+    assert told_by_check(site) == [str(refusal.value)]
     site.state.mkdir()
     daemon.go(20)
     assert status_of(site.config, load_it).running
+    assert told_by_check(site) == []
     site.state = site.home / "another"
     site.state.mkdir()
     site.configure()
-    with pytest.raises(
-        NoStatusError, match=f"not with the state folder {site.state}: .* Restart the daemon$"
-    ):
+    with pytest.raises(NoStatusError, match=f"not with the state folder {site.state}: {another}"):
         status_of(site.config, load_it)
     daemon.stop()
+    assert told_by_check(site) == []
     with pytest.raises(NoStatusError, match=r"^no daemon has run with the state folder"):
         status_of(site.config, load_it)
+
+
+def told_by_check(site: Site) -> list[str]:
+    """Return what `framegate check` warns of about the state folder."""
+    findings = json.loads(framegate("check", "-c", site.config, "--json").stdout)["findings"]
+    return [
+        each["message"] for each in findings if (each["key"], each["grade"]) == ("state.folder", "warning")
+    ]
+
+
+def test_what_waits_to_be_told_is_shown_of_a_daemon_that_was_stopped(site: Site) -> None:
+    """The last run's books, in text and JSON; a daemon that was stopped has not been lost."""
+    site.configure(rest='[[notify]]\nname = "phone"\non = ["daemon.started"]\ncommand = ["false"]')
+    with running(site):
+        wait_until(lambda: (site.state / "status.json").exists() and failing_of(site) is not None)
+    left = status(site)
+    book = left["notify"]["phone"]
+    assert (left["running"], left["last_heard_at_s"]) == (False, None)
+    assert (book["queued"], book["waiting"]) == (1, 1)
+    words = in_words(status_of(site.config, lambda: load(site.config))).splitlines()
+    assert words[0] == "not running"
+    assert words[1].startswith("notify phone fails: ")
+    assert "notify phone: 0 of 1 told, 1 waiting" in words
+
+
+def failing_of(site: Site) -> str | None:
+    """Return why the last try to tell the phone has failed."""
+    book: dict[str, str | None] = status(site)["notify"].get("phone", {})
+    return book.get("failing")
+
+
+def test_a_daemon_that_ended_without_a_stop_is_told_from_one_that_was_stopped(site: Site) -> None:
+    """After `kill -9` the first line says so, and when it was heard of last; after a stop it does not."""
+    with started(site) as daemon:
+        wait_until((site.state / "status.json").exists)
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait(10)
+    left = status_of(site.config, lambda: load(site.config))
+    assert left.last_heard_at_s == json.loads((site.state / "status.json").read_bytes())["at_s"]
+    heard = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(left.last_heard_at_s))
+    words = f"not running: ended without a stop, last heard of at {heard}"
+    assert in_words(left).splitlines()[0] == words
+    with running(site):
+        pass
+    left = status_of(site.config, lambda: load(site.config))
+    assert in_words(left).splitlines()[0] == "not running"
+
+
+def test_a_ledger_that_is_gone_is_missed(site: Site) -> None:
+    """Where a daemon has left its status it is not said that none has run."""
+    with running(site):
+        pass
+    for file in site.state.glob("ledger*"):
+        file.unlink()
+    gone = f"^a daemon has run with the state folder {site.state}, but its ledger ledger.sqlite3 is gone"
+    with pytest.raises(NoStatusError, match=gone):
+        status_of(site.config, lambda: load(site.config))
 
 
 def test_a_stopped_process_fails_the_command(site: Site) -> None:
@@ -449,7 +511,7 @@ def test_a_silent_camera_is_shown() -> None:
 
 
 def test_why_a_message_is_not_told_fits_on_a_line() -> None:
-    """Of what a command has said at length stand the beginning and the end, however wide the terminal is."""
+    """Above the table stand the beginning and the end of what a command said at length, as wide as it is."""
     failing = f"exit code 7: {'connecting, ' * 25}no such host"
     book = Book(queued=3, told=1, waiting=2, failing=failing)
     now = current_status(Counters(), Vitals(pid=1, notify={"mail": book}), {}, 1000.0)
@@ -458,6 +520,7 @@ def test_why_a_message_is_not_told_fits_on_a_line() -> None:
         (line,) = [line for line in lines if "connecting" in line]
         assert len(line) == width
         assert re.fullmatch(r"notify mail fails: exit code 7: .*….*no such host", line)
+        assert lines.index(line) == 1
         assert "notify mail: 1 of 3 told, 2 waiting" in lines
 
 

@@ -548,10 +548,10 @@ def test_every_drop_folder_has_a_state_folder_of_its_own() -> None:
     [("version = \n", 1), ('version = 1\n[drop]\nfolder = "drop\n', 3), (LEAST + "[drop]\n", 6)],
 )
 def test_a_file_that_is_no_toml_is_told_the_line(write: Write, text: str, line: int) -> None:
-    """A slip of TOML is reported with the number of its line."""
-    (problem,) = _problems(write(text)).values()
-    assert problem.startswith("is not TOML")
-    assert f"line {line}" in problem
+    """A slip of TOML is reported with the number of its line, once, and its column."""
+    with pytest.raises(ConfigError, match=rf"^line {line}: is not TOML: .* \(column \d+\)$") as refusal:
+        load(write(text))
+    assert str(refusal.value).count("line") == 1
 
 
 def test_a_file_that_is_not_utf_8_is_told_the_byte(write: Write) -> None:

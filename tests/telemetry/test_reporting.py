@@ -105,7 +105,8 @@ def test_a_pause_is_shown_while_it_lasts(reported: Reported) -> None:
     reported.reporting(IntakePaused("disk full"))
     reported.go(2)
     assert reported.written()["paused"] == "disk full"
-    assert reported.lines[-1].startswith("PAUSED: disk full; ")
+    waits = "intake paused: disk full: frames wait, nothing is lost; it is tried again; 0 kept, "
+    assert reported.lines[-1].startswith(waits)
     reported.reporting(IntakeResumed(2.0))
     reported.go(2)
     assert reported.written()["paused"] is None
@@ -122,11 +123,13 @@ def test_a_config_that_was_read_and_found_good_counts_as_loaded(reported: Report
 
 
 def test_the_end_is_written_down(reported: Reported) -> None:
-    """What happened last before a stop is in the file."""
+    """What happened last before a stop is in the file, and that it was a stop."""
     reported.go(5)
+    assert reported.written()["running"]
     reported.reporting(KEPT)
     reported.reporting.close()
     assert reported.written()["totals"]["kept"] == 1
+    assert not reported.written()["running"]
 
 
 def test_a_frozen_camera_is_shown_until_another_picture_comes(site: Site, reported: Reported) -> None:

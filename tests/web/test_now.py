@@ -2,6 +2,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from framegate.commands.demo.scene import Lot
 from framegate.daemon.lock import FolderLock
 from framegate.daemon.standing import HUNG_S
+from framegate.notify.books import Book
 from framegate.telemetry.counters import RECENT_KEPT
 from framegate.telemetry.status import FILE_NAME
 from oracle import CAMERAS, DETECTION, shot, upload
@@ -96,11 +98,14 @@ def test_a_paused_intake_and_an_absent_folder_are_shown(site: Site) -> None:
     site.configure(min_free="900TB")
     with running(site), serving(site) as server:
         upload(shot(1, 0), site.drop)
-        assert "900" in server.wait_for_words("intake paused: ")
+        words = server.wait_for_words("intake paused: ")
+        assert "900" in words
+        assert words.endswith(": frames wait, nothing is lost; it is tried again")
         site.config.write_text(site.config.read_text("utf-8").replace("900TB", "1MB"), "utf-8")
         wait_until(lambda: kept(server, 1))
         site.drop.rename(site.home / "elsewhere")
-        assert server.wait_for_words("the drop folder is absent")
+        words = f"the drop folder {site.drop} is absent: framegate waits until it is there"
+        assert server.wait_for_words("the drop folder ") == words
         (site.home / "elsewhere").rename(site.drop)
 
 
@@ -121,14 +126,14 @@ def test_a_silent_camera_is_shown_until_it_sends_again(site: Site) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
 def test_a_daemon_that_has_ended_is_shown_as_stopped(site: Site, ending: signal.Signals) -> None:
-    """Though its last status says that it runs: the lock's word counts, at once."""
+    """At once, whatever its last status says, for the lock's word counts; and whether it was stopped."""
     with started(site) as daemon, serving(site) as server:
         upload(shot(1, 0), site.drop)
         wait_until(lambda: kept(server, 1))
         daemon.process.send_signal(ending)
         wait_until(lambda: server.site()["state"] == "stopped")
-        assert json.loads((site.state / FILE_NAME).read_bytes())["running"]
-        assert server.words()[0].startswith("the daemon is not running: ")
+        how = "it ended without a stop, and " if ending is signal.SIGKILL else ""
+        assert server.words()[0] == f"the daemon is not running: {how}what is shown here is what it said last"
         assert len(server.site()["cameras"][0]["kept"]) == 1
 
 
@@ -147,6 +152,38 @@ def test_a_daemon_without_a_sign_of_life_is_shown_as_hung(site: Site) -> None:
             r"the daemon \(process 1\) has not reported for \d+[sm]: ", shown["problems"][0]["words"]
         )
     lock.release()
+
+
+def test_how_long_a_daemon_hangs_counts_on(site: Site) -> None:
+    """Each answer has the age of now, and another ETag with it, though the status file stays as it is."""
+    lock = FolderLock(os.fspath(site.state), "state folder")
+    with serving(site) as server:
+        _write_aged(site, 2 * HUNG_S)
+        before = server.get("/now.json")
+        wait_until(lambda: server.words() != _words(before.json))
+        later = server.get("/now.json", If_None_Match=before.headers["etag"])
+        assert later.status == 200
+        assert _seconds(_words(later.json)) > _seconds(_words(before.json)) >= 2 * HUNG_S
+        assert later.json["sites"][0]["written_at_s"] == before.json["sites"][0]["written_at_s"]
+    lock.release()
+
+
+def _words(document: Any) -> list[str]:
+    return [problem["words"] for problem in document["sites"][0]["problems"]]
+
+
+def _seconds(words: list[str]) -> int:
+    return int(re.search(r"has not reported for (\d+)s", words[0])[1])  # type: ignore[index]
+
+
+def test_notifications_that_fail_are_a_problem(site: Site) -> None:
+    """Where one looks when the phone gets nothing stands why, as text, until it is over."""
+    failing = Book(queued=3, told=1, waiting=2, failing="exit code 7: no such host\x1b[2J")
+    write_status(site, {}, notify={"phone": failing, "mail": Book(queued=1, told=1)})
+    with serving(site) as server:
+        assert server.words()[1:] == ["notify phone fails: exit code 7: no such host\\x1b[2J"]
+        write_status(site, {}, notify={"phone": replace(failing, failing=None)})
+        wait_until(lambda: server.words()[1:] == [])
 
 
 def _write_aged(site: Site, age_s: float) -> None:

@@ -43,10 +43,12 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     import json  # noqa: PLC0415
     from dataclasses import asdict  # noqa: PLC0415
 
+    from framegate.daemon.standing import check_daemon  # noqa: PLC0415
     from framegate.preflight.folder_checks import Grade  # noqa: PLC0415
     from framegate.preflight.preflight import check_surroundings  # noqa: PLC0415
 
-    findings = check_surroundings(load_config(config))
+    loaded = load_config(config)
+    findings = [*check_surroundings(loaded), *check_daemon(loaded.settings)]
     if as_json:
         typer.echo(json.dumps({"schema": 1, "findings": [asdict(finding) for finding in findings]}, indent=2))
     else:

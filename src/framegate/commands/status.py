@@ -20,7 +20,7 @@ from framegate.ingest.sweeping import frames_of
 from framegate.keep.ledger import LEDGER_NAME, Ledger
 from framegate.telemetry.counters import counters_of
 from framegate.telemetry.current_status import current_status
-from framegate.telemetry.status import Status, Vitals, free_bytes
+from framegate.telemetry.status import FILE_NAME, Status, Vitals, free_bytes
 
 KEYS_AT_ONCE = 2_000
 """Files looked up in the ledger in one call."""
@@ -33,12 +33,12 @@ def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> 
     """Print the status; with ``watch``, again every second until interrupted.
 
     Returns:
-        False if a daemon runs but hangs.
+        False if a daemon runs but hangs, or cannot write its state.
     """
     if as_json:
         status = status_of(path, load)
         print(json.dumps(asdict(status), indent=2))
-        return not status.hung
+        return _is_healthy(status)
     from framegate.commands import status_screen  # noqa: PLC0415 - 30 ms of rich, which JSON does not need
 
     if watch:
@@ -46,7 +46,11 @@ def run_status(path: Path | None, load: Load, *, as_json: bool, watch: bool) -> 
         return True
     status = status_of(path, load)
     status_screen.show(status)
-    return not status.hung
+    return _is_healthy(status)
+
+
+def _is_healthy(status: Status) -> bool:
+    return not (status.hung or status.state_unwritable)
 
 
 def status_of(path: Path | None, load: Load) -> Status:
@@ -103,14 +107,28 @@ def _brought_to_now(status: Status) -> Status:
 
 def _left_by_a_daemon(config: Config, state: Path) -> Status:
     if not (state / LEDGER_NAME).exists():
-        raise NoStatusError(f"no daemon has run with the state folder {state}")
+        raise NoStatusError(_why_no_counts(state))
     with closing(Ledger(state / LEDGER_NAME, is_read_only=True)) as ledger:
         vitals = Vitals(
+            drop_folder=config.settings.drop.folder,
             config_file=None if config.path is None else str(config.path.absolute()),
             results_free_bytes=free_bytes(Path(config.settings.results.folder)),
         )
         pending = _waiting_in_the_folder(config.settings, ledger)
-        return current_status(counters_of(ledger, config.settings), vitals, pending, time.time())
+        left = current_status(counters_of(ledger, config.settings), vitals, pending, time.time())
+    with suppress(NoStatusError, OSError):
+        last = StatusReader(state).read()
+        return replace(left, notify=last.notify, last_heard_at_s=last.last_heard_at_s)
+    return left
+
+
+def _why_no_counts(state: Path) -> str:
+    if not (state / FILE_NAME).exists():
+        return f"no daemon has run with the state folder {state}"
+    return (
+        f"a daemon has run with the state folder {state}, but its ledger {LEDGER_NAME} is gone, with the"
+        " counts: put it back, or the next start judges what is in the drop folder again"
+    )
 
 
 def _waiting_in_the_folder(settings: Settings, ledger: Ledger) -> dict[str, Pending]:

@@ -8,7 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from framegate.daemon.troubles import age, camera_troubles, daemon_hangs, local_time, troubles_of
+from framegate.daemon.troubles import (
+    age,
+    camera_troubles,
+    daemon_hangs,
+    local_time,
+    notify_troubles,
+    troubles_of,
+)
 from framegate.deadlines import NEVER_S
 from framegate.model import Verdict
 from framegate.notify.books import Book
@@ -39,15 +46,19 @@ def drawn(status: Status, width: int = 80) -> RenderableType:
     return Group(
         _headline(status),
         *(Text(line, style="bold red") for line in troubles_of(status)),
+        *(Text(_in_one_line(line, width), style="bold red") for line in notify_troubles(status)),
         _cameras(status.cameras, width),
         *(Text(line, style="yellow") for line in _remarks(status.cameras)),
         *(Text(line, style="yellow") for line in _odd_names(status)),
-        *(line for name, book in status.notify.items() for line in _told(name, book, width)),
+        *(Text(_told(name, book), style="dim") for name, book in status.notify.items()),
         *(Text(line, style="dim") for line in _footer(status, width)),
     )
 
 
 def _headline(status: Status) -> Text:
+    if status.last_heard_at_s is not None:
+        heard = local_time(status.last_heard_at_s)
+        return Text(f"not running: ended without a stop, last heard of at {heard}", style="bold red")
     if not status.running:
         return Text("not running", style="bold yellow")
     if status.hung:
@@ -102,7 +113,7 @@ def _odd_names(status: Status) -> Iterator[str]:
             yield f"{words} {names}, for example {escape_control_chars(example or '')}"
 
 
-def _told(name: str, book: Book, width: int) -> Iterator[Text]:
+def _told(name: str, book: Book) -> str:
     words = f"notify {escape_control_chars(name)}: {book.told} of {book.queued} told"
     left = {
         "waiting": book.waiting,
@@ -110,11 +121,7 @@ def _told(name: str, book: Book, width: int) -> Iterator[Text]:
         "dropped (most_waiting)": book.dropped,
         "given up": book.given_up,
     }
-    words += "".join(f", {count} {what}" for what, count in left.items() if count)
-    yield Text(words, style="dim")
-    if book.failing is not None:
-        failing = f"notify {escape_control_chars(name)} fails: {escape_control_chars(book.failing)}"
-        yield Text(_in_one_line(failing, width), style="yellow")
+    return words + "".join(f", {count} {what}" for what, count in left.items() if count)
 
 
 def _in_one_line(words: str, width: int) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -171,7 +172,8 @@ def _tables_of(text: str, path: Path | None) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also for numbers and nesting that break the parser
         line = line_of_error(str(error), text)
-        raise ConfigError((Problem("", f"is not TOML: {error}", line),), str(path or "")) from error
+        words = re.sub(r"\(at line \d+, (column \d+)\)$", r"(\1)", str(error))
+        raise ConfigError((Problem("", f"is not TOML: {words}", line),), str(path or "")) from error
 
 
 Place = tuple[str, ...]

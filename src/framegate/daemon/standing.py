@@ -2,19 +2,19 @@
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from framegate.config.settings import Settings
 from framegate.daemon.lock import is_served
 from framegate.errors import FramegateError
-from framegate.ingest.watch.mounts import mount_of
+from framegate.preflight.folder_checks import Finding, Grade
+from framegate.preflight.space_checks import why_unwritable
 from framegate.telemetry.status import FILE_NAME, Status, from_json
 
 HUNG_S = 30.0
 """A daemon that has not written its status for this long hangs: it writes at least every 10 s."""
-
-NO_ROOM_BYTES = 65_536
-"""With less than this, neither the ledger nor the status can be written, or not for long."""
 
 
 class NoStatusError(FramegateError):
@@ -36,10 +36,10 @@ class StatusReader:
         self._status: Status | None = None
 
     def read(self) -> Status:
-        """Return the last status, with ``running`` and ``hung`` as of now and the rest as it was written.
+        """Return the last status, with what only a reader can tell as of now, the rest as it was written.
 
-        Whether a daemon runs is the word of the lock: the last status of one that was stopped or killed still
-        says that it runs.
+        Whether a daemon runs is the word of the lock: the last status of one that was killed still says that
+        it runs.
 
         Raises:
             NoStatusError: there is none, or it cannot be used, or who serves the drop folder has another one.
@@ -47,14 +47,21 @@ class StatusReader:
         """
         is_running = is_served(self._state)  # first: a daemon that has ended has written its last status
         if not is_running and self._drop is not None and is_served(self._drop):
-            raise NoStatusError(self._why_it_is_not_here(self._drop))
+            raise NoStatusError(_why_it_is_not_here(self._state, self._drop))
         try:
             status = self._latest()
         except FileNotFoundError as error:
             raise NoStatusError(self._why_there_is_none(is_running=is_running)) from error
-        is_hung = is_running and time.time() - status.at_s > HUNG_S
-        unwritable = self._why_unwritable(status.pid) if is_running else None
-        return replace(status, running=is_running, hung=is_hung, state_unwritable=unwritable)
+        unwritable = why_unwritable(self._state, is_by_root=_is_of_root(status.pid))
+        is_silent = time.time() - status.at_s > HUNG_S
+        is_lost = status.running and not is_running and unwritable is None  # full: no last word is written
+        return replace(
+            status,
+            running=is_running,
+            hung=is_running and is_silent and unwritable is None,
+            state_unwritable=unwritable if is_running else None,
+            last_heard_at_s=status.at_s if is_lost else None,
+        )
 
     def _latest(self) -> Status:
         with open(self._file, "rb") as file:
@@ -70,38 +77,28 @@ class StatusReader:
         self._version = version
         return self._status
 
-    def _why_unwritable(self, pid: int | None) -> str | None:
-        """Return what keeps a process from writing into the state folder; None if nothing can be seen."""
-        try:
-            space = os.statvfs(self._state)
-        except OSError:  # it has gone just now
-            return None
-        mount = mount_of(self._state)
-        if mount is not None and mount.is_read_only:
-            return f"the disk of {self._state} is read-only"
-        free_bytes = (space.f_bfree if _is_of_root(pid) else space.f_bavail) * space.f_frsize
-        if free_bytes < NO_ROOM_BYTES:
-            return f"the disk of {self._state} is full"
-        return (
-            f"the disk of {self._state} has no inode left" if space.f_files and not space.f_favail else None
-        )
-
-    def _why_it_is_not_here(self, drop: Path) -> str:
-        if not self._state.exists():
-            return (
-                f"a daemon serves {drop}, but the state folder {self._state} is not there. If it was removed,"
-                " no frame is judged until it is back: restart the daemon, or make the folder for its user"
-            )
-        return (
-            f"a daemon serves {drop}, but not with the state folder {self._state}: the config named another"
-            " one when it was started. Restart the daemon"
-        )
-
     def _why_there_is_none(self, *, is_running: bool) -> str:
         if is_running:
-            why = self._why_unwritable(None) or f"it has not written {self._file} yet"
+            why = why_unwritable(self._state, is_by_root=False) or f"it has not written {self._file} yet"
             return f"a daemon is starting: {why}"
         return f"no daemon has run with the state folder {self._state}"
+
+
+def check_daemon(settings: Settings) -> Iterator[Finding]:
+    """Tell of a daemon that serves the drop folder, but not with the state folder of these settings."""
+    state, drop = Path(settings.state.folder or ""), Path(settings.drop.folder)
+    if is_served(drop) and not is_served(state):
+        yield Finding(Grade.WARNING, "state.folder", _why_it_is_not_here(state, drop))
+
+
+def _why_it_is_not_here(state: Path, drop: Path) -> str:
+    uses_another = "it uses another state folder: give its -c, or restart it if state.folder was edited"
+    if state.exists():
+        return f"a daemon serves {drop}, but not with the state folder {state}: {uses_another}"
+    return (
+        f"a daemon serves {drop}, but the state folder {state} is not there: it was removed, and no frame is"
+        f" judged until it is back (restart the daemon, or make the folder for its user), or {uses_another}"
+    )
 
 
 def _is_of_root(pid: int | None) -> bool:

@@ -3,7 +3,7 @@
 import time
 
 from framegate.telemetry.control_chars import escape_control_chars
-from framegate.telemetry.status import CameraStatus, Status
+from framegate.telemetry.status import CameraStatus, Status, waits_of
 
 CLOCK_FAULTS = {
     "ahead": "ahead of this machine's",
@@ -17,10 +17,10 @@ CLOCK_FAULTS = {
 def daemon_hangs(status: Status) -> str:
     """Return the sentence for a daemon that has not written its status for too long."""
     silent = age(time.time() - status.at_s)
-    words = f"the daemon (process {status.pid}) has not reported for {silent}"
-    if status.state_unwritable:
-        return words
-    return f"{words}: it hangs, gets no CPU time, or cannot write into its state folder; see its log"
+    return (
+        f"the daemon (process {status.pid}) has not reported for {silent}: it hangs, gets no CPU time, or"
+        " cannot write into its state folder; see its log"
+    )
 
 
 def troubles_of(status: Status) -> list[str]:
@@ -32,8 +32,7 @@ def troubles_of(status: Status) -> list[str]:
             f"{escape_control_chars(status.state_unwritable)}: frames wait in the drop folder until the"
             f" daemon can write there again; what is shown is {when} old"
         )
-    troubles += [f"intake paused: {status.paused}"] if status.paused else []
-    troubles += ["the drop folder is absent"] if status.is_absent else []
+    troubles += map(escape_control_chars, waits_of(status))
     troubles += [f"config refused: {error}" for error in status.config_refused]
     if status.results_replaced_at_s:
         since = local_time(status.results_replaced_at_s)
@@ -48,6 +47,15 @@ def troubles_of(status: Status) -> list[str]:
             f"{status.notify_lost} events were lost for [[notify]]: the state folder is not writable"
         )
     return troubles
+
+
+def notify_troubles(status: Status) -> list[str]:
+    """Return which notifications fail, and why, one sentence each; some are long."""
+    return [
+        f"notify {escape_control_chars(name)} fails: {escape_control_chars(book.failing)}"
+        for name, book in status.notify.items()
+        if book.failing is not None
+    ]
 
 
 def camera_troubles(name: str, camera: CameraStatus) -> list[str]:

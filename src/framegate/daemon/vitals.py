@@ -39,6 +39,7 @@ def vitals_of(
     config, watch = reloader.config, intake.watch
     return Vitals(
         pid=os.getpid(),
+        drop_folder=config.settings.drop.folder,
         is_absent=watch.is_absent,
         watch=watch.mode,
         watch_rebuilds=watch.rebuilds,

@@ -8,11 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from framegate.config.load import FROM_FLAG, Config
-from framegate.config.quantities import Size, in_words
 from framegate.config.schedule import DAY_S, Schedule, local_clock
 from framegate.config.settings import Settings
 from framegate.errors import ConfigError, Problem, how_to_install
-from framegate.folders import free_bytes
 from framegate.ingest.names import NameRules
 from framegate.ingest.watch.inbox import Inbox
 from framegate.ingest.watch.mounts import mount_of, sees_all_writers
@@ -31,10 +29,10 @@ from framegate.preflight.folder_checks import (
     contents_of,
     folders_of,
     make_folder,
-    nearest_existing,
 )
 from framegate.preflight.layout_checks import check_layout
 from framegate.preflight.notify_checks import check_notifies
+from framegate.preflight.space_checks import check_space
 from framegate.preflight.web_checks import check_web
 
 ANY_OTHER = ""
@@ -60,7 +58,7 @@ def check_surroundings(config: Config) -> list[Finding]:
             *check_cameras(settings, contents),
             *_check_schedules(settings),
             *check_layout(settings, contents.frames),
-            *_check_space(settings),
+            *check_space(settings),
             *check_masks(settings),
             *check_extras(settings),
             *_check_textfile(settings),
@@ -176,16 +174,6 @@ def _always_before(settings: Settings, schedule: Schedule, cameras: Iterable[str
                 return set()
             before.add(first.name)
     return before
-
-
-def _check_space(settings: Settings) -> Iterator[Finding]:
-    free, least = Size(free_bytes(nearest_existing(settings.results.folder))), settings.results.min_free
-    words = f"{in_words(free)} free, min_free is {least}"
-    if free <= least:
-        pauses = "judging will pause at the first kept frame"
-        yield Finding(Grade.WARNING, "results.min_free", f"{words}: {pauses}")
-    else:
-        yield Finding(Grade.OK, "results.min_free", words)
 
 
 def check_extras(settings: Settings) -> Iterator[Finding]:

@@ -119,7 +119,7 @@ class Reporting:
 
     def close(self) -> None:
         """Write the last status, and stop serving metrics."""
-        self._status_file.show(self.status(), self._clock())
+        self._status_file.show(replace(self.status(), running=False), self._clock())
         self._metrics.close()
 
     def status(self) -> Status:

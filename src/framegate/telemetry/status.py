@@ -23,6 +23,7 @@ class Vitals:
     paused: str | None = None
     """Why the intake is paused; None when it is not."""
 
+    drop_folder: str | None = None
     is_absent: bool = False
     """Whether the drop folder is missing."""
 
@@ -192,11 +193,17 @@ class Status(Vitals):
     """When the status was made; seconds since the epoch."""
 
     running: bool
+    """Whether the daemon runs: a reader asks the lock. In the file, False is a daemon's last word."""
+
     hung: bool = False
-    """Whether a running daemon has not reported for too long; set by ``framegate status``."""
+    """Whether a running daemon has not reported for too long, and it is not known why; set by the reader."""
 
     state_unwritable: str | None = None
-    """Why a running daemon cannot write into its state folder, if that can be seen; set likewise."""
+    """Why a running daemon cannot write into its state folder, if that can be seen; set by the reader."""
+
+    last_heard_at_s: float | None = None
+    """When a daemon that ended without a stop was heard of last, in seconds since the epoch; None while it
+    runs and after a stop; set by the reader."""
 
     totals: Totals
     oldest_pending_s: float = 0.0
@@ -256,11 +263,21 @@ COUNTS = ("seen", "kept", "dropped", "rejected", "pending")
 """Counts in the order in which people read them; the first is the sum of the others."""
 
 
+def waits_of(status: Status) -> list[str]:
+    """Return what a daemon waits for before it can judge, one sentence each."""
+    waits = []
+    if status.paused:
+        waits.append(f"intake paused: {status.paused}: frames wait, nothing is lost; it is tried again")
+    if status.is_absent:
+        folder = f"the drop folder {status.drop_folder or ''}".rstrip()
+        waits.append(f"{folder} is absent: framegate waits until it is there")
+    return waits
+
+
 def in_one_line(status: Status) -> str:
     """Return the line for ``systemctl status``: problems first, then counts."""
     counts = ", ".join(f"{getattr(status.totals, key)} {key}" for key in COUNTS[1:])
-    trouble = [f"PAUSED: {status.paused}"] if status.paused else []
-    trouble += ["DROP FOLDER ABSENT"] if status.is_absent else []
+    trouble = waits_of(status)
     trouble += [f"CONFIG REFUSED: {status.config_refused[0]}"] if status.config_refused else []
     trouble += ["RESULTS FOLDER REPLACED"] if status.results_replaced_at_s else []
     trouble += [f"NOTHING ARCHIVED: {status.archive_refused}"] if status.archive_refused else []

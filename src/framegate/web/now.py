@@ -21,11 +21,11 @@ This is what the page is drawn from. Its shape may grow; what is there keeps its
   allows. ``/`` itself needs none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from framegate.daemon.troubles import camera_troubles, daemon_hangs, troubles_of
+from framegate.daemon.troubles import camera_troubles, daemon_hangs, notify_troubles, troubles_of
 from framegate.model import Reason, Unit, Verdict
 from framegate.telemetry.control_chars import escape_control_chars
 from framegate.telemetry.status import CameraStatus, FrameStatus, KeptStatus, Status, Totals
@@ -33,7 +33,8 @@ from framegate.telemetry.status import CameraStatus, FrameStatus, KeptStatus, St
 SCHEMA = 1
 
 State = Literal["serving", "hung", "stopped", "unknown"]
-"""Of a daemon: at work; alive without a sign of life for 30 s; not running; or its status cannot be read."""
+"""Of a daemon: at work; alive without a sign of life for 30 s, nobody knows why; not running; or its status
+cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class KeptNow:
 
 
 def site_now(
-    name: str, status: Status, pictures: Mapping[KeptStatus, str], no_pictures: str | None
+    name: str, status: Status, pictures: Mapping[KeptStatus, str], troubles: Sequence[str]
 ) -> SiteNow:
     """Return a site as its daemon's status shows it.
 
@@ -186,14 +187,17 @@ def site_now(
         name: of the site.
         status: with ``running`` and ``hung`` as of now.
         pictures: the key of each frame of ``recent_kept`` that has a result.
-        no_pictures: why the results folder cannot be opened; None if it can.
+        troubles: what is wrong with the site as a whole: see ``site_troubles``.
     """
     cameras = [_camera(camera, status.cameras[camera], pictures) for camera in sorted(status.cameras)]
     return SiteNow(
         name=name,
         state="hung" if status.hung else "serving" if status.running else "stopped",
         written_at_s=status.at_s,
-        problems=list(_problems(status, cameras, no_pictures)),
+        problems=[
+            *map(Problem, troubles),
+            *(Problem(words, camera.name) for camera in cameras for words in camera.problems),
+        ],
         watch=status.watch,
         config_revision=status.config_revision,
         uptime_s=status.uptime_s,
@@ -201,6 +205,24 @@ def site_now(
         totals=status.totals,
         cameras=cameras,
     )
+
+
+def site_troubles(status: Status, no_pictures: str | None) -> list[str]:
+    """Return what is wrong with a site as a whole, the most important first; ages in it are as of now.
+
+    Args:
+        status: with ``running`` and ``hung`` as of now.
+        no_pictures: why the results folder cannot be opened; None if it can.
+    """
+    troubles = []
+    if status.hung:
+        troubles.append(daemon_hangs(status))
+    elif not status.running:
+        how = "" if status.last_heard_at_s is None else "it ended without a stop, and "
+        troubles.append(f"the daemon is not running: {how}what is shown here is what it said last")
+    if no_pictures is not None:
+        troubles.append(f"no picture can be shown: {no_pictures}")
+    return [as_text(words) for words in (*troubles, *troubles_of(status), *notify_troubles(status))]
 
 
 def unknown_site(name: str, why: str) -> SiteNow:
@@ -213,20 +235,6 @@ def as_text(words: str) -> str:
     escaped = escape_control_chars(words.encode("utf-8", "backslashreplace").decode("utf-8"))
     assert isinstance(escaped, str)
     return escaped
-
-
-def _problems(status: Status, cameras: list[CameraNow], no_pictures: str | None) -> Iterator[Problem]:
-    if status.hung:
-        yield Problem(daemon_hangs(status))
-    elif not status.running:
-        yield Problem("the daemon is not running: what is shown here is what it said last")
-    if no_pictures is not None:
-        yield Problem(as_text(f"no picture can be shown: {no_pictures}"))
-    for words in troubles_of(status):
-        yield Problem(as_text(words))
-    for camera in cameras:
-        for words in camera.problems:
-            yield Problem(words, camera.name)
 
 
 def _camera(name: str, camera: CameraStatus, pictures: Mapping[KeptStatus, str]) -> CameraNow:

@@ -16,7 +16,7 @@ from framegate.daemon.standing import NoStatusError, StatusReader, who_may_read
 from framegate.folders import opened_below
 from framegate.model import iso_utc
 from framegate.telemetry.status import KeptStatus, Status, fields_of
-from framegate.web.now import SCHEMA, SiteNow, site_now, unknown_site
+from framegate.web.now import SCHEMA, SiteNow, site_now, site_troubles, unknown_site
 
 FORMER_PICTURES = 4096
 """Results that were named lately and are no longer: a page that was not drawn again still shows them."""
@@ -143,12 +143,11 @@ class _View:
     def read(self) -> dict[str, Result]:
         """Read the status, if there is another; return the results that it does not name any more, by key."""
         status, why = self._status()
-        no_pictures = self._why_no_pictures()
         shown: tuple[str | float | None, ...] = ("unknown", why)
+        troubles: list[str] = []
         if status is not None:
-            shown = (
-                status.at_s, status.pid, status.running, status.hung, status.state_unwritable, no_pictures,
-            )  # fmt: skip
+            troubles = site_troubles(status, self._why_no_pictures())
+            shown = (status.at_s, status.pid, status.running, status.hung, *troubles)
         if shown == self.shown:
             return {}
         before, self.shown = self.results, shown
@@ -160,7 +159,7 @@ class _View:
             if kept.result is not None:
                 keys[kept] = _key_of(self._site, kept)
                 self.results[keys[kept]] = Result(self._site, kept.result, kept.sha256)
-        self.text = _json(site_now(self._site.name, status, keys, no_pictures))
+        self.text = _json(site_now(self._site.name, status, keys, troubles))
         return {key: result for key, result in before.items() if key not in self.results}
 
     def _status(self) -> tuple[Status | None, str]:

@@ -1,4 +1,5 @@
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -6,6 +7,8 @@ from selenium.webdriver.common.keys import Keys
 
 from chromium import axe_script, require_chromium
 from framegate.commands.demo.scene import Lot
+from framegate.daemon.standing import HUNG_S
+from framegate.telemetry.status import FILE_NAME
 from serving import free_port
 from visited import Visited, visited, web
 
@@ -195,6 +198,28 @@ def test_a_paused_intake_is_told_and_goes(there: Visited, changed: Iterator[byte
     )
     there.configure()
     there.daemon.wait_for_verdicts(seen + 1)
+
+
+def test_the_age_of_a_problem_counts_on_beside_the_same_pictures(
+    there: Visited, changed: Iterator[bytes]
+) -> None:
+    """For how long a daemon hangs is told anew with each answer; no picture is asked for, or drawn, again."""
+    page = there.page
+    page.until(lambda: page.run("return document.querySelectorAll('.latest img').length === 3"))
+    there.daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        file = there.site.state / FILE_NAME
+        status = json.loads(file.read_bytes())
+        file.write_text(json.dumps(status | {"at_s": status["at_s"] - 2 * HUNG_S}), "utf-8")
+        there.until("return document.querySelector('.wrong')?.textContent.includes('has not reported for ')")
+        page.run("window.before = [...document.querySelectorAll('img')]")
+        words, _ = there.problems(), page.requests()
+        there.until("return document.querySelector('.wrong li').textContent !== arguments[0]", words[0])
+        assert page.run("return before.every((image) => image.isConnected)")
+        assert not any("/picture/" in url for url in page.requests())
+    finally:
+        there.daemon.process.send_signal(signal.SIGCONT)
+    there.upload("gate", [next(changed)])
 
 
 def test_a_stopped_daemon_is_not_taken_for_a_quiet_one(there: Visited) -> None:
