@@ -106,9 +106,13 @@ def test_all_lines_that_are_off_can_be_switched_on_together(tmp_path: Path) -> N
     assert [zone.name for zone in settings.detection.zone] == ["gate"]
     assert str(settings.detection_of("c21").score_threshold) == "3x"
     assert settings.detection_of("c22").preset_name == "classic"
+    assert [("frame.kept" in each.on, "intake.paused" in each.on) for each in settings.notify] == [
+        (True, False),
+        (False, True),
+    ]
     assert [(each.name, each.webhook is None) for each in settings.notify] == [
         ("phone", True),
-        ("other", False),
+        ("alarms", False),
     ]
 
 

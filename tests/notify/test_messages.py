@@ -2,6 +2,8 @@ import dataclasses
 import json
 import os
 import re
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_type_hints
@@ -11,11 +13,18 @@ import pytest
 from framegate.config.telling.notify import tellable
 from framegate.events.base import LogEvent
 from framegate.events.daemon import ConfigRefused, ConfigReloaded, DaemonStarted
-from framegate.events.frames import CameraSilent
+from framegate.events.frames import CameraBack, CameraClockRight, CameraSilent
 from framegate.events.kinds import all_kinds
 from framegate.events.telling import NotifyFailed
 from framegate.model import Entry, FileKey, Reason
-from framegate.notify.messages import MOST_CHARACTERS, as_environment, as_json, of_event, of_verdict
+from framegate.notify.messages import (
+    MOST_CHARACTERS,
+    MOST_TEXT,
+    as_environment,
+    as_json,
+    of_event,
+    of_verdict,
+)
 from framegate.notify.spool import Spool
 
 ENTRY = Entry(
@@ -24,10 +33,26 @@ ENTRY = Entry(
 )  # fmt: skip
 
 
+@pytest.fixture
+def in_bremen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The local time is an hour after UTC."""
+    with monkeypatch.context() as here:
+        here.setenv("TZ", "CET-1")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_bremen")
 def test_a_verdict_says_what_was_decided_in_words_and_fields() -> None:
-    """The line for people has the numbers that were compared; the result has its whole path."""
-    message = of_verdict(ENTRY, "lot1", "/srv/results")
-    assert message["text"] == "lot1: kept c1/a.jpg of c1: changed, 3.1x > 2.3x"
+    """The line for people has local time and what was compared; the result has its whole path."""
+    entry = replace(ENTRY, captured_at_ns=ENTRY.decided_at_ns - 2_000_000_000)
+    message = of_verdict(entry, "lot1", "/srv/results")
+    assert message["text"] == "lot1: c1: changed at 08:59:58, 3.1x > 2.3x (c1/a.jpg kept)"
+    late = replace(ENTRY, reason=Reason.TOO_LARGE, score=None)
+    assert of_verdict(late, "lot1", "/r")["text"] == (
+        "lot1: c1: too large at 1970-01-01 01:00:00 (c1/a.jpg rejected)"
+    )
     assert (message["event"], message["site"], message["time"]) == (
         "frame.kept", "lot1", "2027-01-15T08:00:00.000Z",
     )  # fmt: skip
@@ -67,7 +92,7 @@ def test_a_name_with_any_bytes_is_told() -> None:
 def test_an_event_has_its_fields_and_is_never_large() -> None:
     """Every field stands by itself; people get a sentence, in which a list is one text; all is cut."""
     message = of_event(CameraSilent("c1", "15m"), "lot1", 0)
-    assert message["text"] == "lot1: A camera has sent nothing for 15m (camera: c1)"
+    assert message["text"] == "lot1: c1 has sent nothing for 15m"
     assert as_environment(message)["FRAMEGATE_SILENT_AFTER"] == "15m"
     message = of_event(ConfigRefused("/etc/lot1.toml", ("line 1: a", "line 2: b"), 3), "lot1", 0)
     assert "errors: line 1: a; line 2: b" in message["text"]
@@ -75,6 +100,27 @@ def test_an_event_has_its_fields_and_is_never_large() -> None:
     message = of_event(NotifyFailed("phone", "x" * 100_000, 1, 2), "lot1", 0)
     assert message["notify"] == "phone"
     assert len(as_json(message)) < MOST_CHARACTERS + 1000
+
+
+def test_a_line_for_people_is_short_and_ends_at_a_word() -> None:
+    """Of many mistakes the first is said, and how many more; a long line is cut between two words."""
+    mistakes = tuple(f"line {n}: drop.settle_s = 'soon' is no number of seconds" for n in range(4))
+    text = of_event(ConfigRefused("/etc/lot1.toml", mistakes, 3), "lot1", 0)["text"]
+    assert text.endswith(f"errors: {mistakes[0]} and 3 more)")
+    text = of_event(NotifyFailed("phone", "word " * 200, 1, 2), "lot1", 0)["text"]
+    assert len(text) <= MOST_TEXT
+    assert text.endswith(" word...")
+    assert len(of_event(NotifyFailed("phone", "x" * 1000, 1, 2), "lot1", 0)["text"]) >= MOST_TEXT - 1
+
+
+def test_a_camera_is_named_in_its_place() -> None:
+    """Where a sentence speaks of a camera, it has the camera's name, whatever characters are in that."""
+    texts = [
+        of_event(event, "lot1", 0)["text"]
+        for event in (CameraClockRight("gate `2`", "a.jpg", "now", 0), CameraBack("c1", 20.0))
+    ]
+    assert texts[0].startswith("lot1: gate `2`'s times have been true for two minutes: ")
+    assert texts[1] == "lot1: c1 has sent a frame again (silent: 20 s)"
 
 
 def sample(kind: type[LogEvent]) -> LogEvent:
@@ -103,6 +149,7 @@ def test_people_get_a_sentence_about_every_event(kind: type[LogEvent]) -> None:
     message = of_event(sample(kind), "lot1", 0)
     assert re.fullmatch(r"lot1: [\w,:;.'() /-]+( \([^()]+\))?", message["text"])
     assert kind.name not in message["text"]
+    assert "camera" not in kind.field_names() or " a camera" not in message["text"].lower()
     assert "e+" not in message["text"]
 
 

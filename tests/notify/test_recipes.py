@@ -29,7 +29,7 @@ def test_a_recipe_for_a_program_reaches_it(site: Site, tmp_path: Path) -> None:
         path.chmod(0o755)
     site.configure(rest=recipe("mail") + recipe("mqtt"))
     done = framegate("notify", "--test", "-c", site.config, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    assert (done.returncode, done.stdout) == (0, "mail: told (exit code 0)\nmqtt: told (exit code 0)\n")
+    assert (done.returncode, done.stdout) == (0, "alarms: told (exit code 0)\nmqtt: told (exit code 0)\n")
     assert (tmp_path / "msmtp.arguments").read_text() == "me@example.org\n"
     text = "site: a test message of framegate notify --test"
     assert (tmp_path / "msmtp.input").read_text() == f"To: me@example.org\nSubject: {text}\n\n"

@@ -86,7 +86,7 @@ def test_each_verdict_is_told_once_in_order_and_with_its_fields(site: Site, web:
         wait_until(lambda: book(site, "all").told == len(shots) + 1)
     start, *verdicts = web.bodies
     assert start["event"] == "daemon.started"
-    assert start["text"] == f"site: The daemon watches its drop folder, {site.drop}"
+    assert start["text"] == f"site: The daemon has started and watches its drop folder, {site.drop}"
     for name in ("c1", "c2"):
         of_camera = [taken.name for taken in in_capture_order(shots) if taken.camera == name]
         assert [body["frame"] for body in verdicts if body["camera"] == name] == of_camera

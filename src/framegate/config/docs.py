@@ -258,7 +258,9 @@ def _example_of_listed(name: str, table: type[Table]) -> str:
     first = {key: setting for key, setting in settings.items() if key not in INSTEAD}
     second = {key: each for key, each in settings.items() if each.is_required() or key in INSTEAD}
     shown = [f"#[[{name}]]", *_lines_that_are_off(table, first), "", f"#[[{name}]]"]
-    samples = {key: _sample(each) for key, each in second.items() if key not in INSTEAD} | {"name": "other"}
+    samples = {
+        key: (each.examples or [_sample(each)])[-1] for key, each in second.items() if key not in INSTEAD
+    }
     shown += [f"#{key} = {toml_value(sample)}" for key, sample in samples.items()]
     shown += _lines_that_are_off(table, {key: settings[key] for key in INSTEAD})
     return "\n".join(["\n", *lines, *shown, ""])

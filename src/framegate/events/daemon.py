@@ -6,7 +6,7 @@ from framegate.events.base import LogEvent
 
 
 class DaemonStarted(LogEvent, name="daemon.started"):
-    """The daemon watches its drop folder, `drop`.
+    """The daemon has started and watches its drop folder, `drop`.
 
     `settings` are those that differ from their defaults, `revision` is their number; `remembered` counts the
     verdicts of earlier runs.

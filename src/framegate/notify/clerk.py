@@ -1,7 +1,7 @@
 """The thread that takes what happened into the queue, and has a sender for each ``[[notify]]``.
 
 Verdicts are read from the ledger, where they are durable and in order; a mark in the queue says up to which
-row. Other events come through the spool.
+row. Other events come through the spool; while nothing can be queued, the urgent ones are told from memory.
 """
 
 import heapq
@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from hashlib import blake2s
 from itertools import islice
 from operator import itemgetter
@@ -71,6 +70,7 @@ class Clerk:
         self._starts: Mapping[str, int] = {}
         self._senders: dict[str, Sender] = {}
         self._failures = 0
+        self._last_read: Recorded | None = None
         self._in_use = queue.path
         """The file that is read or written now: its error, if there is one."""
 
@@ -91,7 +91,7 @@ class Clerk:
         self._bell.ring()
 
     def begin_ledger_anew(self) -> None:
-        """Read the ledger from its beginning: it is a new file."""
+        """Read the ledger from its beginning, unless it turns out to be the same file."""
         self._is_ledger_new = True
         self._bell.ring()
 
@@ -118,24 +118,34 @@ class Clerk:
                 has_more = self._work()
             except Exception as error:  # noqa: BLE001 - whatever it is, what happened still waits to be told
                 pause_s = retry_delay_s(self._failures)
-                self._note_failure(str(error) if isinstance(error, SinkError) else repr(error))
+                self._note_failure(error)
+                self._tell_unqueued(self._spool.urgent())
             else:
                 self._note_success()
                 pause_s = 0.0 if has_more else NEVER_S
             self._bell.wait(pause_s)
             if not self._is_finishing:
                 time.sleep(PAUSE_S)
-        with suppress(Exception):  # what has come last, such as the end itself, is in the spool as well
+        try:  # what has come last, such as the end itself, is in the spool as well
             self._work()
+        except Exception:  # noqa: BLE001 - as above
+            self._tell_unqueued(self._spool.urgent())
 
     def _work(self) -> bool:
         """Take in a portion of what is new; return whether there is more."""
         self._in_use = self._queue.path
+        wanted = self._wanted
+        if wanted is not None:
+            self._employ_senders(wanted[0])
         self._queue.follow()
-        self._use_what_is_wanted()
+        if wanted is not None:
+            self._begin_books(wanted[1])
+            if self._wanted is wanted:
+                self._wanted = None
         if self._is_ledger_new:
-            self._queue.begin_ledger_anew()
-            self._starts = dict.fromkeys(self._starts, 0)
+            if not self._is_ledger_back():
+                self._queue.begin_ledger_anew()
+                self._starts = dict.fromkeys(self._starts, 0)
             self._is_ledger_new = False
         self._forget_what_was_taken()
         events = list(islice(self._spool.waiting, ROWS_AT_ONCE))  # before the rows: they are older than these
@@ -147,6 +157,7 @@ class Clerk:
         most = {each.name: int(each.most_waiting) for each in self._settings}
         last_row = rows[-1].id if rows else self._queue.last_row
         last_event = events[-1][0] if events else self._queue.last_event
+        self._tell_unqueued([])  # before they come out of the queue
         dropped = self._queue.add(bodies, most, last_row, last_event)
         for _ in events:
             self._spool.waiting.popleft()
@@ -156,15 +167,20 @@ class Clerk:
             self._senders[name].wake()
         return len(rows) == ROWS_AT_ONCE or bool(self._spool.waiting)
 
-    def _use_what_is_wanted(self) -> None:
-        if self._wanted is None:
-            return
-        wanted = self._wanted
-        settings, starts = wanted
+    def _tell_unqueued(self, events: list[Spooled]) -> None:
+        """Have these told from memory, since they cannot be queued now, and no others."""
+        for each in self._settings:
+            if each.name in self._senders:
+                mine = [event for event in events if _is_for(each, event[1])]
+                self._senders[each.name].tell_unqueued(mine)
+
+    def _begin_books(self, starts: Mapping[str, int]) -> None:
         for name, messages in self._queue.wants(starts).items():
             self._emit(NotifyDropped(name, "removed", messages))
         self._starts = self._queue.starts_of()
-        self._settings = settings
+
+    def _employ_senders(self, settings: tuple[NotifySettings, ...]) -> None:
+        """Have a sender for each, and no other; also while the queue cannot be used."""
         named = {each.name: each for each in settings}
         gone = [self._senders.pop(name) for name in self._senders.keys() - named.keys()]
         for sender in gone:
@@ -177,8 +193,7 @@ class Clerk:
                 self._senders[name].retune(each)
             else:
                 self._senders[name] = self._new_sender(each)
-        if self._wanted is wanted:
-            self._wanted = None
+        self._settings = settings
 
     def _new_sender(self, settings: NotifySettings) -> Sender:
         whose = os.fsencode(f"{self._ledger.absolute()}\0{settings.name}")
@@ -197,14 +212,26 @@ class Clerk:
     def _rows(self) -> list[Recorded]:
         if not any(event.startswith("frame.") for each in self._settings for event in each.on):
             return []
+        rows = self._rows_after(self._queue.last_row, ROWS_AT_ONCE)
+        self._last_read = rows[-1] if rows else self._last_read
+        return rows
+
+    def _rows_after(self, row_id: int, most: int) -> list[Recorded]:
         self._in_use = self._ledger
-        history = History(self._ledger)  # opened for a moment: else the ledger's own log would grow
-        try:
-            rows = history.finished_after(self._queue.last_row, ROWS_AT_ONCE)
-        finally:
-            history.close()
+        with History(self._ledger) as history:  # for a moment: else the ledger's own log would grow
+            rows = history.finished_after(row_id, most)
         self._in_use = self._queue.path
         return rows
+
+    def _is_ledger_back(self) -> bool:
+        """Return whether it was only away, as with its folder: it has the row that was read last."""
+        last = self._last_read
+        if last is None:
+            return False
+        same = (last.id, last.entry.key, last.entry.decided_at_ns)
+        return same in [
+            (row.id, row.entry.key, row.entry.decided_at_ns) for row in self._rows_after(last.id - 1, 1)
+        ]
 
     def _about_verdicts(self, rows: list[Recorded]) -> Iterator[tuple[str, str, str]]:
         """Yield time, name and message of each verdict for each that is told of it."""
@@ -222,14 +249,16 @@ class Clerk:
         for key, message in events:
             body = json.dumps({**message, "id": key})
             for each in self._settings:
-                if each.wants(message["event"], message.get("camera")) and not _is_about(each.name, message):
+                if _is_for(each, message):
                     yield message["time"], each.name, body
 
-    def _note_failure(self, error: str) -> None:
+    def _note_failure(self, error: Exception) -> None:
         self._failures += 1
         if self._failing is None:
             self._failing = self._in_use
-            self._emit(OutputUnwritable(os.fspath(self._failing), error))
+            why = error.__cause__ or error  # without the path, which a SinkError has
+            words = str(why) if isinstance(error, SinkError) else repr(error)
+            self._emit(OutputUnwritable(os.fspath(self._failing), words))
 
     def _note_success(self) -> None:
         self._failures = 0
@@ -238,6 +267,7 @@ class Clerk:
             self._failing = None
 
 
-def _is_about(name: str, message: Document) -> bool:
-    """Return whether a message is about the one that would be told: it would go round and round."""
-    return str(message["event"]).startswith("notify.") and message.get("notify") == name
+def _is_for(settings: NotifySettings, message: Document) -> bool:
+    """Return whether an event is told; never to the one that it is about: it would go round and round."""
+    is_about_it = message["event"].startswith("notify.") and message.get("notify") == settings.name
+    return settings.wants(message["event"], message.get("camera")) and not is_about_it

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from hashlib import blake2s
 from typing import Any
 
@@ -16,8 +17,11 @@ SCHEMA = 1
 MOST_CHARACTERS = 4096
 """Of one field, which is the longest path; a longer error, or list of changes, is cut."""
 
-MOST_TEXT = 500
-"""Characters of the line for people."""
+MOST_TEXT, MOST_CUT = 500, 60
+"""Characters of the line for people; a longer one ends at a space, if it has one within the last so many."""
+
+MOST_LISTED = 100
+"""Characters of a list in it; of a longer one the first is said, and how many more there are."""
 
 NOT_IN_LEDGER = frozenset({"duration_ms", "regions", "region_count", "working_size"})
 """Fields of a verdict that are not told."""
@@ -35,6 +39,8 @@ LIMITED, TEST = "notify.limited", "notify.test"
 """The messages that are no events: how many were not told, and the one of ``framegate notify --test``."""
 
 Document = dict[str, Any]
+
+_A_CAMERA = re.compile(r"\b[Aa] (silent |frozen )?camera\b")
 
 
 def of_event(event: LogEvent, site: str, at_ns: int) -> Document:
@@ -54,9 +60,7 @@ def of_verdict(entry: Entry, site: str, results: str) -> Document:
     fields = {name: value for name, value in event.fields.items() if name not in NOT_IN_LEDGER}
     if entry.result is not None:
         fields["result"] = f"{results}/{entry.result}"
-    words = f"{entry.reason.verdict} {entry.key.name} of {entry.camera}: {entry.reason}"
-    if entry.score is not None and entry.threshold is not None and entry.unit is not None:
-        words += f", {' '.join(comparison(entry.score, entry.threshold, entry.unit))}"
+    words = _words_of_verdict(entry)
     message = document(event.event, event.level, site, entry.decided_at_ns, fields, words=words)
     return {**message, "id": _id_of_verdict(entry, site)}
 
@@ -65,7 +69,7 @@ def document(event: str, level: str, site: str, at_ns: int, fields: Document, *,
     """Return a message with these fields; ``words`` are its text."""
     head = {"schema": SCHEMA, "site": site, "event": event, "level": level, "time": iso_utc(at_ns)}
     text = "".join(letter if letter.isprintable() else "?" for letter in f"{site}: {words}")
-    return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": text[:MOST_TEXT]}
+    return {**{name: _cut(value) for name, value in fields.items()}, **head, "text": _shortened(text)}
 
 
 def as_json(message: Document) -> bytes:
@@ -97,12 +101,27 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def _words_of_verdict(entry: Entry) -> str:
+    """Return a verdict for people, with the capture time of their clocks, and its day if that is another."""
+    captured, decided = (
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ns // 1_000_000_000))
+        for at_ns in (entry.captured_at_ns, entry.decided_at_ns)
+    )
+    at = captured.removeprefix(decided.partition(" ")[0]).strip()
+    words = f"{entry.camera}: {entry.reason.replace('_', ' ')} at {at}"
+    if entry.score is not None and entry.threshold is not None and entry.unit is not None:
+        words += f", {' '.join(comparison(entry.score, entry.threshold, entry.unit))}"
+    return f"{words} ({entry.key.name} {entry.reason.verdict})"
+
+
 def _sentence(meaning: str, fields: Document) -> str:
     """Return the first sentence of an event's meaning with the values of the fields that it names.
 
-    The other fields follow in parentheses.
+    Its camera stands in the place of "a camera". The other fields follow in parentheses.
     """
     first = " ".join(re.split(r"\.\s", f"{meaning}\n", maxsplit=1)[0].split())
+    if "camera" in fields:
+        first = _A_CAMERA.sub("`camera`", first)
     named = set(re.findall(r"`(\w+)`", first))
     said = {
         name: _in_words(name, value)
@@ -120,10 +139,24 @@ def _sentence(meaning: str, fields: Document) -> str:
 
 def _in_words(name: str, value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return "; ".join(map(_as_text, value))
+        return _listed([_as_text(each) for each in value])
     if name.endswith("_s") and isinstance(value, (int, float)):
         return f"{f'{value:.1f}'.removesuffix('.0')} s"
     return _as_text(value)
+
+
+def _listed(texts: list[str]) -> str:
+    joined = "; ".join(texts)
+    return (
+        joined if len(joined) <= MOST_LISTED or len(texts) <= 1 else f"{texts[0]} and {len(texts) - 1} more"
+    )
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MOST_TEXT:
+        return text
+    start = text[: MOST_TEXT - len("...")]
+    return f"{start[: start.rfind(' ', MOST_TEXT - MOST_CUT)]}..."
 
 
 def _cut(value: object) -> object:

@@ -19,6 +19,7 @@ from framegate.notify.queue_file import QueueFile
 
 QUEUE_NAME = "notify.sqlite3"
 HOUR_S = 3600.0
+NOT_QUEUED = 0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS notify (
     name TEXT PRIMARY KEY,
@@ -54,6 +55,8 @@ class Waiting:
     """A message that waits."""
 
     id: int
+    """In the queue; ``NOT_QUEUED`` of one that could not be written to it."""
+
     key: str
     """The same whenever this message is told, and of no other. Of a verdict, also when it comes in again."""
 
@@ -175,8 +178,7 @@ class Queue:
             self._in_flight[name] = row[0]
             body = json.loads(row[2])
             what = body.pop("id", None) or f"{row[0]} {row[1]} {row[2]}"
-            key = blake2s(f"{name} {what}".encode(), digest_size=8).hexdigest()
-            return Waiting(row[0], key, name, self._running_s() - row[1], body)
+            return Waiting(row[0], message_key(name, what), name, self._running_s() - row[1], body)
 
     def settle(self, message: Waiting, outcome: str) -> None:
         """Remove a message, ``told`` or ``given_up``, and count it."""
@@ -268,6 +270,11 @@ class Queue:
         self.last_row = min(row, self._first_row)
         db.execute("UPDATE state SET last_row = ?", (self.last_row,))
         db.execute("UPDATE notify SET after_id = min(after_id, ?)", (self._first_row,))
+
+
+def message_key(name: str, what: str) -> str:
+    """Return the key of a message for a name; ``what`` is the message's own, the same for every name."""
+    return blake2s(f"{name} {what}".encode(), digest_size=8).hexdigest()
 
 
 def _plus(book: Book, count: str, number: int) -> Book:

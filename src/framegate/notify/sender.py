@@ -1,4 +1,8 @@
-"""One thread for each ``[[notify]]``: it tells one message after the other, and is the only one that does."""
+"""One thread for each ``[[notify]]``: it tells one message after the other, and is the only one that does.
+
+What is urgent and cannot be queued is told from memory. When it comes out of the queue later, it counts as
+told, and is not told again.
+"""
 
 import random
 import threading
@@ -12,7 +16,8 @@ from framegate.events.base import Listener
 from framegate.events.daemon import DaemonStopped
 from framegate.events.telling import NotifyDropped, NotifyFailed, NotifyRecovered
 from framegate.notify.books import Book
-from framegate.notify.queue import Hour, Queue, Waiting
+from framegate.notify.queue import HOUR_S, NOT_QUEUED, Hour, Queue, Waiting, message_key
+from framegate.notify.spool import MOST_WAITING, Spooled
 from framegate.notify.telling import Try, limited_body
 from framegate.notify.ways.bell import Bell
 from framegate.notify.ways.leftovers import kill_marked
@@ -57,6 +62,12 @@ class Sender:
         self._settled: tuple[Waiting, str] | None = None
         """What is told, or given up, and not in the books yet, since these could not be written."""
 
+        self._unqueued: list[Spooled] = []
+        """What is to be told from memory, oldest first; some of it may be told."""
+
+        self._told_unqueued: dict[str, float] = {}
+        """Keys of the messages that were told from memory and did not come out of the queue yet, and when."""
+
         self._tries, self._failing_since_s, self._logged_s = 0, 0.0, -NEVER_S
         self._retry_at_s = -NEVER_S
         self._dropped: Counter[str] = Counter()
@@ -78,6 +89,12 @@ class Sender:
             self._settings, self._retry_at_s = settings, -NEVER_S
         self._bell.ring()
 
+    def tell_unqueued(self, events: list[Spooled]) -> None:
+        """Try to tell these from memory, oldest first; they replace those that were given before."""
+        self._unqueued = events
+        if events:
+            self._bell.ring()
+
     def note_dropped(self, messages: int) -> None:
         """Log that messages were dropped, since too many wait."""
         with self._noting:
@@ -85,8 +102,8 @@ class Sender:
         self._bell.ring()
 
     def finish(self) -> None:
-        """Begin no other message; who wants to know of the daemon's end is told what can be told at once."""
-        self._is_emptying = DaemonStopped.name in self._settings.on
+        """Begin no other message; what is urgent, and the daemon's end, are told if they can be at once."""
+        self._is_emptying = DaemonStopped.name in self._settings.on or bool(self._unqueued)
         self._is_finishing = not self._is_emptying
         self._bell.ring()
 
@@ -123,17 +140,24 @@ class Sender:
 
     def _turn(self) -> float:
         """Tell one message, if it is time; return the seconds until there is more to do."""
+        if (urgent := self._urgent()) is not None:
+            return max(0.0, self._retry_at_s - self._clock()) or self._tell(urgent)
         if self._settled is not None:
             self._queue.settle(*self._settled)
             self._settled = None
-        hour = self._hour()
+        return self._tell_queued(self._hour())
+
+    def _tell_queued(self, hour: Hour | None) -> float:
+        message = self._queue.next_of(self.name)
+        if message is not None and self._told_unqueued.pop(message.key, None) is not None:
+            self._settled = (message, "told")
+            return 0.0
         if hour is not None and hour.told >= self._settings.most_per_hour:
             if self._queue.books.get(self.name, Book()).waiting:
                 self._queue.limit(self.name)
             return hour.ends_in_s
         if (pause_s := self._retry_at_s - self._clock()) > 0:
             return pause_s
-        message = self._queue.next_of(self.name)
         if message is None:
             return hour.ends_in_s if hour is not None and hour.limited else NEVER_S
         if message.age_s > self._settings.give_up_after:
@@ -142,6 +166,27 @@ class Sender:
                 self._dropped["given_up"] += 1
             return 0.0
         return self._tell(message)
+
+    def _urgent(self) -> Waiting | None:
+        """Return what is to be told from memory now, if the hour is not full as far as is known."""
+        keyed = ((message_key(self.name, key), message) for key, message in self._unqueued)
+        first = next((each for each in keyed if each[0] not in self._told_unqueued), None)
+        if first is None:
+            return None
+        try:
+            hour = self._queue.hour_of(self.name)
+        except SinkError:
+            hour = None
+        told = hour.told if hour is not None and hour.ends_in_s > 0 else 0
+        told += sum(at_s > self._clock() - HOUR_S for at_s in self._told_unqueued.values())
+        if told >= self._settings.most_per_hour:
+            return None
+        return Waiting(NOT_QUEUED, first[0], self.name, 0.0, first[1])
+
+    def _note_told_unqueued(self, key: str) -> None:
+        self._told_unqueued[key] = self._clock()
+        if len(self._told_unqueued) > MOST_WAITING:  # the oldest was dropped from the queue, or limited
+            del self._told_unqueued[next(iter(self._told_unqueued))]
 
     def _hour(self) -> Hour | None:
         """Return the hour that runs, if one does; when it is over, what was left out is told."""
@@ -159,9 +204,13 @@ class Sender:
             return 0.0
         outcome = self._in_flight.outcome(self._bell, self._clock)
         self._in_flight = None
+        if outcome.is_told and message.id == NOT_QUEUED:
+            self._note_told_unqueued(message.key)
+            self._note_told(message)
+            return PAUSE_S
         if outcome.is_told:
             self._settled = (message, "told")
-            self._note_told()
+            self._note_told(message)
             self._queue.settle(*self._settled)
             self._settled = None
             return PAUSE_S
@@ -171,10 +220,10 @@ class Sender:
             self._retry_at_s = -NEVER_S
         return 0.0
 
-    def _note_told(self) -> None:
+    def _note_told(self, message: Waiting) -> None:
         if self._tries and self._logged_s > -NEVER_S:
             failed_s = round(self._clock() - self._failing_since_s, 1)
-            waiting = self._queue.books[self.name].waiting - 1 if self.name in self._queue.books else 0
+            waiting = self._queue.books.get(self.name, Book()).waiting - (message.id != NOT_QUEUED)
             self._emit(NotifyRecovered(self.name, self._tries, failed_s, waiting))
         self._tries, self._logged_s = 0, -NEVER_S
         self._queue.note_failing(self.name, None)

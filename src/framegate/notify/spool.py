@@ -24,6 +24,7 @@ MOST_BYTES = 256_000
 """The file is emptied when it is larger, as soon as nothing in it is wanted any more."""
 
 MOST_READ = 32_000_000
+URGENT_LEVELS = frozenset({"warning", "error"})
 
 Spooled = tuple[str, Document]
 """An event's key, which no other has, and its message."""
@@ -64,6 +65,14 @@ class Spool:
             self.waiting.append(event)
         else:
             self.lost += 1
+
+    def urgent(self) -> list[Spooled]:
+        """Return the warnings and errors of this life that wait: an earlier one may have told its own."""
+        return [
+            (key, message)
+            for key, message in tuple(self.waiting)
+            if key.startswith(self._life) and message["level"] in URGENT_LEVELS
+        ]
 
     def tidy(self) -> None:
         """Empty the file, if it is large; all that was written has been released."""

@@ -86,10 +86,12 @@ class NotifySettings(Table):
     Repeat the table to tell several.
     """
 
-    name: Annotated[Text, Field(max_length=64, examples=["phone"])]
+    name: Annotated[Text, Field(max_length=64, examples=["phone", "alarms"])]
     """A name for the log, `status` and `framegate notify --test`."""
 
-    on: Annotated[EventNames, Field(examples=[["kept", "camera.silent", "intake.paused"]])]
+    on: Annotated[
+        EventNames, Field(examples=[["kept"], ["camera.silent", "intake.paused", "output.unwritable"]])
+    ]
     """What is told: `kept`, `dropped` or `rejected` for verdicts, and the name of any event in the log except
     those for debugging. A verdict is told when it is safe in the ledger, some 5 s later at most."""
 
@@ -107,7 +109,8 @@ class NotifySettings(Table):
 
     most_per_hour: Annotated[Whole, Field(ge=1, le=1_000_000)] = 60
     """When so many messages were told within an hour, further ones are not told until it is over; then one
-    message says how many these were."""
+    message says how many these were. A `[[notify]]` for alarms should not be one for kept frames: many of
+    these would silence it."""
 
     timeout_s: Annotated[Number, Field(ge=0.1, le=600)] = 30.0
     """Seconds after which a command that runs is ended with all that it has started, or a call is given up.

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from framegate.notify.ways.bell import Bell
 from framegate.notify.ways.leftovers import MARK, kill_marked
-from framegate.notify.ways.outcome import MOST_OUTPUT, Outcome, tail_of
+from framegate.notify.ways.outcome import MOST_OUTPUT, Outcome, last_line_of
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 """All that a command gets of our environment: systemd puts sockets and secrets into it."""
@@ -113,10 +113,10 @@ class Run:
         if is_broken_off:
             return Outcome(is_told=False, words="broken off", is_broken_off=True)
         if not is_ended:
-            words = f"not done within {timeout_s:g} s{tail_of(self._output)}"
+            words = f"not done within {timeout_s:g} s{last_line_of(self._output)}"
             return Outcome(is_told=False, words=words)
         words = f"exit code {code}" if code >= 0 else f"ended by signal {-code}"
-        return Outcome(is_told=code == 0, words=f"{words}{tail_of(self._output)}")
+        return Outcome(is_told=code == 0, words=f"{words}{last_line_of(self._output)}")
 
     def _step(self, process: "subprocess.Popen[bytes]", end: int, bell: Bell, most_wait_s: float) -> bool:
         """Wait for something, and do it; return whether the command has ended."""
