@@ -318,8 +318,8 @@ FOREIGN = {taken.name: taken.data for taken in DELIVERED} | {OCCUPIED.name: b"wa
 """What stands in the results before: two frames as they are, and something else at the name of a third."""
 
 FAILING_SYNCS = range(3, 40, 2)
-"""Which syncs of a folder fail: two are about folders that were there, and every other one lets a folder be made
-whose copies are synced next. A busy machine may end the first group after its first frame."""
+"""Which syncs of a folder fail: two are about folders that were there, and every other one lets a folder be
+made whose copies are synced next. A busy machine may end the first group after its first frame."""
 
 DEATHS = (1, 2, 1)
 """At which reach of the step the lives end: the first, a later one, and again the first."""
