@@ -1,5 +1,6 @@
 import random
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,27 @@ from framegate.commands.cluster.done_parts import DoneParts, NotSharedError
 from framegate.commands.cluster.judging import Scan, judge_month
 from framegate.commands.cluster.months import Archive, archive_of, month_of
 from framegate.commands.cluster.table import merged_rows, table
+from framegate.commands.demo.scene import Lot
 from framegate.config.load import load
 from framegate.config.settings import Settings
 from framegate.ingest.sweeping import candidates_of
 from running import contents
+
+STORMY = """\
+version = 1
+[drop]
+folder = "{drop}"
+[results]
+folder = "{home}/results"
+min_free = "1MB"
+[detection]
+{always}
+[[schedule]]
+name = "early"
+hours = {hours}
+[schedule.detection]
+max_kept_per_hour = 2
+"""
 
 
 def listed(settings: Settings, seed: int = 0) -> Archive:
@@ -109,6 +127,35 @@ def test_what_is_done_is_not_done_again(own_archive: DrawnArchive, tmp_path: Pat
         assert parts.done_of([ids[0], "of other frames"]) == 0, "the state of its first month is not needed"
         raise KeyboardInterrupt
     assert parts.done_of(ids) == 2
+
+
+@pytest.mark.parametrize("always", ["", "max_kept_per_hour = 2"], ids=["scheduled limit", "limit always"])
+def test_a_schedule_that_begins_in_a_month_counts_what_was_kept_before_it(
+    tmp_path: Path, always: str
+) -> None:
+    """A storm goes on though its frames were kept in the month before, and under another schedule."""
+    archive = DrawnArchive(tmp_path)
+    archive.drop.mkdir()
+    (tmp_path / "results").mkdir()
+    begins, ends = (datetime.fromtimestamp(at(4, 1, hour)) for hour in (0.1, 2))  # noqa: DTZ006 - as schedules
+    hours = f'"{begins:%H:%M}-{ends:%H:%M}"'
+    text = STORMY.format(drop=archive.drop, home=tmp_path, always=always, hours=hours)
+    archive.config_file.write_text(text, "utf-8")
+    lot = Lot(width=160, height=90, seed=1)
+    for number in range(8):
+        lot.parked.clear()
+        lot.parked[number % 6] = 1
+        archive.add(f"{number}.jpg", lot.jpeg(), at(4, 1, (number - 4.5) / 12))
+    whole = archive.scanned("whole").table.decode().splitlines()[1:]
+    assert [row for row in whole if ",storm," in row and row.endswith(",early")]
+    settings = archive.config.settings
+    rows: list[str] = []
+    parts = DoneParts(tmp_path / "parts")
+    with parts.opened() as word:
+        for month in listed(settings).cameras["default"]:
+            judge_month(scan_of(settings, parts.folder, word), month)
+            rows += (",".join(row) for row in merged_rows([parts.rows_file(month.id)]))
+    assert rows == whole
 
 
 def test_a_worker_that_would_decide_otherwise_says_so(archive: DrawnArchive, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 import forked
 from archives import DrawnArchive, Scanned
 from crashing import compiled_shim, marked
-from framegate.commands.cluster.workers import Interrupted, interruptible
+from framegate.commands.cluster.workers import Interrupted, Workers, interruptible
 from framegate.daemon.crash_guard import DEATHS_BEFORE_TRIAL
 from running import wait_until
 from schedulers import Dask, dask
@@ -19,6 +20,8 @@ from schedulers import Dask, dask
 pytest.importorskip("distributed", reason="the Python package distributed is not installed")
 
 WITHIN_S = 120
+
+LIBRARIES = "distributed", "distributed.client", "distributed.comm", "tornado", "tornado.application"
 
 WITHOUT_DISTRIBUTED = """
 import sys
@@ -230,6 +233,13 @@ def test_a_replay_by_workers_equals_one_process(
     assert json.loads(out) == json.loads(whole)
     assert json.loads(out)["changes"]
     assert not list(tmp_path.glob("framegate/replay-*"))
+
+
+def test_what_the_libraries_log_is_not_printed(scheduler: Dask) -> None:
+    """Interrupted within a call, Dask fails to cancel it, and tornado would print a traceback of that."""
+    with Workers(scheduler=scheduler.address).connected():
+        loud = [name for name in LIBRARIES if logging.getLogger(name).isEnabledFor(logging.ERROR)]
+    assert loud == []
 
 
 def replayed_in(cache: Path) -> set[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """The ledger of a single run, such as a scan: what its cameras need, in memory, and gone at its end."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
@@ -161,6 +161,14 @@ class RunLedger:
     def kept_lately(self, camera: str, most: int) -> list[Moment]:
         """Return when a camera's latest kept frames were taken and arrived: ``most``, oldest first."""
         return list(self._lately[camera])[-most:]
+
+    def lately(self, camera: str) -> list[Moment]:
+        """Return when a camera's latest kept frames were taken: as many as any settings count."""
+        return list(self._lately[camera])
+
+    def restore_lately(self, camera: str, moments: Iterable[Moment]) -> None:
+        """Go on from what ``lately`` has returned in an earlier run."""
+        self._lately[camera].extend(moments)
 
     def memory_of(self, camera: str) -> Memory:
         """Return what a camera had learnt at the last ``flush``."""

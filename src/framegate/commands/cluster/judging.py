@@ -1,8 +1,10 @@
 """What a worker does: it judges one camera's frames of one month, from what the camera knew before."""
 
+import json
 import os
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ from framegate.events.frames import FrameDecided
 from framegate.ingest.reading import read_frame
 from framegate.keep.delivery import NoDelivery, ResultsFolder
 from framegate.keep.run_ledger import RunLedger
-from framegate.model import Candidate, Decision, EncodedFrame, Verdict
+from framegate.model import Candidate, Decision, EncodedFrame, Moment, Verdict
 from framegate.pipeline import Pipeline
 
 THREADS, THREADS_AFAR = 2, 8
@@ -87,26 +89,40 @@ def _judge(scan: Scan, month: Month, guard: CrashGuard, writing: Writing, counts
 
     results = ResultsFolder(Path(settings.results.folder), settings.results.min_free)
     state = None if month.before is None else scan.parts.state_of(month.before)
+    ledger = RunLedger(settings)
     pipeline = Pipeline(
         settings,
         NoDelivery() if scan.is_dry_run else results,
-        RunLedger(settings),
+        ledger,
         write,
-        known=[] if state is None else [_restored(settings, month.camera, state)],
+        known=[] if state is None else [_restored(settings, month.camera, state, ledger)],
         read_frame=read_frame if scan.url is None else _remote(scan.url).read_frame,
     )
     pool = ThreadPoolExecutor(THREADS if scan.url is None else THREADS_AFAR, thread_name_prefix="examine")
     with closing(Ahead(pipeline.examine, settings, guard=guard, pool=pool)) as ahead:
         judge_all(month.candidates(), pipeline, ahead)
-    writing.state = pipeline.state_of(month.camera) or state
+    known = pipeline.state_of(month.camera)
+    writing.state = state if known is None else _packed(ledger.lately(month.camera), known)
 
 
-def _restored(settings: Settings, name: str, state: bytes) -> Camera:
+def _packed(lately: Sequence[Moment], state: bytes) -> bytes:
+    """Return what a camera knows, and when its last kept frames were taken.
+
+    It has forgotten those that no limit counts, until a schedule begins that has one.
+    """
+    times = [(moment.captured_at_ns, moment.arrived_at_ns) for moment in lately]
+    return json.dumps(times).encode("ascii") + b"\n" + state
+
+
+def _restored(settings: Settings, name: str, packed: bytes, ledger: RunLedger) -> Camera:
+    """Return a camera as it was packed, and let the ledger remember what it has kept lately."""
+    times, _, state = packed.partition(b"\n")
     schedule = schedule_of(state)
     detection = settings.detection_of(name, schedule)
     try:
+        ledger.restore_lately(name, [Moment(*each) for each in json.loads(times)])
         return Camera.restored(name, detection, mask_of(detection), state, schedule=schedule)
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise SinkError(f"what the camera {name} knew cannot be used: {error}") from error
 
 

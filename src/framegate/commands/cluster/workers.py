@@ -37,6 +37,9 @@ OF_WORKERS_HERE = {
 PRELOADED = ["distributed", "framegate.commands.cluster.judging", "framegate.commands.cluster.replaying"]
 """What a process has imported from which workers are forked."""
 
+LOGGERS = "distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application"
+"""Those to which Dask gives a level each; what the others log goes by the level of these."""
+
 SCHEMES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 
 
@@ -116,7 +119,7 @@ class Workers:
         import dask  # noqa: PLC0415 - half a second, and most scans need none
         import distributed  # noqa: PLC0415
 
-        for name in ("distributed", "distributed.client", "tornado"):
+        for name in LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what the operator has to know, we say
         warnings.filterwarnings("ignore", "Sending large graph")  # a replay's list of frames may be
         if self.scheduler is None:
