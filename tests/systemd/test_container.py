@@ -511,9 +511,7 @@ def test_the_page_is_served_by_a_user_that_can_write_nothing(service: Service) -
     page = f"framegate-web@{service.site}"
     service.machine.run("systemctl", "start", page)
     try:
-        wait_until(
-            lambda: _sites(service.machine)[0]["cameras"]
-        )  # written once a second
+        wait_until(lambda: _sites(service.machine)[0]["cameras"])  # written once a second
         (site,) = _sites(service.machine)
         assert (site["name"], site["state"], site["problems"]) == (service.site, "serving", [])
         (camera,) = site["cameras"]
