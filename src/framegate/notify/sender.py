@@ -148,9 +148,7 @@ class Sender:
         return self._tell_queued(self._hour())
 
     def _tell_queued(self, hour: Hour | None) -> float:
-        message = self._queue.next_of(self.name)
-        if message is not None and self._told_unqueued.pop(message.key, None) is not None:
-            self._settled = (message, "told")
+        if self._told_unqueued and self._is_next_told():
             return 0.0
         if hour is not None and hour.told >= self._settings.most_per_hour:
             if self._queue.books.get(self.name, Book()).waiting:
@@ -158,6 +156,7 @@ class Sender:
             return hour.ends_in_s
         if (pause_s := self._retry_at_s - self._clock()) > 0:
             return pause_s
+        message = self._queue.next_of(self.name)
         if message is None:
             return hour.ends_in_s if hour is not None and hour.limited else NEVER_S
         if message.age_s > self._settings.give_up_after:
@@ -166,6 +165,14 @@ class Sender:
                 self._dropped["given_up"] += 1
             return 0.0
         return self._tell(message)
+
+    def _is_next_told(self) -> bool:
+        """Return whether what comes out of the queue next was told from memory; then it is to be settled."""
+        message = self._queue.next_of(self.name)
+        if message is None or self._told_unqueued.pop(message.key, None) is None:
+            return False
+        self._settled = (message, "told")
+        return True
 
     def _urgent(self) -> Waiting | None:
         """Return what is to be told from memory now, if the hour is not full as far as is known."""
