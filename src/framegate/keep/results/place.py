@@ -9,7 +9,8 @@ from framegate.events.base import Listener
 from framegate.events.daemon import ResultsBack, ResultsReplaced
 
 LOOKED_FOR = 8
-"""Of the last results: as long as one of them is there, the folder is the one that it was."""
+"""Of the last results: as long as one of them is there, the folder is the one that it was. They are asked for
+when half of them have gone: of a thousand cameras that takes some ms, and this looks once a second."""
 
 Last = Callable[[int], Iterable[str]]
 """Returns the names of so many results, those that were kept last."""
@@ -48,10 +49,12 @@ class ResultsPlace:
         identity = found.st_dev, found.st_ino
         if identity == self._identity:
             self._note_back()
-        elif self._there and not any(map(self._is_there, self._there)) and self._identity is not None:
+        elif self._there and not self._still_there(self._there) and self._identity is not None:
             self._note_replaced()
             return
-        self._identity, self._there = identity, [*filter(self._is_there, self._last(LOOKED_FOR))]
+        self._identity = identity
+        still = self._still_there(self._there)
+        self._there = still if len(still) > LOOKED_FOR // 2 else self._still_there(self._last(LOOKED_FOR))
 
     def _note_replaced(self) -> None:
         if self.replaced_at_s is None:
@@ -63,5 +66,5 @@ class ResultsPlace:
             self.replaced_at_s = None
             self._emit(ResultsBack(str(self._folder)))
 
-    def _is_there(self, result: str) -> bool:
-        return os.path.lexists(self._folder / result)
+    def _still_there(self, results: Iterable[str]) -> list[str]:
+        return [result for result in results if os.path.lexists(self._folder / result)]
